@@ -1,0 +1,102 @@
+"""Events in, the next inventory and a delta out.
+
+The events of one `event.from` answer are applied as one batch. An event whose record equals the one already held is no
+change (the coordinator's heartbeat touches the pool, scans touch SRs), so nothing downstream hears of it.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.records import Record
+
+Refs = Mapping[str, frozenset[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One change of one object: `record` is its present state, or None where it was deleted."""
+
+    cls: str
+    ref: str
+    record: Record | None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """References by class of what came, changed and went. `whole` says that everything is new (a first load)."""
+
+    added: Refs = field(default_factory=dict)
+    changed: Refs = field(default_factory=dict)
+    removed: Refs = field(default_factory=dict)
+    whole: bool = False
+
+    def __bool__(self) -> bool:
+        return bool(self.whole or self.added or self.changed or self.removed)
+
+    def touched(self, *classes: str) -> bool:
+        """Something of these classes came, changed or went."""
+        return self.whole or any(c in part for c in classes for part in (self.added, self.changed, self.removed))
+
+    def refs(self, cls: str) -> frozenset[str]:
+        """Everything of this class that came, changed or went."""
+        none: frozenset[str] = frozenset()
+        return self.added.get(cls, none) | self.changed.get(cls, none) | self.removed.get(cls, none)
+
+
+def apply(inventory: Inventory, events: Iterable[Event]) -> tuple[Inventory, Delta]:
+    """The inventory after these events, and what they changed. Later events of an object win; order does not matter
+    otherwise, and applying a batch twice changes nothing."""
+    tables: dict[str, dict[str, Record]] = {}
+    added: dict[str, set[str]] = {}
+    changed: dict[str, set[str]] = {}
+    removed: dict[str, set[str]] = {}
+    for event in events:
+        cls, ref = event.cls, event.ref
+        if cls not in inventory.tables:
+            continue
+        table = tables.get(cls) or inventory.tables[cls]
+        old = table.get(ref)
+        if old == event.record:
+            continue
+        if cls not in tables:
+            table = tables[cls] = dict(table)
+        else:
+            table = tables[cls]
+        if event.record is None:
+            del table[ref]
+            if ref in added.get(cls, ()):
+                added[cls].discard(ref)
+            else:
+                removed.setdefault(cls, set()).add(ref)
+                changed.get(cls, set()).discard(ref)
+        else:
+            table[ref] = event.record
+            if old is not None:
+                if ref not in added.get(cls, ()):
+                    changed.setdefault(cls, set()).add(ref)
+            elif ref in removed.get(cls, ()):
+                removed[cls].discard(ref)
+                changed.setdefault(cls, set()).add(ref)
+            else:
+                added.setdefault(cls, set()).add(ref)
+    if not tables:
+        return inventory, Delta()
+    return inventory.replaced(tables), Delta(_frozen(added), _frozen(changed), _frozen(removed))
+
+
+def difference(old: Inventory, new: Inventory) -> Delta:
+    """What changed between two inventories of one pool: after a resynchronisation, so that views move only what did."""
+    added: dict[str, set[str]] = {}
+    changed: dict[str, set[str]] = {}
+    removed: dict[str, set[str]] = {}
+    for cls, after in new.tables.items():
+        before = old.tables[cls]
+        added[cls] = after.keys() - before.keys()
+        removed[cls] = before.keys() - after.keys()
+        changed[cls] = {ref for ref, record in after.items() if ref in before and before[ref] != record}
+    return Delta(_frozen(added), _frozen(changed), _frozen(removed))
+
+
+def _frozen(refs: Mapping[str, set[str]]) -> Refs:
+    return {cls: frozenset(some) for cls, some in refs.items() if some}

@@ -1,0 +1,86 @@
+"""What can go wrong between us and a server, as values that every room understands.
+
+The wire raises them; services turn them into problems (`core.catalogue`); nobody parses texts. They are not frozen:
+Python itself sets the traceback of an exception that passes through a context manager.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(unsafe_hash=True)
+class ServerFailure(Exception):
+    """The server answered with an error: its code, its parameters and the call that it refused."""
+
+    code: str
+    params: tuple[str, ...] = ()
+    call: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.code} [{', '.join(self.params)}] ({self.call})"
+
+    @property
+    def raw(self) -> str:
+        """The error as the API spells it, for the reader who wants it."""
+        return f"{self.code}({', '.join(self.params)})" if self.params else self.code
+
+
+@dataclass(unsafe_hash=True)
+class Unreachable(Exception):
+    """No answer: the connection could not be made, broke, or the deadline passed. `detail` is the library's text."""
+
+    url: str
+    detail: str
+    call: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.url}: {self.detail}" + (f" ({self.call})" if self.call else "")
+
+
+@dataclass(unsafe_hash=True)
+class NotSpeaking(Exception):
+    """Something answered that is no XenAPI server; `status` is its HTTP status."""
+
+    url: str
+    status: int
+    detail: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.url}: HTTP {self.status} {self.detail}"
+
+
+@dataclass(unsafe_hash=True)
+class CertificateUnknown(Exception):
+    """The server shows a certificate that nobody has trusted yet."""
+
+    url: str
+    fingerprint: str
+
+    def __str__(self) -> str:
+        return f"{self.url}: unknown certificate {self.fingerprint}"
+
+
+@dataclass(unsafe_hash=True)
+class CertificateChanged(Exception):
+    """The server shows another certificate than the one that was trusted."""
+
+    url: str
+    fingerprint: str
+    trusted: str
+
+    def __str__(self) -> str:
+        return f"{self.url}: certificate {self.fingerprint} instead of {self.trusted}"
+
+
+@dataclass(unsafe_hash=True)
+class SessionLost(Exception):
+    """The session ended: logged out elsewhere, expired, or the server was restarted."""
+
+    url: str
+    call: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.url}: the session has ended"
+
+
+WireError = Unreachable | NotSpeaking | CertificateUnknown | CertificateChanged | SessionLost | ServerFailure
+WIRE_ERRORS = (Unreachable, NotSpeaking, CertificateUnknown, CertificateChanged, SessionLost, ServerFailure)

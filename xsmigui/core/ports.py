@@ -1,0 +1,101 @@
+"""What the services and the window need of the outer world, as small protocols.
+
+`xapi` and `local` implement them; `app` and `cli` wire them in. Nothing here knows how it is done.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from xsmigui.core.changes import Event
+from xsmigui.core.inventory import Inventory
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a server is and as whom to speak to it. `url` is normal: scheme, host and port, no path."""
+
+    url: str
+    user: str = "root"
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedIn:
+    """What a login established: the coordinator's url (after redirections) and whether roles restrict the session."""
+
+    url: str
+    fingerprint: str
+    is_superuser: bool
+    permissions: frozenset[str] = frozenset()
+
+
+class FeedListener(Protocol):
+    """Who hears what the event feed brings; called on the loop's thread."""
+
+    def loaded(self, inventory: Inventory) -> None:
+        """Everything was fetched (at first, and again after a gap in the events)."""
+
+    def changed(self, events: list[Event]) -> None:
+        """One answer of `event.from`."""
+
+
+class Gateway(Protocol):
+    """One logged-in server. Calls raise the types of `core.failures`."""
+
+    @property
+    def url(self) -> str: ...
+
+    async def call(self, method: str, *params: Any, deadline: float = 60.0) -> Any:
+        """One API request on the session, which is put before `params`. Only reads may be repeated by the wire."""
+
+    async def follow(self, listener: FeedListener) -> None:
+        """Load everything and then follow the events until the connection is lost (raises) or cancelled."""
+
+    async def wait_for_task(self, ref: str, on_progress: Callable[[Any], None] | None = None) -> Any:
+        """Wait until the task has ended and return its last record (`core.records.Task`)."""
+
+    async def logout(self) -> None:
+        """End the session and close the sockets; never raises."""
+
+
+class Wire(Protocol):
+    """Opens gateways."""
+
+    async def login(self, address: Address, password: str, trusted: str | None) -> Gateway:
+        """Log in. `trusted` is the pinned fingerprint; None where none is known yet.
+
+        Raises:
+            CertificateUnknown, CertificateChanged: before any password is sent.
+            ServerFailure: SESSION_AUTHENTICATION_FAILED and others.
+            Unreachable, NotSpeaking: no server, or no XenAPI server.
+        """
+
+
+class SecretStore(Protocol):
+    """The desktop's keyring. Calls may block on the desktop's own dialogs, so they are awaited."""
+
+    async def get(self, address: Address) -> str | None:
+        """The password, or None where none is kept (or there is no keyring)."""
+
+    async def put(self, address: Address, password: str) -> bool:
+        """Keep the password; False where it could not be kept."""
+
+    async def forget(self, address: Address) -> None: ...
+
+
+class TrustStore(Protocol):
+    """The certificates that the operator trusts: SHA-256 fingerprints by server."""
+
+    def trusted(self, url: str) -> str | None: ...
+
+    def trust(self, url: str, fingerprint: str) -> None: ...
+
+
+class Clock(Protocol):
+    """The time of day, in UTC, and waiting; tests bring their own."""
+
+    def now(self) -> datetime: ...
+
+    async def sleep(self, seconds: float) -> None: ...
+

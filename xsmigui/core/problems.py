@@ -1,0 +1,75 @@
+"""Problems: what is wrong with a draft, as `block`, `warn` or `info`, about which object, and what to do about it."""
+
+from enum import Enum, IntEnum
+
+import msgspec
+
+from xsmigui.core.refs import ObjectId
+
+
+class Severity(IntEnum):
+    """How bad a problem is; greater is worse."""
+
+    info = 0
+    warn = 1
+    block = 2
+
+
+class Page(str, Enum):
+    """The wizard's pages, in their order; a problem belongs to the page where it can be mended."""
+
+    destination = "destination"
+    home_server = "home-server"
+    storage = "storage"
+    networks = "networks"
+    storage_network = "storage-network"
+    summary = "summary"
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """The object that a problem is about. `cls` is the API's class name."""
+
+    cls: str
+    uuid: str
+    name: str
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True):
+    """One finding. `message` says what is wrong with what, `hint` what to do next, `raw` the server's own words."""
+
+    rule: str
+    severity: Severity
+    subject: Subject
+    message: str
+    hint: str = ""
+    fix: str = ""
+    source: str = "local"
+    page: Page = Page.summary
+    raw: str = ""
+    about: ObjectId | None = None
+
+    @property
+    def blocks(self) -> bool:
+        return self.severity is Severity.block
+
+    def sentence(self) -> str:
+        """Message and hint as one text."""
+        return f"{self.message} {self.hint}".strip()
+
+    def as_json(self) -> dict[str, object]:
+        """The form that the command line promises."""
+        return {
+            "rule": self.rule,
+            "severity": self.severity.name,
+            "subject": {"class": self.subject.cls, "uuid": self.subject.uuid, "name": self.subject.name},
+            "message": self.message,
+            "hint": self.hint,
+            "fix": self.fix,
+            "source": self.source,
+            **({"raw": self.raw} if self.raw else {}),
+        }
+
+
+def worst(problems: "list[Problem] | tuple[Problem, ...]") -> Severity | None:
+    """The greatest severity among them; None where there is none."""
+    return max((p.severity for p in problems), default=None)

@@ -1,0 +1,47 @@
+"""Sizes, durations and names as people read them."""
+
+import re
+from typing import Final
+
+from xsmigui.core.text import _, n_
+
+KiB: Final = 1 << 10
+MiB: Final = 1 << 20
+GiB: Final = 1 << 30
+TiB: Final = 1 << 40
+
+_DIGITS: Final = re.compile(r"(\d+)")
+
+
+def size(number: int) -> str:
+    """Bytes as GiB or TiB with one decimal; what is smaller than a tenth of a GiB in MiB."""
+    if abs(number) >= TiB:
+        return f"{number / TiB:.1f} TiB"
+    if abs(number) >= GiB // 10 or number == 0:
+        return f"{number / GiB:.1f} GiB"
+    return f"{number / MiB:.0f} MiB"
+
+
+def duration(seconds: float) -> str:
+    """A time span as people say it: ``40 s``, ``6 min``, ``2 h 10 min``."""
+    if seconds < 90:
+        return _("{n} s", n=max(0, round(seconds)))
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return _("{n} min", n=minutes)
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return _("{h} h {m} min", h=hours, m=minutes) if minutes else _("{h} h", h=hours)
+    return n_("{n} day", "{n} days", hours // 24)
+
+
+def percent(fraction: float) -> str:
+    """A fraction as whole percents, the sign set off by a narrow space."""
+    return f"{max(0.0, min(1.0, fraction)) * 100:.0f} %"
+
+
+def natural(name: str) -> tuple[tuple[int, int, str], ...]:
+    """A sort key in which ``host-2`` comes before ``host-10`` and case does not matter."""
+    return tuple(
+        (0, int(part), "") if part.isdigit() else (1, 0, part) for part in _DIGITS.split(name.casefold()) if part
+    )
