@@ -7,7 +7,7 @@ what changed, and `steps` turns two outlines into the fewest removals, changes a
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from enum import Enum
+from enum import StrEnum
 from typing import Final
 
 from xsmigui.core import records
@@ -21,7 +21,7 @@ MOVING: Final = frozenset({"migrate_send", "pool_migrate"})
 """The `current_operations` of a VM that is under way to another place."""
 
 
-class Link(str, Enum):
+class Link(StrEnum):
     """How we stand with a server."""
 
     connecting = "connecting"
@@ -383,9 +383,7 @@ def steps(old: Outline, new: Outline) -> Steps:
             if key not in old.nodes or key in dropped or parent in fresh:
                 inserted.append((parent, place, key))
                 fresh.add(key)
-    changed = tuple(
-        k for k, n in new.nodes.items() if k not in fresh and (before_node := old.nodes.get(k)) is not n and before_node != n
-    )
+    changed = tuple(k for k, n in new.nodes.items() if k not in fresh and k in old.nodes and old.nodes[k] != n)
     return Steps(roots, tuple(inserted), changed)
 
 

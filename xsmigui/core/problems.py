@@ -1,6 +1,6 @@
 """Problems: what is wrong with a draft, as `block`, `warn` or `info`, about which object, and what to do about it."""
 
-from enum import Enum, IntEnum
+from enum import IntEnum, StrEnum
 
 import msgspec
 
@@ -15,7 +15,7 @@ class Severity(IntEnum):
     block = 2
 
 
-class Page(str, Enum):
+class Page(StrEnum):
     """The wizard's pages, in their order; a problem belongs to the page where it can be mended."""
 
     destination = "destination"

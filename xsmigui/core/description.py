@@ -1,0 +1,319 @@
+"""What the General, Storage and Networking tabs say of an object: plain rows, ready to be shown or printed."""
+
+from dataclasses import dataclass
+
+from xsmigui.core import records
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.outline import vm_state
+from xsmigui.core.refs import HostRef, NetworkRef, ObjectId, SrRef, VdiRef, VmRef, is_null
+from xsmigui.core.text import _, n_
+from xsmigui.core.units import natural, percent, size
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A titled group of label and value."""
+
+    title: str
+    rows: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The line above the tabs: what it is, where it is and what it does."""
+
+    icon: str
+    name: str
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class DiskRow:
+    """A virtual disk in a table. `sizes` are bytes; `vms` names who uses it; `of_snapshot` marks snapshots' disks."""
+
+    ref: VdiRef
+    position: str
+    name: str
+    description: str
+    sr: str
+    virtual_size: int
+    used: int
+    cbt: bool
+    vms: str
+    state: str
+    of_snapshot: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkRow:
+    """A VIF of a VM, or a PIF of a host, in a table."""
+
+    device: str
+    network: str
+    mac: str
+    addresses: str
+    state: str
+
+
+def header(inventory: Inventory, key: ObjectId) -> Header:
+    """What stands above the tabs of this object."""
+    record = inventory.record(key.cls, key.ref)
+    name = getattr(record, "name_label", "") or inventory.name
+    if isinstance(record, records.VM):
+        icon, state = vm_state(inventory, record)
+        home = inventory.home(VmRef(key.ref))
+        if record.is_a_template:
+            icon, state = "template", _("template")
+        if home is not None and record.power_state in ("Running", "Paused"):
+            where = _("{state} on {host}", state=state, host=inventory.name_of("host", home))
+        else:
+            where = state
+        return Header(icon, name, where if inventory.is_standalone else f"{where} · {_pool_name(inventory)}")
+    if isinstance(record, records.Host):
+        live = inventory.is_live(HostRef(key.ref))
+        icon = "host-unreachable" if not live else "host" if record.enabled else "host-disabled"
+        state = _("unreachable") if not live else _("enabled") if record.enabled else _("maintenance mode")
+        if key.ref == inventory.pool.master and not inventory.is_standalone:
+            state = _("{state}, coordinator", state=state)
+        return Header(icon, name, state if inventory.is_standalone else f"{state} · {_pool_name(inventory)}")
+    if isinstance(record, records.SR):
+        kind = _("shared") if record.shared else _("local")
+        return Header("sr", name, f"{record.type} · {kind} · {_pool_name(inventory)}")
+    hosts = n_("{n} host", "{n} hosts", len(inventory.host))
+    vms = n_("{n} VM", "{n} VMs", sum(1 for _ref in inventory.user_vms()))
+    return Header("pool", name, f"{hosts} · {vms}")
+
+
+def _pool_name(inventory: Inventory) -> str:
+    return _("pool {name}", name=inventory.name)
+
+
+def general(inventory: Inventory, key: ObjectId) -> tuple[Section, ...]:
+    """The sections of the General tab; empty where the object is gone."""
+    record = inventory.record(key.cls, key.ref)
+    if isinstance(record, records.VM):
+        return _vm(inventory, VmRef(key.ref), record)
+    if isinstance(record, records.Host):
+        return _host(inventory, HostRef(key.ref), record)
+    if isinstance(record, records.SR):
+        return _sr(inventory, SrRef(key.ref), record)
+    if isinstance(record, records.Pool):
+        return _pool(inventory, record)
+    return ()
+
+
+def _section(title: str, *rows: tuple[str, str]) -> Section:
+    return Section(title, tuple((label, value) for label, value in rows if value))
+
+
+def _yes(value: bool) -> str:
+    return _("yes") if value else _("no")
+
+
+def _vm(inventory: Inventory, ref: VmRef, vm: records.VM) -> tuple[Section, ...]:
+    guest = inventory.VM_guest_metrics.get(vm.guest_metrics)
+    metrics = inventory.VM_metrics.get(vm.metrics)
+    tools = _("not installed")
+    if guest and guest.PV_drivers_version:
+        version = ".".join(guest.PV_drivers_version.get(k, "0") for k in ("major", "minor", "micro"))
+        tools = version if guest.PV_drivers_up_to_date else _("{version}, out of date", version=version)
+    addresses = sorted({a for k, a in guest.networks.items() if "/ip" in k}, key=natural) if guest else []
+    dynamic = f"{size(vm.memory_dynamic_min)} – {size(vm.memory_dynamic_max)}"
+    affinity = _("none") if is_null(vm.affinity) else inventory.name_of("host", vm.affinity)
+    return (
+        _section(
+            _("General"),
+            (_("Name"), vm.name_label),
+            (_("Description"), vm.name_description),
+            (_("State"), vm_state(inventory, vm)[1]),
+            (_("Runs on"), inventory.name_of("host", vm.resident_on) if not is_null(vm.resident_on) else ""),
+            (_("Home server"), affinity),
+            (_("Tags"), ", ".join(vm.tags)),
+            (_("UUID"), vm.uuid),
+        ),
+        _section(
+            _("Guest"),
+            (_("Operating system"), guest.os_version.get("name", "").split("|")[0] if guest else ""),
+            (_("VM Tools"), tools if vm.power_state == "Running" else ""),
+            (_("Addresses"), ", ".join(addresses)),
+            (_("Running since"), metrics.start_time if metrics and vm.power_state == "Running" else ""),
+        ),
+        _section(
+            _("Processor and memory"),
+            (_("vCPUs"), str(vm.VCPUs_at_startup)),
+            (_("Memory"), size(vm.memory_dynamic_max) if vm.memory_dynamic_min == vm.memory_dynamic_max else dynamic),
+            (_("Largest memory"), size(vm.memory_static_max)),
+        ),
+        _section(
+            _("Protection"),
+            (_("Restart priority"), vm.ha_restart_priority),
+            (_("Snapshots"), str(len(inventory.snapshots(ref))) if vm.snapshots else ""),
+            (_("Blocked operations"), ", ".join(sorted(vm.blocked_operations))),
+        ),
+    )
+
+
+def _host(inventory: Inventory, ref: HostRef, host: records.Host) -> tuple[Section, ...]:
+    total = inventory.total_memory(ref)
+    version = host.software_version
+    return (
+        _section(
+            _("General"),
+            (_("Name"), host.name_label),
+            (_("Description"), host.name_description),
+            (_("Address"), host.address),
+            (_("Coordinator"), _yes(ref == inventory.pool.master)),
+            (_("Enabled"), _yes(host.enabled)),
+            (_("Reachable"), _yes(inventory.is_live(ref))),
+            (_("Tags"), ", ".join(host.tags)),
+            (_("UUID"), host.uuid),
+        ),
+        _section(
+            _("Version"),
+            (_("Product"), f"{version.get('product_brand', '')} {version.get('product_version', '')}".strip()),
+            (_("Platform"), version.get("platform_version", "")),
+            (_("xapi"), version.get("xapi_build", "") or version.get("xapi", "")),
+            (_("Edition"), host.edition),
+        ),
+        _section(
+            _("Processor and memory"),
+            (_("Processor"), " ".join(host.cpu_info.get("modelname", "").split())),
+            (_("CPUs"), host.cpu_info.get("cpu_count", "")),
+            (_("Memory"), size(total) if total else ""),
+            (_("Free memory"), size(inventory.free_memory(ref)) if total else ""),
+            (_("VMs"), str(sum(1 for vm in host.resident_VMs if _is_user_vm(inventory, vm)))),
+        ),
+    )
+
+
+def _is_user_vm(inventory: Inventory, ref: VmRef) -> bool:
+    return ref in inventory.VM and not inventory.VM[ref].is_control_domain
+
+
+def _sr(inventory: Inventory, ref: SrRef, sr: records.SR) -> tuple[Section, ...]:
+    states = []
+    for pbd_ref in sr.PBDs:
+        pbd = inventory.PBD.get(pbd_ref)
+        if pbd and pbd.host in inventory.host:
+            attached = _("attached") if pbd.currently_attached else _("not attached")
+            states.append((inventory.name_of("host", pbd.host), attached))
+    used = sr.physical_utilisation
+    return (
+        _section(
+            _("General"),
+            (_("Name"), sr.name_label),
+            (_("Description"), sr.name_description),
+            (_("Type"), sr.type),
+            (_("Shared"), _yes(sr.shared)),
+            (_("Default SR"), _yes(True) if inventory.pool.default_SR == ref else ""),
+            (_("Tags"), ", ".join(sr.tags)),
+            (_("UUID"), sr.uuid),
+        ),
+        _section(
+            _("Space"),
+            (_("Size"), size(sr.physical_size) if sr.physical_size > 0 else ""),
+            (_("Used"), f"{size(used)} ({percent(used / sr.physical_size)})" if sr.physical_size > 0 else ""),
+            (_("Free"), size(inventory.free_space(ref)) if sr.physical_size > 0 else ""),
+            (_("Allocated to disks"), size(sr.virtual_allocation) if sr.virtual_allocation > 0 else ""),
+        ),
+        _section(_("Hosts"), *sorted(states, key=lambda row: natural(row[0]))),
+    )
+
+
+def _pool(inventory: Inventory, pool: records.Pool) -> tuple[Section, ...]:
+    return (
+        _section(
+            _("General"),
+            (_("Name"), inventory.name),
+            (_("Description"), pool.name_description),
+            (_("Coordinator"), inventory.name_of("host", pool.master)),
+            (_("Default SR"), _("none") if is_null(pool.default_SR) else inventory.name_of("SR", pool.default_SR)),
+            (_("High availability"), _("on") if pool.ha_enabled else _("off")),
+            (_("Compress live migrations"), _yes(pool.migration_compression)),
+            (_("UUID"), pool.uuid),
+        ),
+        _section(
+            _("Hosts"),
+            *((inventory.name_of("host", ref), _host_memory(inventory, ref)) for ref in inventory.hosts_in_order),
+        ),
+    )
+
+
+def _host_memory(inventory: Inventory, ref: HostRef) -> str:
+    free, total = size(inventory.free_memory(ref)), size(inventory.total_memory(ref))
+    return _("{free} of {total} free", free=free, total=total)
+
+
+def vm_disks(inventory: Inventory, ref: VmRef) -> tuple[DiskRow, ...]:
+    """The rows of a VM's Storage tab, by position. CD drives are listed with what is in them."""
+    rows = []
+    for _ref, vbd in inventory.vbds(ref):
+        vdi = inventory.VDI.get(vbd.VDI)
+        if vbd.type == "CD":
+            state = _("CD drive, empty") if vbd.empty or vdi is None else _("CD drive")
+        else:
+            state = _("attached") if vbd.currently_attached else _("not attached")
+        if vdi is None and vbd.type != "CD":
+            continue
+        disk = _disk_row(inventory, vbd.VDI, vdi or records.VDI(), vbd.userdevice, state)
+        rows.append(disk)
+    return tuple(rows)
+
+
+def sr_disks(inventory: Inventory, ref: SrRef) -> tuple[DiskRow, ...]:
+    """The rows of an SR's Storage tab, in natural order of names. Unmanaged, missing and intermediate mirror disks are
+    left out as XenCenter does (research/xencenter 2.4)."""
+    sr = inventory.SR.get(ref)
+    rows = []
+    for vdi_ref in sr.VDIs if sr else ():
+        vdi = inventory.VDI.get(vdi_ref)
+        if vdi and vdi.managed and not vdi.missing and "base_mirror" not in vdi.sm_config:
+            attached = any(inventory.VBD[b].currently_attached for b in vdi.VBDs if b in inventory.VBD)
+            rows.append(_disk_row(inventory, vdi_ref, vdi, "", _("attached") if attached else ""))
+    return tuple(sorted(rows, key=lambda row: (natural(row.name), row.ref)))
+
+
+def _disk_row(inventory: Inventory, ref: VdiRef, vdi: records.VDI, position: str, state: str) -> DiskRow:
+    users = sorted({inventory.name_of("VM", inventory.VBD[b].VM) for b in vdi.VBDs if b in inventory.VBD}, key=natural)
+    if vdi.current_operations:
+        state = ", ".join(sorted(set(vdi.current_operations.values())))
+    return DiskRow(
+        ref,
+        position,
+        vdi.name_label,
+        vdi.name_description,
+        inventory.name_of("SR", vdi.SR) if vdi.SR in inventory.SR else "",
+        vdi.virtual_size,
+        vdi.physical_utilisation,
+        vdi.cbt_enabled,
+        ", ".join(users),
+        state,
+        vdi.is_a_snapshot,
+    )
+
+
+def vm_networks(inventory: Inventory, ref: VmRef) -> tuple[NetworkRow, ...]:
+    vm = inventory.VM.get(ref)
+    guest = inventory.VM_guest_metrics.get(vm.guest_metrics) if vm else None
+    rows = []
+    for _ref, vif in inventory.vifs(ref):
+        prefix = f"{vif.device}/"
+        addresses = [a for k, a in sorted(guest.networks.items()) if k.startswith(prefix)] if guest else []
+        state = _("attached") if vif.currently_attached else _("not attached")
+        rows.append(
+            NetworkRow(vif.device, inventory.name_of("network", vif.network), vif.MAC, ", ".join(addresses), state)
+        )
+    return tuple(rows)
+
+
+def host_networks(inventory: Inventory, ref: HostRef) -> tuple[NetworkRow, ...]:
+    rows = []
+    for network, pif in inventory.pifs_by_host.get(ref, {}).items():
+        metrics = inventory.PIF_metrics.get(pif.metrics)
+        state = _("connected") if metrics and metrics.carrier else _("no link")
+        if pif.management:
+            state = _("{state}, management", state=state)
+        device = f"{pif.device} · VLAN {pif.VLAN}" if pif.VLAN >= 0 else pif.device
+        addresses = ", ".join([pif.IP, *pif.IPv6] if pif.IP else pif.IPv6)
+        rows.append(NetworkRow(device, inventory.name_of("network", NetworkRef(network)), pif.MAC, addresses, state))
+    return tuple(sorted(rows, key=lambda row: natural(row.device)))

@@ -1,0 +1,70 @@
+"""From a move to the API calls that carry it out. The only place where maps of disks, snapshots, CDs and VIFs are made.
+
+The order and the arguments follow research/xapi 5 and 6: `VM.pool_migrate` where no disk changes its SR inside a pool,
+`host.migrate_receive` on the destination and `VM.migrate_send` on the source otherwise.
+"""
+
+from typing import Final
+
+import msgspec
+
+from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.refs import PoolId
+
+RECEIVED: Final = "<answer of host.migrate_receive>"
+"""Stands in a call for the map that `host.migrate_receive` will have answered; the map itself is a secret."""
+
+MIGRATED: Final = "<reference of the migrated VM>"
+"""Stands for the VM at its destination, whose reference only the end of `VM.migrate_send` tells."""
+
+
+class Call(msgspec.Struct, frozen=True):
+    """One API request: the pool whose session sends it, the method, and its parameters without the session."""
+
+    pool: PoolId
+    method: str
+    params: tuple[object, ...]
+
+
+Maps = tuple[dict[str, str], dict[str, str], dict[str, str]]
+
+
+def migrate_maps(move: Move) -> Maps:
+    """`vdi_map`, `vif_map` and options of `VM.migrate_send`.
+
+    Every disk of the VM, its snapshots and its suspend image is mapped explicitly, and inside a pool every CD that
+    stays in its drive to its own SR (or the server ejects it). `vif_map` has the snapshots' VIFs too, and is empty
+    inside a pool, where the server wants it so.
+    """
+    vdi_map: dict[str, str] = {vdi: sr for vdi, sr in move.placement.items() if sr is not None}
+    vdi_map |= {str(vdi): str(sr) for vdi, sr in move.cds.items()}
+    vif_map: dict[str, str] = {vif: net for vif, net in move.networks.items() if net is not None}
+    options = {}
+    if move.draft.copy:
+        options["copy"] = "true"
+    if move.draft.compress is not None:
+        options["compress"] = "true" if move.draft.compress else "false"
+    return vdi_map, vif_map if move.crosses else {}, options
+
+
+def calls(move: Move) -> tuple[Call, ...]:
+    """The requests of one move in their order. Only moves that the rules accept have calls."""
+    source, target = move.source.id, move.target.id
+    if move.host is None:
+        raise ValueError("a move without a host has no calls")
+    made: list[Call] = []
+    if move.kind is Kind.live:
+        options = {"live": "true"}
+        if move.draft.compress is not None:
+            options["compress"] = "true" if move.draft.compress else "false"
+        made.append(Call(source, "VM.pool_migrate", (move.ref, move.host, options)))
+    else:
+        vdi_map, vif_map, options = migrate_maps(move)
+        made.append(Call(target, "host.migrate_receive", (move.host, move.storage_network, {})))
+        made.append(Call(source, "VM.migrate_send", (move.ref, RECEIVED, True, vdi_map, vif_map, options)))
+    moved = MIGRATED if move.crosses else move.ref
+    if move.draft.set_home and not move.draft.copy:
+        made.append(Call(target, "VM.set_affinity", (moved, move.host)))
+    if move.draft.start_after and move.vm.power_state == "Halted":
+        made.append(Call(target, "VM.start_on", (moved, move.host, False, False)))
+    return tuple(made)

@@ -1,0 +1,225 @@
+"""The defaults: a draft filled up with the best choices, as the moves that the rules judge.
+
+No default destroys or guesses: a disk stays where it is if it can, a network is found by name or VLAN or not at all.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.candidates import (
+    Candidate,
+    all_disks,
+    bare_move,
+    destinations,
+    disk_srs,
+    hosts,
+    network_candidates,
+    same_srs,
+    storage_networks,
+)
+from xsmigui.core.migration.draft import Draft, Site, StorageMode
+from xsmigui.core.migration.moves import Move, following_disks, own_disks, travelling_vifs
+from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef, is_null
+
+
+def default_destination(site: Site, draft: Draft) -> PoolId | None:
+    """The own pool where it offers anything, else the only other one that does; else the operator must say."""
+    usable = [PoolId(c.ref) for c in destinations(site, draft) if c.usable]
+    if draft.source in usable:
+        return draft.source
+    return usable[0] if len(usable) == 1 else None
+
+
+def default_host(site: Site, draft: Draft, vm: VmRef, taken: Mapping[HostRef, int]) -> HostRef | None:
+    """The best host that passes every check: the VM's home server if it is another than the present one, else the one
+    with the most memory left after what the batch has `taken`; the present host only where there is no other."""
+    source, target = site.pools[draft.source], site.pools.get(draft.destination or PoolId(""))
+    if target is None:
+        return None
+    usable = [HostRef(c.ref) for c in hosts(site, draft, vm) if c.usable]
+    current = source.home(vm) if not draft.crosses else None
+    affinity = source.VM[vm].affinity
+    need = source.VM[vm].memory_dynamic_min + source.VM[vm].memory_overhead
+
+    def rank(host: HostRef) -> tuple[bool, bool, bool, int]:
+        left = target.free_memory(host) - taken.get(host, 0)
+        return (host != current, left >= need, host == affinity, left)
+
+    return max(usable, key=rank, default=None)
+
+
+def resolve_hosts(site: Site, draft: Draft) -> dict[VmRef, HostRef | None]:
+    """Every VM's host: the chosen one, else the best one left."""
+    source = site.pools[draft.source]
+    taken: dict[HostRef, int] = {}
+    resolved: dict[VmRef, HostRef | None] = {}
+    for vm in draft.vms:
+        if vm not in source.VM:
+            continue
+        host = draft.hosts.get(vm) or default_host(site, draft, vm, taken)
+        resolved[vm] = host
+        if host is not None and source.VM[vm].power_state != "Halted":
+            need = source.VM[vm].memory_dynamic_min + source.VM[vm].memory_overhead
+            taken[host] = taken.get(host, 0) + need
+    return resolved
+
+
+def default_sr(target: Inventory, candidates: Iterable[Candidate]) -> SrRef | None:
+    """The pool's default SR if it is shared and usable, else the usable SR with the most free space."""
+    usable = {SrRef(c.ref): c for c in candidates if c.usable}
+    preferred = target.pool.default_SR
+    if preferred in usable and target.SR[preferred].shared:
+        return preferred
+    return max(usable, key=lambda ref: target.free_space(ref), default=None)
+
+
+def can_keep(site: Site, draft: Draft, at: Mapping[VmRef, HostRef | None]) -> bool:
+    """Every disk can stay on its SR: the pool stays the same and each VM's host sees all of them."""
+    source = site.pools[draft.source]
+    if draft.destination != draft.source:
+        return False
+    return all(
+        host is not None and source.sees(host, vdi.SR)
+        for vm, host in at.items()
+        for vdi in all_disks(source, (vm,)).values()
+    )
+
+
+def storage_mode(site: Site, draft: Draft, at: Mapping[VmRef, HostRef | None]) -> StorageMode:
+    """How disks are placed unless the operator said: kept where they are if every one can stay; else on one SR if one
+    serves all; else one by one."""
+    if draft.storage is StorageMode.keep and not can_keep(site, draft, at):
+        return StorageMode.same
+    if draft.storage is not None:
+        return draft.storage
+    if can_keep(site, draft, at):
+        halted = all(site.pools[draft.source].VM[vm].power_state == "Halted" for vm in at)
+        return StorageMode.each if halted else StorageMode.keep
+    return StorageMode.same if any(c.usable for c in same_srs(site, draft, at)) else StorageMode.each
+
+
+def _placement(
+    site: Site, draft: Draft, vm: VmRef, host: HostRef | None, mode: StorageMode, same: SrRef | None
+) -> dict[VdiRef, SrRef | None]:
+    source, target = site.pools[draft.source], site.pools.get(draft.destination or PoolId(""))
+    placement: dict[VdiRef, SrRef | None] = {}
+    if target is None:
+        return placement
+    for ref, vdi in own_disks(source, vm).items():
+        if mode is StorageMode.same:
+            placement[ref] = same
+        elif ref in draft.disks and mode is StorageMode.each:
+            placement[ref] = draft.disks[ref]
+        elif not draft.crosses and host is not None and source.sees(host, vdi.SR):
+            placement[ref] = vdi.SR
+        else:
+            placement[ref] = default_sr(target, disk_srs(site, draft, vm, host, ref))
+    first = next((sr for sr in placement.values() if sr is not None), None)
+    for ref, vdi, leader in list(following_disks(source, vm)):
+        stays = not draft.crosses and host is not None and source.sees(host, vdi.SR)
+        if leader is not None:
+            leader_moves = draft.crosses or placement[leader] != source.VDI[leader].SR
+            placement[ref] = placement[leader] if leader_moves or not stays else vdi.SR
+        elif stays and mode is not StorageMode.same:
+            placement[ref] = vdi.SR
+        else:
+            placement[ref] = same or first or _fallback_sr(target, host)
+    return placement
+
+
+def _fallback_sr(target: Inventory, host: HostRef | None) -> SrRef | None:
+    """For images of a VM without disks: the pool's SR for them, else its default SR, where the host sees it."""
+    for sr in (target.pool.suspend_image_SR, target.pool.default_SR):
+        if not is_null(sr) and host is not None and target.sees(host, sr):
+            return sr
+    return None
+
+
+def default_network(
+    source: Inventory, target: Inventory, host: HostRef | None, network: NetworkRef
+) -> NetworkRef | None:
+    """The one network of the same name at the destination, else the one of the same VLAN. Never a guess: where two
+    would do, none is chosen."""
+    offered = [NetworkRef(c.ref) for c in network_candidates(target, host) if c.usable]
+    name = source.network[network].name_label if network in source.network else ""
+    same_name = [ref for ref in offered if name and target.network[ref].name_label == name]
+    if len(same_name) == 1:
+        return same_name[0]
+    vlans = _vlans(source, network)
+    same_vlan = [ref for ref in offered if vlans and _vlans(target, ref) == vlans]
+    return same_vlan[0] if len(same_vlan) == 1 and not same_name else None
+
+
+def _vlans(inventory: Inventory, network: NetworkRef) -> frozenset[int]:
+    record = inventory.network.get(network)
+    pifs = [inventory.PIF[p] for p in (record.PIFs if record else ()) if p in inventory.PIF]
+    return frozenset(pif.VLAN for pif in pifs if pif.VLAN >= 0)
+
+
+def _vif_networks(
+    draft: Draft, source: Inventory, target: Inventory, vm: VmRef, host: HostRef | None
+) -> dict[VifRef, NetworkRef | None]:
+    if not draft.crosses:
+        return {}
+    found: dict[VifRef, NetworkRef | None] = {}
+    for ref, leader in travelling_vifs(source, vm).items():
+        if leader is not None:
+            found[ref] = found[leader]
+        else:
+            chosen = draft.networks.get(ref)
+            found[ref] = chosen or default_network(source, target, host, source.VIF[ref].network)
+    return found
+
+
+def default_storage_network(target: Inventory, at: Iterable[HostRef]) -> NetworkRef | None:
+    """The first usable network that is not the management network and has link; else the management network."""
+    at = tuple(dict.fromkeys(at))
+    usable = [NetworkRef(c.ref) for c in storage_networks(target, at) if c.usable]
+
+    def linked(network: NetworkRef) -> bool:
+        pifs = [target.pif(host, network) for host in at]
+        metrics = [target.PIF_metrics.get(pif.metrics) for pif in pifs if pif]
+        return all(m is None or m.carrier for m in metrics)
+
+    return next((ref for ref in usable if linked(ref)), usable[0] if usable else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """A draft with everything filled in: what the pages show as chosen and what the rules judge."""
+
+    moves: tuple[Move, ...]
+    mode: StorageMode
+    same_sr: SrRef | None
+    storage_network: NetworkRef | None
+
+
+def resolve(site: Site, draft: Draft) -> Resolved:
+    """Fill the draft up with defaults. Without a destination there are moves without hosts, so that what is wrong with
+    the VMs themselves is known from the first page on."""
+    source = site.pools[draft.source]
+    target = site.pools.get(draft.destination) if draft.destination else None
+    if target is None:
+        bare = tuple(bare_move(site, draft, source, source, vm, None) for vm in draft.vms if vm in source.VM)
+        return Resolved(bare, StorageMode.same, None, None)
+    at = resolve_hosts(site, draft)
+    mode = storage_mode(site, draft, at)
+    same = draft.same_sr
+    if mode is StorageMode.same and same is None:
+        same = default_sr(target, same_srs(site, draft, at))
+    network = draft.storage_network or default_storage_network(target, [h for h in at.values() if h is not None])
+    moves = []
+    for vm, host in at.items():
+        cds = {}
+        if not draft.crosses and host is not None:
+            cds = {vbd.VDI: vdi.SR for _ref, vbd, vdi in source.cds(vm) if source.sees(host, vdi.SR)}
+        move = replace(
+            bare_move(site, draft, source, target, vm, host),
+            placement=_placement(site, draft, vm, host, mode, same if mode is StorageMode.same else None),
+            cds=cds,
+            networks=_vif_networks(draft, source, target, vm, host),
+            storage_network=network,
+        )
+        moves.append(move)
+    return Resolved(tuple(moves), mode, same, network)

@@ -1,0 +1,88 @@
+"""Site and draft: what there is, and what the operator has chosen so far.
+
+A `Draft` holds only explicit choices; what is not chosen is filled in by `core.migration.moves` from the site as it is
+at that moment. Both are immutable: an edit makes the next draft.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """All pools we know. `connected` names those that answer at present."""
+
+    pools: Mapping[PoolId, Inventory]
+    connected: frozenset[PoolId]
+
+
+class StorageMode(StrEnum):
+    """How the disks are placed."""
+
+    keep = "keep"
+    same = "same"
+    each = "each"
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The operator's choices for moving some VMs of one pool. References belong to the pool that the field speaks of:
+    VMs, disks and VIFs to the source; hosts, SRs and networks to the destination."""
+
+    source: PoolId
+    vms: tuple[VmRef, ...]
+    destination: PoolId | None = None
+    hosts: Mapping[VmRef, HostRef] = field(default_factory=dict)
+    storage: StorageMode | None = None
+    same_sr: SrRef | None = None
+    disks: Mapping[VdiRef, SrRef] = field(default_factory=dict)
+    networks: Mapping[VifRef, NetworkRef] = field(default_factory=dict)
+    storage_network: NetworkRef | None = None
+    copy: bool = False
+    compress: bool | None = None
+    set_home: bool = True
+    start_after: bool = False
+
+    @property
+    def crosses(self) -> bool:
+        """The VMs go to another pool."""
+        return self.destination is not None and self.destination != self.source
+
+    def to(self, destination: PoolId) -> "Draft":
+        """Go to this pool; whatever was chosen in another one is let go."""
+        if destination == self.destination:
+            return self
+        fresh: Draft = replace(
+            self, destination=destination, hosts={}, storage=None, same_sr=None, disks={}, networks={}
+        )
+        return replace(fresh, storage_network=None)
+
+    def on(self, vm: VmRef, host: HostRef) -> "Draft":
+        """Run this VM on this host."""
+        return replace(self, hosts={**self.hosts, vm: host})
+
+    def keeping_disks(self) -> "Draft":
+        return replace(self, storage=StorageMode.keep)
+
+    def on_same_sr(self, sr: SrRef | None) -> "Draft":
+        """Place all disks on one SR; None leaves the choice of it to the defaults."""
+        return replace(self, storage=StorageMode.same, same_sr=sr)
+
+    def each_disk(self) -> "Draft":
+        return replace(self, storage=StorageMode.each)
+
+    def placing(self, disk: VdiRef, sr: SrRef) -> "Draft":
+        """Place this disk on this SR."""
+        return replace(self, storage=StorageMode.each, disks={**self.disks, disk: sr})
+
+    def connecting(self, vif: VifRef, network: NetworkRef) -> "Draft":
+        """Put this VIF on this network."""
+        return replace(self, networks={**self.networks, vif: network})
+
+    def over(self, network: NetworkRef) -> "Draft":
+        """Carry the disks over this network."""
+        return replace(self, storage_network=network)

@@ -1,0 +1,193 @@
+"""The evaluation of a draft: its pages, every problem, what is still to be asked, and the plan if nothing blocks.
+
+Pure: the same site, draft and facts give the same evaluation. Pages render it; nobody else decides.
+"""
+
+from dataclasses import dataclass
+
+import msgspec
+from msgspec.structs import replace
+
+from xsmigui.core.capacity import Ledger, ledger
+from xsmigui.core.migration.candidates import hosts
+from xsmigui.core.migration.defaults import Resolved, default_destination, resolve
+from xsmigui.core.migration.draft import Draft, Site, StorageMode
+from xsmigui.core.migration.facts import Facts, Question, assertion, finding, gate_question
+from xsmigui.core.migration.moves import Move
+from xsmigui.core.migration.plan import Plan, make_plan
+from xsmigui.core.migration.rules import BATCH_RULES, RULES, Batch
+from xsmigui.core.migration.rules.storage import incoming
+from xsmigui.core.problems import Page, Problem, Severity, Subject
+from xsmigui.core.text import _
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """A draft judged. `draft` has its destination filled in; `questions` are to be asked now; `pending` says that some
+    answer is still due. `plan` is there exactly if nothing blocks and nothing is pending."""
+
+    site: Site
+    draft: Draft
+    resolved: Resolved
+    pages: tuple[Page, ...]
+    problems: tuple[Problem, ...]
+    questions: tuple[Question, ...]
+    ledger: Ledger
+    plan: Plan | None
+
+    @property
+    def pending(self) -> bool:
+        return bool(self.questions)
+
+    def on(self, page: Page) -> tuple[Problem, ...]:
+        """The problems that belong to a page."""
+        return tuple(p for p in self.problems if p.page is page)
+
+    def blocked(self, page: Page) -> Problem | None:
+        """The first problem that keeps a page from being left; None where it may be left."""
+        return next((p for p in self.problems if p.page is page and p.blocks), None)
+
+    def as_json(self) -> dict[str, object]:
+        """The form that `preflight --json` promises."""
+        return {
+            "possible": self.plan is not None,
+            "problems": [p.as_json() for p in self.problems],
+            "plan": msgspec.to_builtins(self.plan) if self.plan is not None else None,
+            "capacity": self.ledger.as_json(),
+        }
+
+
+def flow(draft: Draft, moves: tuple[Move, ...]) -> tuple[Page, ...]:
+    """The wizard's pages for a draft, in order: Networks only to another pool, Storage network only if disks move."""
+    pages = [Page.destination, Page.home_server, Page.storage]
+    if draft.crosses:
+        pages.append(Page.networks)
+    if draft.crosses or any(move.carries_disks for move in moves):
+        pages.append(Page.storage_network)
+    return (*pages, Page.summary)
+
+
+def evaluate(site: Site, draft: Draft, facts: Facts | None = None) -> Evaluation:
+    """Judge a draft. The VMs of the draft may be gone, its pools unreachable: that is a problem like any other."""
+    facts = facts or {}
+    if draft.source not in site.pools:
+        gone = (_gone("pool", draft.source, _("The pool of the selected VMs is no longer connected.")),)
+        empty = Resolved((), StorageMode.same, None, None)
+        return Evaluation(site, draft, empty, flow(draft, ()), gone, (), Ledger({}, {}), None)
+    if draft.destination is None:
+        chosen = default_destination(site, draft)
+        draft = draft.to(chosen) if chosen is not None else draft
+    resolved = resolve(site, draft)
+    moves = resolved.moves
+    problems = [*_missing(site, draft), *_unreachable(site, draft), *_homeless(moves)]
+    books = _ledger(site, draft, moves)
+    for move in moves:
+        for rule in RULES:
+            if move.kind in rule.kinds:
+                problems += rule.check(move)
+    target = site.pools.get(draft.destination) if draft.destination else None
+    if target is not None:
+        batch = Batch(site, draft, target, moves, books)
+        for batch_rule in BATCH_RULES:
+            problems += batch_rule.check(batch)
+    problems, questions = _with_facts(moves, problems, facts)
+    pages = flow(draft, moves)
+    problems = [p if p.page in pages else replace(p, page=Page.summary) for p in dict.fromkeys(problems)]
+    done = not questions and not any(p.blocks for p in problems) and bool(moves)
+    plan = make_plan(draft, moves) if done else None
+    ordered = sorted(problems, key=lambda p: (pages.index(p.page), -p.severity))
+    return Evaluation(site, draft, resolved, pages, tuple(ordered), tuple(questions), books, plan)
+
+
+def _gone(cls: str, ref: str, message: str, page: Page = Page.destination) -> Problem:
+    return Problem(rule="R05", severity=Severity.block, subject=Subject(cls, "", ref), message=message, page=page)
+
+
+def _missing(site: Site, draft: Draft) -> list[Problem]:
+    """VMs of the draft that are no longer there, and a destination that nobody has chosen."""
+    source = site.pools[draft.source]
+    problems = [
+        _gone("VM", ref, _("A selected VM is gone: it was removed, or moved by somebody else."))
+        for ref in draft.vms
+        if ref not in source.VM
+    ]
+    if draft.destination is None:
+        problems.append(_gone("pool", "", _("Choose where the VMs shall go.")))
+    elif draft.destination not in site.pools:
+        problems.append(_gone("pool", draft.destination, _("The destination is no longer connected.")))
+    else:
+        at = site.pools[draft.destination]
+        for ref, host in draft.hosts.items():
+            if host not in at.host and ref in source.VM:
+                message = _("The host chosen for {vm} is gone.", vm=source.VM[ref].name_label)
+                problems.append(_gone("host", host, message, Page.home_server))
+    return problems
+
+
+def _unreachable(site: Site, draft: Draft) -> list[Problem]:
+    problems = []
+    for pool in dict.fromkeys((draft.source, draft.destination)):
+        if pool is not None and pool in site.pools and pool not in site.connected:
+            name = site.pools[pool].name
+            message = _("The connection to {pool} is interrupted; what is shown is what was known last.", pool=name)
+            problems.append(_gone("pool", name, message))
+    return problems
+
+
+def _ledger(site: Site, draft: Draft, moves: tuple[Move, ...]) -> Ledger:
+    target = site.pools.get(draft.destination) if draft.destination else None
+    if target is None:
+        return Ledger({}, {})
+    memory = [(m.host, m.memory) for m in moves if m.host is not None and m.is_running]
+    disks = [pair for move in moves for pair in incoming(move)]
+    return ledger(target, memory, disks)
+
+
+def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
+    """VMs for which no host of the destination passes, with the reason of each host."""
+    problems = []
+    for move in moves:
+        if move.host is not None or move.draft.destination is None:
+            continue
+        offered = hosts(move.site, move.draft, move.ref)
+        message = _("No host of {pool} can take {vm}.", pool=move.target.name, vm=move.vm.name_label)
+        reasons = " ".join(dict.fromkeys(candidate.reason for candidate in offered))
+        first = next((p for c in offered for p in c.problems if p.blocks), None)
+        subject = Subject("VM", move.vm.uuid, move.vm.name_label)
+        rule = first.rule if first else "R05"
+        problems.append(
+            Problem(
+                rule=rule,
+                severity=Severity.block,
+                subject=subject,
+                message=f"{message} {reasons}".strip(),
+                hint=_("Choose another destination."),
+                page=Page.home_server,
+            )
+        )
+    return problems
+
+
+def _with_facts(moves: tuple[Move, ...], problems: list[Problem], facts: Facts) -> tuple[list[Problem], list[Question]]:
+    """Add what the server said. The gate's reason is asked for where we have none of our own; assertions are asked
+    only where nothing blocks."""
+    questions: list[Question] = []
+    found = list(problems)
+    for move in moves:
+        gate = gate_question(move)
+        vm = move.source.object_id("VM", move.ref)
+        if gate is None or any(p.blocks and p.about == vm for p in problems):
+            continue
+        found += finding(move, gate, facts.get(gate))
+        if gate not in facts:
+            questions.append(gate)
+    if any(p.blocks for p in found):
+        return found, questions
+    for move in moves:
+        question = assertion(move)
+        if question is None:
+            continue
+        found += finding(move, question, facts.get(question))
+        if question not in facts:
+            questions.append(question)
+    return found, questions

@@ -1,0 +1,118 @@
+"""Facts: the server's answers to the questions that only it can answer, asked with the very maps of the plan.
+
+Questions are plain values, so that an answer is kept by the whole question and is never used for another one.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from xsmigui.core.catalogue import problem
+from xsmigui.core.failures import ServerFailure, Unreachable
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.calls import migrate_maps
+from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.problems import Page, Problem, Severity, Subject
+from xsmigui.core.refs import HostRef, NetworkRef, PoolId, VmRef
+from xsmigui.core.text import _
+
+Pairs = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class OperationValid:
+    """Why is this operation not allowed? (`VM.assert_operation_valid`)"""
+
+    pool: PoolId
+    vm: VmRef
+    operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class CanBootHere:
+    """Could the VM run on this host? (`VM.assert_can_boot_here`: processor, SRs, networks, memory)"""
+
+    pool: PoolId
+    vm: VmRef
+    host: HostRef
+
+
+@dataclass(frozen=True, slots=True)
+class CanMigrate:
+    """Would the server accept this migration? (`host.migrate_receive`, then `VM.assert_can_migrate`)"""
+
+    pool: PoolId
+    vm: VmRef
+    target: PoolId
+    host: HostRef
+    network: NetworkRef
+    vdi_map: Pairs
+    vif_map: Pairs
+    options: Pairs
+
+
+Question = OperationValid | CanBootHere | CanMigrate
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the server said: nothing against it, or a failure."""
+
+    failure: Exception | None = None
+
+
+Facts = Mapping[Question, Answer]
+
+
+def gate_question(move: Move) -> OperationValid | None:
+    """What to ask where the operation is not in `allowed_operations` (advisory, may be stale: the call decides)."""
+    if move.operation in move.vm.allowed_operations or move.host is None:
+        return None
+    return OperationValid(move.source.id, move.ref, move.operation)
+
+
+def assertion(move: Move) -> CanBootHere | CanMigrate | None:
+    """What to ask before a move that the local rules accept."""
+    if move.host is None:
+        return None
+    if move.kind is Kind.live:
+        return CanBootHere(move.source.id, move.ref, move.host)
+    if move.storage_network is None:
+        return None
+    vdi_map, vif_map, options = migrate_maps(move)
+    return CanMigrate(
+        move.source.id,
+        move.ref,
+        move.target.id,
+        move.host,
+        move.storage_network,
+        tuple(sorted(vdi_map.items())),
+        tuple(sorted(vif_map.items())),
+        tuple(sorted(options.items())),
+    )
+
+
+def finding(move: Move, question: Question, answer: Answer | None) -> Iterator[Problem]:
+    """The problem that an answer (or its absence) is."""
+    subject = Subject("VM", move.vm.uuid, move.vm.name_label)
+    if answer is None:
+        if isinstance(question, OperationValid):
+            message = _("The server does not allow {operation} of {vm} at present; asking for the reason.")
+            yield Problem(
+                rule="R05",
+                severity=Severity.block,
+                subject=subject,
+                message=message.format(operation=question.operation, vm=move.vm.name_label),
+                source="server",
+                page=Page.destination,
+            )
+        return
+    if answer.failure is None:
+        return
+    page = Page.destination if isinstance(question, OperationValid) else None
+    inventories: list[Inventory] = [move.source] if move.source is move.target else [move.source, move.target]
+    if isinstance(answer.failure, Unreachable):
+        page = Page.destination
+    found = problem(answer.failure, subject, *inventories, page=page)
+    if isinstance(answer.failure, ServerFailure) and found.page is Page.networks and not move.crosses:
+        found = problem(answer.failure, subject, *inventories, page=Page.summary)
+    yield found

@@ -1,0 +1,119 @@
+"""From a draft to moves: for each VM where it goes, what happens to each disk, and by which operation.
+
+A `Move` is complete for the rules: what the operator did not choose is filled in by the defaults of
+`core.migration.candidates`. Snapshots' disks follow their disk; suspend images follow the first disk; an inserted CD
+keeps its place inside the pool (research/xapi 6.4, research/xencenter 1.4.2).
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.draft import Draft, Site
+from xsmigui.core.records import VDI, VM
+from xsmigui.core.refs import HostRef, NetworkRef, SrRef, VdiRef, VifRef, VmRef, is_null
+
+
+class Kind(StrEnum):
+    """What kind of move it is, by the letters of docs/rules.md."""
+
+    live = "L"
+    storage = "S"
+    halted = "H"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One VM under way. `placement` has every disk that must have a place: the VM's own, its snapshots' and its suspend
+    image; None where it has none yet. `cds` maps the CDs that stay in their drives to the SR they are on."""
+
+    site: Site
+    draft: Draft
+    ref: VmRef
+    vm: VM
+    source: Inventory
+    target: Inventory
+    host: HostRef | None
+    placement: Mapping[VdiRef, SrRef | None]
+    cds: Mapping[VdiRef, SrRef]
+    networks: Mapping[VifRef, NetworkRef | None]
+    storage_network: NetworkRef | None
+
+    @property
+    def crosses(self) -> bool:
+        return self.draft.crosses
+
+    @property
+    def is_running(self) -> bool:
+        return self.vm.power_state in ("Running", "Paused")
+
+    @property
+    def moving(self) -> dict[VdiRef, SrRef | None]:
+        """The disks that change their SR."""
+        if self.crosses:
+            return dict(self.placement)
+        return {v: sr for v, sr in self.placement.items() if v in self.source.VDI and sr != self.source.VDI[v].SR}
+
+    @property
+    def kind(self) -> Kind:
+        """Live where no disk changes its SR and the pool is the same; else storage motion, or a halted move."""
+        if self.vm.power_state == "Halted":
+            return Kind.halted
+        return Kind.storage if self.moving or self.crosses else Kind.live
+
+    @property
+    def operation(self) -> str:
+        """The API's name of the operation that the server's gate is asked for."""
+        return "pool_migrate" if self.kind is Kind.live else "migrate_send"
+
+    @property
+    def carries_disks(self) -> bool:
+        return bool(self.moving)
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the VM needs on its host: `memory_dynamic_min + memory_overhead` (xapi memory_check.ml)."""
+        return self.vm.memory_dynamic_min + self.vm.memory_overhead
+
+    @property
+    def stays_on_host(self) -> bool:
+        return not self.crosses and self.host is not None and self.host == self.source.home(self.ref)
+
+
+def own_disks(inventory: Inventory, vm: VmRef) -> dict[VdiRef, VDI]:
+    """The VM's own virtual disks in the order of their positions, each once."""
+    return {ref: vdi for _, ref, vdi in inventory.disks(vm)}
+
+
+def following_disks(inventory: Inventory, vm: VmRef) -> Iterator[tuple[VdiRef, VDI, VdiRef | None]]:
+    """The disks that have to come along: those of the snapshots and every suspend image, each with the disk it follows
+    (None: a suspend image, or a snapshot of a disk that the VM no longer has)."""
+    own = own_disks(inventory, vm)
+    seen = set(own)
+    for snapshot in inventory.snapshots(vm):
+        for ref, vdi in own_disks(inventory, snapshot).items():
+            if ref not in seen:
+                seen.add(ref)
+                yield ref, vdi, vdi.snapshot_of if vdi.snapshot_of in own else None
+    for holder in (vm, *inventory.snapshots(vm)):
+        image = inventory.VM[holder].suspend_VDI
+        if not is_null(image) and image in inventory.VDI and image not in seen:
+            seen.add(image)
+            yield image, inventory.VDI[image], None
+
+
+def travelling_vifs(inventory: Inventory, vm: VmRef) -> dict[VifRef, VifRef | None]:
+    """Every VIF that needs a network in another pool: the VM's own, and its snapshots' each with the VM's VIF of the
+    same MAC whose network it shares (None: a MAC that only the snapshot has)."""
+    own = {vif.MAC.lower(): ref for ref, vif in inventory.vifs(vm)}
+    found: dict[VifRef, VifRef | None] = dict.fromkeys(own.values())
+    for snapshot in inventory.snapshots(vm):
+        for ref, vif in inventory.vifs(snapshot):
+            found[ref] = own.get(vif.MAC.lower())
+    return found
+
+
+def chosen_vifs(inventory: Inventory, vm: VmRef) -> list[VifRef]:
+    """The VIFs that the operator chooses a network for: the others follow one of these by their MAC."""
+    return [ref for ref, leader in travelling_vifs(inventory, vm).items() if leader is None]

@@ -1,0 +1,191 @@
+"""The plan: a complete, frozen intent. One plan object drives the preview, the command line, the run and the report.
+
+A plan names objects by uuid and name beside their references, so that it can be written to a file, read again later
+and compared with what is there then.
+"""
+
+from typing import Final
+
+import msgspec
+
+from xsmigui.core.migration.calls import Call, calls
+from xsmigui.core.migration.draft import Draft, Site, StorageMode
+from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef
+
+FORMAT: Final = 1
+"""The version of the plan's written form."""
+
+
+class Thing(msgspec.Struct, frozen=True):
+    """An object of a plan."""
+
+    uuid: str
+    name: str
+    ref: str
+
+
+class DiskMove(msgspec.Struct, frozen=True):
+    """A disk and where it goes. `stays` where the SR remains the same; sizes in bytes."""
+
+    disk: Thing
+    size: int
+    source: Thing
+    target: Thing
+    stays: bool
+    follows: bool
+
+
+class VifMove(msgspec.Struct, frozen=True):
+    """A network interface and the network it will be on."""
+
+    vif: Thing
+    mac: str
+    source: Thing
+    target: Thing
+
+
+class VmMove(msgspec.Struct, frozen=True, kw_only=True):
+    """One VM's part of a plan: what it is, where it goes, and the calls that bring it there."""
+
+    vm: Thing
+    kind: Kind
+    power_state: str
+    source_host: Thing | None
+    host: Thing
+    disks: tuple[DiskMove, ...]
+    vifs: tuple[VifMove, ...]
+    storage_network: Thing | None
+    calls: tuple[Call, ...]
+
+    @property
+    def travelling(self) -> int:
+        """Bytes of virtual size that change their SR."""
+        return sum(d.size for d in self.disks if not d.stays)
+
+
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
+    """All moves of one draft, in the order in which they start."""
+
+    format: int = FORMAT
+    source: Thing
+    target: Thing
+    moves: tuple[VmMove, ...]
+    copy: bool = False
+    set_home: bool = True
+    start_after: bool = False
+    compress: bool | None = None
+
+    @property
+    def crosses(self) -> bool:
+        return self.source.uuid != self.target.uuid
+
+
+def make_plan(draft: Draft, moves: tuple[Move, ...]) -> Plan:
+    """The plan of these moves, which the rules have accepted (every choice is made)."""
+    source, target = moves[0].source, moves[0].target
+    return Plan(
+        source=Thing(source.id, source.name, source.pool_ref),
+        target=Thing(target.id, target.name, target.pool_ref),
+        moves=tuple(_vm_move(move) for move in moves),
+        copy=draft.copy,
+        set_home=draft.set_home,
+        start_after=draft.start_after,
+        compress=draft.compress,
+    )
+
+
+def _vm_move(move: Move) -> VmMove:
+    def here(cls: str, ref: str) -> Thing:
+        record = move.source.record(cls, ref)
+        return Thing(record.uuid if record else "", move.source.name_of(cls, ref), ref)
+
+    def there(cls: str, ref: str) -> Thing:
+        record = move.target.record(cls, ref)
+        return Thing(record.uuid if record else "", move.target.name_of(cls, ref), ref)
+
+    own = {ref for _vbd, ref, _vdi in move.source.disks(move.ref)}
+    home = move.source.home(move.ref)
+    disks = []
+    for ref, sr in move.placement.items():
+        vdi = move.source.VDI[ref]
+        if sr is not None:
+            stays = not move.crosses and sr == vdi.SR
+            disk = here("VDI", ref)
+            disks.append(DiskMove(disk, vdi.virtual_size, here("SR", vdi.SR), there("SR", sr), stays, ref not in own))
+    vifs = [
+        VifMove(
+            Thing(move.source.VIF[ref].uuid, move.source.VIF[ref].device, ref),
+            move.source.VIF[ref].MAC,
+            here("network", move.source.VIF[ref].network),
+            there("network", network),
+        )
+        for ref, network in move.networks.items()
+        if network is not None
+    ]
+    uses_network = move.kind is not Kind.live and move.storage_network is not None
+    return VmMove(
+        vm=here("VM", move.ref),
+        kind=move.kind,
+        power_state=move.vm.power_state,
+        source_host=here("host", home) if home is not None else None,
+        host=there("host", move.host or ""),
+        disks=tuple(disks),
+        vifs=tuple(vifs),
+        storage_network=there("network", move.storage_network or "") if uses_network else None,
+        calls=calls(move),
+    )
+
+
+class PlanRefused(ValueError):
+    """The plan speaks of something that is not there; the text says of what."""
+
+
+def draft_of(plan: Plan, site: Site) -> Draft:
+    """The draft that a plan stands for, every choice explicit: to be evaluated again with fresh records before a run.
+
+    Objects are found again by their uuids. Raises `PlanRefused` where one is gone.
+    """
+    source, target = PoolId(plan.source.uuid), PoolId(plan.target.uuid)
+    for pool, name in ((source, plan.source.name), (target, plan.target.name)):
+        if pool not in site.pools:
+            raise PlanRefused(name)
+    here, there = site.pools[source], site.pools[target]
+
+    def find(cls: str, thing: Thing, inventory: object = None) -> str:
+        pool = there if inventory is there else here
+        if thing.ref in pool.tables[cls] and pool.tables[cls][thing.ref].uuid == thing.uuid:
+            return thing.ref
+        found = pool.find(cls, thing.uuid) if thing.uuid else []
+        if not found:
+            raise PlanRefused(thing.name or thing.uuid)
+        return found[0]
+
+    vms = tuple(VmRef(find("VM", move.vm)) for move in plan.moves)
+    disks: dict[VdiRef, SrRef] = {}
+    networks: dict[VifRef, NetworkRef] = {}
+    carrier: NetworkRef | None = None
+    for move in plan.moves:
+        disks.update({VdiRef(find("VDI", d.disk)): SrRef(find("SR", d.target, there)) for d in move.disks})
+        networks.update({VifRef(find("VIF", v.vif)): NetworkRef(find("network", v.target, there)) for v in move.vifs})
+        if move.storage_network is not None:
+            carrier = NetworkRef(find("network", move.storage_network, there))
+    return Draft(
+        source=source,
+        vms=vms,
+        destination=target,
+        hosts={vm: HostRef(find("host", m.host, there)) for vm, m in zip(vms, plan.moves, strict=True)},
+        storage=StorageMode.each,
+        disks=disks,
+        networks=networks,
+        storage_network=carrier,
+        copy=plan.copy,
+        compress=plan.compress,
+        set_home=plan.set_home,
+        start_after=plan.start_after,
+    )
+
+
+def same_intent(one: Plan, other: Plan) -> bool:
+    """Both do the same to the same objects (the present hosts of the VMs do not count)."""
+    return [(m.vm.uuid, m.calls) for m in one.moves] == [(m.vm.uuid, m.calls) for m in other.moves]

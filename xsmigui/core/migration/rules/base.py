@@ -1,0 +1,104 @@
+"""What a rule is, and the one list in which all of them stand.
+
+A rule is a small pure function from a `Move` (or a `Batch` of moves) to problems. It is asked at each choice, at Next
+and before each run. Checks of a single target (a host, an SR, a network) are functions of their own, because the same
+check greys out a target on a page and refuses a draft that chose it.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from xsmigui.core.capacity import Ledger
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.draft import Draft, Site
+from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.problems import Page, Problem, Severity, Subject
+
+Problems = Iterator[Problem]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """All moves of a draft with what they take together."""
+
+    site: Site
+    draft: Draft
+    target: Inventory
+    moves: tuple[Move, ...]
+    ledger: Ledger
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One row of the list: the id that rules.md gives it, the kinds of move it looks at, and the page it speaks on."""
+
+    id: str
+    title: str
+    kinds: frozenset[Kind]
+    page: Page
+    check: Callable[[Move], Problems]
+
+
+@dataclass(frozen=True, slots=True)
+class BatchRule:
+    id: str
+    title: str
+    page: Page
+    check: Callable[[Batch], Problems]
+
+
+RULES: Final[list[Rule]] = []
+BATCH_RULES: Final[list[BatchRule]] = []
+EVERY: Final = "LSH"
+
+Check = Callable[[Move], Problems]
+BatchCheck = Callable[[Batch], Problems]
+
+
+def rule(
+    id: str, title: str, kinds: str = EVERY, page: Page = Page.summary
+) -> Callable[..., Callable[[Move], Problems]]:
+    """Put a check of one move into the list."""
+
+    def put(check: Check) -> Check:
+        RULES.append(Rule(id, title, frozenset(Kind(k) for k in kinds), page, check))
+        return check
+
+    return put
+
+
+def batch_rule(id: str, title: str, page: Page = Page.summary) -> Callable[[BatchCheck], BatchCheck]:
+    """Put a check of all moves together into the list."""
+
+    def put(check: BatchCheck) -> BatchCheck:
+        BATCH_RULES.append(BatchRule(id, title, page, check))
+        return check
+
+    return put
+
+
+def found(
+    rule_id: str,
+    severity: Severity,
+    inventory: Inventory,
+    cls: str,
+    ref: str,
+    message: str,
+    hint: str = "",
+    *,
+    page: Page = Page.summary,
+    fix: str = "",
+) -> Problem:
+    """A problem about an object of this inventory."""
+    record = inventory.record(cls, ref)
+    return Problem(
+        rule=rule_id,
+        severity=severity,
+        subject=Subject(cls, record.uuid if record else "", inventory.name_of(cls, ref)),
+        message=message,
+        hint=hint,
+        page=page,
+        fix=fix,
+        about=inventory.object_id(cls, ref),
+    )

@@ -1,0 +1,211 @@
+"""Checks of one VM against one host: version, processor, memory, and whether the host takes VMs at all."""
+
+from typing import Final
+
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
+from xsmigui.core.problems import Page, Severity
+from xsmigui.core.refs import HostRef
+from xsmigui.core.text import _, joined, n_
+from xsmigui.core.units import size
+
+HOME: Final = Page.home_server
+VERSION_KEYS: Final = ("platform_version", "xapi_build", "xen")
+
+
+def version_of(text: str) -> tuple[int, ...]:
+    """A version as xapi compares it: integers split at dots and at the first dash, other parts dropped
+    (xapi helpers.ml: ``4.17.5-20-d`` is 4.17.5.20)."""
+    head, _sep, rest = text.partition("-")
+    parts = [*head.split("."), *rest.split("-")[0].split(".")] if rest else head.split(".")
+    return tuple(int(part) for part in parts if part.isdigit())
+
+
+def older(host: dict[str, str], than: dict[str, str]) -> str:
+    """The first of the three version keys in which a host is older, as ``8.2.1 < 8.4.0``; empty if in none.
+
+    xapi 25.33 compares all three, releases before it the platform alone."""
+    for key in VERSION_KEYS:
+        mine, theirs = host.get(key, ""), than.get(key, "")
+        if mine and theirs and version_of(mine) < version_of(theirs):
+            return f"{mine} < {theirs}"
+    return ""
+
+
+@rule("R01", "destination older than source", page=HOME)
+def version(move: Move) -> Problems:
+    if move.host is None or move.stays_on_host:
+        return
+    home = move.source.home(move.ref) or move.source.pool.master
+    source = move.source.host.get(home)
+    target = move.target.host.get(move.host)
+    comparison = older(target.software_version, source.software_version) if source and target else ""
+    if comparison and target:
+        yield found(
+            "R01",
+            Severity.block,
+            move.target,
+            "host",
+            move.host,
+            _("{host} is older than the current server ({versions}).", host=target.name_label, versions=comparison),
+            _("Choose a host of the same version or a newer one."),
+            page=HOME,
+        )
+
+
+@rule("R05", "the host takes VMs", page=HOME)
+def available(move: Move) -> Problems:
+    """Live and enabled (xapi 4.1 #6, #8: HOST_NOT_LIVE, HOST_DISABLED)."""
+    if move.host is None:
+        return
+    host = move.target.host.get(move.host)
+    name = host.name_label if host else move.host
+    if host is None or not move.target.is_live(move.host):
+        yield found(
+            "R05",
+            Severity.block,
+            move.target,
+            "host",
+            move.host,
+            _("{host} cannot be reached by its coordinator.", host=name),
+            _("Wait until it is back, or choose another host."),
+            page=HOME,
+        )
+    elif not host.enabled and not move.stays_on_host:
+        yield found(
+            "R05",
+            Severity.block,
+            move.target,
+            "host",
+            move.host,
+            _("{host} is in maintenance mode.", host=name),
+            _("Leave maintenance mode there, or choose another host."),
+            page=HOME,
+        )
+
+
+@rule("R30", "processor vendor", "LS", HOME)
+def vendor(move: Move) -> Problems:
+    host = move.target.host.get(move.host) if move.host is not None else None
+    if host is None or move.host is None or move.stays_on_host:
+        return
+    had, has = move.vm.last_boot_CPU_flags.get("vendor"), host.cpu_info.get("vendor")
+    if had and has and had != has:
+        message = _(
+            "{vm} cannot run on {host}: it was started on a processor of {had}, and {host} has one of {has}.",
+            vm=move.vm.name_label,
+            host=host.name_label,
+            had=had,
+            has=has,
+        )
+        hint = _("Shut {vm} down and move it halted.", vm=move.vm.name_label)
+        yield found("R30", Severity.block, move.target, "host", move.host, message, hint, page=HOME)
+
+
+def missing_features(vm: str, host: str) -> int:
+    """How many processor features of a running VM a host lacks. Words of 8 hexadecimal digits joined by dashes; the
+    VM's words are extended with zeros or cut to the host's number (xapi cpuid_helpers.ml)."""
+    try:
+        mine = [int(word, 16) for word in vm.split("-") if word]
+        theirs = [int(word, 16) for word in host.split("-") if word]
+    except ValueError:
+        return 0
+    return sum((a & ~b).bit_count() for a, b in zip(mine, theirs, strict=False))
+
+
+@rule("R31", "processor features", "LS", HOME)
+def features(move: Move) -> Problems:
+    host = move.target.host.get(move.host) if move.host is not None else None
+    if host is None or move.host is None or move.stays_on_host:
+        return
+    metrics = move.source.VM_metrics.get(move.vm.metrics)
+    domain = metrics.current_domain_type if metrics else "unspecified"
+    is_pv = domain == "pv" or (domain == "unspecified" and not move.vm.HVM_boot_policy)
+    offered = host.cpu_info.get("features_pv" if is_pv else "features_hvm", "")
+    used = move.vm.last_boot_CPU_flags.get("features", "")
+    lacking = missing_features(used, offered) if used and offered else 0
+    if lacking:
+        message = n_(
+            "{vm} cannot run on {host}: its processor lacks {n} feature that {vm} uses.",
+            "{vm} cannot run on {host}: its processor lacks {n} features that {vm} uses.",
+            lacking,
+            vm=move.vm.name_label,
+            host=host.name_label,
+        )
+        hint = _("Shut {vm} down and start it there, or choose another host.", vm=move.vm.name_label)
+        yield found("R31", Severity.block, move.target, "host", move.host, message, hint, page=HOME)
+
+
+@rule("R33", "more vCPUs than the host has", page=HOME)
+def pcpus(move: Move) -> Problems:
+    host = move.target.host.get(move.host) if move.host is not None else None
+    if host is None or move.host is None or move.vm.platform.get("vcpu-unrestricted") == "true":
+        return
+    count = host.cpu_info.get("cpu_count", "")
+    if count.isdigit() and move.vm.VCPUs_max > int(count):
+        message = _(
+            "{vm} may have up to {vcpus} vCPUs; {host} has {pcpus} processors.",
+            vm=move.vm.name_label,
+            vcpus=move.vm.VCPUs_max,
+            host=host.name_label,
+            pcpus=count,
+        )
+        yield found(
+            "R33",
+            Severity.block,
+            move.target,
+            "host",
+            move.host,
+            message,
+            _("Choose a larger host, or give the VM fewer vCPUs."),
+            page=HOME,
+        )
+
+
+@rule("R34", "virtual hardware platform", page=HOME)
+def hardware_platform(move: Move) -> Problems:
+    host = move.target.host.get(move.host) if move.host is not None else None
+    offered = host.virtual_hardware_platform_versions if host else []
+    if host and move.host is not None and offered and move.vm.hardware_platform_version not in offered:
+        message = _(
+            "{host} does not offer version {version} of the virtual hardware, which {vm} needs.",
+            host=host.name_label,
+            version=move.vm.hardware_platform_version,
+            vm=move.vm.name_label,
+        )
+        yield found(
+            "R34", Severity.block, move.target, "host", move.host, message, _("Choose a newer host."), page=HOME
+        )
+
+
+def lacks_memory(target: Inventory, host: HostRef, vm_name: str, need: int, free: int) -> Problems:
+    """R40 for one host and what must fit on it."""
+    if need > free:
+        message = _(
+            "{host} has {free} of memory free; {vm} needs {need}.",
+            host=target.name_of("host", host),
+            free=size(free),
+            vm=vm_name,
+            need=size(need),
+        )
+        hint = _("Choose another host, or lower the VM's minimum memory.")
+        yield found("R40", Severity.block, target, "host", host, message, hint, page=HOME)
+
+
+@rule("R40", "memory", "LS", HOME)
+def memory(move: Move) -> Problems:
+    """One VM against what is free now. A VM that is moved onto its own host is needed there twice (xapi 4.2)."""
+    if move.host is not None and move.is_running:
+        free = move.target.free_memory(move.host)
+        yield from lacks_memory(move.target, move.host, move.vm.name_label, move.memory, free)
+
+
+@batch_rule("R40", "memory", HOME)
+def memory_of_batch(batch: Batch) -> Problems:
+    """Several VMs that each fit alone, and not together."""
+    for host, account in batch.ledger.memory.items():
+        coming = [m for m in batch.moves if m.host == host and m.is_running and m.kind is not Kind.halted]
+        if len(coming) > 1 and account.after < 0 and all(m.memory <= account.free for m in coming):
+            names = joined([m.vm.name_label for m in coming])
+            yield from lacks_memory(batch.target, host, names, account.incoming, account.free)

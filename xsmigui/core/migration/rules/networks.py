@@ -1,0 +1,136 @@
+"""Rules about the VMs' networks and the network that carries the disks."""
+
+from typing import Final
+
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.moves import Move
+from xsmigui.core.migration.rules.base import Problems, found, rule
+from xsmigui.core.problems import Page, Severity
+from xsmigui.core.records import PIF
+from xsmigui.core.refs import NULL, HostRef, NetworkRef, is_null
+from xsmigui.core.text import _
+
+NETWORKS: Final = Page.networks
+CARRIER: Final = Page.storage_network
+
+
+def host_attaches(inventory: Inventory, host: HostRef, network: NetworkRef) -> bool:
+    """The host can put a VM on the network: it has a PIF on it that is no bond member, or the network is internal
+    (xapi 4.1 #12)."""
+    record = inventory.network.get(network)
+    if record is None:
+        return False
+    if not record.PIFs:
+        return True
+    pif = inventory.pif(host, network)
+    return pif is not None and is_null(pif.bond_slave_of)
+
+
+@rule("R80", "VIFs have networks", "SH", NETWORKS)
+def mapped(move: Move) -> Problems:
+    """The server accepts networks that do not exist at the destination (seen on xapi 24.10), so we look ourselves."""
+    if not move.crosses:
+        return
+    for ref, network in move.networks.items():
+        vif = move.source.VIF[ref]
+        name = {
+            "mac": vif.MAC,
+            "vm": move.vm.name_label,
+            "network": move.source.name_of("network", vif.network),
+            "pool": move.target.name,
+        }
+        if network is None:
+            message = _("The interface {mac} of {vm} (now on {network}) has no network in {pool} yet.", **name)
+            hint = _("Choose the network that it shall be on.")
+        elif network not in move.target.network:
+            message = _("The network chosen for the interface {mac} of {vm} is not in {pool}.", **name)
+            hint = _("Choose another network.")
+        elif move.host is not None and not host_attaches(move.target, move.host, network):
+            message = _("{host} is not on the network {target}, which the interface {mac} of {vm} shall use.")
+            message = message.format(
+                host=move.target.name_of("host", move.host), target=move.target.name_of("network", network), **name
+            )
+            hint = _("Choose another network, or another host.")
+        else:
+            continue
+        yield found("R80", Severity.block, move.source, "VIF", ref, message, hint, page=NETWORKS)
+
+
+@rule("R81", "the host is on the VM's networks", "LSH", Page.home_server)
+def reachable(move: Move) -> Problems:
+    """Inside a pool the VIFs stay on their networks (xapi 4.1 #12: VM_REQUIRES_NETWORK)."""
+    if move.crosses or move.host is None or move.stays_on_host:
+        return
+    for network in dict.fromkeys(vif.network for _ref, vif in move.source.vifs(move.ref)):
+        if network in move.target.network and not host_attaches(move.target, move.host, network):
+            message = _(
+                "{host} is not on the network {network}, which {vm} uses.",
+                host=move.target.name_of("host", move.host),
+                network=move.target.name_of("network", network),
+                vm=move.vm.name_label,
+            )
+            hint = _("Choose another host.")
+            yield found("R81", Severity.block, move.target, "host", move.host, message, hint, page=Page.home_server)
+
+
+def has_address(pif: PIF) -> bool:
+    """The PIF has an address of its primary type; link-local IPv6 addresses don't count (xapi 7.1 #4)."""
+    if pif.primary_address_type == "IPv6":
+        return any(not address.lower().startswith("fe80") for address in pif.IPv6)
+    return bool(pif.IP)
+
+
+def carries(inventory: Inventory, host: HostRef, network: NetworkRef) -> Problems:
+    """R82: the host can receive disks over this network: a PIF, plugged, with an address (host.migrate_receive)."""
+    pif = inventory.pif(host, network)
+    name = {"host": inventory.name_of("host", host), "network": inventory.name_of("network", network)}
+    if pif is None:
+        message = _("{host} is not on the network {network}.", **name)
+    elif not pif.currently_attached:
+        message = _("The interface of {host} on {network} is unplugged.", **name)
+    elif not has_address(pif):
+        message = _("{host} has no IP address on {network}.", **name)
+    else:
+        return
+    hint = _("Choose another storage network.")
+    yield found("R82", Severity.block, inventory, "network", network, message, hint, page=CARRIER)
+
+
+@rule("R82", "storage network", "SH", CARRIER)
+def storage_network(move: Move) -> Problems:
+    if move.host is None or not (move.crosses or move.carries_disks):
+        return
+    if move.storage_network is None:
+        message = _("No network of {host} can carry the disks: none has an IP address.")
+        message = message.format(host=move.target.name_of("host", move.host))
+        hint = _("Give an interface of the host an IP address, or choose another host.")
+        yield found("R82", Severity.block, move.target, "host", move.host, message, hint, page=CARRIER)
+    else:
+        yield from carries(move.target, move.host, move.storage_network)
+
+
+@rule("R83", "management network", "SH", CARRIER)
+def management(move: Move) -> Problems:
+    network = move.storage_network
+    if network is None or not (move.crosses or move.carries_disks) or network not in move.target.network:
+        return
+    if move.target.is_management(network):
+        message = _(
+            "The disks travel over the management network {network}; this is not recommended for performance.",
+            network=move.target.name_of("network", network),
+        )
+        yield found("R83", Severity.warn, move.target, "network", network, message, page=CARRIER)
+
+
+@rule("R84", "routes", "SH")
+def routes(move: Move) -> Problems:
+    """Cannot be checked from a client, so it is said."""
+    if move.crosses:
+        message = _(
+            "Not checked: whether the hosts of {source} can reach {host} over the storage network, and the coordinator"
+            " of {target} on port 443.",
+            source=move.source.name,
+            host=move.target.name_of("host", move.host or NULL),
+            target=move.target.name,
+        )
+        yield found("R84", Severity.info, move.target, "pool", move.target.pool_ref, message)

@@ -1,0 +1,240 @@
+"""Rules about disks and storage repositories."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from xsmigui.core.capacity import need
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.moves import Move, following_disks, own_disks
+from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
+from xsmigui.core.problems import Page, Severity
+from xsmigui.core.records import VDI
+from xsmigui.core.refs import HostRef, SrRef, VdiRef
+from xsmigui.core.text import _, joined, n_
+from xsmigui.core.units import TiB, size
+
+STORAGE: Final = Page.storage
+COMFORT: Final = 3
+"""The vendor asks for up to three times the disks' size at the destination."""
+
+
+def sr_health(inventory: Inventory, sr: SrRef) -> Problems:
+    """R68: an SR that holds no disks, is gone, or is attached nowhere."""
+    record = inventory.SR.get(sr)
+    if record is None:
+        message, hint = _("The chosen SR is gone."), _("Choose another SR.")
+    elif record.content_type == "iso" or record.type in ("iso", "udev", "tmpfs"):
+        message, hint = _("{sr} holds no virtual disks.", sr=record.name_label), _("Choose another SR.")
+    elif not inventory.sr_hosts.get(sr):
+        message = _("{sr} is detached.", sr=record.name_label)
+        hint = _("Repair it, or choose another SR.")
+    else:
+        return
+    yield found("R68", Severity.block, inventory, "SR", sr, message, hint, page=STORAGE)
+
+
+def sr_visible(inventory: Inventory, host: HostRef, sr: SrRef) -> Problems:
+    """R56: the host sees the SR (an attached PBD)."""
+    if sr in inventory.SR and not inventory.sees(host, sr):
+        message = _("{host} cannot see {sr}.", host=inventory.name_of("host", host), sr=inventory.name_of("SR", sr))
+        hint = _("Choose another SR or another host, or attach the SR there.")
+        yield found("R56", Severity.block, inventory, "SR", sr, message, hint, page=STORAGE)
+
+
+def sr_receives(inventory: Inventory, sr: SrRef) -> Problems:
+    """R52, the receiving side: VDI_SNAPSHOT and VDI_MIRROR_IN, for which VDI_MIRROR counts (xapi 6.2 #6i)."""
+    yield from _sr_can(inventory, sr, _("take migrated disks"), _lacks(inventory, sr, "VDI_SNAPSHOT", "VDI_MIRROR_IN"))
+
+
+def sr_sends(inventory: Inventory, sr: SrRef) -> Problems:
+    """R52, the sending side: VDI_SNAPSHOT and VDI_MIRROR."""
+    yield from _sr_can(inventory, sr, _("send disks away"), _lacks(inventory, sr, "VDI_SNAPSHOT", "VDI_MIRROR"))
+
+
+def _lacks(inventory: Inventory, sr: SrRef, *needed: str) -> list[str]:
+    has = set(inventory.sr_features(sr))
+    if "VDI_MIRROR" in has:
+        has.add("VDI_MIRROR_IN")
+    return [feature for feature in needed if feature not in has]
+
+
+def _sr_can(inventory: Inventory, sr: SrRef, what: str, lacking: list[str]) -> Problems:
+    record = inventory.SR.get(sr)
+    if record is not None and lacking:
+        message = _(
+            "{sr} cannot {what}: its driver “{type}” lacks {features}.",
+            sr=record.name_label,
+            what=what,
+            type=record.type,
+            features=joined(lacking),
+        )
+        hint = _("Choose another SR, or halt the VM and copy the disks.")
+        yield found("R52", Severity.block, inventory, "SR", sr, message, hint, page=STORAGE)
+
+
+def sr_space(inventory: Inventory, sr: SrRef, incoming: int) -> Problems:
+    """R50: less than the disks need blocks, less than three times that warns."""
+    free, name = inventory.free_space(sr), inventory.name_of("SR", sr)
+    if incoming > free:
+        message = _("{sr} has {free} free; the disks need {need}.", sr=name, free=size(free), need=size(incoming))
+        hint = _("Choose another SR, or delete snapshots that are no longer needed.")
+        yield found("R50", Severity.block, inventory, "SR", sr, message, hint, page=STORAGE)
+    elif incoming * COMFORT > free:
+        message = _(
+            "{sr} has {free} free, less than three times the {need} that the disks need.",
+            sr=name,
+            free=size(free),
+            need=size(incoming),
+        )
+        hint = _("The vendor advises this much, because a move may need room for snapshots meanwhile.")
+        yield found("R50", Severity.warn, inventory, "SR", sr, message, hint, page=STORAGE)
+
+
+def _moving(move: Move) -> Iterator[tuple[VdiRef, VDI, SrRef]]:
+    """The disks that change their SR and have a place."""
+    for ref, sr in move.moving.items():
+        if sr is not None and ref in move.source.VDI:
+            yield ref, move.source.VDI[ref], sr
+
+
+def _disk(move: Move, vdi: VDI) -> str:
+    """A disk in a sentence: its own name, else its VM's."""
+    return vdi.name_label or _("a disk of {vm}", vm=move.vm.name_label)
+
+
+@batch_rule("R50", "space at the destination", STORAGE)
+def space(batch: Batch) -> Problems:
+    for sr, account in batch.ledger.space.items():
+        if sr in batch.target.SR:
+            yield from sr_space(batch.target, sr, account.incoming)
+
+
+@rule("R52", "SR can migrate", "SH", STORAGE)
+def can_migrate(move: Move) -> Problems:
+    sources = dict.fromkeys(vdi.SR for _ref, vdi, _sr in _moving(move))
+    for sr in sources:
+        yield from sr_sends(move.source, sr)
+    for sr in dict.fromkeys(sr for _ref, _vdi, sr in _moving(move)):
+        yield from sr_receives(move.target, sr)
+
+
+@rule("R53", "changed block tracking", "SH", STORAGE)
+def cbt(move: Move) -> Problems:
+    """On every disk that really moves, its snapshots' included (xapi 6.4 #7: VDI_CBT_ENABLED)."""
+    for ref, vdi, _sr in _moving(move):
+        if vdi.cbt_enabled:
+            message = _("{disk}: changed block tracking is on.", disk=_disk(move, vdi))
+            hint = _("Disabling it makes the next backup a full one.")
+            yield found("R53", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE, fix="disable-cbt")
+
+
+@rule("R54", "disk resets at boot", "SH", STORAGE)
+def on_boot(move: Move) -> Problems:
+    for ref, vdi, _sr in _moving(move):
+        if vdi.on_boot == "reset":
+            message = _("{disk} is reset at each boot of {vm}; such disks cannot be migrated.")
+            message = message.format(disk=_disk(move, vdi), vm=move.vm.name_label)
+            hint = _("Shut the VM down and let its disk persist first.")
+            yield found("R54", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
+
+
+@rule("R55", "encrypted disk", "SH", STORAGE)
+def encrypted(move: Move) -> Problems:
+    for ref, vdi, _sr in _moving(move):
+        if "key_hash" in vdi.sm_config:
+            message = _("{disk} is encrypted; encrypted disks cannot be migrated.", disk=_disk(move, vdi))
+            yield found("R55", Severity.block, move.source, "VDI", ref, message, page=STORAGE)
+
+
+@rule("R56", "the host sees the storage", page=STORAGE)
+def visible(move: Move) -> Problems:
+    """Every SR that the VM's disks will lie on, and those of the CDs that stay in their drives."""
+    if move.host is None:
+        return
+    places = dict.fromkeys([sr for sr in move.placement.values() if sr is not None])
+    for sr in places:
+        yield from sr_visible(move.target, move.host, sr)
+
+
+@rule("R60", "snapshots come along", "SH", STORAGE)
+def snapshots(move: Move) -> Problems:
+    following = [(ref, vdi) for ref, vdi, _leader in following_disks(move.source, move.ref) if ref in move.moving]
+    if following:
+        total = size(sum(vdi.physical_utilisation for _ref, vdi in following))
+        message = n_(
+            "{n} disk of snapshots and suspend images ({total}) moves with {vm}.",
+            "{n} disks of snapshots and suspend images ({total}) move with {vm}.",
+            len(following),
+            total=total,
+            vm=move.vm.name_label,
+        )
+        yield found("R60", Severity.info, move.source, "VM", move.ref, message, page=STORAGE)
+
+
+@rule("R62", "size limit", "SH", STORAGE)
+def size_limit(move: Move) -> Problems:
+    for ref, vdi, sr in _moving(move):
+        if vdi.virtual_size > 2 * TiB and "LARGE_VDI" not in move.target.sr_features(sr):
+            message = _("{disk} is larger than 2 TiB, which {sr} cannot hold.")
+            message = message.format(disk=_disk(move, vdi), sr=move.target.name_of("SR", sr))
+            yield found("R62", Severity.block, move.source, "VDI", ref, message, _("Choose another SR."), page=STORAGE)
+
+
+@rule("R63", "inserted CDs", page=STORAGE)
+def cds(move: Move) -> Problems:
+    """A CD on an SR that the host does not see stops a plain migration; storage motion ejects what is not mapped."""
+    if move.host is None:
+        return
+    for _vbd_ref, _vbd, vdi in move.source.cds(move.ref):
+        name = {"cd": vdi.name_label, "vm": move.vm.name_label}
+        stays = not move.crosses and move.target.sees(move.host, vdi.SR)
+        if stays:
+            continue
+        ref = next(r for _b, b, v in move.source.cds(move.ref) if v is vdi for r in [b.VDI])
+        if move.operation == "pool_migrate":
+            message = _("{vm} has the CD {cd} in its drive, which the host cannot see.", **name)
+            yield found(
+                "R63",
+                Severity.block,
+                move.source,
+                "VDI",
+                ref,
+                message,
+                _("Eject the CD first."),
+                page=STORAGE,
+                fix="eject-cd",
+            )
+        else:
+            message = _("The CD {cd} in the drive of {vm} will be ejected.", **name)
+            yield found("R63", Severity.warn, move.source, "VDI", ref, message, page=STORAGE)
+
+
+@rule("R67", "every disk has a place", page=STORAGE)
+def placed(move: Move) -> Problems:
+    own = own_disks(move.source, move.ref)
+    for ref, sr in move.placement.items():
+        if sr is None and move.host is not None:
+            name = {"disk": _disk(move, move.source.VDI[ref]), "vm": move.vm.name_label}
+            if ref in own:
+                message = _("{disk} of {vm} has no place yet.", **name)
+            else:
+                message = _("{disk}, which moves with {vm}, has no place yet.", **name)
+            hint = _("Choose an SR for it.")
+            yield found("R67", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
+
+
+@rule("R68", "health of the SRs", page=STORAGE)
+def health(move: Move) -> Problems:
+    for sr in dict.fromkeys(sr for sr in move.placement.values() if sr is not None):
+        yield from sr_health(move.target, sr)
+
+
+def incoming(move: Move) -> Iterator[tuple[SrRef, VDI]]:
+    """What a move brings to each SR, for the ledger."""
+    for _ref, vdi, sr in _moving(move):
+        yield sr, vdi
+
+
+def needs(target: Inventory, sr: SrRef, disks: list[VDI]) -> int:
+    """Bytes that these disks will take on an SR."""
+    return sum(need(target, sr, vdi) for vdi in disks)

@@ -1,0 +1,113 @@
+"""A plan in words: sentences first, then tables, and the same as an equivalent `xe` script."""
+
+import shlex
+from dataclasses import dataclass
+
+from xsmigui.core.migration.calls import Call
+from xsmigui.core.migration.moves import Kind
+from xsmigui.core.migration.plan import Plan, VmMove
+from xsmigui.core.text import _, n_
+from xsmigui.core.units import size
+
+
+@dataclass(frozen=True, slots=True)
+class VmSummary:
+    """One VM's part of the summary: a sentence, and rows of label and value."""
+
+    name: str
+    sentence: str
+    rows: tuple[tuple[str, str], ...]
+
+
+def summarize(plan: Plan) -> tuple[VmSummary, ...]:
+    return tuple(VmSummary(move.vm.name, sentence(plan, move), tuple(_rows(plan, move))) for move in plan.moves)
+
+
+def sentence(plan: Plan, move: VmMove) -> str:
+    """``db-primary moves, running, from host-03 in Madrid to host-11 in Lisboa.``"""
+    state = {"Running": _("running"), "Suspended": _("suspended"), "Halted": _("halted")}.get(move.power_state, "")
+    name = {
+        "vm": move.vm.name,
+        "state": state,
+        "from_host": move.source_host.name if move.source_host else plan.source.name,
+        "from_pool": plan.source.name,
+        "host": move.host.name,
+        "pool": plan.target.name,
+    }
+    if plan.copy:
+        return _("{vm} is copied to {host} in {pool}; the original stays in {from_pool}.", **name)
+    if plan.crosses:
+        return _("{vm} moves, {state}, from {from_host} in {from_pool} to {host} in {pool}.", **name)
+    if move.kind is Kind.live:
+        return _("{vm} moves, {state}, from {from_host} to {host}; its disks stay where they are.", **name)
+    if move.source_host is not None and move.source_host.uuid == move.host.uuid:
+        return _("The disks of {vm} move, while it is {state} on {host}.", **name)
+    return _("{vm} moves, {state}, from {from_host} to {host}, with its disks.", **name)
+
+
+def _rows(plan: Plan, move: VmMove) -> list[tuple[str, str]]:
+    rows = [(_("Host"), move.host.name)]
+    for disk in move.disks:
+        label = _("{disk} (follows)", disk=disk.disk.name) if disk.follows else disk.disk.name
+        if disk.stays:
+            rows.append((label, _("stays on {sr}", sr=disk.source.name)))
+        else:
+            rows.append((label, f"{disk.source.name} → {disk.target.name} · {size(disk.size)}"))
+    for vif in move.vifs:
+        rows.append((_("Network, {mac}", mac=vif.mac), f"{vif.source.name} → {vif.target.name}"))
+    if move.storage_network is not None and move.travelling:
+        rows.append((_("Storage network"), move.storage_network.name))
+    if plan.set_home and not plan.copy:
+        rows.append((_("Home server afterwards"), move.host.name))
+    if plan.start_after and move.power_state == "Halted":
+        rows.append((_("Afterwards"), _("started on {host}", host=move.host.name)))
+    return rows
+
+
+def total(plan: Plan) -> str:
+    """How much travels, in one sentence."""
+    vms = n_("{n} VM", "{n} VMs", len(plan.moves))
+    travelling = sum(move.travelling for move in plan.moves)
+    if not travelling:
+        return _("{vms}; no disk changes its SR.", vms=vms)
+    disks = n_("{n} disk", "{n} disks", sum(1 for move in plan.moves for d in move.disks if not d.stays))
+    return _("{vms}; {disks} with {size} in all.", vms=vms, disks=disks, size=size(travelling))
+
+
+def xe_script(plan: Plan) -> str:
+    """The plan as shell commands of the servers' own tool, for whoever wants to see or keep them. Run them on the
+    coordinator of the source pool; passwords are asked for, not written."""
+    lines = ["#!/bin/sh", "set -e"]
+    if plan.crosses:
+        lines += [
+            f"printf %s {shlex.quote(f'coordinator of {plan.target.name}: ')}; read -r REMOTE",
+            "printf 'password: '; stty -echo; read -r PASSWORD; stty echo; echo",
+        ]
+    for move in plan.moves:
+        lines.append(f"# {move.vm.name}")
+        lines += [line for call in move.calls if (line := _xe(plan, move, call))]
+    return "\n".join(lines) + "\n"
+
+
+def _xe(plan: Plan, move: VmMove, call: Call) -> str:
+    """One call as an xe command; `host.migrate_receive` is part of `xe vm-migrate`."""
+    host = shlex.quote(move.host.uuid)
+    compress = "" if plan.compress is None else f" compress={str(plan.compress).lower()}"
+    match call.method:
+        case "VM.pool_migrate":
+            return f"xe vm-migrate uuid={move.vm.uuid} host-uuid={host} live=true{compress}"
+        case "VM.migrate_send":
+            vdis = "".join(f" vdi:{d.disk.uuid}={d.target.uuid}" for d in move.disks)
+            vifs = "".join(f" vif:{v.vif.uuid}={v.target.uuid}" for v in move.vifs)
+            remote = ' remote-master="$REMOTE" remote-username=root remote-password="$PASSWORD"' if plan.crosses else ""
+            network = f" remote-network={move.storage_network.uuid}" if move.storage_network else ""
+            options = (" copy=true" if plan.copy else "") + compress
+            return f"xe vm-migrate uuid={move.vm.uuid} host-uuid={host} live=true{remote}{network}{vdis}{vifs}{options}"
+        case "VM.set_affinity":
+            where = '-s "$REMOTE" -u root -pw "$PASSWORD" ' if plan.crosses else ""
+            return f"xe {where}vm-param-set uuid={move.vm.uuid} affinity={host}"
+        case "VM.start_on":
+            where = '-s "$REMOTE" -u root -pw "$PASSWORD" ' if plan.crosses else ""
+            return f"xe {where}vm-start uuid={move.vm.uuid} on={host}"
+        case _:
+            return ""
