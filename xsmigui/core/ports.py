@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from xsmigui.core.changes import Event
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.records import Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,16 +19,6 @@ class Address:
 
     url: str
     user: str = "root"
-
-
-@dataclass(frozen=True, slots=True)
-class LoggedIn:
-    """What a login established: the coordinator's url (after redirections) and whether roles restrict the session."""
-
-    url: str
-    fingerprint: str
-    is_superuser: bool
-    permissions: frozenset[str] = frozenset()
 
 
 class FeedListener(Protocol):
@@ -44,7 +35,12 @@ class Gateway(Protocol):
     """One logged-in server. Calls raise the types of `core.failures`."""
 
     @property
-    def url(self) -> str: ...
+    def url(self) -> str:
+        """The coordinator's address, after redirections."""
+
+    @property
+    def fingerprint(self) -> str:
+        """The certificate's; empty for plain HTTP."""
 
     async def call(self, method: str, *params: Any, deadline: float = 60.0) -> Any:
         """One API request on the session, which is put before `params`. Only reads may be repeated by the wire."""
@@ -52,18 +48,24 @@ class Gateway(Protocol):
     async def follow(self, listener: FeedListener) -> None:
         """Load everything and then follow the events until the connection is lost (raises) or cancelled."""
 
-    async def wait_for_task(self, ref: str, on_progress: Callable[[Any], None] | None = None) -> Any:
-        """Wait until the task has ended and return its last record (`core.records.Task`)."""
+    async def wait_for_task(self, ref: str, on_progress: Callable[[Task], None] | None = None) -> Task:
+        """Wait until the task has ended and return its last record ."""
+
+    async def end_session(self, reference: str) -> None:
+        """End another session on this server (`host.migrate_receive` leaves one behind); never raises."""
 
     async def logout(self) -> None:
         """End the session and close the sockets; never raises."""
+
+    async def drop(self) -> None:
+        """Close the sockets only."""
 
 
 class Wire(Protocol):
     """Opens gateways."""
 
-    async def login(self, address: Address, password: str, trusted: str | None) -> Gateway:
-        """Log in. `trusted` is the pinned fingerprint; None where none is known yet.
+    async def login(self, address: Address, password: str, trusted: Callable[[str], str | None]) -> Gateway:
+        """Log in. `trusted` tells the pinned fingerprint of a url, None where none is known yet.
 
         Raises:
             CertificateUnknown, CertificateChanged: before any password is sent.

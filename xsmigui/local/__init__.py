@@ -1,0 +1,1 @@
+"""This computer: settings, trusted certificates, the keyring, paths, logs, languages. Implements `core.ports`."""

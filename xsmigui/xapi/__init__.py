@@ -1,0 +1,1 @@
+"""The wire: connections to servers, calls, the event feed, TLS trust. Implements `core.ports`; knows no Qt."""

@@ -26,14 +26,19 @@ class Thing(msgspec.Struct, frozen=True):
 
 
 class DiskMove(msgspec.Struct, frozen=True):
-    """A disk and where it goes. `stays` where the SR remains the same; sizes in bytes."""
+    """A disk and where it goes. `position` is its device number in the VM (empty for what follows: snapshots' disks and
+    suspend images); `stays` where the SR remains the same; sizes in bytes."""
 
     disk: Thing
+    position: str
     size: int
     source: Thing
     target: Thing
     stays: bool
-    follows: bool
+
+    @property
+    def follows(self) -> bool:
+        return not self.position
 
 
 class VifMove(msgspec.Struct, frozen=True):
@@ -104,7 +109,7 @@ def _vm_move(move: Move) -> VmMove:
         record = move.target.record(cls, ref)
         return Thing(record.uuid if record else "", move.target.name_of(cls, ref), ref)
 
-    own = {ref for _vbd, ref, _vdi in move.source.disks(move.ref)}
+    positions = {ref: vbd.userdevice for vbd, ref, _vdi in move.source.disks(move.ref)}
     home = move.source.home(move.ref)
     disks = []
     for ref, sr in move.placement.items():
@@ -112,7 +117,8 @@ def _vm_move(move: Move) -> VmMove:
         if sr is not None:
             stays = not move.crosses and sr == vdi.SR
             disk = here("VDI", ref)
-            disks.append(DiskMove(disk, vdi.virtual_size, here("SR", vdi.SR), there("SR", sr), stays, ref not in own))
+            position = positions.get(ref, "")
+            disks.append(DiskMove(disk, position, vdi.virtual_size, here("SR", vdi.SR), there("SR", sr), stays))
     vifs = [
         VifMove(
             Thing(move.source.VIF[ref].uuid, move.source.VIF[ref].device, ref),

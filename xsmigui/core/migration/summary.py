@@ -53,8 +53,7 @@ def _rows(plan: Plan, move: VmMove) -> list[tuple[str, str]]:
             rows.append((label, _("stays on {sr}", sr=disk.source.name)))
         else:
             rows.append((label, f"{disk.source.name} → {disk.target.name} · {size(disk.size)}"))
-    for vif in move.vifs:
-        rows.append((_("Network, {mac}", mac=vif.mac), f"{vif.source.name} → {vif.target.name}"))
+    rows += [(_("Network, {mac}", mac=v.mac), f"{v.source.name} → {v.target.name}") for v in move.vifs]
     if move.storage_network is not None and move.travelling:
         rows.append((_("Storage network"), move.storage_network.name))
     if plan.set_home and not plan.copy:

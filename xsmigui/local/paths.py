@@ -1,0 +1,36 @@
+"""Where things lie on this computer."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import platformdirs
+
+NAME: Final = "xsmigui"
+
+
+def home() -> Path:
+    """The folder of settings, trusted certificates, journal and logs: `XSMIGUI_HOME` where that is set, else the
+    platform's own place for a program's configuration. Made with the rights of its owner alone."""
+    chosen = os.environ.get("XSMIGUI_HOME")
+    folder = Path(chosen) if chosen else Path(platformdirs.user_config_dir(NAME, appauthor=False, roaming=True))
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def resources() -> Path:
+    """Icons, translations and other files of the program: inside the package where it is installed, beside it in a
+    checkout."""
+    package = Path(__file__).resolve().parent.parent
+    packed = package / "resources"
+    return packed if packed.is_dir() else package.parent / "resources"
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Replace a file so that a crash leaves the old one or the new one, never half of it."""
+    fresh = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(fresh, path)

@@ -1,0 +1,78 @@
+"""What the operator has set, in one JSON file. No secrets: passwords are in the keyring alone."""
+
+import logging
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from xsmigui.core.ports import Address
+from xsmigui.local.paths import write_atomically
+
+log = logging.getLogger(__name__)
+
+FILE: Final = "settings.json"
+
+
+class Server(msgspec.Struct, frozen=True):
+    """A remembered server. `name` is its pool's, shown while it is not connected."""
+
+    url: str
+    user: str = "root"
+    name: str = ""
+    connect: bool = True
+
+    @property
+    def address(self) -> Address:
+        return Address(self.url, self.user)
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Every setting with its default. Unknown members of the file are kept out, missing ones take the default."""
+
+    language: str = ""
+    servers: tuple[Server, ...] = ()
+    show_templates: bool = False
+    show_snapshots: bool = False
+    show_local_srs: bool = True
+    window: str = ""
+    splitter: str = ""
+
+
+class SettingsFile:
+    """The settings, read once at start and written at each change."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        self.now = self._read()
+
+    def _read(self) -> Settings:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=Settings)
+        except FileNotFoundError:
+            return Settings()
+        except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+            spoiled = self._path.with_suffix(".spoiled")
+            log.warning("%s cannot be read (%s); it is kept as %s", self._path, error, spoiled.name)
+            try:
+                self._path.replace(spoiled)
+            except OSError:
+                log.warning("%s cannot be put aside", self._path)
+            return Settings()
+
+    def change(self, **fields: object) -> Settings:
+        """Set fields and write the file."""
+        self.now = msgspec.structs.replace(self.now, **fields)
+        try:
+            write_atomically(self._path, msgspec.json.format(msgspec.json.encode(self.now), indent=2))
+        except OSError as error:
+            log.warning("the settings cannot be written: %s", error)
+        return self.now
+
+    def remember(self, server: Server) -> None:
+        """Keep a server (one entry for a url)."""
+        others = [s for s in self.now.servers if s.url != server.url]
+        self.change(servers=(*others, server))
+
+    def forget(self, url: str) -> None:
+        self.change(servers=tuple(s for s in self.now.servers if s.url != url))

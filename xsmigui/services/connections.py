@@ -1,0 +1,385 @@
+"""Connections to servers: opened once, kept alive, opened again by themselves.
+
+Each server has a task that logs in, follows the events and starts over when the connection breaks: after 1, 2, 4 … 30
+seconds. What a person must decide (a password, a certificate) is asked for through `Decisions`; a person's refusal ends
+the attempts.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from xsmigui.core.catalogue import sentence
+from xsmigui.core.changes import Event
+from xsmigui.core.failures import (
+    WIRE_ERRORS,
+    CertificateChanged,
+    CertificateUnknown,
+    ServerFailure,
+    SessionLost,
+    Unreachable,
+)
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.outline import Link, ServerView
+from xsmigui.core.ports import Address, Clock, Gateway, SecretStore, TrustStore, Wire
+from xsmigui.core.refs import PoolId
+from xsmigui.core.text import _
+from xsmigui.services.store import Store
+
+log = logging.getLogger(__name__)
+
+DELAYS: Final = (1, 2, 4, 8, 15, 30)
+WRONG_PASSWORD: Final = "SESSION_AUTHENTICATION_FAILED"
+
+
+class Declined(Exception):
+    """A person did not want to go on (no password given, a certificate not trusted)."""
+
+
+class AlreadyConnected(Exception):
+    """The server belongs to a pool that is connected already; the argument is the pool's name."""
+
+
+class Decisions(Protocol):
+    """What only a person can decide."""
+
+    async def password(self, address: Address, message: str) -> str | None:
+        """The password for this server; `message` says why it is asked for. None: don't connect."""
+
+    async def trust(self, failure: CertificateUnknown | CertificateChanged) -> bool:
+        """Shall this certificate be trusted from now on?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A connection as others see it."""
+
+    address: Address
+    name: str
+    link: Link
+    detail: str = ""
+    pool: PoolId | None = None
+
+
+class _Follower:
+    """Hears the feed of one server and puts it into the store."""
+
+    def __init__(self, connections: "Connections", url: str) -> None:
+        self._connections = connections
+        self._url = url
+        self.pool: PoolId | None = None
+
+    def loaded(self, inventory: Inventory) -> None:
+        self.pool = inventory.id
+        self._connections._loaded(self._url, inventory)
+
+    def changed(self, events: list[Event]) -> None:
+        if self.pool is not None:
+            self._connections._store.apply(self.pool, events)
+
+
+class Connections:
+    """All servers of the operator."""
+
+    def __init__(
+        self, store: Store, wire: Wire, trust: TrustStore, secrets: SecretStore, decisions: Decisions, clock: Clock
+    ) -> None:
+        self._store = store
+        self._wire = wire
+        self._trust = trust
+        self._secrets = secrets
+        self._decisions = decisions
+        self._clock = clock
+        self._servers: dict[str, Server] = {}
+        self._gateways: dict[PoolId, Gateway] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._passwords: dict[str, str] = {}
+        self._hurry: dict[str, asyncio.Event] = {}
+        self._listeners: list[Callable[[Server], None]] = []
+        self._reconnected = asyncio.Condition()
+
+    # What others see.
+
+    def servers(self) -> list[Server]:
+        return list(self._servers.values())
+
+    def views(self) -> list[ServerView]:
+        """The servers as the tree wants them."""
+        return [self.view(server) for server in self._servers.values()]
+
+    def view(self, server: Server) -> ServerView:
+        inventory = self._store.inventory(server.pool) if server.pool else None
+        return ServerView(server.address.url, server.name, server.link, server.detail, inventory)
+
+    def subscribe(self, listener: Callable[[Server], None]) -> None:
+        """Hear of every change of a server's state; a server that was removed comes with the link `closed`."""
+        self._listeners.append(listener)
+
+    def gateway(self, pool: PoolId) -> Gateway | None:
+        """The way to a pool; None while it is not connected."""
+        return self._gateways.get(pool)
+
+    def server_of(self, pool: PoolId) -> Server | None:
+        return next((s for s in self._servers.values() if s.pool == pool), None)
+
+    async def wait_for_gateway(self, pool: PoolId) -> Gateway:
+        """The way to a pool, once it is connected (again)."""
+        async with self._reconnected:
+            await self._reconnected.wait_for(lambda: pool in self._gateways)
+        return self._gateways[pool]
+
+    # What the operator does.
+
+    async def add(self, address: Address, password: str, keep: bool = True) -> Server:
+        """Connect to a new server and load it.
+
+        Returns when everything is loaded. Raises the wire's errors, `Declined` or `AlreadyConnected` without leaving
+        anything behind.
+        """
+        if address.url in self._tasks:
+            await self.remove(address.url)
+        self._set(Server(address, address.url, Link.connecting))
+        try:
+            gateway = await self._login(address, password)
+            url = gateway.url
+            if url != address.url:
+                self._drop(address.url)
+                address = Address(url, address.user)
+                if url in self._tasks:
+                    await gateway.logout()
+                    raise AlreadyConnected(self._servers[url].name)
+                self._set(Server(address, url, Link.loading))
+            self._passwords[url] = password
+            ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._tasks[url] = asyncio.create_task(self._keep(address, gateway, ready), name=f"server {url}")
+            await ready
+        except BaseException:
+            task = self._tasks.pop(address.url, None)
+            if task is not None:
+                task.cancel()
+            self._drop(address.url)
+            raise
+        if keep:
+            await self._secrets.put(address, password)
+        return self._servers[url]
+
+    def remember(self, address: Address, name: str, connect: bool) -> None:
+        """A server of earlier times: shown at once, and connected in the background if it was when we ended."""
+        self._set(Server(address, name or address.url, Link.connecting if connect else Link.closed))
+        if connect:
+            self.open(address.url)
+
+    def open(self, url: str) -> None:
+        """Connect a known server in the background, or try again now where it is waiting."""
+        if url in self._hurry:
+            self._hurry[url].set()
+        elif url not in self._tasks and url in self._servers:
+            address = self._servers[url].address
+            self._tasks[url] = asyncio.create_task(self._keep(address, None, None), name=f"server {url}")
+
+    async def close(self, url: str) -> None:
+        """Disconnect, and keep the server in the list."""
+        await self._stop(url)
+        server = self._servers.get(url)
+        if server is not None:
+            if server.pool:
+                self._store.remove(server.pool)
+            self._set(Server(server.address, server.name, Link.closed))
+
+    async def remove(self, url: str) -> None:
+        """Disconnect and forget the server, its password too."""
+        await self._stop(url)
+        server = self._servers.get(url)
+        if server is not None:
+            if server.pool:
+                self._store.remove(server.pool)
+            self._drop(url)
+            await self._secrets.forget(server.address)
+
+    async def shut_down(self) -> None:
+        """Log out everywhere."""
+        await asyncio.gather(*(self._stop(url) for url in list(self._tasks)))
+
+    # How it is done.
+
+    async def _stop(self, url: str) -> None:
+        task = self._tasks.pop(url, None)
+        if task is not None:
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def _keep(self, address: Address, gateway: Gateway | None, ready: "asyncio.Future[None] | None") -> None:
+        """Log in (unless that is done), follow the events, and start over when that breaks."""
+        attempt = 0
+        url = address.url
+        while True:
+            follower = _Follower(self, url)
+            try:
+                if gateway is None:
+                    self._set_link(url, Link.connecting)
+                    gateway = await self._login(address, self._passwords.get(url))
+                self._set_link(url, Link.loading)
+                await self._follow(gateway, follower, ready)
+                return
+            except (Declined, AlreadyConnected) as refusal:
+                text = _("not connected") if isinstance(refusal, Declined) else _("connected already")
+                self._fail(url, ready, refusal, text)
+                return
+            except WIRE_ERRORS as error:
+                if ready is not None and not ready.done():
+                    self._fail(url, ready, error, sentence(error)[0])
+                    return
+                log.warning("%s: %s", url, error)
+                if follower.pool is not None:
+                    attempt = 0
+                await self._pause(url, error, attempt)
+                attempt += 1
+            gateway, ready = None, None
+
+    async def _follow(self, gateway: Gateway, follower: _Follower, ready: "asyncio.Future[None] | None") -> None:
+        """Follow until it breaks. The session is ended only where the server can still hear it."""
+        loaded = asyncio.create_task(gateway.follow(_Announcing(follower, self, gateway, ready)))
+        try:
+            await loaded
+        except asyncio.CancelledError:
+            loaded.cancel()
+            await asyncio.wait([loaded])
+            self._lost(follower)
+            await gateway.logout()
+            raise
+        except (Unreachable, SessionLost):
+            self._lost(follower)
+            await gateway.drop()
+            raise
+        except BaseException:
+            self._lost(follower)
+            await gateway.logout()
+            raise
+
+    def _lost(self, follower: _Follower) -> None:
+        if follower.pool is not None:
+            self._gateways.pop(follower.pool, None)
+            self._store.disconnected(follower.pool)
+
+    async def _pause(self, url: str, error: Exception, attempt: int) -> None:
+        """Count down to the next attempt; `open` cuts it short."""
+        hurry = self._hurry[url] = asyncio.Event()
+        try:
+            for left in range(DELAYS[min(attempt, len(DELAYS) - 1)], 0, -1):
+                self._set_link(url, Link.waiting, _("trying again in {n} s", n=left), sentence(error)[0])
+                waiting = asyncio.ensure_future(hurry.wait())
+                clock = asyncio.ensure_future(self._clock.sleep(1.0))
+                await _first_of(waiting, clock)
+                if hurry.is_set():
+                    return
+        finally:
+            del self._hurry[url]
+
+    async def _login(self, address: Address, password: str | None) -> Gateway:
+        """Log in, asking for what is missing. Raises `Declined` where it is not given."""
+        if password is None:
+            password = await self._secrets.get(address)
+        reason = _("Enter the password of {user} for {url}.", user=address.user, url=address.url)
+        while True:
+            if password is None:
+                self._set_link(address.url, Link.asking, _("waiting for the password"))
+                password = await self._decisions.password(address, reason)
+                if password is None:
+                    raise Declined
+                self._set_link(address.url, Link.connecting)
+            try:
+                gateway = await self._wire.login(address, password, self._trust.trusted)
+                self._passwords[gateway.url] = password
+                return gateway
+            except (CertificateUnknown, CertificateChanged) as question:
+                self._set_link(address.url, Link.asking, _("waiting for a decision about its certificate"))
+                if not await self._decisions.trust(question):
+                    raise Declined from None
+                self._trust.trust(question.url, question.fingerprint)
+            except ServerFailure as failure:
+                if failure.code != WRONG_PASSWORD or self._servers.get(address.url) is None or self._is_new(address):
+                    raise
+                reason, password = sentence(failure)[0], None
+
+    def _is_new(self, address: Address) -> bool:
+        """The server is being added: its dialog shows the error itself."""
+        return address.url not in self._tasks
+
+    def _loaded(self, url: str, inventory: Inventory) -> None:
+        other = self.server_of(inventory.id)
+        if other is not None and other.address.url != url:
+            raise AlreadyConnected(other.name)
+        server = self._servers[url]
+        self._set(Server(server.address, inventory.name, Link.connected, "", inventory.id))
+        self._store.put(inventory)
+
+    def _set_link(self, url: str, link: Link, detail: str = "", why: str = "") -> None:
+        server = self._servers.get(url)
+        if server is not None:
+            text = " · ".join(part for part in (detail, why) if part)
+            self._set(Server(server.address, server.name, link, text, server.pool))
+
+    def _set(self, server: Server) -> None:
+        if self._servers.get(server.address.url) != server:
+            self._servers[server.address.url] = server
+            for listener in tuple(self._listeners):
+                listener(server)
+
+    def _drop(self, url: str) -> None:
+        self._passwords.pop(url, None)
+        server = self._servers.pop(url, None)
+        if server is not None:
+            for listener in tuple(self._listeners):
+                listener(Server(server.address, server.name, Link.closed))
+
+    def _fail(self, url: str, ready: "asyncio.Future[None] | None", error: Exception, text: str) -> None:
+        self._tasks.pop(url, None)
+        self._set_link(url, Link.failed, text)
+        if ready is not None and not ready.done():
+            ready.set_exception(error)
+
+
+class _Announcing:
+    """Passes the feed on and tells, at the first load, that the server can be used."""
+
+    def __init__(
+        self,
+        follower: _Follower,
+        connections: Connections,
+        gateway: Gateway,
+        ready: "asyncio.Future[None] | None",
+    ) -> None:
+        self._follower = follower
+        self._connections = connections
+        self._gateway = gateway
+        self._ready = ready
+
+    def loaded(self, inventory: Inventory) -> None:
+        self._connections._gateways[inventory.id] = self._gateway
+        try:
+            self._follower.loaded(inventory)
+        except AlreadyConnected:
+            self._connections._gateways.pop(inventory.id, None)
+            raise
+        if self._ready is not None and not self._ready.done():
+            self._ready.set_result(None)
+        asyncio.ensure_future(self._wake())
+
+    async def _wake(self) -> None:
+        async with self._connections._reconnected:
+            self._connections._reconnected.notify_all()
+
+    def changed(self, events: list[Event]) -> None:
+        self._follower.changed(events)
+
+
+async def _first_of(*futures: "asyncio.Future[object]") -> None:
+    """Wait for one of them and cancel the others."""
+    try:
+        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for future in futures:
+            future.cancel()
+        await asyncio.gather(*futures, return_exceptions=True)

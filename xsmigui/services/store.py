@@ -1,0 +1,91 @@
+"""The store: the present inventory of every pool, and who wants to hear of changes.
+
+One thread owns it (the loop's). Events come in by `put` and `apply`, deltas go out to the listeners in the order in
+which they subscribed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from xsmigui.core.changes import Delta, Event, apply, difference
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.draft import Site
+from xsmigui.core.refs import PoolId
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a listener hears: a pool's inventory before and after, and the difference. `after` is None when it left."""
+
+    pool: PoolId
+    before: Inventory | None
+    after: Inventory | None
+    delta: Delta
+
+
+Listener = Callable[[Change], None]
+
+
+class Store:
+    """All inventories, and which pools answer at present."""
+
+    def __init__(self) -> None:
+        self._pools: dict[PoolId, Inventory] = {}
+        self._connected: set[PoolId] = set()
+        self._listeners: Final[list[Listener]] = []
+
+    def site(self) -> Site:
+        """Everything that is known, as a value."""
+        return Site(dict(self._pools), frozenset(self._connected))
+
+    def inventory(self, pool: PoolId) -> Inventory | None:
+        return self._pools.get(pool)
+
+    def is_connected(self, pool: PoolId) -> bool:
+        return pool in self._connected
+
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Hear of every change; the answer ends it."""
+        self._listeners.append(listener)
+
+        def leave() -> None:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+        return leave
+
+    def put(self, inventory: Inventory) -> None:
+        """A pool was loaded, at first or again. What stayed the same is not reported."""
+        pool = inventory.id
+        before = self._pools.get(pool)
+        delta = Delta(whole=True) if before is None else difference(before, inventory)
+        self._pools[pool] = inventory
+        self._connected.add(pool)
+        self._tell(Change(pool, before, inventory, delta))
+
+    def apply(self, pool: PoolId, events: list[Event]) -> None:
+        """Events of a pool, in one batch."""
+        before = self._pools[pool]
+        after, delta = apply(before, events)
+        if delta:
+            self._pools[pool] = after
+            self._tell(Change(pool, before, after, delta))
+
+    def disconnected(self, pool: PoolId) -> None:
+        """The pool no longer answers. What was known last stays, and is known to be old."""
+        if pool in self._connected:
+            self._connected.discard(pool)
+            inventory = self._pools[pool]
+            self._tell(Change(pool, inventory, inventory, Delta(whole=True)))
+
+    def remove(self, pool: PoolId) -> None:
+        """The operator let the pool go."""
+        self._connected.discard(pool)
+        before = self._pools.pop(pool, None)
+        if before is not None:
+            self._tell(Change(pool, before, None, Delta(whole=True)))
+
+    def _tell(self, change: Change) -> None:
+        for listener in tuple(self._listeners):
+            listener(change)
