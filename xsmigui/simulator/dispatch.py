@@ -1,0 +1,211 @@
+"""From a call's name and parameters to its result: xapi's dispatcher (research sheet, section 1.2; gen_server.ml)."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from xsmigui.simulator.failures import NULL, Failure, internal
+from xsmigui.simulator.implicit import implicit
+from xsmigui.simulator.pool import Pool
+from xsmigui.simulator.records import Records
+from xsmigui.simulator.schema import Message
+from xsmigui.simulator.sessions import Live
+from xsmigui.simulator.tables import Database
+from xsmigui.simulator.tasks import Work
+from xsmigui.simulator.types import Type, TypeMismatch, Value, Void, parse_type
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[..., Any]
+METHODS: dict[str, Handler] = {}
+_NO_SESSION_HOST_CHECK = frozenset({"session.login_with_password", "session.slave_local_login_with_password"})
+_REF = parse_type("task ref", {})
+
+
+def method(name: str) -> Callable[[Handler], Handler]:
+    """Marks a function as the implementation of a call: `handler(call, *parameters)`, plain or a coroutine."""
+
+    def register(handler: Handler) -> Handler:
+        METHODS[name] = handler
+        return handler
+
+    return register
+
+
+@dataclass(slots=True)
+class Call:
+    """One call under way: who asks, where, and the task that stands for it."""
+
+    pool: Pool
+    host: str  # the host that answers
+    session: str
+    live: Live | None
+    message: Message
+    work: Work | None = None
+
+    @property
+    def db(self) -> Database:
+        return self.pool.db
+
+    @property
+    def task(self) -> str:
+        return self.work.ref if self.work else NULL
+
+    def checkpoint(self) -> None:
+        """TASK_CANCELLED [task] if somebody has asked for it."""
+        if self.work and self.work.cancel.is_set():
+            raise Failure("TASK_CANCELLED", self.task)
+
+    async def pause(self, seconds: float, *, cancellable: bool = True) -> None:
+        """Lets simulated time pass, and gives way to a cancellation at the end of it."""
+        await self.pool.clock.sleep(seconds)
+        if cancellable:
+            self.checkpoint()
+
+    def progress(self, value: float) -> None:
+        if self.work:
+            self.pool.tasks.progress(self.work.ref, value)
+
+    def cancellable(self, yes: bool) -> None:
+        if self.work:
+            self.pool.tasks.cancellable(self.work.ref, yes)
+
+
+async def dispatch(pool: Pool, method_name: str, params: list[Value], host: str) -> tuple[Value, Type]:
+    """Carries out a call at `host` of `pool`; returns its result and the result's type, or raises `Failure`."""
+    try:
+        return await _dispatch(pool, method_name, params, host)
+    except Failure:
+        raise
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:  # xapi turns whatever it did not foresee into INTERNAL_ERROR (exnHelper.ml)
+        log.exception("unforeseen in %s", method_name)
+        raise internal(f"{type(error).__name__}({error})") from error
+    finally:
+        pool.refresh()
+
+
+async def _dispatch(pool: Pool, method_name: str, params: list[Value], host: str) -> tuple[Value, Type]:
+    prefix, _, rest = method_name.partition(".")
+    asynchronous = prefix in {"Async", "InternalAsync"}
+    name = rest if asynchronous else method_name
+    message = pool.schema.message(name)
+    if message is None:
+        raise Failure("MESSAGE_METHOD_UNKNOWN", name)
+    session, arguments = _split(message, params)
+    decoded = _decode(message, arguments)
+    if host != pool.master and message.full in _NO_SESSION_HOST_CHECK:
+        raise Failure("HOST_IS_SLAVE", pool_address(pool))
+    live = pool.sessions.check(session) if message.needs_session else None
+    if live is not None and host != pool.master:
+        raise Failure("HOST_IS_SLAVE", pool_address(pool))
+    if asynchronous and not message.asynchronous:
+        raise Failure("Fault", f"No async mode for this operation (rpc: {name})")
+    if live is not None:
+        pool.sessions.authorise(live, message)
+    call = Call(pool, host, session, live, message)
+    await pool.faults.strike(call)
+    if asynchronous:
+        return _start(call, method_name, decoded), _REF
+    value = await _run_now(call, method_name, decoded)
+    return _typed(pool, message, value)
+
+
+def pool_address(pool: Pool) -> str:
+    """Where a slave sends its clients: the coordinator as it is served, else as the database knows it."""
+    url = pool.endpoints.get(pool.master)
+    return url.partition("://")[2] if url else str(pool.db.get("host", pool.master, "address"))
+
+
+def _split(message: Message, params: list[Value]) -> tuple[str, list[Value]]:
+    """The session and the other parameters; both counts of the mismatch leave the session out."""
+    session = ""
+    if message.needs_session:
+        if params and not isinstance(params[0], str):
+            raise internal(f"Failure(\"Expected string, got '{params[0]}'\")")
+        session, params = (params[0], params[1:]) if params else ("", [])
+    accepts_more = message.required < len(message.params)
+    if len(params) < message.required or (len(params) > len(message.params) and not accepts_more):
+        raise Failure("MESSAGE_PARAMETER_COUNT_MISMATCH", message.full, message.required, len(params))
+    return session, params[: len(message.params)]
+
+
+def _decode(message: Message, params: list[Value]) -> list[Value]:
+    try:
+        decoded = [p.type.decode(v) for p, v in zip(message.params, params, strict=False)]
+    except TypeMismatch as mismatch:
+        raise internal(f'Failure("{mismatch}")') from None
+    return decoded + [p.default for p in message.params[len(params) :]]
+
+
+def _typed(pool: Pool, message: Message, value: Value) -> tuple[Value, Type]:
+    if isinstance(message.result, Void):
+        return "", message.result
+    return value, message.result
+
+
+async def _perform(call: Call, params: list[Value]) -> Value:
+    handler = METHODS.get(call.message.full)
+    value = handler(call, *params) if handler else implicit(call.db, call.message, params)
+    if inspect.isawaitable(value):
+        value = await value
+    return value
+
+
+async def _run_now(call: Call, name: str, params: list[Value]) -> Value:
+    """A synchronous call: those that could be asynchronous have a short-lived task row of their own (context.ml)."""
+    if not call.message.asynchronous:
+        return await _perform(call, params)
+    call.work = call.pool.tasks.create(name, call.session)
+    try:
+        return await _perform(call, params)
+    finally:
+        call.pool.tasks.remove(call.work.ref)
+
+
+def _start(call: Call, name: str, params: list[Value]) -> str:
+    call.work = call.pool.tasks.create(name, call.session)
+    call.pool.spawn(asyncio.ensure_future(_run_later(call, params)))
+    return call.work.ref
+
+
+async def _run_later(call: Call, params: list[Value]) -> None:
+    assert call.work is not None
+    tasks = call.pool.tasks
+    try:
+        value = await _perform(call, params)
+        value, kind = _typed(call.pool, call.message, value)
+        tasks.succeed(call.work.ref, value.as_dict() if isinstance(value, Records) else value, kind)
+    except Failure as failure:
+        tasks.fail(call.work.ref, failure)
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:
+        log.exception("unforeseen in %s", call.message.full)
+        tasks.fail(call.work.ref, internal(f"{type(error).__name__}({error})"))
+    finally:
+        call.pool.refresh()
+
+
+async def child(call: Call, name: str, params: list[Value]) -> Value:
+    """Runs `Async.X` on behalf of a call, as a task of its own, and waits for its result (host.evacuate)."""
+    message = call.pool.schema.message(name)
+    assert message is not None
+    inner = Call(call.pool, call.host, call.session, call.live, message)
+    inner.work = call.pool.tasks.create(f"Async.{name}", call.session, parent=call.task)
+    try:
+        value = await _perform(inner, _decode(message, params))
+    except Failure as failure:
+        call.pool.tasks.fail(inner.work.ref, failure)
+        raise
+    call.pool.tasks.succeed(inner.work.ref, "" if isinstance(message.result, Void) else value, message.result)
+    return value
+
+
+__all__ = ["METHODS", "Call", "child", "dispatch", "method", "pool_address"]

@@ -1,0 +1,106 @@
+"""The calls that every class has: getters, setters, get_all_records, constructors, destructors (xapi's gen_db_actions)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from xsmigui.simulator.failures import Failure, handle_invalid, internal
+from xsmigui.simulator.query import matches, parse_query
+from xsmigui.simulator.records import Records
+from xsmigui.simulator.schema import Message
+from xsmigui.simulator.tables import Database, Row
+from xsmigui.simulator.types import TypeMismatch, Value
+
+
+def implicit(db: Database, message: Message, params: list[Value]) -> Value:
+    """Carries out a call from its name alone; NOT_IMPLEMENTED where a hand-written method would be needed."""
+    cls, name = message.cls, message.name
+    if name in _WHOLE:
+        return _WHOLE[name](db, cls, params)
+    verb, _, field = name.partition("_")
+    if verb == "add" and field.startswith("to_"):
+        return _map_field(db, message, field[3:], db.add_to, params)
+    if verb == "remove" and field.startswith("from_"):
+        return _map_field(db, message, field[5:], db.remove_from, params)
+    if field in db.schema.classes[cls].fields:
+        if verb == "get":
+            return db.get(cls, params[0], field)
+        if verb == "set" and len(params) == 2:
+            return db.set(cls, params[0], **{field: params[1]})
+        if verb in {"add", "remove"} and len(params) == 2:
+            return _set_field(db, cls, field, verb, params)
+    raise Failure("NOT_IMPLEMENTED", message.full)
+
+
+def _map_field(db: Database, message: Message, field: str, write: Callable[..., None], params: list[Value]) -> None:
+    if field not in db.schema.classes[message.cls].fields:
+        raise Failure("NOT_IMPLEMENTED", message.full)
+    write(message.cls, params[0], field, *params[1:])
+
+
+def _set_field(db: Database, cls: str, field: str, verb: str, params: list[Value]) -> None:
+    ref, item = params
+    present = db.get(cls, ref, field)
+    rest = [v for v in present if v != item]
+    db.set(cls, ref, **{field: [*rest, item] if verb == "add" else rest})
+
+
+def _get_all(db: Database, cls: str, params: list[Value]) -> Value:
+    return list(db.table(cls))
+
+
+def _get_all_records(db: Database, cls: str, params: list[Value]) -> Value:
+    return Records(db.tables[cls], db.table(cls))
+
+
+def _where(db: Database, cls: str, params: list[Value]) -> Value:
+    query = parse_query(params[0])
+    return Records(db.tables[cls], [ref for ref, row in db.table(cls).items() if matches(query, row)])
+
+
+def _get_record(db: Database, cls: str, params: list[Value]) -> Value:
+    return db.row(cls, params[0])
+
+
+def _by_uuid(db: Database, cls: str, params: list[Value]) -> Value:
+    return db.by_uuid(cls, params[0])
+
+
+def _by_name(db: Database, cls: str, params: list[Value]) -> Value:
+    return [ref for ref, row in db.table(cls).items() if row["name_label"] == params[0]]
+
+
+def _destroy(db: Database, cls: str, params: list[Value]) -> None:
+    db.delete(cls, params[0])
+
+
+def _create(db: Database, cls: str, params: list[Value]) -> str:
+    return db.create(cls, constructor_values(db, cls, params[0]))
+
+
+def constructor_values(db: Database, cls: str, struct: Row) -> Row:
+    """A constructor's struct, checked: members that are no constructor fields are dropped, mandatory ones insisted on."""
+    values: Row = {}
+    for name, field in db.schema.classes[cls].fields.items():
+        if name == "uuid" or (field.qualifier == "RO/runtime" and name != "power_state"):
+            continue
+        if name in struct:
+            try:
+                values[name] = field.type.decode(struct[name])
+            except TypeMismatch as mismatch:
+                raise internal(f'Failure("{mismatch}")') from None
+        elif field.mandatory:
+            raise internal(f'Server_helpers.Dispatcher_FieldNotFound("{name}")')
+    return values
+
+
+def exists(db: Database, cls: str, ref: str) -> None:
+    if not db.has(cls, ref):
+        raise handle_invalid(cls, ref)
+
+
+_WHOLE: dict[str, Callable[[Database, str, list[Value]], Value]] = {
+    "get_all": _get_all, "get_all_records": _get_all_records, "get_all_records_where": _where,
+    "get_record": _get_record, "get_by_uuid": _by_uuid, "get_by_name_label": _by_name, "create": _create,
+    "destroy": _destroy,
+}  # fmt: skip

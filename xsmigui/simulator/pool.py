@@ -1,0 +1,120 @@
+"""One simulated pool: its database, sessions, tasks, events and the state that xapi keeps outside its database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from xsmigui.simulator import operations
+from xsmigui.simulator.clock import Clock
+from xsmigui.simulator.events import Events, Messages
+from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.faults import Faults
+from xsmigui.simulator.profiles import Profile
+from xsmigui.simulator.schema import Schema, schema
+from xsmigui.simulator.sessions import Account, Sessions
+from xsmigui.simulator.tables import Database, Row
+from xsmigui.simulator.tasks import Tasks
+
+if TYPE_CHECKING:
+    from xsmigui.simulator.site import Site
+
+COLLECT_EVERY = 30.0  # seconds between two passes of the garbage collector (xapi_globs.ml)
+LOCK_PATIENCE = 7200.0  # seconds that a conflicting operation is waited for (helpers.ml, Helpers.retry)
+
+
+class Pool:
+    """`db` is public on purpose: tests look into the tables, scenarios fill them."""
+
+    def __init__(self, profile: Profile, clock: Clock, seed: int | str = 0) -> None:
+        self.profile = profile
+        self.clock = clock
+        self.schema: Schema = schema(profile.release)
+        self.db = Database(self.schema, seed)
+        self.db.before_read = self.refresh
+        self.sessions = Sessions(self)
+        self.tasks = Tasks(self)
+        self.messages = Messages()
+        self.events = Events(self)
+        self.faults = Faults(self)
+        self.site: Site | None = None
+        self.patience = 1.0  # factor on event.from's gathering pauses; 0 in the fastest tests
+        self.lock_patience = LOCK_PATIENCE
+        self.storage_motions: Counter[str] = Counter()  # per sending host's xapi
+        self.endpoints: dict[str, str] = {}  # host → URL at which it is served
+        self.rebooting: set[str] = set()
+        self.background: set[asyncio.Task[object]] = set()
+
+    def account(self, user: str, password: str, *roles: str) -> None:
+        """A user who may log in; without roles it is a local superuser like root."""
+        self.sessions.accounts[user] = Account(password, frozenset(roles or {"pool-admin"}), not roles)
+
+    # -- what everybody asks ---------------------------------------------------------------------------------------
+
+    @property
+    def ref(self) -> str:
+        return next(iter(self.db.table("pool")))
+
+    @property
+    def row(self) -> Row:
+        return self.db.row("pool", self.ref)
+
+    @property
+    def master(self) -> str:
+        rows = self.db.table("pool")
+        return str(next(iter(rows.values()))["master"]) if rows else NULL
+
+    @property
+    def name(self) -> str:
+        """The pool's name, or its only host's where it has none (a standalone host)."""
+        return str(self.row["name_label"] or self.db.get("host", self.master, "name_label"))
+
+    def rolling_upgrade(self) -> bool:
+        return "rolling_upgrade_in_progress" in self.row["other_config"]
+
+    def live(self, host: str) -> bool:
+        row = self.db.find("host", host)
+        metrics = self.db.find("host_metrics", row["metrics"]) if row else None
+        return bool(metrics and metrics["live"])
+
+    def reach(self, host: str) -> None:
+        """Forwarding a call: HOST_OFFLINE for a host that is not live (message_forwarding.ml)."""
+        if not self.live(host):
+            raise Failure("HOST_OFFLINE", host)
+
+    def local_domain(self, host: str) -> str | None:
+        """dom0 of a host, where the database tells."""
+        ref = self.db.get("host", host, "control_domain")
+        return ref if self.db.has("VM", ref) else None
+
+    # -- keeping derived fields true -------------------------------------------------------------------------------
+
+    def refresh(self) -> None:
+        """Recomputes allowed_operations of everything that recent writes may have affected."""
+        if self.db.dirty:
+            operations.refresh(self)
+
+    def message(self, name: str, priority: int, cls: str, obj_uuid: str, body: str = "") -> str:
+        ref = self.db.new_ref()
+        self.messages.add(ref, {
+            "uuid": self.db.new_uuid(), "name": name, "priority": priority, "cls": cls, "obj_uuid": obj_uuid,
+            "timestamp": self.clock.date(), "body": body,
+        })  # fmt: skip
+        self.db.poke()
+        return ref
+
+    async def collect_forever(self) -> None:
+        """xapi's garbage collector on the coordinator."""
+        while True:
+            await asyncio.sleep(COLLECT_EVERY / self.clock.speed if self.clock.speed else COLLECT_EVERY)
+            self.collect()
+
+    def collect(self) -> None:
+        self.sessions.expire()
+        self.tasks.collect()
+
+    def spawn(self, work: asyncio.Task[object]) -> None:
+        """Keeps a background task alive until it ends."""
+        self.background.add(work)
+        work.add_done_callback(self.background.discard)

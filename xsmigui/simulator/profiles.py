@@ -1,0 +1,127 @@
+"""Version profiles: what differs between the releases that a site may run (research sheet, sections 8 and 13)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from xsmigui.simulator.schema import Release, release
+
+_FEATURES = "1fc3cbf5-f7fa3203-2c100800-00000121-00000001-001c0fbb-00000000-00000000-00000000-00000000-00000000"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One release. `release` is xapi's own version; older releases than 24.10 answer with 24.10's fields."""
+
+    name: str
+    product: str
+    platform: str
+    xapi_build: str
+    xen: str
+    hotfixes: tuple[str, ...] = ()
+    https_only: bool = False  # port 80 closed
+    features: str = _FEATURES
+    brand: str = "XenServer"
+    software: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def release(self) -> Release:
+        return release(self.xapi_build)
+
+    def at_least(self, version: str) -> bool:
+        return self.release >= release(version)
+
+    @property
+    def software_version(self) -> dict[str, str]:
+        """host.software_version, the keys that clients and the version rule read."""
+        return {
+            "product_version": self.product, "product_version_text": self.product,
+            "product_version_text_short": self.product, "platform_name": "XCP", "platform_version": self.platform,
+            "product_brand": self.brand, "build_number": "release", "xapi": ".".join(self.xapi_build.split(".")[:2]),
+            "xapi_build": self.xapi_build, "xen": self.xen, "linux": "4.19.0+1", "network_backend": "openvswitch",
+            "date": "2026-01-01", "hostname": "localhost", "db_schema": "5.775", **self.software,
+        }  # fmt: skip
+
+    # -- behaviour that came with a release ------------------------------------------------------------------------
+
+    @property
+    def names_missing_capabilities(self) -> bool:
+        """SR_DOES_NOT_SUPPORT_MIGRATION has a second parameter (26.1)."""
+        return self.at_least("26.1.0")
+
+    @property
+    def wraps_storage_errors(self) -> bool:
+        """A full SR during a mirror ends as INTERNAL_ERROR instead of SR_BACKEND_FAILURE_44 (25.17)."""
+        return self.at_least("25.17.0")
+
+    @property
+    def cbt_only_where_moving(self) -> bool:
+        """Disks that stay where they are may have changed block tracking (25.15)."""
+        return self.at_least("25.15.0")
+
+    @property
+    def tools_matter_only_live(self) -> bool:
+        """feature-suspend and the guest's refusal are asked of running VMs only (26.13)."""
+        return self.at_least("26.13.0")
+
+    @property
+    def knows_cant_suspend(self) -> bool:
+        """VM_NON_SUSPENDABLE exists (25.24); older releases said VM_LACKS_FEATURE_SUSPEND."""
+        return self.at_least("25.24.0")
+
+    @property
+    def rolling_evacuation(self) -> bool:
+        """host.evacuate starts the next VM when one ends, not batch by batch (25.22)."""
+        return self.at_least("25.22.0")
+
+    @property
+    def whole_version_rule(self) -> bool:
+        """platform_version, xapi_build and xen count (25.33); before, platform_version alone."""
+        return self.at_least("25.33.0")
+
+    @property
+    def image_formats(self) -> bool:
+        return self.at_least("26.15.0")
+
+    @property
+    def names_unprotected_vm(self) -> bool:
+        """HOST_EVACUATE_VM_NOT_HA_PROTECTED (26.17)."""
+        return self.at_least("26.17.0")
+
+    @property
+    def keeps_tags(self) -> bool:
+        """Moved disks keep their tags (after 26.17.0)."""
+        return self.at_least("26.17.1")
+
+    @property
+    def keeps_vtpm(self) -> bool:
+        return self.at_least("22.26.0")
+
+    @property
+    def cpu_check_at_destination(self) -> bool:
+        """Cross-pool: the destination judges the CPU while importing, and not for halted VMs (24.40)."""
+        return self.at_least("24.40.0")
+
+
+PROFILES: dict[str, Profile] = {
+    p.name: p
+    for p in (
+        Profile("7.1-cu2", "7.1.2", "2.3.0", "1.14.44", "4.7.6-6.14", brand="XenServer"),
+        Profile("8.0", "8.0.0", "3.0.0", "1.160.1", "4.11.1-7.8", brand="Citrix Hypervisor"),
+        Profile("8.2-cu1", "8.2.1", "3.2.1", "1.249.32", "4.13.5-9.30", brand="Citrix Hypervisor"),
+        Profile(
+            "8.2-cu1-1033", "8.2.1", "3.2.1", "1.249.38", "4.13.5-9.40", ("XS82ECU1033",), brand="Citrix Hypervisor"
+        ),
+        Profile("8.4", "8.4.0", "3.4.0", "24.10.0", "4.17.3-6"),
+        Profile("25.33", "8.4.0", "3.4.0", "25.33.1", "4.17.5-20"),
+        Profile("26.17", "9.0.0", "3.5.0", "26.17.0", "4.20.1-3"),
+    )
+}
+DEFAULT = PROFILES["8.4"]
+
+
+def with_port_80_closed(profile: Profile) -> Profile:
+    return replace(profile, https_only=True)
+
+
+__all__ = ["DEFAULT", "PROFILES", "Profile", "with_port_80_closed"]

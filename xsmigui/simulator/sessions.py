@@ -1,0 +1,113 @@
+"""Sessions: login, expiry, roles (research sheet, section 1.4; xapi_session.ml, session_check.ml, db_gc_util.ml)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from xsmigui.simulator.failures import NULL, Failure
+
+if TYPE_CHECKING:
+    from xsmigui.simulator.pool import Pool
+    from xsmigui.simulator.schema import Message
+
+INACTIVE: Final = 86400.0  # seconds until an idle session is dropped
+FRESH: Final = 600.0  # last_active is only rewritten when it is older
+PER_ORIGINATOR: Final = 500
+POOL_ADMIN: Final = "pool-admin"
+ORDER: Final = (
+    "pool-admin", "pool-operator", "vm-power-admin", "vm-admin", "vm-operator", "read-only",
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Account:
+    password: str
+    roles: frozenset[str] = frozenset({POOL_ADMIN})
+    superuser: bool = True
+
+
+@dataclass(slots=True)
+class Live:
+    """What the row of a session does not hold."""
+
+    user: str
+    roles: frozenset[str]
+    superuser: bool
+    active: float
+    subscriptions: set[str] = field(default_factory=set)  # event.register
+    seen: int = 0  # generation up to which event.next has answered
+
+
+class Sessions:
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self.accounts: dict[str, Account] = {}
+        self.live: dict[str, Live] = {}
+
+    def login(self, user: str, password: str, originator: str, host: str) -> str:
+        """A new session of `user` at `host`; SESSION_AUTHENTICATION_FAILED [user, PAM's message]."""
+        account = self.accounts.get(user)
+        if account is None:
+            text = "User not known to the underlying authentication module"
+            raise Failure("SESSION_AUTHENTICATION_FAILED", user, text)
+        if account.password != password:
+            raise Failure("SESSION_AUTHENTICATION_FAILED", user, "Authentication failure")
+        return self.open(user, account.roles, account.superuser, originator, host)
+
+    def open(self, user: str, roles: frozenset[str], superuser: bool, originator: str, host: str) -> str:
+        pool = self._pool
+        self._make_room(originator)
+        moment = pool.clock.date()
+        ref = pool.db.create("session", {
+            "this_host": host, "this_user": NULL, "last_active": moment, "validation_time": moment,
+            "is_local_superuser": superuser, "auth_user_name": user, "auth_user_sid": "" if superuser else user,
+            "originator": originator, "client_certificate": False,
+            "rbac_permissions": [] if superuser else self._permissions(roles),
+        })  # fmt: skip
+        self.live[ref] = Live(user, roles, superuser, pool.clock.now())
+        return ref
+
+    def _permissions(self, roles: frozenset[str]) -> list[str]:
+        messages = (m for c in self._pool.schema.classes.values() for m in c.messages.values())
+        return sorted(m.full.lower() for m in messages if m.roles & roles)
+
+    def _make_room(self, originator: str) -> None:
+        rows = self._pool.db.table("session")
+        mine = [ref for ref in self.live if rows[ref]["originator"] == originator]
+        for ref in sorted(mine, key=lambda r: self.live[r].active)[: max(0, len(mine) - PER_ORIGINATOR + 1)]:
+            self.end(ref)
+
+    def end(self, ref: str) -> None:
+        """Drops a session; whoever waits in event.from with it wakes with SESSION_INVALID."""
+        if self.live.pop(ref, None) is not None:
+            self._pool.db.delete("session", ref)
+            self._pool.db.poke()
+
+    def check(self, ref: str) -> Live:
+        """The live session, or SESSION_INVALID with the reference that was sent."""
+        live = self.live.get(ref)
+        if live is None:
+            raise Failure("SESSION_INVALID", ref)
+        now = self._pool.clock.now()
+        if now - live.active > FRESH:
+            live.active = now
+            self._pool.db.set("session", ref, last_active=self._pool.clock.date())
+        return live
+
+    def expire(self) -> None:
+        """The garbage collector's pass: idle sessions without unfinished tasks end."""
+        now = self._pool.clock.now()
+        busy = {work.session for work in self._pool.tasks.running.values()}
+        for ref, live in list(self.live.items()):
+            if now - live.active > INACTIVE and ref not in busy:
+                self.end(ref)
+
+    def authorise(self, live: Live, message: Message, key: str | None = None) -> None:
+        """RBAC_PERMISSION_DENIED [permission, text naming the roles that would do]; root passes everything."""
+        if live.superuser or live.roles & message.roles:
+            return
+        permission = message.full.lower() + (f"/key:{key}" if key else "")
+        able = ", ".join(role for role in ORDER if role in message.roles)
+        text = f"No permission in user session. (Roles with this permission: {able})"
+        raise Failure("RBAC_PERMISSION_DENIED", permission, text)
