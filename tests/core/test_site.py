@@ -7,7 +7,8 @@ def test_the_usual_site_has_what_it_says() -> None:
     madrid = site.madrid.inventory()
     assert madrid.name == "Madrid"
     assert [madrid.name_of("host", h) for h in madrid.hosts_in_order] == ["m1", "m2", "m3"]
-    assert madrid.host[site.m1].resident_VMs and madrid.SR[site.m_nfs].VDIs
+    assert madrid.host[site.m1].resident_VMs
+    assert madrid.SR[site.m_nfs].VDIs
     assert len(madrid.VM[site.web].VBDs) == 3
     assert madrid.snapshots(site.db) == [site.db_snapshot]
 
