@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.changes import Event
@@ -31,7 +31,7 @@ from xsmigui.services.store import Store
 log = logging.getLogger(__name__)
 
 DELAYS: Final = (1, 2, 4, 8, 15, 30)
-WRONG_PASSWORD: Final = "SESSION_AUTHENTICATION_FAILED"
+REJECTED: Final = "SESSION_AUTHENTICATION_FAILED"
 
 
 class Declined(Exception):
@@ -98,7 +98,7 @@ class Connections:
         self._passwords: dict[str, str] = {}
         self._hurry: dict[str, asyncio.Event] = {}
         self._listeners: list[Callable[[Server], None]] = []
-        self._reconnected = asyncio.Condition()
+        self._awaited: dict[PoolId, list[asyncio.Future[Gateway]]] = {}
 
     # What others see.
 
@@ -126,9 +126,11 @@ class Connections:
 
     async def wait_for_gateway(self, pool: PoolId) -> Gateway:
         """The way to a pool, once it is connected (again)."""
-        async with self._reconnected:
-            await self._reconnected.wait_for(lambda: pool in self._gateways)
-        return self._gateways[pool]
+        if pool in self._gateways:
+            return self._gateways[pool]
+        future: asyncio.Future[Gateway] = asyncio.get_running_loop().create_future()
+        self._awaited.setdefault(pool, []).append(future)
+        return await future
 
     # What the operator does.
 
@@ -258,6 +260,13 @@ class Connections:
             await gateway.logout()
             raise
 
+    def _wake(self) -> None:
+        """Whoever waited for a pool goes on."""
+        for pool in [pool for pool in self._awaited if pool in self._gateways]:
+            for future in self._awaited.pop(pool):
+                if not future.done():
+                    future.set_result(self._gateways[pool])
+
     def _lost(self, follower: _Follower) -> None:
         if follower.pool is not None:
             self._gateways.pop(follower.pool, None)
@@ -299,7 +308,7 @@ class Connections:
                     raise Declined from None
                 self._trust.trust(question.url, question.fingerprint)
             except ServerFailure as failure:
-                if failure.code != WRONG_PASSWORD or self._servers.get(address.url) is None or self._is_new(address):
+                if failure.code != REJECTED or self._servers.get(address.url) is None or self._is_new(address):
                     raise
                 reason, password = sentence(failure)[0], None
 
@@ -365,17 +374,13 @@ class _Announcing:
             raise
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(None)
-        asyncio.ensure_future(self._wake())
-
-    async def _wake(self) -> None:
-        async with self._connections._reconnected:
-            self._connections._reconnected.notify_all()
+        self._connections._wake()
 
     def changed(self, events: list[Event]) -> None:
         self._follower.changed(events)
 
 
-async def _first_of(*futures: "asyncio.Future[object]") -> None:
+async def _first_of(*futures: "asyncio.Future[Any]") -> None:
     """Wait for one of them and cancel the others."""
     try:
         await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)

@@ -1,0 +1,160 @@
+"""Jobs: plans being carried out, as values. What the services write, the window shows and the command line prints."""
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+
+import msgspec
+
+from xsmigui.core.migration.plan import Plan, VmMove
+from xsmigui.core.problems import Problem
+from xsmigui.core.refs import VmRef
+from xsmigui.core.text import N_, _
+
+
+class State(StrEnum):
+    """How a VM's part of a job stands. `lost` is a migration that goes on in a server that does not answer at present;
+    `interrupted` one whose end nobody can tell any more."""
+
+    waiting = "waiting"
+    running = "running"
+    lost = "lost"
+    done = "done"
+    failed = "failed"
+    cancelled = "cancelled"
+    interrupted = "interrupted"
+
+    @property
+    def has_ended(self) -> bool:
+        return self in (State.done, State.failed, State.cancelled, State.interrupted)
+
+
+class Step(StrEnum):
+    """What is being done for a VM, in this order."""
+
+    queued = "queued"
+    checking = "checking"
+    preparing = "preparing"
+    disks = "disks"
+    memory = "memory"
+    finishing = "finishing"
+    verifying = "verifying"
+    ended = "ended"
+
+
+STEP_TEXTS = {
+    Step.queued: N_("waiting for its turn"),
+    Step.checking: N_("checking once more"),
+    Step.preparing: N_("preparing the destination"),
+    Step.disks: N_("copying disks"),
+    Step.memory: N_("copying memory"),
+    Step.finishing: N_("finishing"),
+    Step.verifying: N_("reading the result back"),
+    Step.ended: "",
+}
+
+
+class DiskResult(msgspec.Struct, frozen=True):
+    """A disk after the move: its uuids before and after, and the name of the SR that it lies on."""
+
+    old: str
+    new: str
+    sr: str
+
+
+class VmJob(msgspec.Struct, frozen=True, kw_only=True):
+    """One VM's part of a job. `progress` is of the present step, 0 to 1, None where nothing can be said. Times are UTC.
+
+    `message` is a sentence on how it stands; `task` the name of the server's task where there is one.
+    """
+
+    move: VmMove
+    state: State = State.waiting
+    step: Step = Step.queued
+    progress: float | None = None
+    message: str = ""
+    cancellable: bool = True
+    cancelling: bool = False
+    started: datetime | None = None
+    ended: datetime | None = None
+    step_started: datetime | None = None
+    arrived: VmRef | None = None
+    host: str = ""
+    disks: tuple[DiskResult, ...] = ()
+    verified: bool = False
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def remaining(self) -> Callable[[datetime], float | None]:
+        """Seconds that the present step will still take, at the pace so far; None where nothing can be said."""
+
+        def at(now: datetime) -> float | None:
+            if self.progress is None or self.progress < 0.03 or self.step_started is None:
+                return None
+            passed = (now - self.step_started).total_seconds()
+            return passed * (1 - self.progress) / self.progress if passed > 2 else None
+
+        return at
+
+    def as_json(self) -> dict[str, object]:
+        """The form that the command line promises."""
+        return {
+            "uuid": self.move.vm.uuid,
+            "name": self.move.vm.name,
+            "state": str(self.state),
+            "host": self.host,
+            "disks": [{"old": d.old, "new": d.new, "sr": d.sr} for d in self.disks],
+            "verified": self.verified,
+            "problems": [p.as_json() for p in self.problems],
+            "message": self.message,
+        }
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan being carried out."""
+
+    id: str
+    plan: Plan
+    created: datetime
+    vms: tuple[VmJob, ...]
+
+    @property
+    def state(self) -> State:
+        """Running while any VM is; afterwards the worst of its VMs' ends."""
+        states = [vm.state for vm in self.vms]
+        for state in (State.running, State.lost):
+            if state in states:
+                return state
+        if State.waiting in states:
+            return State.waiting if all(s is State.waiting for s in states) else State.running
+        for state in (State.interrupted, State.failed, State.cancelled):
+            if state in states:
+                return state
+        return State.done
+
+    @property
+    def has_ended(self) -> bool:
+        return all(vm.state.has_ended for vm in self.vms)
+
+    def as_json(self) -> dict[str, object]:
+        state = self.state
+        return {"job": self.id, "state": str(state), "vms": [vm.as_json() for vm in self.vms]}
+
+
+def title(vm: VmJob) -> str:
+    """``mail → host-02 in Lisboa``"""
+    return f"{vm.move.vm.name} → {vm.move.host.name}"
+
+
+def step_text(vm: VmJob) -> str:
+    """What is being done, or how it ended, in a few words."""
+    if vm.state is State.lost:
+        return _("connection lost; it goes on in the server")
+    if vm.cancelling and not vm.state.has_ended:
+        return _("cancelling")
+    return {
+        State.done: _("done, and verified") if vm.verified else _("done"),
+        State.failed: _("failed"),
+        State.cancelled: _("cancelled"),
+        State.interrupted: _("interrupted"),
+    }.get(vm.state) or _(STEP_TEXTS[vm.step])
