@@ -1,7 +1,7 @@
 """The ledger of memory and space over a batch of moves: what is free now, what comes in, what will be left.
 
 All figures are bytes. Needs are counted as the destination stores them: a thick SR takes a disk's virtual size, a thin
-one what is written of it.
+one what is written of it, which for a disk with snapshots lies mostly in the hidden disks below it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.records import VDI
-from xsmigui.core.refs import HostRef, ObjectId, SrRef
+from xsmigui.core.refs import HostRef, ObjectId, SrRef, VdiRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +45,32 @@ class Ledger:
         return {"memory": rows(self.memory.values(), "host"), "space": rows(self.space.values(), "sr")}
 
 
-def need(inventory: Inventory, sr: SrRef, vdi: VDI) -> int:
-    """What a disk will take on an SR: its virtual size where that is thick, what is written where it is thin."""
-    return min(vdi.virtual_size, vdi.physical_utilisation) if inventory.is_thin(sr) else vdi.virtual_size
+def written(vdi: VDI) -> int:
+    """What a disk itself has written; all of it where the driver does not tell (a negative number)."""
+    known = vdi.physical_utilisation >= 0
+    return min(vdi.virtual_size, vdi.physical_utilisation) if known else vdi.virtual_size
 
 
-def ledger(inventory: Inventory, memory: Iterable[tuple[HostRef, int]], disks: Iterable[tuple[SrRef, VDI]]) -> Ledger:
-    """The ledger of what comes to hosts and SRs of one pool."""
+def load(source: Inventory, disks: Mapping[VdiRef, VDI], thin: bool) -> int:
+    """Bytes that disks of one pool take together on a thin or thick SR: their virtual sizes where it is thick; where it
+    is thin what they, and the hidden disks that they rest on, have written, but never more than their sizes."""
+    whole = sum(vdi.virtual_size for vdi in disks.values())
+    if not thin:
+        return whole
+    parts = dict(disks)
+    for vdi in disks.values():
+        parts.update(source.ancestors(vdi))
+    return min(whole, sum(written(vdi) for vdi in parts.values()))
+
+
+def ledger(inventory: Inventory, memory: Iterable[tuple[HostRef, int]], space: Iterable[tuple[SrRef, int]]) -> Ledger:
+    """The ledger of what comes to hosts and SRs of one pool, in bytes."""
     incoming_memory: dict[HostRef, int] = {}
     for host, amount in memory:
         incoming_memory[host] = incoming_memory.get(host, 0) + amount
     incoming_space: dict[SrRef, int] = {}
-    for sr, vdi in disks:
-        incoming_space[sr] = incoming_space.get(sr, 0) + need(inventory, sr, vdi)
+    for sr, amount in space:
+        incoming_space[sr] = incoming_space.get(sr, 0) + amount
     return Ledger(
         {
             host: Account(

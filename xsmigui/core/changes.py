@@ -45,41 +45,30 @@ class Delta:
 
 
 def apply(inventory: Inventory, events: Iterable[Event]) -> tuple[Inventory, Delta]:
-    """The inventory after these events, and what they changed. Later events of an object win; order does not matter
-    otherwise, and applying a batch twice changes nothing."""
+    """The inventory after these events, and what they changed. The last event of each object counts; the order does
+    not matter otherwise, and applying a batch twice changes nothing."""
+    last: dict[str, dict[str, Record | None]] = {}
+    for event in events:
+        if event.cls in inventory.tables:
+            last.setdefault(event.cls, {})[event.ref] = event.record
     tables: dict[str, dict[str, Record]] = {}
     added: dict[str, set[str]] = {}
     changed: dict[str, set[str]] = {}
     removed: dict[str, set[str]] = {}
-    for event in events:
-        cls, ref = event.cls, event.ref
-        if cls not in inventory.tables:
-            continue
-        table = tables.get(cls) or inventory.tables[cls]
-        old = table.get(ref)
-        if old == event.record:
-            continue
-        if cls not in tables:
-            table = tables[cls] = dict(table)
-        else:
-            table = tables[cls]
-        if event.record is None:
-            del table[ref]
-            if ref in added.get(cls, ()):
-                added[cls].discard(ref)
-            else:
+    for cls, records in last.items():
+        before = inventory.tables[cls]
+        for ref, record in records.items():
+            old = before.get(ref)
+            if record == old:
+                continue
+            if cls not in tables:
+                tables[cls] = dict(before)
+            if record is None:
+                del tables[cls][ref]
                 removed.setdefault(cls, set()).add(ref)
-                changed.get(cls, set()).discard(ref)
-        else:
-            table[ref] = event.record
-            if old is not None:
-                if ref not in added.get(cls, ()):
-                    changed.setdefault(cls, set()).add(ref)
-            elif ref in removed.get(cls, ()):
-                removed[cls].discard(ref)
-                changed.setdefault(cls, set()).add(ref)
             else:
-                added.setdefault(cls, set()).add(ref)
+                tables[cls][ref] = record
+                (added if old is None else changed).setdefault(cls, set()).add(ref)
     if not tables:
         return inventory, Delta()
     return inventory.replaced(tables), Delta(_frozen(added), _frozen(changed), _frozen(removed))

@@ -66,74 +66,50 @@ DERIVED: Final[dict[str, frozenset[str]]] = {}
 class Inventory:
     """All records of one pool. Tables are named as the API names its classes."""
 
-    __slots__ = ("_made", "tables")
+    __slots__ = (
+        "PBD",
+        "PIF",
+        "PIF_metrics",
+        "SM",
+        "SR",
+        "VBD",
+        "VDI",
+        "VIF",
+        "VM",
+        "VM_guest_metrics",
+        "VM_metrics",
+        "_made",
+        "host",
+        "host_metrics",
+        "network",
+        "tables",
+        "task",
+    )
 
     def __init__(self, tables: Tables, made: dict[str, Any] | None = None) -> None:
         self.tables: Final = {cls: tables.get(cls, {}) for cls in CLASSES}
         self._made: Final[dict[str, Any]] = made or {}
+        typed = cast(dict[str, Any], self.tables)
+        self.host: Final[Mapping[HostRef, records.Host]] = typed["host"]
+        self.host_metrics: Final[Mapping[str, records.HostMetrics]] = typed["host_metrics"]
+        self.VM: Final[Mapping[VmRef, records.VM]] = typed["VM"]
+        self.VM_metrics: Final[Mapping[str, records.VmMetrics]] = typed["VM_metrics"]
+        self.VM_guest_metrics: Final[Mapping[str, records.GuestMetrics]] = typed["VM_guest_metrics"]
+        self.VBD: Final[Mapping[VbdRef, records.VBD]] = typed["VBD"]
+        self.VDI: Final[Mapping[VdiRef, records.VDI]] = typed["VDI"]
+        self.SR: Final[Mapping[SrRef, records.SR]] = typed["SR"]
+        self.SM: Final[Mapping[str, records.SM]] = typed["SM"]
+        self.PBD: Final[Mapping[str, records.PBD]] = typed["PBD"]
+        self.VIF: Final[Mapping[VifRef, records.VIF]] = typed["VIF"]
+        self.network: Final[Mapping[NetworkRef, records.Network]] = typed["network"]
+        self.PIF: Final[Mapping[PifRef, records.PIF]] = typed["PIF"]
+        self.PIF_metrics: Final[Mapping[str, records.PifMetrics]] = typed["PIF_metrics"]
+        self.task: Final[Mapping[TaskRef, records.Task]] = typed["task"]
 
     def replaced(self, tables: Tables) -> "Inventory":
         """The inventory with these tables in place of its own; what was derived from the others stays."""
         kept = {n: v for n, v in self._made.items() if DERIVED[n].isdisjoint(tables)}
         return Inventory({**self.tables, **tables}, kept)
-
-    # The tables, typed.
-
-    @property
-    def host(self) -> Mapping[HostRef, records.Host]:
-        return cast(Mapping[HostRef, records.Host], self.tables["host"])
-
-    @property
-    def host_metrics(self) -> Mapping[str, records.HostMetrics]:
-        return cast(Mapping[str, records.HostMetrics], self.tables["host_metrics"])
-
-    @property
-    def VM(self) -> Mapping[VmRef, records.VM]:
-        return cast(Mapping[VmRef, records.VM], self.tables["VM"])
-
-    @property
-    def VM_metrics(self) -> Mapping[str, records.VmMetrics]:
-        return cast(Mapping[str, records.VmMetrics], self.tables["VM_metrics"])
-
-    @property
-    def VM_guest_metrics(self) -> Mapping[str, records.GuestMetrics]:
-        return cast(Mapping[str, records.GuestMetrics], self.tables["VM_guest_metrics"])
-
-    @property
-    def VBD(self) -> Mapping[VbdRef, records.VBD]:
-        return cast(Mapping[VbdRef, records.VBD], self.tables["VBD"])
-
-    @property
-    def VDI(self) -> Mapping[VdiRef, records.VDI]:
-        return cast(Mapping[VdiRef, records.VDI], self.tables["VDI"])
-
-    @property
-    def SR(self) -> Mapping[SrRef, records.SR]:
-        return cast(Mapping[SrRef, records.SR], self.tables["SR"])
-
-    @property
-    def PBD(self) -> Mapping[str, records.PBD]:
-        return cast(Mapping[str, records.PBD], self.tables["PBD"])
-
-    @property
-    def VIF(self) -> Mapping[VifRef, records.VIF]:
-        return cast(Mapping[VifRef, records.VIF], self.tables["VIF"])
-
-    @property
-    def network(self) -> Mapping[NetworkRef, records.Network]:
-        return cast(Mapping[NetworkRef, records.Network], self.tables["network"])
-
-    @property
-    def PIF(self) -> Mapping[PifRef, records.PIF]:
-        return cast(Mapping[PifRef, records.PIF], self.tables["PIF"])
-
-    @property
-    def PIF_metrics(self) -> Mapping[str, records.PifMetrics]:
-        return cast(Mapping[str, records.PifMetrics], self.tables["PIF_metrics"])
-
-    @property
-    def task(self) -> Mapping[TaskRef, records.Task]:
-        return cast(Mapping[TaskRef, records.Task], self.tables["task"])
 
     # The pool itself.
 
@@ -213,12 +189,18 @@ class Inventory:
         metrics = self.host_metrics.get(record.metrics) if record else None
         return metrics.memory_total if metrics else 0
 
+    @derived("host", "host_metrics", "VM")
+    def memory_left(self) -> Mapping[HostRef, int]:
+        """What `host.compute_free_memory` answers for each host (xapi memory_check.ml; `memory_free` is not used)."""
+        taken = self.committed_memory
+        return {
+            ref: max(0, self.total_memory(ref) - host.memory_overhead - taken.get(ref, 0))
+            for ref, host in self.host.items()
+        }
+
     def free_memory(self, host: HostRef) -> int:
-        """What `host.compute_free_memory` answers, in bytes (xapi memory_check.ml; `memory_free` is not used)."""
-        record = self.host.get(host)
-        if record is None:
-            return 0
-        return max(0, self.total_memory(host) - record.memory_overhead - self.committed_memory.get(host, 0))
+        """Bytes of memory that a host has left for VMs."""
+        return self.memory_left.get(host, 0)
 
     # Storage.
 
@@ -245,30 +227,57 @@ class Inventory:
 
     @derived("SM")
     def sm_by_type(self) -> Mapping[str, records.SM]:
-        return {sm.type: sm for sm in cast(Mapping[str, records.SM], self.tables["SM"]).values()}
+        return {sm.type: sm for sm in self.SM.values()}
+
+    @derived("SR", "SM")
+    def features_by_sr(self) -> Mapping[SrRef, frozenset[str]]:
+        """What each SR's driver can do (`SM.features`; `SM.capabilities` on servers before 6.2)."""
+        drivers = self.sm_by_type
+        found = {ref: drivers.get(sr.type) for ref, sr in self.SR.items()}
+        return {ref: frozenset(sm.features or sm.capabilities) if sm else frozenset() for ref, sm in found.items()}
 
     def sr_features(self, sr: SrRef) -> frozenset[str]:
-        """What the SR's driver can do (`SM.features`; `SM.capabilities` on servers before 6.2)."""
-        record = self.SR.get(sr)
-        sm = self.sm_by_type.get(record.type) if record else None
-        return frozenset(sm.features or sm.capabilities) if sm else frozenset()
+        return self.features_by_sr.get(sr, frozenset())
+
+    @derived("SR", "SM")
+    def thin_srs(self) -> frozenset[SrRef]:
+        """The SRs whose disks take only what is written, as the driver says or the SR's type tells."""
+        able = self.features_by_sr
+        return frozenset(r for r, sr in self.SR.items() if "THIN_PROVISIONING" in able[r] or sr.type in THIN_TYPES)
 
     def is_thin(self, sr: SrRef) -> bool:
-        """Disks on it take only what is written, as the driver says or the SR's type tells."""
-        record = self.SR.get(sr)
-        return "THIN_PROVISIONING" in self.sr_features(sr) or bool(record and record.type in THIN_TYPES)
+        return sr in self.thin_srs
+
+    @derived("VDI")
+    def vdi_by_uuid(self) -> Mapping[str, VdiRef]:
+        return {vdi.uuid: ref for ref, vdi in self.VDI.items()}
+
+    def ancestors(self, vdi: records.VDI) -> Iterator[tuple[VdiRef, records.VDI]]:
+        """The hidden disks that a disk's content rests on (VHD chains: ``sm_config["vhd-parent"]``), nearest first."""
+        seen = {vdi.uuid}
+        while (parent := vdi.sm_config.get("vhd-parent", "")) not in seen and parent in self.vdi_by_uuid:
+            seen.add(parent)
+            ref = self.vdi_by_uuid[parent]
+            vdi = self.VDI[ref]
+            yield ref, vdi
 
     def free_space(self, sr: SrRef) -> int:
         record = self.SR.get(sr)
         return max(0, record.physical_size - record.physical_utilisation) if record else 0
 
+    @derived("SR")
+    def srs_by_space(self) -> tuple[SrRef, ...]:
+        """The SRs, those with the most free space first."""
+        return tuple(sorted(self.SR, key=lambda ref: (-self.free_space(ref), natural(self.SR[ref].name_label), ref)))
+
+    @derived("SR", "PBD", "host")
+    def storage_hosts(self) -> Mapping[SrRef, HostRef]:
+        """The host that each unshared SR belongs to: its only one (XenCenter: `sr.home`)."""
+        single = {ref: self.PBD.get(sr.PBDs[0]) for ref, sr in self.SR.items() if not sr.shared and len(sr.PBDs) == 1}
+        return {ref: pbd.host for ref, pbd in single.items() if pbd and pbd.host in self.host}
+
     def storage_host(self, sr: SrRef) -> HostRef | None:
-        """The host that an SR belongs to: the only one of an unshared SR (XenCenter: `sr.home`)."""
-        record = self.SR.get(sr)
-        if record is None or record.shared or len(record.PBDs) != 1:
-            return None
-        pbd = self.PBD.get(record.PBDs[0])
-        return pbd.host if pbd and pbd.host in self.host else None
+        return self.storage_hosts.get(sr)
 
     # VMs.
 
@@ -317,7 +326,7 @@ class Inventory:
             return record.resident_on if record.resident_on in self.host else None
         for _, vbd in self.vbds(vm):
             vdi = self.VDI.get(vbd.VDI)
-            if vdi and (host := self.storage_host(vdi.SR)):
+            if vdi and (host := self.storage_hosts.get(vdi.SR)):
                 return host
         return record.affinity if self.is_live(record.affinity) else None
 
@@ -327,7 +336,42 @@ class Inventory:
             if not (vm.is_a_template or vm.is_a_snapshot or vm.is_control_domain):
                 yield ref, vm
 
+    @derived("VM")
+    def vms_by_identity(self) -> Mapping[str, tuple[VmRef, ...]]:
+        """VMs by what another one must not share with them: their uuid, and ``mac_seed=…`` (snapshots left out)."""
+        found: dict[str, list[VmRef]] = {}
+        for ref, vm in self.VM.items():
+            found.setdefault(vm.uuid, []).append(ref)
+            if "mac_seed" in vm.other_config and not vm.is_a_snapshot:
+                found.setdefault(f"mac_seed={vm.other_config['mac_seed']}", []).append(ref)
+        return {identity: tuple(refs) for identity, refs in found.items()}
+
     # Networks.
+
+    @derived("network", "PIF")
+    def vlans(self) -> Mapping[NetworkRef, frozenset[int]]:
+        """The VLAN numbers by which each network is reached; those without a VLAN are left out."""
+        found = {
+            ref: frozenset(pif.VLAN for p in net.PIFs if (pif := self.PIF.get(p)) and pif.VLAN >= 0)
+            for ref, net in self.network.items()
+        }
+        return {ref: vlans for ref, vlans in found.items() if vlans}
+
+    @derived("network", "PIF")
+    def guest_networks(self) -> tuple[NetworkRef, ...]:
+        """The networks that VMs may be put on: those hidden by the server's own mark, the guest installer's and the
+        members of bonds are left out, as XenCenter does."""
+        bonded = {pif.network for pif in self.PIF.values() if not is_null(pif.bond_slave_of)}
+        hidden = ("HideFromXenCenter", "is_guest_installer_network")
+        return tuple(
+            ref
+            for ref, net in self.network.items()
+            if ref not in bonded and not any(net.other_config.get(mark) == "true" for mark in hidden)
+        )
+
+    @derived("PIF")
+    def management_networks(self) -> frozenset[NetworkRef]:
+        return frozenset(pif.network for pif in self.PIF.values() if pif.management)
 
     @derived("PIF")
     def pifs_by_host(self) -> Mapping[HostRef, Mapping[NetworkRef, records.PIF]]:
@@ -341,4 +385,4 @@ class Inventory:
         return self.pifs_by_host.get(host, {}).get(network)
 
     def is_management(self, network: NetworkRef) -> bool:
-        return any(self.PIF[p].management for p in self.network[network].PIFs if p in self.PIF)
+        return network in self.management_networks

@@ -36,12 +36,12 @@ def duration(seconds: float) -> str:
 
 
 def percent(fraction: float) -> str:
-    """A fraction as whole percents, the sign set off by a narrow space."""
+    """A fraction as whole percents, the sign set off by a space."""
     return f"{max(0.0, min(1.0, fraction)) * 100:.0f} %"
 
 
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:
     """A sort key in which ``host-2`` comes before ``host-10`` and case does not matter."""
     return tuple(
-        (0, int(part), "") if part.isdigit() else (1, 0, part) for part in _DIGITS.split(name.casefold()) if part
+        (0, int(part), "") if part.isdecimal() else (1, 0, part) for part in _DIGITS.split(name.casefold()) if part
     )

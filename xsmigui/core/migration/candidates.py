@@ -4,16 +4,19 @@ Nothing is hidden that an operator would look for: what cannot be chosen is offe
 rules' own checks found.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Final
 
+from xsmigui.core.capacity import load
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.moves import Move, following_disks, own_disks
 from xsmigui.core.migration.rules import RULES, networks, storage
 from xsmigui.core.problems import Page, Problem
 from xsmigui.core.records import VDI
-from xsmigui.core.refs import HostRef, PoolId, SrRef, VdiRef, VmRef, is_null
+from xsmigui.core.refs import HostRef, SrRef, VdiRef, VmRef
 from xsmigui.core.text import _
 from xsmigui.core.units import natural, size
 
@@ -62,6 +65,17 @@ def _disk_srs(inventory: Inventory) -> list[SrRef]:
     return [sr for sr in inventory.SR if not any(storage.sr_health(inventory, sr))]
 
 
+HOST_RULES: Final = tuple(rule for rule in RULES if rule.page is Page.home_server and rule.id != "R12")
+"""The rules that can tell of a VM and a host alone whether they suit each other."""
+
+
+def host_problems(trial: Move) -> Iterator[Problem]:
+    """What stands against the host of a bare move."""
+    for rule in HOST_RULES:
+        if trial.kind in rule.kinds:
+            yield from rule.check(trial)
+
+
 def hosts(site: Site, draft: Draft, vm: VmRef) -> tuple[Candidate, ...]:
     """The destination's hosts for one VM, with what stands against each; the current server carries a note."""
     target = site.pools.get(draft.destination) if draft.destination else None
@@ -71,13 +85,7 @@ def hosts(site: Site, draft: Draft, vm: VmRef) -> tuple[Candidate, ...]:
     home = source.home(vm) if not draft.crosses else None
     found = []
     for ref in target.hosts_in_order:
-        trial = bare_move(site, draft, source, target, vm, ref)
-        problems = tuple(
-            p
-            for r in RULES
-            if r.page is Page.home_server and r.id != "R12" and trial.kind in r.kinds
-            for p in r.check(trial)
-        )
+        problems = tuple(host_problems(bare_move(site, draft, source, target, vm, ref)))
         detail = _("{free} of memory free", free=size(target.free_memory(ref)))
         note = _("current server") if ref == home else ""
         found.append(Candidate(ref, target.host[ref].name_label, detail, problems, note))
@@ -88,28 +96,66 @@ def bare_move(site: Site, draft: Draft, source: Inventory, target: Inventory, vm
     return Move(site, draft, vm, source.VM[vm], source, target, host, {}, {}, {}, None)
 
 
-def srs(
-    target: Inventory, at: Iterable[HostRef], disks: Mapping[VdiRef, VDI], draft: Draft, staying: SrRef | None = None
-) -> tuple[Candidate, ...]:
-    """The destination's SRs for these disks together, seen from all these hosts. `staying` is the SR on which a single
-    disk is now, in the same pool: always usable where it is seen."""
-    hosts_of_all = tuple(dict.fromkeys(at))
-    found = []
-    for ref, sr in target.SR.items():
-        if sr.content_type == "iso" or sr.is_tools_sr or sr.type in ("iso", "udev", "tmpfs"):
-            continue
-        problems: list[Problem] = list(storage.sr_health(target, ref))
-        for host in hosts_of_all if not problems else ():
-            problems += storage.sr_visible(target, host, ref)
-        moving = [vdi for vdi in disks.values() if draft.crosses or ref != vdi.SR]
-        if moving:
-            problems += storage.sr_receives(target, ref)
-            problems += storage.sr_space(target, ref, storage.needs(target, ref, moving))
-        kind = _("shared") if sr.shared else _("local")
-        detail = _("{kind} · {free} free", kind=kind, free=size(target.free_space(ref)))
-        note = _("current SR") if ref == staying else ""
-        found.append(Candidate(ref, sr.name_label, detail, tuple(problems), note))
-    return tuple(sorted(found, key=lambda c: (not c.usable, natural(c.name), c.ref)))
+@dataclass(frozen=True)
+class Load:
+    """Disks that need a place together, and the hosts that must see it."""
+
+    source: Inventory
+    target: Inventory
+    at: tuple[HostRef, ...]
+    disks: Mapping[VdiRef, VDI]
+    crosses: bool
+
+    @cached_property
+    def _needs(self) -> dict[bool, int]:
+        """What all disks take on a thin and on a thick SR."""
+        return {thin: load(self.source, self.disks, thin) for thin in (False, True)}
+
+    @cached_property
+    def _srs(self) -> set[SrRef]:
+        return {vdi.SR for vdi in self.disks.values()}
+
+    def offered(self, sr: SrRef) -> bool:
+        """The SR is of a kind that holds virtual disks at all."""
+        return not storage.holds_no_disks(self.target, sr)
+
+    def problems(self, sr: SrRef) -> Iterator[Problem]:
+        """What stands against the SR; disks that are on it already ask for nothing but that the hosts see it."""
+        sick = tuple(storage.sr_health(self.target, sr))
+        yield from sick
+        for host in self.at if not sick else ():
+            yield from storage.sr_visible(self.target, host, sr)
+        thin = self.target.is_thin(sr)
+        if self.crosses or sr not in self._srs:
+            need = self._needs[thin]
+        else:
+            coming = {ref: vdi for ref, vdi in self.disks.items() if sr != vdi.SR}
+            if not coming:
+                return
+            need = load(self.source, coming, thin)
+        yield from storage.sr_receives(self.target, sr)
+        yield from storage.sr_space(self.target, sr, need)
+
+    def suits(self, sr: SrRef) -> bool:
+        return self.offered(sr) and not any(problem.blocks for problem in self.problems(sr))
+
+    def best(self) -> SrRef | None:
+        """The pool's default SR if it is shared and suits, else the suitable SR with the most free space."""
+        default = self.target.SR.get(self.target.pool.default_SR)
+        if default and default.shared and self.suits(self.target.pool.default_SR):
+            return self.target.pool.default_SR
+        return next((sr for sr in self.target.srs_by_space if self.suits(sr)), None)
+
+    def candidates(self, staying: SrRef | None = None) -> tuple[Candidate, ...]:
+        """Every SR with what stands against it. `staying` is the SR on which a single disk is now."""
+        found = []
+        for ref, sr in self.target.SR.items():
+            if self.offered(ref):
+                kind = _("shared") if sr.shared else _("local")
+                detail = _("{kind} · {free} free", kind=kind, free=size(self.target.free_space(ref)))
+                note = _("current SR") if ref == staying else ""
+                found.append(Candidate(ref, sr.name_label, detail, tuple(self.problems(ref)), note))
+        return tuple(sorted(found, key=lambda c: (not c.usable, natural(c.name), c.ref)))
 
 
 def all_disks(source: Inventory, vms: Iterable[VmRef]) -> dict[VdiRef, VDI]:
@@ -122,37 +168,45 @@ def all_disks(source: Inventory, vms: Iterable[VmRef]) -> dict[VdiRef, VDI]:
     return found
 
 
+def whole_load(site: Site, draft: Draft, at: Mapping[VmRef, HostRef | None]) -> Load | None:
+    """All disks of all VMs together; None without a destination."""
+    target = site.pools.get(draft.destination) if draft.destination else None
+    source = site.pools[draft.source]
+    if target is None:
+        return None
+    hosts_of_all = tuple(dict.fromkeys(host for host in at.values() if host is not None))
+    return Load(source, target, hosts_of_all, all_disks(source, at), draft.crosses)
+
+
+def disk_load(site: Site, draft: Draft, vm: VmRef, host: HostRef | None, disk: VdiRef) -> Load | None:
+    """One disk with what follows it; None where it is gone or there is no destination."""
+    target = site.pools.get(draft.destination) if draft.destination else None
+    source = site.pools[draft.source]
+    if target is None or disk not in source.VDI:
+        return None
+    group = {disk: source.VDI[disk]}
+    group.update({ref: vdi for ref, vdi, leader in following_disks(source, vm) if leader == disk})
+    return Load(source, target, (host,) if host is not None else (), group, draft.crosses)
+
+
 def same_srs(site: Site, draft: Draft, at: Mapping[VmRef, HostRef | None]) -> tuple[Candidate, ...]:
     """The SRs on which all disks of all VMs may be placed together."""
-    target = site.pools.get(draft.destination) if draft.destination else None
-    if target is None:
-        return ()
-    hosts_of_all = [host for host in at.values() if host is not None]
-    return srs(target, hosts_of_all, all_disks(site.pools[draft.source], at), draft)
+    load = whole_load(site, draft, at)
+    return load.candidates() if load else ()
 
 
 def disk_srs(site: Site, draft: Draft, vm: VmRef, host: HostRef | None, disk: VdiRef) -> tuple[Candidate, ...]:
     """The SRs on which one disk, with what follows it, may be placed."""
-    source, target = site.pools[draft.source], site.pools.get(draft.destination or PoolId(""))
-    if target is None or disk not in source.VDI:
-        return ()
-    group = {disk: source.VDI[disk]}
-    group.update({ref: vdi for ref, vdi, leader in following_disks(source, vm) if leader == disk})
-    staying = None if draft.crosses else source.VDI[disk].SR
-    return srs(target, [host] if host is not None else [], group, draft, staying)
+    load = disk_load(site, draft, vm, host, disk)
+    return load.candidates(None if draft.crosses else load.disks[disk].SR) if load else ()
 
 
 def network_candidates(target: Inventory, host: HostRef | None) -> tuple[Candidate, ...]:
-    """The destination's networks for a VIF: greyed where the host is not on them. Networks hidden by the server's own
-    mark and members of bonds are left out, as XenCenter does."""
+    """The destination's networks for a VIF: greyed where the host is not on them."""
     found = []
-    for ref, network in target.network.items():
-        hidden = network.other_config.get("HideFromXenCenter") == "true"
-        guest_installer = network.other_config.get("is_guest_installer_network") == "true"
-        member = any(not is_null(target.PIF[p].bond_slave_of) for p in network.PIFs if p in target.PIF)
-        if hidden or guest_installer or member:
-            continue
-        vlans = sorted({target.PIF[p].VLAN for p in network.PIFs if p in target.PIF and target.PIF[p].VLAN >= 0})
+    for ref in target.guest_networks:
+        network = target.network[ref]
+        vlans = sorted(target.vlans.get(ref, ()))
         detail = _("VLAN {id}", id=vlans[0]) if vlans else "" if network.PIFs else _("internal")
         bar = "" if host is None or networks.host_attaches(target, host, ref) else _("the host is not on it")
         found.append(Candidate(ref, network.name_label, detail, bar=bar))

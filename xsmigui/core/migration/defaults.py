@@ -8,18 +8,17 @@ from dataclasses import dataclass, replace
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.candidates import (
-    Candidate,
     all_disks,
     bare_move,
     destinations,
-    disk_srs,
-    hosts,
-    network_candidates,
-    same_srs,
+    disk_load,
+    host_problems,
     storage_networks,
+    whole_load,
 )
 from xsmigui.core.migration.draft import Draft, Site, StorageMode
 from xsmigui.core.migration.moves import Move, following_disks, own_disks, travelling_vifs
+from xsmigui.core.migration.rules.networks import host_attaches
 from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef, is_null
 
 
@@ -37,7 +36,6 @@ def default_host(site: Site, draft: Draft, vm: VmRef, taken: Mapping[HostRef, in
     source, target = site.pools[draft.source], site.pools.get(draft.destination or PoolId(""))
     if target is None:
         return None
-    usable = [HostRef(c.ref) for c in hosts(site, draft, vm) if c.usable]
     current = source.home(vm) if not draft.crosses else None
     affinity = source.VM[vm].affinity
     need = source.VM[vm].memory_dynamic_min + source.VM[vm].memory_overhead
@@ -46,32 +44,30 @@ def default_host(site: Site, draft: Draft, vm: VmRef, taken: Mapping[HostRef, in
         left = target.free_memory(host) - taken.get(host, 0)
         return (host != current, left >= need, host == affinity, left)
 
-    return max(usable, key=rank, default=None)
+    for host in sorted(target.hosts_in_order, key=rank, reverse=True):
+        trial = bare_move(site, draft, source, target, vm, host)
+        if not any(problem.blocks for problem in host_problems(trial)):
+            return host
+    return None
 
 
 def resolve_hosts(site: Site, draft: Draft) -> dict[VmRef, HostRef | None]:
     """Every VM's host: the chosen one, else the best one left."""
-    source = site.pools[draft.source]
+    source, target = site.pools[draft.source], site.pools.get(draft.destination or PoolId(""))
     taken: dict[HostRef, int] = {}
     resolved: dict[VmRef, HostRef | None] = {}
     for vm in draft.vms:
         if vm not in source.VM:
             continue
-        host = draft.hosts.get(vm) or default_host(site, draft, vm, taken)
+        chosen = draft.hosts.get(vm)
+        host = chosen if chosen is not None else default_host(site, draft, vm, taken)
+        if target is not None and host not in target.host:
+            host = None  # gone since it was chosen; the evaluation says so
         resolved[vm] = host
         if host is not None and source.VM[vm].power_state != "Halted":
             need = source.VM[vm].memory_dynamic_min + source.VM[vm].memory_overhead
             taken[host] = taken.get(host, 0) + need
     return resolved
-
-
-def default_sr(target: Inventory, candidates: Iterable[Candidate]) -> SrRef | None:
-    """The pool's default SR if it is shared and usable, else the usable SR with the most free space."""
-    usable = {SrRef(c.ref): c for c in candidates if c.usable}
-    preferred = target.pool.default_SR
-    if preferred in usable and target.SR[preferred].shared:
-        return preferred
-    return max(usable, key=lambda ref: target.free_space(ref), default=None)
 
 
 def can_keep(site: Site, draft: Draft, at: Mapping[VmRef, HostRef | None]) -> bool:
@@ -96,7 +92,8 @@ def storage_mode(site: Site, draft: Draft, at: Mapping[VmRef, HostRef | None]) -
     if can_keep(site, draft, at):
         halted = all(site.pools[draft.source].VM[vm].power_state == "Halted" for vm in at)
         return StorageMode.each if halted else StorageMode.keep
-    return StorageMode.same if any(c.usable for c in same_srs(site, draft, at)) else StorageMode.each
+    load = whole_load(site, draft, at)
+    return StorageMode.same if load and load.best() is not None else StorageMode.each
 
 
 def _placement(
@@ -114,9 +111,13 @@ def _placement(
         elif not draft.crosses and host is not None and source.sees(host, vdi.SR):
             placement[ref] = vdi.SR
         else:
-            placement[ref] = default_sr(target, disk_srs(site, draft, vm, host, ref))
+            load = disk_load(site, draft, vm, host, ref)
+            placement[ref] = load.best() if load else None
     first = next((sr for sr in placement.values() if sr is not None), None)
-    for ref, vdi, leader in list(following_disks(source, vm)):
+    for ref, vdi, leader in following_disks(source, vm):
+        if ref in draft.disks and mode is StorageMode.each:
+            placement[ref] = draft.disks[ref]
+            continue
         stays = not draft.crosses and host is not None and source.sees(host, vdi.SR)
         if leader is not None:
             leader_moves = draft.crosses or placement[leader] != source.VDI[leader].SR
@@ -141,20 +142,15 @@ def default_network(
 ) -> NetworkRef | None:
     """The one network of the same name at the destination, else the one of the same VLAN. Never a guess: where two
     would do, none is chosen."""
-    offered = [NetworkRef(c.ref) for c in network_candidates(target, host) if c.usable]
     name = source.network[network].name_label if network in source.network else ""
-    same_name = [ref for ref in offered if name and target.network[ref].name_label == name]
-    if len(same_name) == 1:
-        return same_name[0]
-    vlans = _vlans(source, network)
-    same_vlan = [ref for ref in offered if vlans and _vlans(target, ref) == vlans]
-    return same_vlan[0] if len(same_vlan) == 1 and not same_name else None
-
-
-def _vlans(inventory: Inventory, network: NetworkRef) -> frozenset[int]:
-    record = inventory.network.get(network)
-    pifs = [inventory.PIF[p] for p in (record.PIFs if record else ()) if p in inventory.PIF]
-    return frozenset(pif.VLAN for pif in pifs if pif.VLAN >= 0)
+    vlans = source.vlans.get(network)
+    same_name = [ref for ref in target.guest_networks if name and target.network[ref].name_label == name]
+    same_vlan = [ref for ref in target.guest_networks if vlans and target.vlans.get(ref) == vlans]
+    for found in (same_name, same_vlan):
+        attached = [ref for ref in found if host is None or host_attaches(target, host, ref)]
+        if attached:
+            return attached[0] if len(attached) == 1 else None
+    return None
 
 
 def _vif_networks(
@@ -207,7 +203,8 @@ def resolve(site: Site, draft: Draft) -> Resolved:
     mode = storage_mode(site, draft, at)
     same = draft.same_sr
     if mode is StorageMode.same and same is None:
-        same = default_sr(target, same_srs(site, draft, at))
+        load = whole_load(site, draft, at)
+        same = load.best() if load else None
     network = draft.storage_network or default_storage_network(target, [h for h in at.values() if h is not None])
     moves = []
     for vm, host in at.items():

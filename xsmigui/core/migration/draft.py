@@ -86,3 +86,15 @@ class Draft:
     def over(self, network: NetworkRef) -> "Draft":
         """Carry the disks over this network."""
         return replace(self, storage_network=network)
+
+    def homing(self, yes: bool) -> "Draft":
+        """Make the chosen host the VM's home server afterwards."""
+        return replace(self, set_home=yes)
+
+    def starting(self, yes: bool) -> "Draft":
+        """Start halted VMs when they have arrived."""
+        return replace(self, start_after=yes)
+
+    def compressing(self, yes: bool | None) -> "Draft":
+        """Compress the memory stream; None leaves it to the pool's setting."""
+        return replace(self, compress=yes)

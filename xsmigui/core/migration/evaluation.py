@@ -139,8 +139,8 @@ def _ledger(site: Site, draft: Draft, moves: tuple[Move, ...]) -> Ledger:
     if target is None:
         return Ledger({}, {})
     memory = [(m.host, m.memory) for m in moves if m.host is not None and m.is_running]
-    disks = [pair for move in moves for pair in incoming(move)]
-    return ledger(target, memory, disks)
+    space = [pair for move in moves for pair in incoming(move)]
+    return ledger(target, memory, space)
 
 
 def _homeless(moves: tuple[Move, ...]) -> list[Problem]:

@@ -8,6 +8,7 @@ keeps its place inside the pool (research/xapi 6.4, research/xencenter 1.4.2).
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.draft import Draft, Site
@@ -23,7 +24,7 @@ class Kind(StrEnum):
     halted = "H"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Move:
     """One VM under way. `placement` has every disk that must have a place: the VM's own, its snapshots' and its suspend
     image; None where it has none yet. `cds` maps the CDs that stay in their drives to the SR they are on."""
@@ -48,14 +49,14 @@ class Move:
     def is_running(self) -> bool:
         return self.vm.power_state in ("Running", "Paused")
 
-    @property
+    @cached_property
     def moving(self) -> dict[VdiRef, SrRef | None]:
         """The disks that change their SR."""
         if self.crosses:
             return dict(self.placement)
         return {v: sr for v, sr in self.placement.items() if v in self.source.VDI and sr != self.source.VDI[v].SR}
 
-    @property
+    @cached_property
     def kind(self) -> Kind:
         """Live where no disk changes its SR and the pool is the same; else storage motion, or a halted move."""
         if self.vm.power_state == "Halted":
@@ -76,9 +77,15 @@ class Move:
         """Bytes that the VM needs on its host: `memory_dynamic_min + memory_overhead` (xapi memory_check.ml)."""
         return self.vm.memory_dynamic_min + self.vm.memory_overhead
 
-    @property
+    @cached_property
     def stays_on_host(self) -> bool:
+        """The host is the one on which the VM runs (or, if it does not run, the one it belongs to)."""
         return not self.crosses and self.host is not None and self.host == self.source.home(self.ref)
+
+    @property
+    def runs_on(self) -> bool:
+        """The VM is running on this very host already, so that it has all it needs there."""
+        return self.is_running and self.stays_on_host
 
 
 def own_disks(inventory: Inventory, vm: VmRef) -> dict[VdiRef, VDI]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from xsmigui.core.capacity import need
+from xsmigui.core.capacity import load
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.moves import Move, following_disks, own_disks
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
@@ -11,11 +11,20 @@ from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import HostRef, SrRef, VdiRef
 from xsmigui.core.text import _, joined, n_
-from xsmigui.core.units import TiB, size
+from xsmigui.core.units import MiB, TiB, size
 
 STORAGE: Final = Page.storage
+DISKLESS: Final = frozenset({"iso", "udev", "tmpfs"})
+LEAST: Final = 8 * MiB
+"""What a temporary snapshot takes at least for each disk: two extents of the thick SRs' volumes."""
 COMFORT: Final = 3
 """The vendor asks for up to three times the disks' size at the destination."""
+
+
+def holds_no_disks(inventory: Inventory, sr: SrRef) -> bool:
+    """ISO libraries, removable media and the tools' SR."""
+    record = inventory.SR.get(sr)
+    return record is not None and (record.content_type == "iso" or record.is_tools_sr or record.type in DISKLESS)
 
 
 def sr_health(inventory: Inventory, sr: SrRef) -> Problems:
@@ -23,7 +32,7 @@ def sr_health(inventory: Inventory, sr: SrRef) -> Problems:
     record = inventory.SR.get(sr)
     if record is None:
         message, hint = _("The chosen SR is gone."), _("Choose another SR.")
-    elif record.content_type == "iso" or record.type in ("iso", "udev", "tmpfs"):
+    elif holds_no_disks(inventory, sr):
         message, hint = _("{sr} holds no virtual disks.", sr=record.name_label), _("Choose another SR.")
     elif not inventory.sr_hosts.get(sr):
         message = _("{sr} is detached.", sr=record.name_label)
@@ -105,8 +114,36 @@ def _disk(move: Move, vdi: VDI) -> str:
 @batch_rule("R50", "space at the destination", STORAGE)
 def space(batch: Batch) -> Problems:
     for sr, account in batch.ledger.space.items():
-        if sr in batch.target.SR:
-            yield from sr_space(batch.target, sr, account.incoming)
+        yield from sr_space(batch.target, sr, account.incoming)
+
+
+@rule("R51", "space at the source", "S", STORAGE)
+def source_space(move: Move) -> Problems:
+    """A temporary snapshot of each disk grows while the VM writes, in the worst case to the disk's size; the server
+    finds out only when it is full."""
+    by_sr: dict[SrRef, list[VDI]] = {}
+    own = own_disks(move.source, move.ref)
+    for ref, vdi, _sr in _moving(move):
+        if ref in own and move.is_running:
+            by_sr.setdefault(vdi.SR, []).append(vdi)
+    for sr, disks in by_sr.items():
+        free, needed = move.source.free_space(sr), sum(vdi.virtual_size for vdi in disks)
+        name = {"sr": move.source.name_of("SR", sr), "vm": move.vm.name_label, "free": size(free)}
+        if free < LEAST * len(disks):
+            message = _("{sr}, which the disks of {vm} come from, has no room for their temporary snapshots.", **name)
+            severity = Severity.block
+        elif free < needed:
+            message = _(
+                "{sr}, which the disks of {vm} come from, has {free} free; their temporary snapshots may need up to"
+                " {need}.",
+                need=size(needed),
+                **name,
+            )
+            severity = Severity.warn
+        else:
+            continue
+        hint = _("Free some space there, or shut {vm} down and move it halted.", **name)
+        yield found("R51", severity, move.source, "SR", sr, message, hint, page=STORAGE)
 
 
 @rule("R52", "SR can migrate", "SH", STORAGE)
@@ -120,7 +157,7 @@ def can_migrate(move: Move) -> Problems:
 
 @rule("R53", "changed block tracking", "SH", STORAGE)
 def cbt(move: Move) -> Problems:
-    """On every disk that really moves, its snapshots' included (xapi 6.4 #7: VDI_CBT_ENABLED)."""
+    """On every disk that really moves, its snapshots' included (xapi 6.2 #14, 6.4 #7: VDI_CBT_ENABLED)."""
     for ref, vdi, _sr in _moving(move):
         if vdi.cbt_enabled:
             message = _("{disk}: changed block tracking is on.", disk=_disk(move, vdi))
@@ -130,7 +167,9 @@ def cbt(move: Move) -> Problems:
 
 @rule("R54", "disk resets at boot", "SH", STORAGE)
 def on_boot(move: Move) -> Problems:
-    for ref, vdi, _sr in _moving(move):
+    """On any disk of the VM, also one that would stay (xapi 6.4 #4)."""
+    disks = {ref: vdi for ref, vdi, _sr in _moving(move)} | own_disks(move.source, move.ref)
+    for ref, vdi in disks.items():
         if vdi.on_boot == "reset":
             message = _("{disk} is reset at each boot of {vm}; such disks cannot be migrated.")
             message = message.format(disk=_disk(move, vdi), vm=move.vm.name_label)
@@ -148,7 +187,7 @@ def encrypted(move: Move) -> Problems:
 
 @rule("R56", "the host sees the storage", page=STORAGE)
 def visible(move: Move) -> Problems:
-    """Every SR that the VM's disks will lie on, and those of the CDs that stay in their drives."""
+    """Every SR that the VM's disks will lie on (xapi 4.1 #11, VM_REQUIRES_SR; R63 looks at the CDs)."""
     if move.host is None:
         return
     places = dict.fromkeys([sr for sr in move.placement.values() if sr is not None])
@@ -156,11 +195,28 @@ def visible(move: Move) -> Problems:
         yield from sr_visible(move.target, move.host, sr)
 
 
+@rule("R57", "only one host sees the disks", "H", STORAGE)
+def stranded(move: Move) -> Problems:
+    """After the move of a halted VM inside a pool of several hosts (R56 sees to it that there is one)."""
+    places = {sr for sr in move.placement.values() if sr is not None}
+    if move.crosses or not move.moving or not places or len(move.target.host) < 2:
+        return
+    seeing = [host for host in move.target.host if places <= move.target.visible_srs.get(host, frozenset())]
+    if len(seeing) == 1:
+        message = _(
+            "Afterwards {host} is the only host that sees all disks of {vm}.",
+            host=move.target.name_of("host", seeing[0]),
+            vm=move.vm.name_label,
+        )
+        hint = _("Choose shared storage if {vm} shall run elsewhere too.", vm=move.vm.name_label)
+        yield found("R57", Severity.warn, move.source, "VM", move.ref, message, hint, page=STORAGE)
+
+
 @rule("R60", "snapshots come along", "SH", STORAGE)
 def snapshots(move: Move) -> Problems:
     following = [(ref, vdi) for ref, vdi, _leader in following_disks(move.source, move.ref) if ref in move.moving]
     if following:
-        total = size(sum(vdi.physical_utilisation for _ref, vdi in following))
+        total = size(sum(vdi.virtual_size for _ref, vdi in following))
         message = n_(
             "{n} disk of snapshots and suspend images ({total}) moves with {vm}.",
             "{n} disks of snapshots and suspend images ({total}) move with {vm}.",
@@ -174,7 +230,7 @@ def snapshots(move: Move) -> Problems:
 @rule("R62", "size limit", "SH", STORAGE)
 def size_limit(move: Move) -> Problems:
     for ref, vdi, sr in _moving(move):
-        if vdi.virtual_size > 2 * TiB and "LARGE_VDI" not in move.target.sr_features(sr):
+        if vdi.virtual_size > 2 * TiB and sr in move.target.SR and "LARGE_VDI" not in move.target.sr_features(sr):
             message = _("{disk} is larger than 2 TiB, which {sr} cannot hold.")
             message = message.format(disk=_disk(move, vdi), sr=move.target.name_of("SR", sr))
             yield found("R62", Severity.block, move.source, "VDI", ref, message, _("Choose another SR."), page=STORAGE)
@@ -185,12 +241,11 @@ def cds(move: Move) -> Problems:
     """A CD on an SR that the host does not see stops a plain migration; storage motion ejects what is not mapped."""
     if move.host is None:
         return
-    for _vbd_ref, _vbd, vdi in move.source.cds(move.ref):
+    for _vbd_ref, vbd, vdi in move.source.cds(move.ref):
         name = {"cd": vdi.name_label, "vm": move.vm.name_label}
         stays = not move.crosses and move.target.sees(move.host, vdi.SR)
         if stays:
             continue
-        ref = next(r for _b, b, v in move.source.cds(move.ref) if v is vdi for r in [b.VDI])
         if move.operation == "pool_migrate":
             message = _("{vm} has the CD {cd} in its drive, which the host cannot see.", **name)
             yield found(
@@ -198,7 +253,7 @@ def cds(move: Move) -> Problems:
                 Severity.block,
                 move.source,
                 "VDI",
-                ref,
+                vbd.VDI,
                 message,
                 _("Eject the CD first."),
                 page=STORAGE,
@@ -206,7 +261,8 @@ def cds(move: Move) -> Problems:
             )
         else:
             message = _("The CD {cd} in the drive of {vm} will be ejected.", **name)
-            yield found("R63", Severity.warn, move.source, "VDI", ref, message, page=STORAGE)
+            hint = _("Put a CD of the destination in again afterwards if it is needed.")
+            yield found("R63", Severity.warn, move.source, "VDI", vbd.VDI, message, hint, page=STORAGE)
 
 
 @rule("R67", "every disk has a place", page=STORAGE)
@@ -229,12 +285,11 @@ def health(move: Move) -> Problems:
         yield from sr_health(move.target, sr)
 
 
-def incoming(move: Move) -> Iterator[tuple[SrRef, VDI]]:
-    """What a move brings to each SR, for the ledger."""
-    for _ref, vdi, sr in _moving(move):
-        yield sr, vdi
-
-
-def needs(target: Inventory, sr: SrRef, disks: list[VDI]) -> int:
-    """Bytes that these disks will take on an SR."""
-    return sum(need(target, sr, vdi) for vdi in disks)
+def incoming(move: Move) -> Iterator[tuple[SrRef, int]]:
+    """The bytes that a move brings to each SR, for the ledger."""
+    by_sr: dict[SrRef, dict[VdiRef, VDI]] = {}
+    for ref, vdi, sr in _moving(move):
+        by_sr.setdefault(sr, {})[ref] = vdi
+    for sr, disks in by_sr.items():
+        if sr in move.target.SR:
+            yield sr, load(move.source, disks, move.target.is_thin(sr))
