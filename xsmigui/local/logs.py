@@ -6,13 +6,18 @@ import re
 from pathlib import Path
 from typing import Final
 
+_VALUE: Final = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;&}\)]+)"""
+
 SECRETS: Final = (
     (re.compile(r"OpaqueRef:[0-9a-fA-F-]{8,}"), "OpaqueRef:…"),
-    (re.compile(r"(?i)(session_id=)[^\s&\"']+"), r"\1…"),
-    (re.compile(r"(?i)(\"?password\"?\s*[=:]\s*)[^\s,}]+"), r"\1…"),
-    (re.compile(r"(?i)(authorization:\s*)\S+(\s+\S+)?"), r"\1…"),
+    (re.compile(rf"(?i)(session_id[\"']?\s*[=:]\s*){_VALUE}"), r"\1…"),
+    (re.compile(r"(?i)((?:login_with|change)_password\W*[\"(<,]).*"), r"\1…"),
+    (re.compile(rf"(?i)(passw(?:or)?d[\"']?\s*[=:]\s*){_VALUE}"), r"\1…"),
+    (re.compile(r"(?i)(authorization[\"']?\s*[=:]\s*[\"']?)[^\s\"']+(?:\s+[^\s\"',]+)?"), r"\1…"),
+    (re.compile(r"(?i)(\b[a-z][a-z0-9+.-]{0,20}://[^\s/:@]{0,200}:)[^\s/]{1,200}@"), r"\1…@"),
 )
-"""Session references look like any other reference, so no reference is written to a file."""
+"""Session references look like any other reference, so no reference is written to a file. The arguments of calls that
+log in are not written either."""
 
 
 def redacted(text: str) -> str:
@@ -30,10 +35,11 @@ class Redactor(logging.Formatter):
 
 
 def start(folder: Path, level: int = logging.INFO) -> None:
-    """Write the log of this process to `folder/xsmigui.log`: a megabyte at most, five kept."""
+    """Write the log of this process to `folder/xsmigui.log`: a megabyte at most, five kept. Where the
+    folder cannot be written to, nothing is logged."""
     try:
         handler: logging.Handler = logging.handlers.RotatingFileHandler(
-            folder / "xsmigui.log", maxBytes=1 << 20, backupCount=5, encoding="utf-8", delay=True
+            folder / "xsmigui.log", maxBytes=1 << 20, backupCount=5, encoding="utf-8", errors="backslashreplace"
         )
     except OSError:
         handler = logging.NullHandler()

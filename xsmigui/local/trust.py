@@ -18,20 +18,28 @@ class TrustFile:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
+        self._pins = self._read()
+
+    def _read(self) -> dict[str, str]:
         try:
-            self._pins = msgspec.json.decode(self._path.read_bytes(), type=dict[str, str])
+            return msgspec.json.decode(self._path.read_bytes(), type=dict[str, str])
         except FileNotFoundError:
-            self._pins = {}
-        except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+            return {}
+        except (OSError, ValueError) as error:
             log.warning("%s cannot be read (%s): no certificate is trusted", self._path, error)
-            self._pins = {}
+            return {}
 
     def trusted(self, url: str) -> str | None:
         return self._pins.get(url)
 
     def trust(self, url: str, fingerprint: str) -> None:
-        self._pins = {**self._pins, url: fingerprint}
-        write_atomically(self._path, msgspec.json.format(msgspec.json.encode(self._pins), indent=2))
+        """Pin a certificate. What another process has pinned meanwhile stays; a pin that cannot be written holds until
+        the program ends."""
+        self._pins = {**self._pins, **self._read(), url: fingerprint}
+        try:
+            write_atomically(self._path, msgspec.json.format(msgspec.json.encode(self._pins), indent=2))
+        except OSError as error:
+            log.warning("the trust in %s cannot be kept: %s", url, error)
 
 
 class GivenTrust:
@@ -53,7 +61,7 @@ class GivenTrust:
     def accepts(self, fingerprint: str) -> bool:
         """One of the given fingerprints is this one, however it is spelled."""
         bare = fingerprint.replace(":", "").lower()
-        return any(given.replace(":", "").lower() == bare for given in self._given)
+        return bool(bare) and any(given.replace(":", "").lower() == bare for given in self._given)
 
     def trust(self, url: str, fingerprint: str) -> None:
         self._file.trust(url, fingerprint)

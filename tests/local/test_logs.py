@@ -1,0 +1,134 @@
+"""The log: without secrets, in files of bounded size."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from xsmigui.local import logs
+
+SESSION = "OpaqueRef:0b1c2d3e-1111-2222-3333-444455556666"
+
+
+@pytest.fixture
+def root() -> Iterator[logging.Logger]:
+    """The root logger, given back as it was."""
+    root = logging.getLogger()
+    level, before, asyncio_level = root.level, list(root.handlers), logging.getLogger("asyncio").level
+    yield root
+    for handler in set(root.handlers) - set(before):
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(level)
+    logging.getLogger("asyncio").setLevel(asyncio_level)
+
+
+def test_the_log_is_written_to_the_folder(root: logging.Logger, tmp_path: Path) -> None:
+    logs.start(tmp_path)
+    logging.getLogger("xsmigui.test").info("Connected to %s", "Madrid")
+    logging.getLogger("xsmigui.test").debug("not this")
+    text = (tmp_path / "xsmigui.log").read_text(encoding="utf-8")
+    assert text.endswith("INFO xsmigui.test: Connected to Madrid\n")
+    assert "not this" not in text
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        (f"session {SESSION} ended", "0b1c2d3e"),
+        (f"GET /export?session_id={SESSION}&uuid=1", "0b1c2d3e"),
+        ("GET /export?session_id=abcdef0123&uuid=1", "abcdef0123"),
+        ("Cookie: session_id=abcdef0123", "abcdef0123"),
+        ("{'session_id': 'abcdef0123'}", "abcdef0123"),
+        ("password=hunter2", "hunter2"),
+        ("Password: hunter2", "hunter2"),
+        ('{"user": "root", "password": "a hunter2, with commas"}', "hunter2"),
+        ("{'user': 'root', 'password': 'it\\'s hunter2'}", "hunter2"),
+        ("passwd = 'my hunter2'", "hunter2"),
+        ("session.login_with_password('root', 'hunter2')", "hunter2"),
+        ('{"method": "session.login_with_password", "params": ["root", "hunter2", "1.0"]}', "hunter2"),
+        ("<methodName>session.login_with_password</methodName><params>hunter2</params>", "hunter2"),
+        ("session.change_password('hunter1', 'hunter2')", "hunter"),
+        ("Authorization: Basic aHVudGVyMg==", "aHVudGVyMg"),
+        ("{'Authorization': 'Basic aHVudGVyMg=='}", "aHVudGVyMg"),
+        ("https://root:hunter2@10.0.0.1/", "hunter2"),
+    ],
+)
+def test_secrets_are_taken_out(text: str, secret: str) -> None:
+    redacted = logs.redacted(text)
+    assert secret not in redacted
+    assert "…" in redacted
+    assert logs.redacted(redacted) == redacted
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "web-01 moves from host-03 to host-11",
+        "asking for the password of root",
+        "session.login_with_password failed: HOST_IS_SLAVE",
+        "OpaqueRef:NULL",
+        "https://10.0.0.1:443/jsonrpc answers",
+        "uuid=1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed",
+    ],
+)
+def test_the_rest_stays_as_it_is(text: str) -> None:
+    assert logs.redacted(text) == text
+
+
+def test_what_stands_around_a_secret_stays() -> None:
+    assert logs.redacted(f"GET /export?session_id={SESSION}&uuid=1") == "GET /export?session_id=…&uuid=1"
+    assert logs.redacted('{"password": "x", "user": "root"}') == '{"password": …, "user": "root"}'
+
+
+def test_arguments_and_exceptions_are_redacted(root: logging.Logger, tmp_path: Path) -> None:
+    logs.start(tmp_path)
+    log = logging.getLogger("xsmigui.test")
+    log.warning("call failed with %s", {"password": "hunter2"})
+    try:
+        try:
+            raise ValueError(f"SESSION_INVALID {SESSION}")
+        except ValueError as inner:
+            raise RuntimeError("login_with_password('root', 'hunter2')") from inner
+    except RuntimeError:
+        log.exception("a job ended with %s", SESSION)
+    text = (tmp_path / "xsmigui.log").read_text(encoding="utf-8")
+    assert "RuntimeError: login_with_password(" in text
+    assert "SESSION_INVALID OpaqueRef:…" in text
+    assert "0b1c2d3e" not in text
+    assert "hunter2" not in text
+
+
+def test_a_name_that_is_no_unicode_is_written_all_the_same(
+    root: logging.Logger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    logs.start(tmp_path)
+    logging.getLogger("xsmigui.test").info("file \udcff")
+    assert "file \\udcff" in (tmp_path / "xsmigui.log").read_text(encoding="utf-8")
+    assert capsys.readouterr().err == ""
+
+
+def test_the_files_are_bounded(root: logging.Logger, tmp_path: Path) -> None:
+    logs.start(tmp_path)
+    for number in range(70):
+        logging.getLogger("xsmigui.test").info("%d %s", number, "x" * 100_000)
+    files = sorted(tmp_path.iterdir())
+    assert [f.name for f in files] == ["xsmigui.log", *(f"xsmigui.log.{n}" for n in range(1, 6))]
+    assert all(f.stat().st_size <= 1 << 20 for f in files)
+    assert ": 69 x" in (tmp_path / "xsmigui.log").read_text(encoding="utf-8")
+
+
+def test_without_a_place_for_the_log_the_program_runs(
+    root: logging.Logger, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "xsmigui.log").mkdir()
+    logs.start(tmp_path)
+    logging.getLogger("xsmigui.test").warning("hello")
+    assert capsys.readouterr().err == ""
+
+
+def test_long_lines_cost_little() -> None:
+    """A hundred kilobytes without a space: quadratic patterns would take minutes (the time limit of the suite)."""
+    for text in ("x" * 200_000, "password" * 25_000, "https://" * 25_000, "change_password" * 15_000):
+        logs.redacted(text)

@@ -1,0 +1,94 @@
+"""Pinned certificates."""
+
+from pathlib import Path
+
+import pytest
+
+from xsmigui.local import trust
+from xsmigui.local.trust import FILE, GivenTrust, TrustFile
+
+URL = "https://10.0.0.1:443"
+PRINT = "AB:CD:EF"
+
+
+def test_nobody_is_trusted_at_first(tmp_path: Path) -> None:
+    assert TrustFile(tmp_path).trusted(URL) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pin_is_kept_and_replaced(tmp_path: Path) -> None:
+    file = TrustFile(tmp_path)
+    file.trust(URL, "old")
+    file.trust(URL, PRINT)
+    assert file.trusted(URL) == PRINT
+    assert TrustFile(tmp_path).trusted(URL) == PRINT
+    assert TrustFile(tmp_path).trusted("https://10.0.0.1:8443") is None
+
+
+@pytest.mark.parametrize("spoiled", [b"", b"{", b"[]", b'{"https://10.0.0.1:443": 1}', b'{"a": "\xff"}'])
+def test_a_spoiled_file_trusts_nobody(spoiled: bytes, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / FILE).write_bytes(spoiled)
+    file = TrustFile(tmp_path)
+    assert file.trusted(URL) is None
+    assert "no certificate is trusted" in caplog.text
+    file.trust(URL, PRINT)
+    assert TrustFile(tmp_path).trusted(URL) == PRINT
+
+
+def test_an_unreadable_file_trusts_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    (tmp_path / FILE).mkdir()
+    assert TrustFile(tmp_path).trusted(URL) is None
+    assert "no certificate is trusted" in caplog.text
+
+
+def test_pins_of_another_process_stay(tmp_path: Path) -> None:
+    one, other = TrustFile(tmp_path), TrustFile(tmp_path)
+    other.trust("https://b:443", "b")
+    one.trust("https://a:443", "a")
+    last = TrustFile(tmp_path)
+    assert (last.trusted("https://a:443"), last.trusted("https://b:443")) == ("a", "b")
+
+
+def test_a_pin_that_cannot_be_written_holds_until_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError("read-only")
+
+    file = TrustFile(tmp_path)
+    monkeypatch.setattr(trust, "write_atomically", refuse)
+    file.trust(URL, PRINT)
+    assert file.trusted(URL) == PRINT
+    assert "cannot be kept" in caplog.text
+    assert TrustFile(tmp_path).trusted(URL) is None
+
+
+def test_given_fingerprints_are_compared_however_they_are_spelled(tmp_path: Path) -> None:
+    given = GivenTrust(TrustFile(tmp_path), ["ab:CD:ef", "1234"], first_use=False)
+    assert given.accepts("ABCDEF")
+    assert given.accepts("12:34")
+    assert not given.accepts("AB:CD")
+    assert not given.accepts("")
+    assert not GivenTrust(TrustFile(tmp_path), [], first_use=False).accepts("ABCDEF")
+
+
+def test_an_empty_fingerprint_given_accepts_nothing(tmp_path: Path) -> None:
+    assert not GivenTrust(TrustFile(tmp_path), [""], first_use=False).accepts("")
+
+
+def test_what_is_given_for_a_server_stands_before_the_file(tmp_path: Path) -> None:
+    file = TrustFile(tmp_path)
+    file.trust(URL, "from the file")
+    given = GivenTrust(file, [], first_use=True)
+    assert given.first_use
+    assert given.trusted(URL) == "from the file"
+    given.give(URL, "from the command line")
+    assert given.trusted(URL) == "from the command line"
+    assert file.trusted(URL) == "from the file"
+
+
+def test_what_is_trusted_on_first_use_is_kept_in_the_file(tmp_path: Path) -> None:
+    given = GivenTrust(TrustFile(tmp_path), [], first_use=True)
+    given.trust(URL, PRINT)
+    assert given.trusted(URL) == PRINT
+    assert TrustFile(tmp_path).trusted(URL) == PRINT
