@@ -4,6 +4,7 @@ Pure: the same site, draft and facts give the same evaluation. Pages render it; 
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 import msgspec
 from msgspec.structs import replace
@@ -18,7 +19,10 @@ from xsmigui.core.migration.plan import Plan, make_plan
 from xsmigui.core.migration.rules import BATCH_RULES, RULES, Batch
 from xsmigui.core.migration.rules.storage import incoming
 from xsmigui.core.problems import Page, Problem, Severity, Subject
-from xsmigui.core.text import _
+from xsmigui.core.text import _, n_
+
+MOST: Final = 4
+"""Hosts whose reasons are told where none can take a VM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,8 @@ def evaluate(site: Site, draft: Draft, facts: Facts | None = None) -> Evaluation
     """Judge a draft. The VMs of the draft may be gone, its pools unreachable: that is a problem like any other."""
     facts = facts or {}
     if draft.source not in site.pools:
-        gone = (_gone("pool", draft.source, _("The pool of the selected VMs is no longer connected.")),)
+        message, hint = _("The pool of the selected VMs is no longer connected."), _("Connect it again.")
+        gone = (_gone("pool", draft.source, message, hint),)
         empty = Resolved((), StorageMode.same, None, None)
         return Evaluation(site, draft, empty, flow(draft, ()), gone, (), Ledger({}, {}), None)
     if draft.destination is None:
@@ -99,28 +104,35 @@ def evaluate(site: Site, draft: Draft, facts: Facts | None = None) -> Evaluation
     return Evaluation(site, draft, resolved, pages, tuple(ordered), tuple(questions), books, plan)
 
 
-def _gone(cls: str, ref: str, message: str, page: Page = Page.destination) -> Problem:
-    return Problem(rule="R05", severity=Severity.block, subject=Subject(cls, "", ref), message=message, page=page)
+def _gone(cls: str, ref: str, message: str, hint: str, page: Page = Page.destination) -> Problem:
+    subject = Subject(cls, "", ref)
+    return Problem(rule="R05", severity=Severity.block, subject=subject, message=message, hint=hint, page=page)
 
 
 def _missing(site: Site, draft: Draft) -> list[Problem]:
     """VMs of the draft that are no longer there, and a destination that nobody has chosen."""
     source = site.pools[draft.source]
     problems = [
-        _gone("VM", ref, _("A selected VM is gone: it was removed, or moved by somebody else."))
+        _gone(
+            "VM",
+            ref,
+            _("A selected VM is gone: it was removed, or moved by somebody else."),
+            _("Close this and select again."),
+        )
         for ref in draft.vms
         if ref not in source.VM
     ]
     if draft.destination is None:
-        problems.append(_gone("pool", "", _("Choose where the VMs shall go.")))
+        problems.append(_gone("pool", "", _("No destination is chosen yet."), _("Choose where the VMs shall go.")))
     elif draft.destination not in site.pools:
-        problems.append(_gone("pool", draft.destination, _("The destination is no longer connected.")))
+        message, hint = _("The destination is no longer connected."), _("Connect it again, or choose another.")
+        problems.append(_gone("pool", draft.destination, message, hint))
     else:
         at = site.pools[draft.destination]
         for ref, host in draft.hosts.items():
             if host not in at.host and ref in source.VM:
                 message = _("The host chosen for {vm} is gone.", vm=source.VM[ref].name_label)
-                problems.append(_gone("host", host, message, Page.home_server))
+                problems.append(_gone("host", host, message, _("Choose another host."), Page.home_server))
     return problems
 
 
@@ -130,7 +142,9 @@ def _unreachable(site: Site, draft: Draft) -> list[Problem]:
         if pool is not None and pool in site.pools and pool not in site.connected:
             name = site.pools[pool].name
             message = _("The connection to {pool} is interrupted; what is shown is what was known last.", pool=name)
-            problems.append(_gone("pool", name, message))
+            hint = _("Wait until it is back, or connect again.")
+            subject = Subject("pool", site.pools[pool].pool.uuid, name)
+            problems.append(replace(_gone("pool", name, message, hint), subject=subject))
     return problems
 
 
@@ -149,9 +163,14 @@ def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
     for move in moves:
         if move.host is not None or move.draft.destination is None:
             continue
+        if move.ref in move.draft.hosts:
+            continue  # the chosen host is gone, which _missing says
         offered = hosts(move.site, move.draft, move.ref)
         message = _("No host of {pool} can take {vm}.", pool=move.target.name, vm=move.vm.name_label)
-        reasons = " ".join(dict.fromkeys(candidate.reason for candidate in offered))
+        reasons = list(dict.fromkeys(candidate.reason for candidate in offered if candidate.reason))
+        if len(reasons) > MOST:
+            rest = len(reasons) - MOST
+            reasons[MOST:] = [n_("{n} more host cannot either.", "{n} more hosts cannot either.", rest)]
         first = next((p for c in offered for p in c.problems if p.blocks), None)
         subject = Subject("VM", move.vm.uuid, move.vm.name_label)
         rule = first.rule if first else "R05"
@@ -160,7 +179,7 @@ def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
                 rule=rule,
                 severity=Severity.block,
                 subject=subject,
-                message=f"{message} {reasons}".strip(),
+                message=" ".join([message, *reasons]),
                 hint=_("Choose another destination."),
                 page=Page.home_server,
             )

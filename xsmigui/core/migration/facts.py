@@ -96,12 +96,14 @@ def finding(move: Move, question: Question, answer: Answer | None) -> Iterator[P
     subject = Subject("VM", move.vm.uuid, move.vm.name_label)
     if answer is None:
         if isinstance(question, OperationValid):
-            message = _("The server does not allow {operation} of {vm} at present; asking for the reason.")
+            names = {"operation": question.operation, "vm": move.vm.name_label}
+            message = _("The server does not allow {operation} of {vm} at present; asking for the reason.", **names)
             yield Problem(
                 rule="R05",
                 severity=Severity.block,
                 subject=subject,
-                message=message.format(operation=question.operation, vm=move.vm.name_label),
+                message=message,
+                hint=_("Wait for the answer."),
                 source="server",
                 page=Page.destination,
             )

@@ -1,7 +1,7 @@
 """From a draft to moves: for each VM where it goes, what happens to each disk, and by which operation.
 
 A `Move` is complete for the rules: what the operator did not choose is filled in by the defaults of
-`core.migration.candidates`. Snapshots' disks follow their disk; suspend images follow the first disk; an inserted CD
+`core.migration.defaults`. Snapshots' disks follow their disk; suspend images follow the first disk; an inserted CD
 keeps its place inside the pool (research/xapi 6.4, research/xencenter 1.4.2).
 """
 
@@ -54,7 +54,7 @@ class Move:
         """The disks that change their SR."""
         if self.crosses:
             return dict(self.placement)
-        return {v: sr for v, sr in self.placement.items() if v in self.source.VDI and sr != self.source.VDI[v].SR}
+        return {vdi: sr for vdi, sr in self.placement.items() if sr != self.source.VDI[vdi].SR}
 
     @cached_property
     def kind(self) -> Kind:

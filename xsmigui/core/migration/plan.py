@@ -51,7 +51,8 @@ class VifMove(msgspec.Struct, frozen=True):
 
 
 class VmMove(msgspec.Struct, frozen=True, kw_only=True):
-    """One VM's part of a plan: what it is, where it goes, and the calls that bring it there."""
+    """One VM's part of a plan: what it is, where it goes, and the calls that bring it there. `cds` stay in their
+    drives and on their SR."""
 
     vm: Thing
     kind: Kind
@@ -59,6 +60,7 @@ class VmMove(msgspec.Struct, frozen=True, kw_only=True):
     source_host: Thing | None
     host: Thing
     disks: tuple[DiskMove, ...]
+    cds: tuple[DiskMove, ...] = ()
     vifs: tuple[VifMove, ...]
     storage_network: Thing | None
     calls: tuple[Call, ...]
@@ -109,7 +111,7 @@ def _vm_move(move: Move) -> VmMove:
         record = move.target.record(cls, ref)
         return Thing(record.uuid if record else "", move.target.name_of(cls, ref), ref)
 
-    positions = {ref: vbd.userdevice for vbd, ref, _vdi in move.source.disks(move.ref)}
+    positions = {vbd.VDI: vbd.userdevice for _ref, vbd in move.source.vbds(move.ref)}
     home = move.source.home(move.ref)
     disks = []
     for ref, sr in move.placement.items():
@@ -119,6 +121,10 @@ def _vm_move(move: Move) -> VmMove:
             disk = here("VDI", ref)
             position = positions.get(ref, "")
             disks.append(DiskMove(disk, position, vdi.virtual_size, here("SR", vdi.SR), there("SR", sr), stays))
+    cds = []
+    for ref, sr in move.cds.items():
+        disk, place = here("VDI", ref), here("SR", sr)
+        cds.append(DiskMove(disk, positions.get(ref, ""), move.source.VDI[ref].virtual_size, place, place, True))
     vifs = [
         VifMove(
             Thing(move.source.VIF[ref].uuid, move.source.VIF[ref].device, ref),
@@ -137,6 +143,7 @@ def _vm_move(move: Move) -> VmMove:
         source_host=here("host", home) if home is not None else None,
         host=there("host", move.host or ""),
         disks=tuple(disks),
+        cds=tuple(cds),
         vifs=tuple(vifs),
         storage_network=there("network", move.storage_network or "") if uses_network else None,
         calls=calls(move),

@@ -77,36 +77,40 @@ def xe_script(plan: Plan) -> str:
     """The plan as shell commands of the servers' own tool, for whoever wants to see or keep them. Run them on the
     coordinator of the source pool; passwords are asked for, not written."""
     lines = ["#!/bin/sh", "set -e"]
-    if plan.crosses:
+    if any(call.method == "VM.migrate_send" for move in plan.moves for call in move.calls):
+        # xe takes this way, with maps of disks, only if it is told a destination, even inside a pool.
         lines += [
             f"printf %s {shlex.quote(f'coordinator of {plan.target.name}: ')}; read -r REMOTE",
             "printf 'password: '; stty -echo; read -r PASSWORD; stty echo; echo",
         ]
     for move in plan.moves:
-        lines.append(f"# {move.vm.name}")
+        lines.append("# " + " ".join(move.vm.name.split()))
         lines += [line for call in move.calls if (line := _xe(plan, move, call))]
     return "\n".join(lines) + "\n"
 
 
 def _xe(plan: Plan, move: VmMove, call: Call) -> str:
     """One call as an xe command; `host.migrate_receive` is part of `xe vm-migrate`."""
-    host = shlex.quote(move.host.uuid)
+    vm, host = shlex.quote(move.vm.uuid), shlex.quote(move.host.uuid)
+    there = '-s "$REMOTE" -u root -pw "$PASSWORD" ' if plan.crosses else ""
     compress = "" if plan.compress is None else f" compress={str(plan.compress).lower()}"
     match call.method:
         case "VM.pool_migrate":
-            return f"xe vm-migrate uuid={move.vm.uuid} host-uuid={host} live=true{compress}"
+            return f"xe vm-migrate uuid={vm} host={host} live=true{compress}"
         case "VM.migrate_send":
-            vdis = "".join(f" vdi:{d.disk.uuid}={d.target.uuid}" for d in move.disks)
-            vifs = "".join(f" vif:{v.vif.uuid}={v.target.uuid}" for v in move.vifs)
-            remote = ' remote-master="$REMOTE" remote-username=root remote-password="$PASSWORD"' if plan.crosses else ""
-            network = f" remote-network={move.storage_network.uuid}" if move.storage_network else ""
+            pairs = [("vdi", d.disk.uuid, d.target.uuid) for d in (*move.disks, *move.cds)]
+            pairs += [("vif", v.vif.uuid, v.target.uuid) for v in move.vifs]
+            maps = "".join(" " + shlex.quote(f"{kind}:{what}={where}") for kind, what, where in pairs)
+            remote = ' remote-master="$REMOTE" remote-username=root remote-password="$PASSWORD"'
+            network = f" remote-network={shlex.quote(move.storage_network.uuid)}" if move.storage_network else ""
             options = (" copy=true" if plan.copy else "") + compress
-            return f"xe vm-migrate uuid={move.vm.uuid} host-uuid={host} live=true{remote}{network}{vdis}{vifs}{options}"
+            # A copy has another uuid, which xe prints.
+            before, after = ("COPY=$(", " | tail -n 1)") if plan.copy else ("", "")
+            return f"{before}xe vm-migrate uuid={vm} host={host} live=true{remote}{network}{maps}{options}{after}"
         case "VM.set_affinity":
-            where = '-s "$REMOTE" -u root -pw "$PASSWORD" ' if plan.crosses else ""
-            return f"xe {where}vm-param-set uuid={move.vm.uuid} affinity={host}"
+            return f"xe {there}vm-param-set uuid={vm} affinity={host}"
         case "VM.start_on":
-            where = '-s "$REMOTE" -u root -pw "$PASSWORD" ' if plan.crosses else ""
-            return f"xe {where}vm-start uuid={move.vm.uuid} on={host}"
+            moved = '"$COPY"' if plan.copy else vm
+            return f"xe {there}vm-start uuid={moved} on={host}"
         case _:
             return ""

@@ -32,6 +32,31 @@ CONFLICTING: Final = frozenset(
 )
 
 
+@rule("R05", "the VM's host answers", page=DESTINATION)
+def source_host(move: Move) -> Problems:
+    """A VM still counts as running on a host that is down; nothing but `host_metrics.live` tells (xapi 15)."""
+    host = move.vm.resident_on
+    if move.is_running and not move.source.is_live(host):
+        message = _(
+            "{host}, on which {vm} runs, cannot be reached by its coordinator.",
+            host=move.source.name_of("host", host),
+            vm=move.vm.name_label,
+        )
+        hint = _("Wait until the host is back.")
+        yield found("R05", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
+
+
+@rule("R05", "copies go to another pool", page=DESTINATION)
+def copied_inside(move: Move) -> Problems:
+    """The server refuses `copy` inside a pool (xapi 6.4 #1)."""
+    if move.draft.copy and move.draft.destination is not None and not move.crosses:
+        message = _(
+            "{vm} is in {pool} already; this copies to another pool.", vm=move.vm.name_label, pool=move.target.name
+        )
+        hint = _("Choose another destination.")
+        yield found("R05", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
+
+
 @rule("R07", "operation blocked", page=DESTINATION)
 def blocked(move: Move) -> Problems:
     reason = move.vm.blocked_operations.get(move.operation)
@@ -39,8 +64,10 @@ def blocked(move: Move) -> Problems:
         message = _(
             "Somebody has blocked the migration of {vm}: “{reason}”.", vm=move.vm.name_label, reason=reason or "–"
         )
-        hint = _("Ask whoever set the block, then remove “{operation}” from the VM's blocked operations.")
-        hint = hint.format(operation=move.operation)
+        hint = _(
+            "Ask whoever set the block, then remove “{operation}” from the VM's blocked operations.",
+            operation=move.operation,
+        )
         yield found("R07", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
@@ -57,6 +84,7 @@ def power(move: Move) -> Problems:
         hint = _("Shut {vm} down, or migrate it instead of copying it.", vm=name)
         yield found("R10", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
     elif move.vm.power_state == "Suspended" and move.kind is Kind.live and move.host is not None:
+        # pool_migrate is for running VMs (xapi 4 #2); a suspended one has no host that could change.
         message = _("{vm} is suspended and none of its disks would move.", vm=name)
         hint = _("Resume it on the other host instead, or choose another SR for its disks.")
         yield found("R10", Severity.block, move.source, "VM", move.ref, message, hint, page=Page.storage)
@@ -74,7 +102,8 @@ def template(move: Move) -> Problems:
         message = _("{vm} is one of the templates that come with the server.", vm=name)
     else:
         return
-    yield found("R11", Severity.block, move.source, "VM", move.ref, message, page=DESTINATION)
+    hint = _("Leave {vm} out of the selection.", vm=name)
+    yield found("R11", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
 @rule("R06", "busy", page=DESTINATION)
@@ -89,14 +118,19 @@ def busy(move: Move) -> Problems:
                 hint = _("Wait until “{task}” has ended.", task=inventory.name_of("task", task))
             yield found("R06", Severity.block, inventory, "VM", move.ref, message, hint, page=DESTINATION)
     for vdi_ref in move.moving:
-        vdi = inventory.VDI.get(vdi_ref)
+        vdi = inventory.VDI[vdi_ref]
+        for operation in sorted(set(vdi.current_operations.values())):
+            names = {"disk": vdi.name_label, "vm": move.vm.name_label, "operation": operation}
+            message = _("{disk} of {vm} is busy: {operation} is running.", **names)
+            hint = _("Wait until it has ended.")
+            yield found("R06", Severity.block, inventory, "VDI", vdi_ref, message, hint, page=Page.storage)
         holders = [
             vbd.VM
-            for ref in (vdi.VBDs if vdi else ())
+            for ref in vdi.VBDs
             if (vbd := inventory.VBD.get(ref)) and vbd.currently_attached and move.ref != vbd.VM
         ]
         backups = [v for v in holders if v in inventory.VM and inventory.VM[v].is_control_domain]
-        if vdi and backups:
+        if backups:
             message = _("{disk} of {vm} is attached to the control domain.", disk=vdi.name_label, vm=move.vm.name_label)
             hint = _("This is what a running backup or import does; wait until it has ended.")
             yield found("R06", Severity.block, inventory, "VDI", vdi_ref, message, hint, page=Page.storage)
@@ -107,45 +141,125 @@ def same_place(move: Move) -> Problems:
     """Host, SRs and pool are all the present ones."""
     if move.crosses or move.host is None or move.moving:
         return
+    names = {"vm": move.vm.name_label, "host": move.target.name_of("host", move.host)}
     if move.vm.power_state == "Halted":
-        message = _("{vm} is halted and all its disks would stay where they are, so nothing would move.")
-        hint = _("Choose another SR for its disks, or start {vm} on {host}.")
-    elif move.stays_on_host:
-        message = _("{vm} already runs on {host} and all its disks would stay where they are.")
+        message = _("{vm} is halted and all its disks would stay where they are, so nothing would move.", **names)
+        hint = _("Choose another SR for its disks, or start {vm} on {host}.", **names)
+        page = Page.storage
+    elif move.runs_on:
+        message = _("{vm} already runs on {host} and all its disks would stay where they are.", **names)
         hint = _("Choose another host, or another SR for its disks.")
+        page = Page.home_server
     else:
         return
-    names = {"vm": move.vm.name_label, "host": move.target.name_of("host", move.host)}
-    yield found(
-        "R12",
-        Severity.block,
-        move.source,
-        "VM",
-        move.ref,
-        message.format(**names),
-        hint.format(**names),
-        page=Page.storage if move.vm.power_state == "Halted" else Page.home_server,
-    )
+    yield found("R12", Severity.block, move.source, "VM", move.ref, message, hint, page=page)
 
 
 @rule("R13", "a VM of the same identity at the destination", page=DESTINATION)
 def duplicate(move: Move) -> Problems:
-    """The import there refuses a VM with a uuid that is in use, or with the mac_seed of another VM (xapi 6.2)."""
+    """The import there refuses a VM with a uuid that is in use, or with the mac_seed of another VM; a halted VM with
+    the same uuid and a lower `version` is replaced (xapi 6.2)."""
     if not move.crosses or move.draft.copy:
         return
-    seed = move.vm.other_config.get("mac_seed")
-    for ref, other in move.target.VM.items():
+    known = move.target.vms_by_identity
+    twins = known.get(move.vm.uuid, ())
+    for ref in twins:
+        other = move.target.VM[ref]
         name = {"vm": move.vm.name_label, "other": other.name_label, "pool": move.target.name}
-        if other.uuid == move.vm.uuid:
-            if other.power_state == "Halted" and other.version < move.vm.version:
-                continue
-            message = _("{pool} already has a VM with the identity of {vm}: {other}.", **name)
-        elif seed and other.other_config.get("mac_seed") == seed and not other.is_a_snapshot:
-            message = _("{other} in {pool} makes its MAC addresses from the same seed as {vm}.", **name)
+        if other.power_state == "Halted" and other.version < move.vm.version:
+            message = _("{pool} has an older, halted VM with the identity of {vm}; the move replaces it.", **name)
+            hint = _("Keep a copy of {other} first if its disks are still needed.", **name)
+            yield found("R13", Severity.warn, move.target, "VM", ref, message, hint, page=DESTINATION)
         else:
-            continue
-        hint = _("Remove {other} there if it is a leftover, or copy {vm} instead of moving it.", **name)
-        yield found("R13", Severity.block, move.target, "VM", ref, message, hint, page=DESTINATION)
+            message = _("{pool} already has a VM with the identity of {vm}: {other}.", **name)
+            hint = _("Remove {other} there if it is a leftover, or copy {vm} instead of moving it.", **name)
+            yield found("R13", Severity.block, move.target, "VM", ref, message, hint, page=DESTINATION)
+    for ref in known.get(f"mac_seed={move.vm.other_config.get('mac_seed', '')}", ()):
+        other = move.target.VM[ref]
+        name = {"vm": move.vm.name_label, "other": other.name_label, "pool": move.target.name}
+        if ref not in twins:
+            message = _("{other} in {pool} makes its MAC addresses from the same seed as {vm}.", **name)
+            hint = _("Remove {other} there if it is a leftover, or copy {vm} instead of moving it.", **name)
+            yield found("R13", Severity.block, move.target, "VM", ref, message, hint, page=DESTINATION)
+
+
+@rule("R14", "rolling upgrade", page=DESTINATION)
+def upgrading(move: Move) -> Problems:
+    """The server refuses only what would go to an older host, which R01 says."""
+    for inventory in dict.fromkeys((move.source, move.target)):
+        if "rolling_upgrade_in_progress" in inventory.pool.other_config:
+            message = _("{pool} is being upgraded: its hosts may differ.", pool=inventory.name)
+            hint = _("Finish the upgrade first if it can wait.")
+            yield found("R14", Severity.warn, inventory, "pool", inventory.pool_ref, message, hint, page=DESTINATION)
+
+
+@rule("R15", "high availability", page=DESTINATION)
+def protection(move: Move) -> Problems:
+    if move.crosses and not move.draft.copy and (move.vm.ha_always_run or move.vm.ha_restart_priority):
+        if not move.source.pool.ha_enabled or move.target.pool.ha_enabled:
+            return
+        message = _(
+            "High availability restarts {vm} in {source}; it is off in {target}.",
+            vm=move.vm.name_label,
+            source=move.source.name,
+            target=move.target.name,
+        )
+        hint = _("Nothing will restart {vm} there by itself.", vm=move.vm.name_label)
+        yield found("R15", Severity.warn, move.source, "VM", move.ref, message, hint, page=DESTINATION)
+
+
+@rule("R02", "VM Tools", "LS", DESTINATION)
+def tools(move: Move) -> Problems:
+    """A running HVM guest must say that it can be suspended, or have had its drivers seen (xapi 4 #9)."""
+    metrics = move.source.VM_metrics.get(move.vm.metrics)
+    domain = metrics.current_domain_type if metrics else "unspecified"
+    if not move.is_running or domain != "hvm":
+        return
+    guest = move.source.VM_guest_metrics.get(move.vm.guest_metrics)
+    seen = guest.PV_drivers_version.keys() if guest else set()
+    says = guest.other.get("feature-suspend", "") if guest else ""
+    if says != "1" and not {"major", "minor"} <= seen:
+        message = _("VM Tools are not running in {vm}.", vm=move.vm.name_label)
+        hint = _("Install them in the guest, or shut {vm} down and move it halted.", vm=move.vm.name_label)
+        yield found("R02", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
+
+
+@rule("R03", "age of VM Tools", "LS", DESTINATION)
+def tools_age(move: Move) -> Problems:
+    guest = move.source.VM_guest_metrics.get(move.vm.guest_metrics)
+    if move.is_running and guest and guest.PV_drivers_version and not guest.PV_drivers_up_to_date:
+        message = _("VM Tools in {vm} are not up to date.", vm=move.vm.name_label)
+        hint = _("Update them in the guest if you can before it moves.")
+        yield found("R03", Severity.warn, move.source, "VM", move.ref, message, hint, page=DESTINATION)
+
+
+@rule("R76", "the guest cannot be suspended", "LS", DESTINATION)
+def cannot_suspend(move: Move) -> Problems:
+    guest = move.source.VM_guest_metrics.get(move.vm.guest_metrics)
+    reason = guest.other.get("data-cant-suspend-reason") if guest else None
+    if move.is_running and reason is not None:
+        message = _(
+            "The guest of {vm} says that it cannot be paused: “{reason}”.", vm=move.vm.name_label, reason=reason
+        )
+        hint = _("Shut {vm} down and move it halted.", vm=move.vm.name_label)
+        yield found("R76", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
+
+
+def _may(move: Move, restriction: str, what: str) -> Problems:
+    for inventory in dict.fromkeys((move.source, move.target)):
+        if inventory.pool.restrictions.get(restriction) == "true":
+            message = _("The licence of {pool} does not include {what}.", pool=inventory.name, what=what)
+            hint = _("Assign a licence that does.")
+            yield found("R09", Severity.block, inventory, "pool", inventory.pool_ref, message, hint, page=DESTINATION)
+
+
+@rule("R09", "licence", page=DESTINATION)
+def licence(move: Move) -> Problems:
+    """`restrict_xen_motion` for moves in memory, `restrict_storage_xen_motion` for disks (xapi 5.1 #7, 6.2 #2)."""
+    if move.kind is Kind.live:
+        yield from _may(move, "restrict_xen_motion", _("live migration"))
+    elif move.crosses or move.moving:
+        yield from _may(move, "restrict_storage_xen_motion", _("migration of storage"))
 
 
 @rule("R70", "PCI devices", "LS", DESTINATION)
@@ -167,14 +281,15 @@ def usb(move: Move) -> Problems:
 
 @rule("R73", "immobile", "LS", DESTINATION)
 def immobile(move: Move) -> Problems:
-    """`nomigrate` or nested virtualisation (xapi 4 #6: VM_IS_IMMOBILE)."""
+    """`nomigrate` or nested virtualisation, which suspended VMs keep (xapi 4 #6: VM_IS_IMMOBILE)."""
     metrics = move.source.VM_metrics.get(move.vm.metrics)
+    platform = move.vm.platform
     reasons = []
-    if metrics and metrics.nomigrate:
+    if metrics.nomigrate if metrics else platform.get("nomigrate") == "true":
         reasons.append(_("it is marked as not to be migrated"))
-    if metrics and metrics.nested_virt:
+    if metrics.nested_virt if metrics else platform.get("nested-virt") == "true":
         reasons.append(_("it uses nested virtualisation"))
-    if reasons and move.is_running:
+    if reasons:
         message = _("{vm} cannot be migrated live: {reasons}.", vm=move.vm.name_label, reasons=joined(reasons))
         hint = _("Shut {vm} down and move it halted.", vm=move.vm.name_label)
         yield found("R73", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)

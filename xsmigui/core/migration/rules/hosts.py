@@ -1,19 +1,23 @@
 """Checks of one VM against one host: version, processor, memory, and whether the host takes VMs at all."""
 
+from functools import lru_cache
 from typing import Final
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
 from xsmigui.core.problems import Page, Severity
+from xsmigui.core.records import VM, Host
 from xsmigui.core.refs import HostRef
 from xsmigui.core.text import _, joined, n_
 from xsmigui.core.units import size
 
 HOME: Final = Page.home_server
+LEAVING: Final = frozenset({"evacuate", "shutdown", "reboot"})
 VERSION_KEYS: Final = ("platform_version", "xapi_build", "xen")
 
 
+@lru_cache(maxsize=256)
 def version_of(text: str) -> tuple[int, ...]:
     """A version as xapi compares it: integers split at dots and at the first dash, other parts dropped
     (xapi helpers.ml: ``4.17.5-20-d`` is 4.17.5.20)."""
@@ -35,10 +39,11 @@ def older(host: dict[str, str], than: dict[str, str]) -> str:
 
 @rule("R01", "destination older than source", page=HOME)
 def version(move: Move) -> Problems:
-    if move.host is None or move.stays_on_host:
+    """Compared with the host on which the VM runs, else with the coordinator, as the server does (xapi 6.2 #5i)."""
+    if move.host is None:
         return
-    home = move.source.home(move.ref) or move.source.pool.master
-    source = move.source.host.get(home)
+    running = move.is_running and move.vm.resident_on in move.source.host
+    source = move.source.host.get(move.vm.resident_on if running else move.source.pool.master)
     target = move.target.host.get(move.host)
     comparison = older(target.software_version, source.software_version) if source and target else ""
     if comparison and target:
@@ -59,9 +64,9 @@ def available(move: Move) -> Problems:
     """Live and enabled (xapi 4.1 #6, #8: HOST_NOT_LIVE, HOST_DISABLED)."""
     if move.host is None:
         return
-    host = move.target.host.get(move.host)
-    name = host.name_label if host else move.host
-    if host is None or not move.target.is_live(move.host):
+    host = move.target.host[move.host]
+    name = host.name_label
+    if not move.target.is_live(move.host):
         yield found(
             "R05",
             Severity.block,
@@ -72,7 +77,7 @@ def available(move: Move) -> Problems:
             _("Wait until it is back, or choose another host."),
             page=HOME,
         )
-    elif not host.enabled and not move.stays_on_host:
+    elif not host.enabled and not move.runs_on:
         yield found(
             "R05",
             Severity.block,
@@ -85,10 +90,22 @@ def available(move: Move) -> Problems:
         )
 
 
+@rule("R06", "the host is busy", page=HOME)
+def leaving(move: Move) -> Problems:
+    """A host that is being emptied, shut down or restarted takes no VMs (xapi 5.1 #6)."""
+    host = move.target.host.get(move.host) if move.host is not None else None
+    if host is None or move.host is None:
+        return
+    for operation in sorted(LEAVING.intersection(host.current_operations.values())):
+        message = _("{host} is busy: {operation} is running.", host=host.name_label, operation=operation)
+        hint = _("Wait until it has ended, or choose another host.")
+        yield found("R06", Severity.block, move.target, "host", move.host, message, hint, page=HOME)
+
+
 @rule("R30", "processor vendor", "LS", HOME)
 def vendor(move: Move) -> Problems:
     host = move.target.host.get(move.host) if move.host is not None else None
-    if host is None or move.host is None or move.stays_on_host:
+    if host is None or move.host is None or move.runs_on:
         return
     had, has = move.vm.last_boot_CPU_flags.get("vendor"), host.cpu_info.get("vendor")
     if had and has and had != has:
@@ -114,17 +131,44 @@ def missing_features(vm: str, host: str) -> int:
     return sum((a & ~b).bit_count() for a, b in zip(mine, theirs, strict=False))
 
 
+def _lacking(inventory: Inventory, vm: VM, host: Host) -> int:
+    """How many of the features that a VM was started with a host does not offer to its kind of domain (xapi 4.3)."""
+    metrics = inventory.VM_metrics.get(vm.metrics)
+    domain = metrics.current_domain_type if metrics else "unspecified"
+    is_pv = domain == "pv" or (domain == "unspecified" and not vm.HVM_boot_policy)
+    offered = host.cpu_info.get("features_pv" if is_pv else "features_hvm", "")
+    used = vm.last_boot_CPU_flags.get("features", "")
+    return missing_features(used, offered) if used and offered else 0
+
+
+@rule("R31", "processor of snapshots with memory", "SH", HOME)
+def snapshots_with_memory(move: Move) -> Problems:
+    """In another pool the import checks them too (xapi 4.3)."""
+    host = move.target.host.get(move.host) if move.host is not None else None
+    if host is None or move.host is None or not move.crosses or move.draft.copy:
+        return
+    for ref in move.source.snapshots(move.ref):
+        snapshot = move.source.VM[ref]
+        if snapshot.power_state != "Suspended":
+            continue
+        had, has = snapshot.last_boot_CPU_flags.get("vendor"), host.cpu_info.get("vendor")
+        if (had and has and had != has) or _lacking(move.source, snapshot, host):
+            message = _(
+                "The memory in the snapshot {snapshot} of {vm} cannot run on {host}: its processor differs too much.",
+                snapshot=snapshot.name_label,
+                vm=move.vm.name_label,
+                host=host.name_label,
+            )
+            hint = _("Choose another host, or delete the snapshot if it is no longer needed.")
+            yield found("R31", Severity.block, move.target, "host", move.host, message, hint, page=HOME)
+
+
 @rule("R31", "processor features", "LS", HOME)
 def features(move: Move) -> Problems:
     host = move.target.host.get(move.host) if move.host is not None else None
-    if host is None or move.host is None or move.stays_on_host:
+    if host is None or move.host is None or move.runs_on:
         return
-    metrics = move.source.VM_metrics.get(move.vm.metrics)
-    domain = metrics.current_domain_type if metrics else "unspecified"
-    is_pv = domain == "pv" or (domain == "unspecified" and not move.vm.HVM_boot_policy)
-    offered = host.cpu_info.get("features_pv" if is_pv else "features_hvm", "")
-    used = move.vm.last_boot_CPU_flags.get("features", "")
-    lacking = missing_features(used, offered) if used and offered else 0
+    lacking = _lacking(move.source, move.vm, host)
     if lacking:
         message = n_(
             "{vm} cannot run on {host}: its processor lacks {n} feature that {vm} uses.",
@@ -193,19 +237,51 @@ def lacks_memory(target: Inventory, host: HostRef, vm_name: str, need: int, free
         yield found("R40", Severity.block, target, "host", host, message, hint, page=HOME)
 
 
-@rule("R40", "memory", "LS", HOME)
+@rule("R40", "memory", page=HOME)
 def memory(move: Move) -> Problems:
-    """One VM against what is free now. A VM that is moved onto its own host is needed there twice (xapi 4.2)."""
-    if move.host is not None and move.is_running:
-        free = move.target.free_memory(move.host)
+    """One VM against what is free now; R42 looks at VMs that stay on their host. Inside a
+    pool the server asks for the memory of VMs that do not run too (xapi 6.2 #7i); a suspended one that goes to another
+    pool could not be resumed there."""
+    if move.host is None or move.runs_on or (move.crosses and move.kind is Kind.halted):
+        return
+    free = move.target.free_memory(move.host)
+    if move.is_running or not move.crosses:
         yield from lacks_memory(move.target, move.host, move.vm.name_label, move.memory, free)
+    elif move.memory > free:
+        message = _(
+            "{host} has {free} of memory free, and {vm} needs {need} when it is resumed.",
+            host=move.target.name_of("host", move.host),
+            free=size(free),
+            vm=move.vm.name_label,
+            need=size(move.memory),
+        )
+        hint = _("Choose another host, or make room there before you resume it.")
+        yield found("R40", Severity.warn, move.target, "host", move.host, message, hint, page=HOME)
+
+
+@rule("R42", "memory twice", "S", HOME)
+def memory_twice(move: Move) -> Problems:
+    """Disks that move while the VM runs and stays on its host (xapi 4.2)."""
+    if move.host is None or not move.runs_on or not move.moving:
+        return
+    free = move.target.free_memory(move.host)
+    if move.memory > free:
+        message = _(
+            "While its disks move, {vm} needs its memory a second time on {host}: {need}, and {free} is free.",
+            vm=move.vm.name_label,
+            host=move.target.name_of("host", move.host),
+            need=size(move.memory),
+            free=size(free),
+        )
+        hint = _("Choose another host for {vm}, or shut it down and move its disks then.", vm=move.vm.name_label)
+        yield found("R42", Severity.block, move.target, "host", move.host, message, hint, page=HOME)
 
 
 @batch_rule("R40", "memory", HOME)
 def memory_of_batch(batch: Batch) -> Problems:
     """Several VMs that each fit alone, and not together."""
     for host, account in batch.ledger.memory.items():
-        coming = [m for m in batch.moves if m.host == host and m.is_running and m.kind is not Kind.halted]
+        coming = [m for m in batch.moves if m.host == host and m.is_running]
         if len(coming) > 1 and account.after < 0 and all(m.memory <= account.free for m in coming):
             names = joined([m.vm.name_label for m in coming])
             yield from lacks_memory(batch.target, host, names, account.incoming, account.free)

@@ -26,6 +26,16 @@ def host_attaches(inventory: Inventory, host: HostRef, network: NetworkRef) -> b
     return pif is not None and is_null(pif.bond_slave_of)
 
 
+def pinned_elsewhere(inventory: Inventory, host: HostRef, network: NetworkRef) -> bool:
+    """An internal network belongs to the hosts of the VMs that run on it, if there are any (xapi 4.1 #12)."""
+    record = inventory.network[network]
+    if record.PIFs or not record.managed or record.other_config.get("assume_network_is_shared") == "true":
+        return False
+    vms = [inventory.VM.get(vif.VM) for ref in record.VIFs if (vif := inventory.VIF.get(ref))]
+    hosts = {vm.resident_on for vm in vms if vm and vm.power_state == "Running"}
+    return bool(hosts) and host not in hosts
+
+
 @rule("R80", "VIFs have networks", "SH", NETWORKS)
 def mapped(move: Move) -> Problems:
     """The server accepts networks that do not exist at the destination (seen on xapi 24.10), so we look ourselves."""
@@ -46,9 +56,11 @@ def mapped(move: Move) -> Problems:
             message = _("The network chosen for the interface {mac} of {vm} is not in {pool}.", **name)
             hint = _("Choose another network.")
         elif move.host is not None and not host_attaches(move.target, move.host, network):
-            message = _("{host} is not on the network {target}, which the interface {mac} of {vm} shall use.")
-            message = message.format(
-                host=move.target.name_of("host", move.host), target=move.target.name_of("network", network), **name
+            message = _(
+                "{host} is not on the network {target}, which the interface {mac} of {vm} shall use.",
+                host=move.target.name_of("host", move.host),
+                target=move.target.name_of("network", network),
+                **name,
             )
             hint = _("Choose another network, or another host.")
         else:
@@ -62,7 +74,17 @@ def reachable(move: Move) -> Problems:
     if move.crosses or move.host is None or move.stays_on_host:
         return
     for network in dict.fromkeys(vif.network for _ref, vif in move.source.vifs(move.ref)):
-        if network in move.target.network and not host_attaches(move.target, move.host, network):
+        if network not in move.target.network:
+            continue
+        if pinned_elsewhere(move.target, move.host, network):
+            message = _(
+                "{network}, which {vm} uses, is an internal network of another host, with running VMs on it.",
+                network=move.target.name_of("network", network),
+                vm=move.vm.name_label,
+            )
+            hint = _("Shut {vm} down, or take it off this network.", vm=move.vm.name_label)
+            yield found("R81", Severity.block, move.target, "host", move.host, message, hint, page=Page.home_server)
+        elif not host_attaches(move.target, move.host, network):
             message = _(
                 "{host} is not on the network {network}, which {vm} uses.",
                 host=move.target.name_of("host", move.host),
@@ -81,7 +103,11 @@ def has_address(pif: PIF) -> bool:
 
 
 def carries(inventory: Inventory, host: HostRef, network: NetworkRef) -> Problems:
-    """R82: the host can receive disks over this network: a PIF, plugged, with an address (host.migrate_receive)."""
+    """R82: the host can receive disks over this network: a PIF, plugged, with an address (xapi 7.1)."""
+    if network not in inventory.network:
+        message, hint = _("The chosen storage network is gone."), _("Choose another storage network.")
+        yield found("R82", Severity.block, inventory, "network", network, message, hint, page=CARRIER)
+        return
     pif = inventory.pif(host, network)
     name = {"host": inventory.name_of("host", host), "network": inventory.name_of("network", network)}
     if pif is None:
@@ -101,8 +127,10 @@ def storage_network(move: Move) -> Problems:
     if move.host is None or not (move.crosses or move.carries_disks):
         return
     if move.storage_network is None:
-        message = _("No network of {host} can carry the disks: none has an IP address.")
-        message = message.format(host=move.target.name_of("host", move.host))
+        host = move.target.name_of("host", move.host)
+        message = _(
+            "No network of {host} can carry the disks: none has a plugged interface with an IP address.", host=host
+        )
         hint = _("Give an interface of the host an IP address, or choose another host.")
         yield found("R82", Severity.block, move.target, "host", move.host, message, hint, page=CARRIER)
     else:
@@ -112,14 +140,15 @@ def storage_network(move: Move) -> Problems:
 @rule("R83", "management network", "SH", CARRIER)
 def management(move: Move) -> Problems:
     network = move.storage_network
-    if network is None or not (move.crosses or move.carries_disks) or network not in move.target.network:
+    if network is None or not (move.crosses or move.carries_disks):
         return
     if move.target.is_management(network):
         message = _(
             "The disks travel over the management network {network}; this is not recommended for performance.",
             network=move.target.name_of("network", network),
         )
-        yield found("R83", Severity.warn, move.target, "network", network, message, page=CARRIER)
+        hint = _("Choose another network if there is one.")
+        yield found("R83", Severity.warn, move.target, "network", network, message, hint, page=CARRIER)
 
 
 @rule("R84", "routes", "SH")

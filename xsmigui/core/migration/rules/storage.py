@@ -102,7 +102,7 @@ def sr_space(inventory: Inventory, sr: SrRef, incoming: int) -> Problems:
 def _moving(move: Move) -> Iterator[tuple[VdiRef, VDI, SrRef]]:
     """The disks that change their SR and have a place."""
     for ref, sr in move.moving.items():
-        if sr is not None and ref in move.source.VDI:
+        if sr is not None:
             yield ref, move.source.VDI[ref], sr
 
 
@@ -171,8 +171,8 @@ def on_boot(move: Move) -> Problems:
     disks = {ref: vdi for ref, vdi, _sr in _moving(move)} | own_disks(move.source, move.ref)
     for ref, vdi in disks.items():
         if vdi.on_boot == "reset":
-            message = _("{disk} is reset at each boot of {vm}; such disks cannot be migrated.")
-            message = message.format(disk=_disk(move, vdi), vm=move.vm.name_label)
+            name = {"disk": _disk(move, vdi), "vm": move.vm.name_label}
+            message = _("{disk} is reset at each boot of {vm}; such disks cannot be migrated.", **name)
             hint = _("Shut the VM down and let its disk persist first.")
             yield found("R54", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
 
@@ -182,7 +182,8 @@ def encrypted(move: Move) -> Problems:
     for ref, vdi, _sr in _moving(move):
         if "key_hash" in vdi.sm_config:
             message = _("{disk} is encrypted; encrypted disks cannot be migrated.", disk=_disk(move, vdi))
-            yield found("R55", Severity.block, move.source, "VDI", ref, message, page=STORAGE)
+            hint = _("Leave it where it is, or copy its contents inside the guest.")
+            yield found("R55", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
 @rule("R56", "the host sees the storage", page=STORAGE)
@@ -231,8 +232,8 @@ def snapshots(move: Move) -> Problems:
 def size_limit(move: Move) -> Problems:
     for ref, vdi, sr in _moving(move):
         if vdi.virtual_size > 2 * TiB and sr in move.target.SR and "LARGE_VDI" not in move.target.sr_features(sr):
-            message = _("{disk} is larger than 2 TiB, which {sr} cannot hold.")
-            message = message.format(disk=_disk(move, vdi), sr=move.target.name_of("SR", sr))
+            name = {"disk": _disk(move, vdi), "sr": move.target.name_of("SR", sr)}
+            message = _("{disk} is larger than 2 TiB, which {sr} cannot hold.", **name)
             yield found("R62", Severity.block, move.source, "VDI", ref, message, _("Choose another SR."), page=STORAGE)
 
 
