@@ -204,8 +204,6 @@ class Run:
             self._task = await self._find_task(call.method)
         task_record = await self._follow() if self._task is not None else None
         self._task = None
-        if received is not None:
-            await self._let_go(received)
         if task_record is None:
             return await self._reconstruct()
         return self._outcome(task_record)

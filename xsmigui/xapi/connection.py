@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from xsmigui import __version__
+from xsmigui.core.addresses import normal_url
 from xsmigui.core.changes import Event
 from xsmigui.core.failures import WIRE_ERRORS, NotSpeaking, ServerFailure, SessionLost
 from xsmigui.core.ports import Address, FeedListener
@@ -24,20 +25,6 @@ log = logging.getLogger(__name__)
 
 API_VERSION: Final = "2.21"
 LOGIN_DEADLINE: Final = 30.0
-
-
-def normal_url(text: str) -> str:
-    """A server's address as typed, as a url: https unless it says otherwise, no path; empty text stays empty."""
-    text = text.strip().rstrip("/")
-    if not text:
-        return ""
-    if "://" not in text:
-        text = f"https://{text}"
-    parts = urlsplit(text)
-    host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    port = f":{parts.port}" if parts.port and parts.port != {"https": 443, "http": 80}.get(parts.scheme) else ""
-    return f"{parts.scheme}://{host}{port}"
 
 
 class Connection:

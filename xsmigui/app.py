@@ -1,0 +1,251 @@
+"""The window's composition root: the only place that knows every room.
+
+The window shows before anything of the network is imported (research: a quarter of a second); the wire comes when the
+first server is spoken to.
+"""
+
+import asyncio
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import qasync
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
+
+from xsmigui.core.outline import Link
+from xsmigui.core.ports import Address, Gateway
+from xsmigui.core.text import _, use
+from xsmigui.local import languages, logs, paths
+from xsmigui.local.clock import SystemClock
+from xsmigui.local.keyring import Keyring
+from xsmigui.local.settings import SettingsFile
+from xsmigui.local.trust import TrustFile
+from xsmigui.services.asking import Asker
+from xsmigui.services.connections import Connections
+from xsmigui.services.jobs import Jobs
+from xsmigui.services.store import Store
+from xsmigui.ui import style
+from xsmigui.ui.dialogs.base import tell
+from xsmigui.ui.dialogs.decisions import WindowDecisions
+from xsmigui.ui.icons import Icons
+from xsmigui.ui.window.main import MainWindow, Services
+
+log = logging.getLogger(__name__)
+
+READY_WITHIN: Final = 30.0
+"""Seconds that the demo's simulator may take to start."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says: the embedded demo, the language, and whether to check itself and end."""
+
+    demo: bool = False
+    language: str = ""
+    self_test: bool = False
+
+
+class LateWire:
+    """The `Wire` of `core.ports`, whose libraries are imported when it is first used, in a thread."""
+
+    async def login(self, address: Address, password: str, trusted: Callable[[str], str | None]) -> Gateway:
+        wire = await asyncio.to_thread(_wire)
+        return await wire.login(address, password, trusted)  # type: ignore[no-any-return]
+
+
+def _wire() -> Any:
+    from xsmigui.xapi.connection import XapiWire
+
+    return XapiWire()
+
+
+class NoKeyring:
+    """The demo's passwords are of no use to anybody; they are not kept."""
+
+    async def available(self) -> bool:
+        return False
+
+    async def get(self, address: Address) -> str | None:
+        return None
+
+    async def put(self, address: Address, password: str) -> bool:
+        return False
+
+    async def forget(self, address: Address) -> None:
+        return None
+
+
+class Served(msgspec.Struct):
+    """A pool of the demo, as the simulator announces it."""
+
+    pool: str
+    url: str
+    user: str
+    password: str
+    fingerprint: str
+
+
+class DemoSite:
+    """The simulator as a process of its own, spoken to through HTTPS like any server."""
+
+    def __init__(self) -> None:
+        self._process: asyncio.subprocess.Process | None = None
+
+    async def start(self) -> list[Served]:
+        """Start it and wait until it is ready."""
+        program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "xsmigui"]
+        # Its input is a pipe of ours: when we end, however that is, it ends too.
+        self._process = await asyncio.create_subprocess_exec(
+            *program,
+            "simulate",
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "XSMIGUI_SIMULATOR_FOLLOWS_STDIN": "1"},
+        )
+        assert self._process.stdout is not None
+        served: list[Served] = []
+        async with asyncio.timeout(READY_WITHIN):
+            while line := (await self._process.stdout.readline()).strip():
+                if line == b"READY":
+                    return served
+                served.append(msgspec.json.decode(line, type=Served))
+        raise OSError(_("the simulator ended by itself"))
+
+    async def stop(self) -> None:
+        if self._process is not None and self._process.returncode is None:
+            self._process.terminate()
+            await self._process.wait()
+
+
+class Program:
+    """The window with its services, from the start to the end."""
+
+    def __init__(self, app: QApplication, options: Options, home: Path) -> None:
+        self._app = app
+        self._options = options
+        self.settings = SettingsFile(home)
+        resources = paths.resources()
+        language = languages.preferred(options.language, self.settings.now.language)
+        use(languages.catalogue(language, resources))
+        clock = SystemClock()
+        self.trust = TrustFile(home)
+        self._decisions = WindowDecisions()
+        self._secrets = NoKeyring() if options.demo else Keyring()
+        self._has_keyring = False
+        self.store = Store()
+        self.connections = Connections(self.store, LateWire(), self.trust, self._secrets, self._decisions, clock)
+        asker = Asker(self.connections.gateway)
+        self.jobs = Jobs(self.store, self.connections, asker, clock)
+        self._demo = DemoSite() if options.demo else None
+        self._ended = asyncio.Event()
+        services = Services(
+            self.store,
+            self.connections,
+            self.jobs,
+            asker,
+            clock,
+            self.settings,
+            languages.LANGUAGES,
+            lambda: self._has_keyring,
+        )
+        self.window = MainWindow(services, Icons(resources / "icons"), self._ended.set)
+        self._decisions.parent = self.window
+
+    async def run(self) -> int:
+        """Until the window has been closed."""
+        starting = asyncio.create_task(self._start(), name="start")
+        try:
+            await self._ended.wait()
+        finally:
+            starting.cancel()
+            await asyncio.gather(starting, return_exceptions=True)
+            await self.jobs.shut_down()
+            await self.connections.shut_down()
+            if self._demo is not None:
+                await self._demo.stop()
+        return 0
+
+    async def _start(self) -> None:
+        """Connect the servers of the last time, or the demo's."""
+        self._has_keyring = await self._secrets.available()
+        if self._demo is not None:
+            await self._start_demo(self._demo)
+            return
+        for server in self.settings.now.servers:
+            self.connections.remember(server.address, server.name, server.connect)
+
+    async def _start_demo(self, demo: DemoSite) -> None:
+        try:
+            served = await demo.start()
+            for pool in served:
+                self.trust.trust(pool.url, pool.fingerprint)
+            await asyncio.gather(
+                *(self.connections.add(Address(p.url, p.user), p.password, keep=False) for p in served)
+            )
+        except (OSError, TimeoutError) as error:
+            log.warning("the demo did not start: %s", error)
+            text = _("The simulated site did not start: {reason}", reason=str(error) or type(error).__name__)
+            await tell(self.window, _("Demo"), text)
+
+    def is_connected(self) -> bool:
+        """Every server is loaded."""
+        servers = self.connections.servers()
+        return bool(servers) and all(server.link is Link.connected for server in servers)
+
+
+def run(options: Options) -> int:
+    """Show the window until it is closed; the answer is the process's exit status."""
+    demo_home = tempfile.mkdtemp(prefix="xsmigui-demo-") if options.demo else ""
+    home = Path(demo_home) if demo_home else paths.home()
+    logs.start(home)
+    app = QApplication.instance() or QApplication(["xsmigui"])
+    assert isinstance(app, QApplication)
+    app.setApplicationName("xsmigui")
+    app.setDesktopFileName("xsmigui")
+    app.setQuitOnLastWindowClosed(False)  # the loop ends after the logout, not with the last window
+    style.apply(app)
+    loop = qasync.QEventLoop(app)
+    asyncio.set_event_loop(loop)
+    try:
+        with loop:
+            program = Program(app, options, home)
+            loop.set_exception_handler(lambda _loop, context: _unforeseen(program, context))
+            program.window.show()
+            _end_by_signal(program)
+            if options.self_test:
+                QTimer.singleShot(0, program.window.close)
+            return int(loop.run_until_complete(program.run()))
+    finally:
+        asyncio.set_event_loop(None)
+        if demo_home:
+            shutil.rmtree(demo_home, ignore_errors=True)
+
+
+def _unforeseen(program: Program, context: dict[str, Any]) -> None:
+    error = context.get("exception")
+    if isinstance(error, BaseException):
+        program.window.present(error)
+    else:
+        log.error("unforeseen: %s", context.get("message"))
+
+
+def _end_by_signal(program: Program) -> None:
+    """SIGINT and SIGTERM close the window as its own button does. Python hears of a signal only when it runs, so a
+    timer lets it run now and then."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_args: program.window.close())
+    timer = QTimer(program.window)
+    timer.setInterval(500)
+    timer.timeout.connect(lambda: None)
+    timer.start()

@@ -1,0 +1,30 @@
+"""What the operator has set. No secrets: passwords are in the keyring alone."""
+
+import msgspec
+
+from xsmigui.core.ports import Address
+
+
+class Server(msgspec.Struct, frozen=True):
+    """A remembered server. `name` is its pool's, shown while it is not connected."""
+
+    url: str
+    user: str = "root"
+    name: str = ""
+    connect: bool = True
+
+    @property
+    def address(self) -> Address:
+        return Address(self.url, self.user)
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Every setting with its default. `window` and `splitter` are the toolkit's own texts."""
+
+    language: str = ""
+    servers: tuple[Server, ...] = ()
+    show_templates: bool = False
+    show_snapshots: bool = False
+    show_local_srs: bool = True
+    window: str = ""
+    splitter: str = ""

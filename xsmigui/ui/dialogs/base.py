@@ -1,0 +1,88 @@
+"""Dialogs are opened and awaited; never executed (a nested loop would lose tasks)."""
+
+import asyncio
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QMessageBox, QPushButton, QVBoxLayout, QWidget
+
+from xsmigui.core.text import _
+from xsmigui.ui.style import heading, primary, spaced
+
+
+async def opened(dialog: QDialog) -> int:
+    """Open a dialog and wait for its end; the answer is its result. A cancelled wait closes the dialog."""
+    ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    def finish(result: int) -> None:
+        if not ended.done():
+            ended.set_result(result)
+
+    dialog.finished.connect(finish)
+    dialog.open()
+    try:
+        return await ended
+    finally:
+        dialog.finished.disconnect(finish)
+        dialog.close()
+        dialog.deleteLater()
+
+
+class Sheet(QDialog):
+    """A dialog of the house: a heading, a body, and buttons that are verbs."""
+
+    def __init__(self, parent: QWidget | None, title: str, object_name: str) -> None:
+        super().__init__(parent)
+        self.setObjectName(object_name)
+        self.setAccessibleName(title)
+        self.setWindowTitle(title)
+        self.body = QVBoxLayout(self)
+        spaced(self.body, 3, 2)
+        self.heading = heading(title)
+        self.body.addWidget(self.heading)
+        self.buttons = QDialogButtonBox(self)
+
+    def text(self, words: str, selectable: bool = False) -> QLabel:
+        """Add a paragraph."""
+        label = QLabel(words)
+        label.setWordWrap(True)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        if selectable:
+            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.body.addWidget(label)
+        return label
+
+    def finish(self, go: str, leave: str, name: str = "", *, dangerous: bool = False) -> QPushButton:
+        """Add the buttons. With `dangerous` the one that leaves is the default. The answer is the one that goes on."""
+        goes = self.buttons.addButton(go, QDialogButtonBox.ButtonRole.AcceptRole)
+        goes.setObjectName(name)
+        leaves = self.buttons.addButton(leave, QDialogButtonBox.ButtonRole.RejectRole)
+        leaves.setObjectName("leaveButton")
+        if dangerous:
+            goes.setAutoDefault(False)
+            primary(leaves)
+            leaves.setFocus()
+        else:
+            primary(goes)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        self.body.addWidget(self.buttons)
+        return goes
+
+
+async def ask(parent: QWidget | None, title: str, question: str, go: str, leave: str) -> bool:
+    """Ask before something that changes what an operator would miss; the safe answer is the default."""
+    sheet = Sheet(parent, title, "questionDialog")
+    sheet.setMinimumWidth(420)
+    sheet.text(question)
+    sheet.finish(go, leave, "goButton", dangerous=True)
+    return await opened(sheet) == QDialog.DialogCode.Accepted
+
+
+async def tell(parent: QWidget | None, title: str, text: str, raw: str = "") -> None:
+    """Say something that has to be read; the raw error is one click away."""
+    box = QMessageBox(QMessageBox.Icon.Warning, title, text, QMessageBox.StandardButton.NoButton, parent)
+    box.setObjectName("messageDialog")
+    box.addButton(_("Close"), QMessageBox.ButtonRole.AcceptRole)
+    if raw:
+        box.setDetailedText(raw)
+    await opened(box)

@@ -1,0 +1,129 @@
+"""A table of plain rows: keyed, sortable, moved on by insertions, removals and changes."""
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtGui import QIcon
+
+from xsmigui.core.units import natural
+from xsmigui.ui.models.tree import ranges
+
+Index = QModelIndex | QPersistentModelIndex
+Row = TypeVar("Row")
+
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[Row]):
+    """A column: its title, a row's text, and what it is sorted by (the text in natural order if nothing else)."""
+
+    title: str
+    text: Callable[[Row], str]
+    sort: Callable[[Row], Any] | None = None
+    right: bool = False
+    icon: Callable[[Row], QIcon] | None = None
+    tip: Callable[[Row], str] | None = None
+
+    def key(self, row: Row) -> Any:
+        return self.sort(row) if self.sort is not None else natural(self.text(row))
+
+
+class RowsModel(QAbstractTableModel, Generic[Row]):
+    """Rows with a key each; the order is the given one until a column is chosen to sort by."""
+
+    def __init__(
+        self, columns: Sequence[Column[Row]], key: Callable[[Row], Hashable], parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._columns = tuple(columns)
+        self._key = key
+        self._given: list[Row] = []
+        self._rows: list[Row] = []
+        self._sorted: tuple[int, Qt.SortOrder] | None = None
+
+    def row(self, number: int) -> Row:
+        return self._rows[number]
+
+    def show(self, rows: Sequence[Row]) -> None:
+        """Go on to these rows."""
+        self._given = list(rows)
+        new = self._arranged(self._given)
+        keys = [self._key(row) for row in new]
+        old = [self._key(row) for row in self._rows]
+        if keys == old:
+            self._change(new)
+            return
+        wanted = set(keys)
+        for first, last in reversed(ranges([n for n, key in enumerate(old) if key not in wanted])):
+            self.beginRemoveRows(QModelIndex(), first, last)
+            del self._rows[first : last + 1]
+            self.endRemoveRows()
+        stays = [self._key(row) for row in self._rows]
+        known = set(stays)
+        if [key for key in keys if key in known] != stays:
+            self.beginResetModel()
+            self._rows = new
+            self.endResetModel()
+            return
+        for first, last in ranges([n for n, key in enumerate(keys) if key not in known]):
+            self.beginInsertRows(QModelIndex(), first, last)
+            self._rows[first:first] = new[first : last + 1]
+            self.endInsertRows()
+        self._change(new)
+
+    def _change(self, new: list[Row]) -> None:
+        for number, row in enumerate(new):
+            if row != self._rows[number]:
+                self._rows[number] = row
+                self.dataChanged.emit(self.index(number, 0), self.index(number, len(self._columns) - 1))
+
+    def _arranged(self, rows: list[Row]) -> list[Row]:
+        if self._sorted is None:
+            return list(rows)
+        column, order = self._sorted
+        return sorted(rows, key=self._columns[column].key, reverse=order == Qt.SortOrder.DescendingOrder)
+
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        self._sorted = (column, order) if 0 <= column < len(self._columns) else None
+        self.layoutAboutToBeChanged.emit()
+        before = self.persistentIndexList()
+        keys = [self._key(self._rows[index.row()]) for index in before]
+        self._rows = self._arranged(self._given)
+        places = {self._key(row): number for number, row in enumerate(self._rows)}
+        after = [self.index(places[k], i.column()) for k, i in zip(keys, before, strict=True)]
+        self.changePersistentIndexList(before, after)
+        self.layoutChanged.emit()
+
+    # What Qt asks.
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self._rows)
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 0 if parent.isValid() else len(self._columns)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        column, row = self._columns[index.column()], self._rows[index.row()]
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return column.text(row)
+            case Qt.ItemDataRole.TextAlignmentRole:
+                return RIGHT if column.right else LEFT
+            case Qt.ItemDataRole.DecorationRole if column.icon is not None:
+                return column.icon(row)
+            case Qt.ItemDataRole.ToolTipRole:
+                return column.tip(row) if column.tip is not None else column.text(row)
+        return None
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation is not Qt.Orientation.Horizontal:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._columns[section].title
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return RIGHT if self._columns[section].right else LEFT
+        return None

@@ -1,0 +1,169 @@
+"""The resource tree's model: an outline as Qt wants it, moved on by insertions, removals and changes."""
+
+import itertools
+from typing import Any, Final
+
+from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+
+from xsmigui.core.outline import Node, Outline, steps
+from xsmigui.core.refs import ObjectId
+from xsmigui.ui.icons import Icons
+
+Index = QModelIndex | QPersistentModelIndex
+
+NODE: Final = Qt.ItemDataRole.UserRole
+"""The role that gives an item's `Node`."""
+
+MANY: Final = 300
+"""From so many insertions and removals on, starting over costs less: each removal lays the whole view out again."""
+
+
+class ResourceModel(QAbstractItemModel):
+    """Rows are `ObjectId`s; Qt's internal ids are numbers of ours, so that no Python object hangs on an index."""
+
+    def __init__(self, icons: Icons, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._icons = icons
+        self._outline = Outline()
+        self._children: dict[ObjectId | None, list[ObjectId]] = {}
+        self._rows: dict[ObjectId | None, dict[ObjectId, int]] = {}
+        self._parents: dict[ObjectId, ObjectId | None] = {}
+        self._numbers = itertools.count(1)
+        self._ids: dict[ObjectId, int] = {}
+        self._keys: dict[int, ObjectId] = {}
+
+    # What the rest of the window asks.
+
+    @property
+    def outline(self) -> Outline:
+        return self._outline
+
+    def node(self, index: Index) -> Node | None:
+        """The node at an index; None for an invalid one."""
+        key = self._keys.get(index.internalId()) if index.isValid() else None
+        return self._outline.nodes.get(key) if key is not None else None
+
+    def index_of(self, key: ObjectId) -> QModelIndex:
+        """The index of an object; an invalid one where it is not in the tree."""
+        if key not in self._parents:
+            return QModelIndex()
+        return self.createIndex(self._row(key), 0, self._id(key))
+
+    def show(self, outline: Outline) -> bool:
+        """Go on to this outline. True where everything was made anew and the view has to be put in order."""
+        way = steps(self._outline, outline)
+        if len(way.removed) + len(way.inserted) > MANY:
+            self._start_over(outline)
+            return True
+        self._remove(list(way.removed))
+        self._outline = outline
+        for parent, place, key in way.inserted:
+            self.beginInsertRows(self._index_of_parent(parent), place, place)
+            self._children.setdefault(parent, []).insert(place, key)
+            self._rows.pop(parent, None)
+            self._parents[key] = parent
+            self.endInsertRows()
+        for key in way.changed:
+            index = self.index_of(key)
+            if index.isValid():
+                self.dataChanged.emit(index, index)
+        return False
+
+    # How it is done.
+
+    def _start_over(self, outline: Outline) -> None:
+        self.beginResetModel()
+        self._outline = outline
+        self._children = {parent: list(keys) for parent, keys in outline.children.items()}
+        self._parents = {key: parent for parent, keys in outline.children.items() for key in keys}
+        self._rows.clear()
+        self.endResetModel()
+
+    def _remove(self, roots: list[ObjectId]) -> None:
+        """Take subtrees out, neighbours together."""
+        by_parent: dict[ObjectId | None, list[int]] = {}
+        for key in roots:
+            by_parent.setdefault(self._parents[key], []).append(self._row(key))
+        for parent, rows in by_parent.items():
+            for first, last in reversed(ranges(sorted(rows))):
+                self.beginRemoveRows(self._index_of_parent(parent), first, last)
+                gone = self._children[parent][first : last + 1]
+                del self._children[parent][first : last + 1]
+                self._rows.pop(parent, None)
+                for key in gone:
+                    self._forget(key)
+                self.endRemoveRows()
+
+    def _forget(self, key: ObjectId) -> None:
+        for child in self._children.pop(key, ()):
+            self._forget(child)
+        self._rows.pop(key, None)
+        del self._parents[key]
+        number = self._ids.pop(key, None)
+        if number is not None:
+            del self._keys[number]
+
+    def _row(self, key: ObjectId) -> int:
+        parent = self._parents[key]
+        rows = self._rows.get(parent)
+        if rows is None:
+            rows = self._rows[parent] = {child: row for row, child in enumerate(self._children[parent])}
+        return rows[key]
+
+    def _id(self, key: ObjectId) -> int:
+        number = self._ids.get(key)
+        if number is None:
+            number = self._ids[key] = next(self._numbers)
+            self._keys[number] = key
+        return number
+
+    def _index_of_parent(self, parent: ObjectId | None) -> QModelIndex:
+        return QModelIndex() if parent is None else self.index_of(parent)
+
+    def _key(self, index: Index) -> ObjectId | None:
+        return self._keys.get(index.internalId()) if index.isValid() else None
+
+    # What Qt asks.
+
+    def index(self, row: int, column: int, parent: Index = QModelIndex()) -> QModelIndex:  # noqa: B008
+        siblings = self._children.get(self._key(parent), [])
+        if column != 0 or not 0 <= row < len(siblings):
+            return QModelIndex()
+        return self.createIndex(row, 0, self._id(siblings[row]))
+
+    def parent(self, index: Index = QModelIndex()) -> Any:  # type: ignore[override]  # noqa: B008
+        key = self._key(index)
+        above = self._parents.get(key) if key is not None else None
+        return QModelIndex() if above is None else self.index_of(above)
+
+    def rowCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return len(self._children.get(self._key(parent), ()))
+
+    def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
+        return 1
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        node = self.node(index)
+        if node is None:
+            return None
+        match role:
+            case Qt.ItemDataRole.DisplayRole:
+                return node.label
+            case Qt.ItemDataRole.DecorationRole:
+                return self._icons(node.icon)
+            case Qt.ItemDataRole.ToolTipRole | Qt.ItemDataRole.AccessibleTextRole:
+                return f"{node.label}, {node.state}" if node.state else node.label
+            case Qt.ItemDataRole.UserRole:
+                return node
+        return None
+
+
+def ranges(rows: list[int]) -> list[tuple[int, int]]:
+    """Ascending row numbers as ranges of neighbours: ``[1, 2, 5]`` is ``[(1, 2), (5, 5)]``."""
+    found: list[tuple[int, int]] = []
+    for row in rows:
+        if found and found[-1][1] == row - 1:
+            found[-1] = (found[-1][0], row)
+        else:
+            found.append((row, row))
+    return found

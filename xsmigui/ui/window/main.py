@@ -1,0 +1,507 @@
+"""The main window: tree at the left, the selected object at the right, work in progress at the bottom."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from PySide6.QtCore import QByteArray, QPoint, Qt
+from PySide6.QtGui import QAction, QCloseEvent, QKeySequence
+from PySide6.QtWidgets import QMainWindow, QMenu, QSplitter
+
+from xsmigui import __version__
+from xsmigui.core.catalogue import sentence
+from xsmigui.core.changes import Delta
+from xsmigui.core.migration import candidates
+from xsmigui.core.migration.candidates import Candidate
+from xsmigui.core.migration.draft import Draft, StorageMode
+from xsmigui.core.migration.plan import Plan
+from xsmigui.core.outline import Link, Outline, View
+from xsmigui.core.ports import Address, Clock, Preferences
+from xsmigui.core.preferences import Server as Remembered
+from xsmigui.core.refs import HostRef, ObjectId, PoolId
+from xsmigui.core.text import _, joined, n_
+from xsmigui.services.asking import Asker
+from xsmigui.services.connections import Connections, Server
+from xsmigui.services.drafting import Drafting
+from xsmigui.services.jobs import Jobs
+from xsmigui.services.store import Store
+from xsmigui.ui.activity.view import ActivityView, Line, foreign_lines, headline, job_lines
+from xsmigui.ui.bridge import Bridge
+from xsmigui.ui.dialogs.base import ask, opened, tell
+from xsmigui.ui.dialogs.preferences import edit_preferences
+from xsmigui.ui.dialogs.servers import AddServerDialog
+from xsmigui.ui.icons import Icons
+from xsmigui.ui.scope import Scope
+from xsmigui.ui.window.objects import ObjectPane
+from xsmigui.ui.window.selection import Selection, selection
+from xsmigui.ui.window.tree import TreePane
+from xsmigui.ui.wizard.wizard import MigrateWizard
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the window works with."""
+
+    store: Store
+    connections: Connections
+    jobs: Jobs
+    asker: Asker
+    clock: Clock
+    preferences: Preferences
+    languages: dict[str, str]
+    has_keyring: Callable[[], bool]
+
+
+class MainWindow(QMainWindow):
+    """The program's window. `on_quit` is called when it has been closed for good."""
+
+    def __init__(self, services: Services, icons: Icons, on_quit: Callable[[], None]) -> None:
+        super().__init__()
+        self._services = services
+        self._icons = icons
+        self._on_quit = on_quit
+        self._scope = Scope(self, self.present)
+        self._wizards: list[MigrateWizard] = []
+        self._actions: dict[str, QAction] = {}
+        self._selection = Selection()
+        self._quitting = False
+        self.setObjectName("mainWindow")
+        self.setWindowTitle("xsmigui")
+        self.setAccessibleName("xsmigui")
+        self.setWindowIcon(icons("xsmigui"))
+        self.resize(1280, 800)
+        self.bridge = Bridge(services.store, services.connections, self)
+        self.bridge.view = self._view("")
+        self._build()
+        self._build_menus()
+        self.bridge.outline_changed.connect(self._show_outline)
+        self.bridge.pools_changed.connect(self._pools_changed)
+        self.bridge.servers_changed.connect(self._selected)
+        services.jobs.subscribe(lambda _job: self.activity.refresh_soon())
+        services.connections.subscribe(self._remember)
+        self._restore()
+        self._selected()
+
+    # How it is made.
+
+    def _build(self) -> None:
+        self.tree_pane = TreePane(self._icons)
+        self.tree = self.tree_pane.tree
+        self.search = self.tree_pane.search
+        self.tree_pane.search_changed.connect(lambda text: self.bridge.look(self._view(text)))
+        self.tree_pane.menu_wanted.connect(self._context_menu)
+        self.tree.selectionModel().selectionChanged.connect(lambda *_changes: self._selected())
+        self.tree.doubleClicked.connect(lambda _index: self._activate())
+        self.object = ObjectPane(self._icons, self._migrate_or_move, self.add_server)
+        self.activity = ActivityView(
+            self._icons,
+            self._activity_lines,
+            lambda: headline(self._services.jobs.all()),
+            self._cancel_line,
+            self._show_details,
+            self._clear_activity,
+        )
+        right = QSplitter(Qt.Orientation.Vertical)
+        right.addWidget(self.object)
+        right.addWidget(self.activity)
+        right.setStretchFactor(0, 4)
+        right.setStretchFactor(1, 1)
+        right.setSizes([590, 170])
+        right.setChildrenCollapsible(False)
+        self.splitter = QSplitter(Qt.Orientation.Horizontal)
+        self.splitter.addWidget(self.tree_pane)
+        self.splitter.addWidget(right)
+        self.splitter.setStretchFactor(1, 1)
+        self.splitter.setSizes([320, 960])
+        self.splitter.setChildrenCollapsible(False)
+        self.setCentralWidget(self.splitter)
+
+    def _action(
+        self, name: str, text: str, do: Callable[[], Any], shortcut: QKeySequence.StandardKey | str | None = None, icon: str = ""
+    ) -> QAction:
+        action = QAction(text, self)
+        action.setObjectName(name)
+        action.triggered.connect(lambda _checked=False: do())
+        if shortcut is not None:
+            action.setShortcut(shortcut)
+        if icon:
+            action.setIcon(self._icons(icon))
+        self._actions[name] = action
+        self.addAction(action)
+        return action
+
+    def _build_menus(self) -> None:
+        file = self._menu(_("&File"))
+        file.addAction(self._action("actionPreferences", _("&Preferences…"), self.preferences))
+        file.addSeparator()
+        file.addAction(self._action("actionQuit", _("&Quit"), self.close, QKeySequence.StandardKey.Quit))
+        view = self._menu(_("&View"))
+        self._toggles: dict[str, QAction] = {}
+        for field, name, text in (
+            ("show_local_srs", "actionShowLocalSrs", _("&Local SRs")),
+            ("show_templates", "actionShowTemplates", _("&Templates")),
+            ("show_snapshots", "actionShowSnapshots", _("&Snapshots")),
+        ):
+            toggle = self._action(name, text, lambda field=field: self._toggle(field))  # type: ignore[misc]
+            toggle.setCheckable(True)
+            toggle.setChecked(bool(getattr(self._services.preferences.now, field)))
+            self._toggles[field] = toggle
+            view.addAction(toggle)
+        view.addSeparator()
+        view.addAction(self._action("actionSearch", _("S&earch"), self.search.setFocus, QKeySequence.StandardKey.Find))
+        server = self._menu(_("&Server"))
+        server.addAction(
+            self._action("actionAddServer", _("&Add a server…"), self.add_server, "Ctrl+N", icon="add-server")
+        )
+        server.addSeparator()
+        server.addAction(self._action("actionConnect", _("&Connect"), self._connect))
+        server.addAction(self._action("actionDisconnect", _("&Disconnect"), self._disconnect))
+        server.addAction(self._action("actionRemoveServer", _("&Remove…"), self._remove))
+        vm = self._menu(_("&VM"))
+        self.to_server = QMenu(_("Migrate to &Server"), self)
+        self.to_server.setObjectName("menuMigrateToServer")
+        self.to_server.setToolTipsVisible(True)
+        self.to_server.aboutToShow.connect(self._fill_to_server)
+        vm.addMenu(self.to_server)
+        vm.addAction(
+            self._action(
+                "actionMigrateVm", _("Mi&grate VM wizard…"), lambda: self.open_wizard(), "Ctrl+M", icon="migrate"
+            )
+        )
+        vm.addAction(self._action("actionMoveVm", _("M&ove VM…"), lambda: self.open_wizard()))
+        vm.addAction(self._action("actionCopyVm", _("&Copy VM…"), lambda: self.open_wizard(copy=True)))
+        activity = self._menu(_("&Activity"))
+        activity.addAction(self._action("actionClearActivity", _("&Clear finished"), self._clear_activity))
+        about = self._menu(_("&Help"))
+        about.addAction(self._action("actionAbout", _("&About xsmigui"), self._about))
+
+    def _menu(self, title: str) -> QMenu:
+        menu = self.menuBar().addMenu(title)
+        menu.setToolTipsVisible(True)
+        return menu
+
+    def _view(self, search: str) -> View:
+        now = self._services.preferences.now
+        return View(search, now.show_templates, now.show_snapshots, now.show_local_srs)
+
+    def _toggle(self, field: str) -> None:
+        self._services.preferences.change(**{field: self._toggles[field].isChecked()})
+        self.bridge.look(self._view(self.bridge.view.search))
+
+    def _restore(self) -> None:
+        now = self._services.preferences.now
+        if now.window:
+            self.restoreGeometry(QByteArray.fromBase64(now.window.encode()))
+        if now.splitter:
+            self.splitter.restoreState(QByteArray.fromBase64(now.splitter.encode()))
+
+    # The data's way in.
+
+    def _show_outline(self, outline: Outline) -> None:
+        self.tree.show_outline(outline, bool(self.bridge.view.search))
+        if not self.tree.selected() and outline.nodes and self.object.stack.currentIndex() == 0:
+            self._selected()
+
+    def _pools_changed(self, deltas: dict[PoolId, Delta]) -> None:
+        keys = self.tree.selected()
+        if keys and keys[0].pool in deltas:
+            self._selected()
+        if any(delta.touched("task", "VM") for delta in deltas.values()):
+            self.activity.refresh_soon()
+
+    def _selected(self) -> None:
+        """Show the selected object and what may be done with it."""
+        site = self._services.store.site()
+        keys = self.tree.selected()
+        self._selection = chosen = selection(site, keys)
+        self._enable()
+        if not keys:
+            self.object.show_nothing(bool(self._services.connections.servers()))
+        elif keys[0].cls == "server":
+            server = self._server_of(keys[0])
+            if server is not None:
+                self.object.show_waiting(server.name, _link_text(server))
+        else:
+            self.object.show_object(site, keys[0], chosen.button)
+
+    def _enable(self) -> None:
+        reasons = {
+            "actionMigrateVm": self._selection.migrate,
+            "actionMoveVm": self._selection.move,
+            "actionCopyVm": self._selection.copy,
+            **self._server_reasons(),
+        }
+        for name, reason in reasons.items():
+            action = self._actions[name]
+            action.setEnabled(not reason)
+            action.setToolTip(reason or action.text().replace("&", ""))
+        self.to_server.setEnabled(not self._selection.migrate)
+        self.to_server.menuAction().setToolTip(self._selection.migrate)
+
+    def _server_reasons(self) -> dict[str, str]:
+        server = self._current_server()
+        if server is None:
+            none = _("Select a server or something of it first.")
+            return dict.fromkeys(("actionConnect", "actionDisconnect", "actionRemoveServer"), none)
+        open_ = server.link not in (Link.closed, Link.failed)
+        waiting = server.link is Link.waiting
+        return {
+            "actionConnect": _("{name} is connected already.", name=server.name) if open_ and not waiting else "",
+            "actionDisconnect": "" if open_ else _("{name} is not connected.", name=server.name),
+            "actionRemoveServer": "",
+        }
+
+    def _server_of(self, key: ObjectId) -> Server | None:
+        for server in self._services.connections.servers():
+            if (key.cls == "server" and server.address.url == key.ref) or (server.pool and server.pool == key.pool):
+                return server
+        return None
+
+    def _current_server(self) -> Server | None:
+        keys = self.tree.selected()
+        return self._server_of(keys[0]) if keys else None
+
+    def _remember(self, server: Server) -> None:
+        """Keep a server that has been connected, so that it is connected again at the next start."""
+        if server.link is Link.connected and server.pool:
+            wanted = Remembered(server.address.url, server.address.user, server.name, True)
+            if wanted not in self._services.preferences.now.servers:
+                self._services.preferences.remember(wanted)
+
+    # Servers.
+
+    def add_server(self) -> None:
+        self._scope.spawn(self._add_server(), "add-server")
+
+    async def _add_server(self) -> None:
+        async def connect(address: Address, password: str) -> object:
+            return await self._services.connections.add(address, password)
+
+        dialog = AddServerDialog(self, connect, self._services.has_keyring())
+        await opened(dialog)
+
+    def _connect(self) -> None:
+        server = self._current_server()
+        if server is not None:
+            self._services.connections.open(server.address.url)
+
+    def _disconnect(self) -> None:
+        server = self._current_server()
+        if server is not None:
+            self._scope.spawn(self._close_server(server))
+
+    async def _close_server(self, server: Server) -> None:
+        await self._services.connections.close(server.address.url)
+        kept = Remembered(server.address.url, server.address.user, server.name, False)
+        self._services.preferences.remember(kept)
+
+    def _remove(self) -> None:
+        server = self._current_server()
+        if server is not None:
+            self._scope.spawn(self._remove_server(server), "remove-server")
+
+    async def _remove_server(self, server: Server) -> None:
+        question = _("{name} will be disconnected and forgotten, its password too. Nothing changes on the server.")
+        question = question.format(name=server.name)
+        if await ask(self, _("Remove a server"), question, _("Remove"), _("Keep it")):
+            await self._services.connections.remove(server.address.url)
+            self._services.preferences.forget(server.address.url)
+
+    # VMs.
+
+    def _migrate_or_move(self) -> None:
+        if self._selection.vms:
+            self.open_wizard()
+
+    def _activate(self) -> None:
+        server = self._current_server()
+        if server is not None and server.link in (Link.closed, Link.failed, Link.waiting):
+            self._connect()
+
+    def open_wizard(self, copy: bool = False) -> MigrateWizard | None:
+        """Open the wizard on the selected VMs."""
+        chosen = self._selection
+        if chosen.pool is None or not chosen.vms:
+            return None
+        services = self._services
+        draft = Draft(chosen.pool, chosen.vms, copy=copy)
+        drafting = Drafting(services.store, services.asker, services.clock, draft)
+        wizard = MigrateWizard(self, drafting, services.store, services.connections, self._icons, self.present)
+        wizard.planned.connect(self.start)
+        wizard.add_server.connect(self.add_server)
+        wizard.finished.connect(lambda _result: self._wizards.remove(wizard) if wizard in self._wizards else None)
+        self._wizards.append(wizard)
+        wizard.show()
+        return wizard
+
+    def start(self, plan: Plan) -> None:
+        """Start a plan."""
+        self._services.jobs.start(plan)
+        self.activity.refresh()
+
+    def _fill_to_server(self) -> None:
+        """One entry for each host, each unusable one with its reason, the wizard last."""
+        self.to_server.clear()
+        pool = self._selection.pool
+        if pool is not None:
+            for candidate in self._hosts_for_all(pool):
+                action = self.to_server.addAction(self._icons("host"), candidate.name)
+                if not candidate.usable:
+                    action.setText(f"{candidate.name} ({candidate.reason})")
+                    action.setToolTip(candidate.reason)
+                    action.setEnabled(False)
+                host = HostRef(candidate.ref)
+                action.triggered.connect(lambda _checked=False, host=host: self._migrate_to(host))
+            self.to_server.addSeparator()
+        self.to_server.addAction(self._actions["actionMigrateVm"])
+
+    def _hosts_for_all(self, pool: PoolId) -> list[Candidate]:
+        """The hosts, each with the first reason why one of the selected VMs cannot go there."""
+        site = self._services.store.site()
+        draft = Draft(pool, self._selection.vms, pool, storage=StorageMode.keep)
+        home = {vm: site.pools[pool].home(vm) for vm in draft.vms}
+        found: dict[str, Candidate] = {}
+        for vm in draft.vms:
+            for candidate in candidates.hosts(site, draft, vm):
+                if candidate.ref == home[vm]:
+                    candidate = replace(candidate, bar=_("current server"))
+                if candidate.ref not in found or not candidate.usable:
+                    found[candidate.ref] = candidate
+        return list(found.values())
+
+    def _migrate_to(self, host: HostRef) -> None:
+        chosen = self._selection
+        if chosen.pool is not None:
+            draft = Draft(chosen.pool, chosen.vms, chosen.pool, dict.fromkeys(chosen.vms, host), StorageMode.keep)
+            self._scope.spawn(self._migrate_at_once(draft))
+
+    async def _migrate_at_once(self, draft: Draft) -> None:
+        """Judge a draft without a wizard, and start it or say why not."""
+        services = self._services
+        drafting = Drafting(services.store, services.asker, services.clock, draft)
+        try:
+            evaluation = await drafting.settled()
+        finally:
+            drafting.close()
+        if evaluation.plan is not None:
+            self.start(evaluation.plan)
+            return
+        blocks = [problem for problem in evaluation.problems if problem.blocks]
+        raw = "\n".join(problem.raw for problem in blocks if problem.raw)
+        await tell(self, _("Not started"), "\n\n".join(problem.sentence() for problem in blocks), raw)
+
+    def _context_menu(self, point: QPoint) -> None:
+        menu = QMenu(self)
+        menu.setToolTipsVisible(True)
+        keys = self.tree.selected()
+        if keys and all(key.cls == "VM" for key in keys):
+            menu.addMenu(self.to_server)
+            for name in ("actionMigrateVm", "actionMoveVm", "actionCopyVm"):
+                menu.addAction(self._actions[name])
+        elif keys and self._server_of(keys[0]) is not None:
+            for name in ("actionConnect", "actionDisconnect", "actionRemoveServer"):
+                menu.addAction(self._actions[name])
+        if not menu.isEmpty():
+            menu.addSeparator()
+        menu.addAction(self._actions["actionAddServer"])
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(point)
+
+    # Activity.
+
+    def _activity_lines(self) -> list[Line]:
+        now = self._services.clock.now()
+        lines = [line for job in self._services.jobs.all() for line in job_lines(job, now)]
+        for inventory in self._services.store.site().pools.values():
+            lines += foreign_lines(inventory, self._services.jobs.is_ours)
+        return lines
+
+    def _cancel_line(self, line: Line) -> None:
+        self._scope.spawn(self._cancel_after_asking(line))
+
+    async def _cancel_after_asking(self, line: Line) -> None:
+        job, index = line.key
+        question = _("{what} will be cancelled. The VM stays where it is, and what was copied so far is removed.")
+        question = question.format(what=line.title)
+        if await ask(self, _("Cancel the migration"), question, _("Cancel the migration"), _("Let it run")):
+            self._services.jobs.cancel(job, int(index))
+
+    def _show_details(self, line: Line) -> None:
+        job, index = line.key
+        vm = self._services.jobs.get(job).vms[int(index)]
+        raw = "\n".join(problem.raw for problem in vm.problems if problem.raw)
+        self._scope.spawn(tell(self, line.title, vm.message, raw))
+
+    def _clear_activity(self) -> None:
+        self._services.jobs.clear_ended()
+        self.activity.refresh()
+
+    # The rest.
+
+    def preferences(self) -> None:
+        self._scope.spawn(self._preferences(), "preferences")
+
+    async def _preferences(self) -> None:
+        if await edit_preferences(self, self._services.preferences, self._services.languages):
+            for field, toggle in self._toggles.items():
+                toggle.setChecked(bool(getattr(self._services.preferences.now, field)))
+            self.bridge.look(self._view(self.bridge.view.search))
+
+    def _about(self) -> None:
+        text = _(
+            "xsmigui {version} moves virtual machines and virtual disks of XenServer, Citrix Hypervisor and XCP-ng"
+            " pools. Apache License 2.0.",
+            version=__version__,
+        )
+        self._scope.spawn(tell(self, _("About xsmigui"), text))
+
+    def present(self, error: BaseException) -> None:
+        """The one place where an unforeseen error of the window's work ends."""
+        log.error("unforeseen", exc_info=error)
+        message, next_step = sentence(error) if isinstance(error, Exception) else (str(error), "")
+        text = " ".join(part for part in (message, next_step) if part)
+        if not self._quitting:
+            self._scope.spawn(tell(self, _("This did not work"), text, repr(error)))
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        if self._quitting:
+            event.accept()
+            return
+        event.ignore()
+        self._scope.spawn(self._quit(), "quit")
+
+    async def _quit(self) -> None:
+        running = self._services.jobs.running
+        if running:
+            names = joined([vm.move.vm.name for job in running for vm in job.vms if not vm.state.has_ended])
+            question = _("These are still under way: {names}. The servers go on by themselves; xsmigui does not watch.")
+            waiting = sum(1 for job in running for vm in job.vms if vm.state == "waiting")
+            text = question.format(names=names)
+            if waiting:
+                text += " " + n_("{n} that waits will not be started.", "{n} that wait will not be started.", waiting)
+            if not await ask(self, _("Quit xsmigui"), text, _("Quit"), _("Stay")):
+                return
+        self._quitting = True
+        for wizard in list(self._wizards):
+            wizard.close()
+        geometry = bytes(self.saveGeometry().toBase64().data()).decode()
+        state = bytes(self.splitter.saveState().toBase64().data()).decode()
+        self._services.preferences.change(window=geometry, splitter=state)
+        self.close()
+        self._on_quit()
+        await asyncio.sleep(0)
+
+
+def _link_text(server: Server) -> str:
+    """How a server that is not loaded stands, in words."""
+    words = {
+        Link.connecting: _("Connecting…"),
+        Link.loading: _("Loading…"),
+        Link.asking: _("Waiting for your decision"),
+        Link.closed: _("Not connected. Choose “Connect” in the Server menu, or double-click it."),
+    }
+    return server.detail or words.get(server.link, "")

@@ -1,0 +1,199 @@
+"""The left side: the search box and the resource tree."""
+
+from typing import Final
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
+from PySide6.QtGui import QColor, QPainter
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QLineEdit,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from xsmigui.core.outline import Outline
+from xsmigui.core.refs import ObjectId
+from xsmigui.core.text import _
+from xsmigui.ui.icons import Icons
+from xsmigui.ui.models.tree import NODE, ResourceModel
+from xsmigui.ui.style import ACCENT, STEP, dim, named
+
+Index = QModelIndex | QPersistentModelIndex
+
+ALL_OPEN: Final = 300
+"""Up to so many lines in the tree, hosts are open at first; beyond, only pools are."""
+
+TYPING: Final = 120
+"""Milliseconds after the last key until a search is carried out."""
+
+
+class _StateDelegate(QStyledItemDelegate):
+    """Draws the state in words at the right of a line, and an SR's use as a small bar."""
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        super().paint(painter, option, index)
+        node = index.data(NODE)
+        if node is None or not node.state:
+            return
+        palette, rect, metrics = option.palette, option.rect, option.fontMetrics
+        label_end = rect.left() + 16 + STEP + metrics.horizontalAdvance(node.label) + STEP
+        painter.save()
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)
+        colour = palette.highlightedText().color() if selected else dim(palette)
+        width = metrics.horizontalAdvance(node.state)
+        right = rect.right() - STEP
+        if right - width > label_end:
+            painter.setPen(colour)
+            place = QRect(right - width, rect.top(), width + 1, rect.height())
+            painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, node.state)
+            bar = 5 * STEP
+            if node.used is not None and right - width - STEP - bar > label_end:
+                self._bar(painter, QRect(right - width - STEP - bar, rect.center().y() - 2, bar, 5), node.used, colour)
+        painter.restore()
+
+    def _bar(self, painter: QPainter, rect: QRect, used: float, colour: QColor) -> None:
+        painter.setPen(Qt.PenStyle.NoPen)
+        pale = QColor(colour)
+        pale.setAlpha(60)
+        painter.fillRect(rect, pale)
+        full = QColor("#c0392b") if used > 0.9 else ACCENT
+        painter.fillRect(QRect(rect.left(), rect.top(), round(rect.width() * min(1.0, used)), rect.height()), full)
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        hint = super().sizeHint(option, index)
+        return QSize(hint.width(), max(hint.height(), option.fontMetrics.height() + 6))
+
+
+class ResourceTree(QTreeView):
+    """The tree. Selection, expansion and scroll survive live updates."""
+
+    def __init__(self, icons: Icons, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        named(self, "resourceTree", _("Resources"))
+        self.resources = ResourceModel(icons, self)
+        self.setModel(self.resources)
+        self.setItemDelegate(_StateDelegate(self))
+        self.setHeaderHidden(True)
+        self.setUniformRowHeights(True)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self._closed: set[ObjectId] = set()
+        self._open: set[ObjectId] = set()
+        self._seen: set[ObjectId] = set()
+        self._arranging = False
+        self.expanded.connect(lambda index: self._opened(index, True))
+        self.collapsed.connect(lambda index: self._opened(index, False))
+
+    def selected(self) -> list[ObjectId]:
+        """The objects that are selected, the current one first."""
+        current = self.resources.node(self.currentIndex())
+        nodes = [self.resources.node(index) for index in self.selectionModel().selectedRows()]
+        keys = [node.id for node in nodes if node is not None]
+        if current is not None and current.id in keys:
+            keys.remove(current.id)
+            keys.insert(0, current.id)
+        return keys
+
+    def select(self, key: ObjectId) -> bool:
+        """Select an object and show it; False where it is not in the tree."""
+        index = self.resources.index_of(key)
+        if index.isValid():
+            self.setCurrentIndex(index)
+            self.scrollTo(index)
+        return index.isValid()
+
+    def show_outline(self, outline: Outline, searching: bool) -> None:
+        """Go on to this outline; what was open, selected and in sight stays so."""
+        selected = self.selected()
+        old = self.resources.outline
+        scroll = self.verticalScrollBar().value()
+        self._arranging = True
+        try:
+            anew = self.resources.show(outline)
+            if anew or searching:
+                self._open_all(outline, searching)
+            else:
+                fresh = [key for key in outline.children if key is not None and key not in self._seen]
+                moved = [
+                    k for k in outline.children if k in old.nodes and k in outline.nodes and self._moved(k, outline)
+                ]
+                for key in [*fresh, *moved]:
+                    self._arrange(key, outline)
+            self._seen.update(key for key in outline.children if key is not None)
+            gone = [key for key in selected if key in outline.nodes and not self._is_selected(key)]
+            for key in gone:
+                index = self.resources.index_of(key)
+                flags = self.selectionModel().SelectionFlag.Select
+                self.selectionModel().setCurrentIndex(index, flags)
+        finally:
+            self._arranging = False
+        if anew and not searching:
+            self.verticalScrollBar().setValue(scroll)
+
+    def _moved(self, key: ObjectId, outline: Outline) -> bool:
+        return self._wants_open(key, outline) and not self.isExpanded(self.resources.index_of(key))
+
+    def _is_selected(self, key: ObjectId) -> bool:
+        index = self.resources.index_of(key)
+        return index.isValid() and self.selectionModel().isSelected(index)
+
+    def _open_all(self, outline: Outline, searching: bool) -> None:
+        for key in outline.children:
+            if key is not None and (searching or self._wants_open(key, outline)):
+                self.setExpanded(self.resources.index_of(key), True)
+
+    def _arrange(self, key: ObjectId, outline: Outline) -> None:
+        if self._wants_open(key, outline):
+            self.setExpanded(self.resources.index_of(key), True)
+
+    def _wants_open(self, key: ObjectId, outline: Outline) -> bool:
+        """As the operator left it; else pools are open, and hosts where the tree is small."""
+        if key in self._closed:
+            return False
+        if key in self._open:
+            return True
+        node = outline.nodes.get(key)
+        if node is None:
+            return False
+        return node.parent is None or (key.cls == "host" and len(outline.nodes) <= ALL_OPEN)
+
+    def _opened(self, index: QModelIndex, yes: bool) -> None:
+        node = self.resources.node(index)
+        if self._arranging or node is None:
+            return
+        (self._open if yes else self._closed).add(node.id)
+        (self._closed if yes else self._open).discard(node.id)
+
+
+class TreePane(QWidget):
+    """Search box above, tree below."""
+
+    search_changed = Signal(str)
+    menu_wanted = Signal(QPoint)
+
+    def __init__(self, icons: Icons, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.search = QLineEdit()
+        named(self.search, "searchBox", _("Search"))
+        self.search.setPlaceholderText(_("Search…"))
+        self.search.setClearButtonEnabled(True)
+        self.search.addAction(icons("search"), QLineEdit.ActionPosition.LeadingPosition)
+        self.tree = ResourceTree(icons)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(STEP, STEP, 0, 0)
+        layout.setSpacing(STEP)
+        layout.addWidget(self.search)
+        layout.addWidget(self.tree, 1)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(TYPING)
+        self._timer.timeout.connect(lambda: self.search_changed.emit(self.search.text().strip()))
+        self.search.textChanged.connect(lambda _text: self._timer.start())
+        self.tree.customContextMenuRequested.connect(
+            lambda point: self.menu_wanted.emit(self.tree.viewport().mapToGlobal(point))
+        )

@@ -1,0 +1,91 @@
+"""The panel of problems: visible at all times below the page, those of this page first."""
+
+from collections.abc import Callable
+from typing import Final
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from xsmigui.core.problems import Page, Problem, Severity
+from xsmigui.core.text import N_, _
+from xsmigui.ui.icons import Icons
+from xsmigui.ui.style import STEP, named
+
+ICONS: Final = {Severity.block: "block", Severity.warn: "warn", Severity.info: "info"}
+WORDS: Final = {Severity.block: N_("Prevents it"), Severity.warn: N_("Warning"), Severity.info: N_("Note")}
+FIXES: Final = {"disable-cbt": N_("Disable CBT…"), "eject-cd": N_("Eject the CD…")}
+
+Fix = Callable[[Problem], None]
+
+
+class ProblemPanel(QScrollArea):
+    """Problems as rows: a sign, a sentence, and the fix where there is one."""
+
+    def __init__(self, icons: Icons, on_fix: Fix, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        named(self, "problemPanel", _("Problems"))
+        self._icons = icons
+        self._on_fix = on_fix
+        self._shown: tuple[object, ...] | None = None
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.StyledPanel)
+        self._inside = QWidget()
+        self._rows = QVBoxLayout(self._inside)
+        self._rows.setContentsMargins(STEP, STEP, STEP, STEP)
+        self._rows.setSpacing(STEP)
+        self.setWidget(self._inside)
+
+    def show_problems(self, problems: tuple[Problem, ...], page: Page, pending: str) -> None:
+        """Show these, the page's own first; `pending` says what is still being asked."""
+        ordered = tuple(sorted(problems, key=lambda p: (p.page is not page, -p.severity)))
+        shown = (ordered, page, pending)
+        if shown == self._shown:
+            return
+        self._shown = shown
+        while (item := self._rows.takeAt(0)) is not None:
+            if (widget := item.widget()) is not None:
+                widget.hide()
+                widget.deleteLater()
+        if pending:
+            self._rows.addWidget(self._row("pending", pending))
+        for problem in ordered:
+            self._rows.addWidget(self._problem(problem))
+        if not ordered and not pending:
+            self._rows.addWidget(self._row("done", _("Nothing stands against it so far.")))
+        self._rows.addStretch(1)
+
+    def sentences(self) -> list[str]:
+        """What is shown, as text."""
+        return [label.text() for label in self._inside.findChildren(QLabel, "problemText") if not label.isHidden()]
+
+    def _problem(self, problem: Problem) -> QWidget:
+        row = self._row(ICONS[problem.severity], problem.sentence())
+        row.setAccessibleName(f"{_(WORDS[problem.severity])}: {problem.sentence()}")
+        tip = f"{problem.rule} · {problem.raw}" if problem.raw else problem.rule
+        row.setToolTip(tip)
+        if problem.fix in FIXES:
+            button = QPushButton(_(FIXES[problem.fix]))
+            button.setObjectName(f"fix-{problem.fix}")
+            button.clicked.connect(lambda: self._on_fix(problem))
+            layout = row.layout()
+            assert layout is not None
+            layout.addWidget(button)
+        return row
+
+    def _row(self, icon: str, text: str) -> QWidget:
+        row = QWidget()
+        layout = QHBoxLayout(row)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(STEP)
+        sign = QLabel()
+        sign.setPixmap(self._icons(icon).pixmap(16, 16))
+        sign.setAlignment(Qt.AlignmentFlag.AlignTop)
+        label = QLabel(text)
+        label.setObjectName("problemText")
+        label.setWordWrap(True)
+        label.setTextFormat(Qt.TextFormat.PlainText)
+        label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        layout.addWidget(sign)
+        layout.addWidget(label, 1)
+        row.setAccessibleName(text)
+        return row

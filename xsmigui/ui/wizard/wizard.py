@@ -1,0 +1,285 @@
+"""The wizard's frame: the list of steps, the page, the problems below it, and the buttons."""
+
+import logging
+from pathlib import Path
+
+from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtGui import QCloseEvent
+from PySide6.QtWidgets import (
+    QDialog,
+    QHBoxLayout,
+    QListWidget,
+    QListWidgetItem,
+    QPushButton,
+    QSplitter,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.plan import Plan
+from xsmigui.core.problems import Page, Problem
+from xsmigui.core.text import _, n_
+from xsmigui.services import fixes
+from xsmigui.services.connections import Connections
+from xsmigui.services.drafting import Drafting, Edit
+from xsmigui.services.store import Store
+from xsmigui.ui.dialogs.base import ask, tell
+from xsmigui.ui.icons import Icons
+from xsmigui.ui.scope import Presenter, Scope
+from xsmigui.ui.style import STEP, named, primary
+from xsmigui.ui.wizard.pages import (
+    TITLES,
+    DestinationPage,
+    HomeServerPage,
+    NetworksPage,
+    StorageNetworkPage,
+    StoragePage,
+    WizardPage,
+)
+from xsmigui.ui.wizard.problems import ProblemPanel
+from xsmigui.ui.wizard.summary import SummaryPage, plan_bytes
+
+log = logging.getLogger(__name__)
+
+
+class MigrateWizard(QDialog):
+    """One selection of VMs on its way to a plan: renders the drafting's evaluations and sends edits, nothing else."""
+
+    planned = Signal(object)
+    """The `Plan` that the operator has started."""
+
+    add_server = Signal()
+
+    def __init__(
+        self,
+        parent: QWidget | None,
+        drafting: Drafting,
+        store: Store,
+        connections: Connections,
+        icons: Icons,
+        present: Presenter,
+    ) -> None:
+        super().__init__(parent)
+        self._drafting = drafting
+        self._store = store
+        self._connections = connections
+        self._icons = icons
+        self._scope = Scope(self, present)
+        self._page = Page.destination
+        self._visited = {Page.destination}
+        self._title(drafting.evaluation)
+        self.setModal(False)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.setWindowFlag(Qt.WindowType.WindowContextHelpButtonHint, False)
+        self.resize(860, 620)
+        self._build()
+        drafting.subscribe(self.show_evaluation)
+        self.show_evaluation(drafting.evaluation)
+
+    def _title(self, evaluation: Evaluation) -> None:
+        draft = self._drafting.draft
+        source = self._store.inventory(draft.source)
+        vms = [source.VM[ref] for ref in draft.vms if source is not None and ref in source.VM]
+        names = vms[0].name_label if len(vms) == 1 else n_("{n} VM", "{n} VMs", len(draft.vms))
+        halted = bool(vms) and all(vm.power_state == "Halted" for vm in vms)
+        if draft.copy:
+            title, self._verb = _("Copy VM: {names}", names=names), _("Copy")
+        elif halted:
+            title, self._verb = _("Move VM: {names}", names=names), _("Move")
+        else:
+            title, self._verb = _("Migrate VM: {names}", names=names), _("Migrate")
+        self.setWindowTitle(title)
+        named(self, "migrateWizard", title)
+
+    def _build(self) -> None:
+        self.steps = QListWidget()
+        named(self.steps, "wizardSteps", _("Steps"))
+        self.steps.setFixedWidth(22 * STEP)
+        self.steps.setIconSize(QSize(16, 16))
+        self.steps.itemClicked.connect(self._step_clicked)
+        self.steps.itemActivated.connect(self._step_clicked)
+        self.pages: dict[Page, WizardPage] = {
+            page.page: page
+            for page in (
+                DestinationPage(self.choose),
+                HomeServerPage(self.choose),
+                StoragePage(self.choose),
+                NetworksPage(self.choose),
+                StorageNetworkPage(self.choose),
+                SummaryPage(self.choose, self._save_plan),
+            )
+        }
+        destination = self.pages[Page.destination]
+        assert isinstance(destination, DestinationPage)
+        destination.add_server.connect(self.add_server)
+        self.stack = QStackedWidget()
+        for page in self.pages.values():
+            self.stack.addWidget(page)
+        self.panel = ProblemPanel(self._icons, self._fix)
+        split = QSplitter(Qt.Orientation.Vertical)
+        split.addWidget(self.stack)
+        split.addWidget(self.panel)
+        split.setStretchFactor(0, 3)
+        split.setStretchFactor(1, 1)
+        split.setSizes([430, 130])
+        split.setChildrenCollapsible(False)
+        self.back = QPushButton(_("‹ &Previous"))
+        named(self.back, "backButton", _("Previous"))
+        self.back.clicked.connect(lambda: self._go(-1))
+        self.next = primary(QPushButton(_("&Next ›")))
+        named(self.next, "nextButton", _("Next"))
+        self.next.clicked.connect(lambda: self._go(1))
+        self.finish = primary(QPushButton(self._verb))
+        named(self.finish, "finishButton", self._verb)
+        self.finish.clicked.connect(self._finish)
+        self.cancel = QPushButton(_("Cancel"))
+        named(self.cancel, "cancelButton", _("Cancel"))
+        self.cancel.clicked.connect(self.reject)
+        buttons = QHBoxLayout()
+        buttons.setContentsMargins(2 * STEP, STEP, 2 * STEP, 2 * STEP)
+        buttons.addStretch(1)
+        for button in (self.cancel, self.back, self.next, self.finish):
+            button.setAutoDefault(False)
+            buttons.addWidget(button)
+        middle = QHBoxLayout()
+        middle.setContentsMargins(0, 0, 0, 0)
+        middle.setSpacing(0)
+        middle.addWidget(self.steps)
+        middle.addWidget(split, 1)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.setSpacing(0)
+        outer.addLayout(middle, 1)
+        outer.addLayout(buttons)
+
+    # The data's way.
+
+    def choose(self, edit: Edit) -> None:
+        """An edit of the draft, from a page."""
+        self._drafting.choose(edit)
+
+    def show_evaluation(self, evaluation: Evaluation) -> None:
+        """Show an evaluation: the steps, the page in front, the problems, what may be done next."""
+        if self._page not in evaluation.pages:
+            earlier = [p for p in Page if p in evaluation.pages and list(Page).index(p) < list(Page).index(self._page)]
+            self._page = earlier[-1] if earlier else evaluation.pages[0]
+        self._render_steps(evaluation)
+        page = self.pages[self._page]
+        page.show_evaluation(evaluation)
+        self.stack.setCurrentWidget(page)
+        self.panel.show_problems(evaluation.problems, self._page, self._pending(evaluation))
+        self._render_buttons(evaluation)
+
+    def _pending(self, evaluation: Evaluation) -> str:
+        if evaluation.questions:
+            return n_(
+                "Asking the servers about {n} VM…",
+                "Asking the servers about {n} VMs…",
+                len({question.vm for question in evaluation.questions}),
+            )
+        return _("Checking…") if self._drafting.busy else ""
+
+    def _render_steps(self, evaluation: Evaluation) -> None:
+        pages = evaluation.pages
+        while self.steps.count() > len(pages):
+            self.steps.takeItem(self.steps.count() - 1)
+        while self.steps.count() < len(pages):
+            self.steps.addItem(QListWidgetItem())
+        for row, page in enumerate(pages):
+            item = self.steps.item(row)
+            blocked = evaluation.blocked(page) is not None
+            if page is self._page:
+                icon, word = "step-current", _("current")
+            elif blocked and page in self._visited:
+                icon, word = "block", _("something prevents it")
+            elif page in self._visited and not blocked:
+                icon, word = "step-done", _("done")
+            else:
+                icon, word = "step-open", _("still to come")
+            title = _(TITLES[page])
+            item.setText(title)
+            item.setIcon(self._icons(icon))
+            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{title}, {word}")
+            item.setData(Qt.ItemDataRole.UserRole, str(page))
+            font = item.font()
+            font.setBold(page is self._page)
+            item.setFont(font)
+            reachable = self._reachable(evaluation, page)
+            flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+            item.setFlags(flags if reachable else Qt.ItemFlag.NoItemFlags)
+            item.setToolTip("" if reachable else _("The pages before it come first."))
+        self.steps.setCurrentRow(pages.index(self._page))
+
+    def _reachable(self, evaluation: Evaluation, page: Page) -> bool:
+        """A page may be gone to if nothing on the pages before it blocks."""
+        before = evaluation.pages[: evaluation.pages.index(page)]
+        return page in self._visited or all(evaluation.blocked(p) is None for p in before)
+
+    def _render_buttons(self, evaluation: Evaluation) -> None:
+        pages = evaluation.pages
+        place = pages.index(self._page)
+        last = place == len(pages) - 1
+        self.back.setEnabled(place > 0)
+        self.next.setVisible(not last)
+        self.finish.setVisible(last)
+        (self.finish if last else self.next).setDefault(True)
+        block = evaluation.blocked(self._page)
+        self.next.setEnabled(block is None and bool(evaluation.resolved.moves))
+        self.next.setToolTip(block.sentence() if block is not None else "")
+        self.finish.setEnabled(evaluation.plan is not None and not self._drafting.busy)
+        any_block = next((p for p in evaluation.problems if p.blocks), None)
+        reason = any_block.sentence() if any_block is not None else self._pending(evaluation)
+        self.finish.setToolTip(reason)
+
+    # What the operator does.
+
+    def go_to(self, page: Page) -> None:
+        """Show a page, if it may be gone to."""
+        evaluation = self._drafting.evaluation
+        if page in evaluation.pages and self._reachable(evaluation, page):
+            self._page = page
+            self._visited.add(page)
+            self.show_evaluation(evaluation)
+
+    def _go(self, by: int) -> None:
+        pages = self._drafting.evaluation.pages
+        place = pages.index(self._page) + by
+        if 0 <= place < len(pages):
+            self.go_to(pages[place])
+
+    def _step_clicked(self, item: QListWidgetItem) -> None:
+        self.go_to(Page(item.data(Qt.ItemDataRole.UserRole)))
+
+    def _finish(self) -> None:
+        plan = self._drafting.evaluation.plan
+        if plan is not None and not self._drafting.busy:
+            self.planned.emit(plan)
+            self.accept()
+
+    def _save_plan(self, plan: Plan, path: Path) -> None:
+        try:
+            path.write_bytes(plan_bytes(plan))
+        except OSError as error:
+            text = _("The plan was not saved: {reason}", reason=error.strerror or str(error))
+            self._scope.spawn(tell(self, _("Save plan"), text))
+
+    def _fix(self, problem: Problem) -> None:
+        self._scope.spawn(self._fix_after_asking(problem), "fix")
+
+    async def _fix_after_asking(self, problem: Problem) -> None:
+        offer = fixes.offer(problem)
+        if offer is not None and await ask(self, offer.title, offer.question, offer.go, offer.leave):
+            await fixes.apply(problem, self._store.inventory, self._connections.gateway)
+            self._drafting.ask_again()
+
+    def done(self, result: int) -> None:
+        self._drafting.close()
+        self._scope.cancel()
+        super().done(result)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        self._drafting.close()
+        self._scope.cancel()
+        super().closeEvent(event)
