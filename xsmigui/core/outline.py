@@ -79,10 +79,12 @@ Children = Mapping[ObjectId | None, tuple[ObjectId, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Outline:
-    """A tree: nodes by identity, and for each parent its children in order (None: the top)."""
+    """A tree: nodes by identity, and for each parent its children in order (None: the top). `storage` remembers the
+    hosts that unshared SRs belonged to when it was made: a change there may move any VM."""
 
     nodes: Mapping[ObjectId, Node] = field(default_factory=dict)
     children: Children = field(default_factory=dict)
+    storage: Mapping[PoolId, Mapping[SrRef, HostRef]] = field(default_factory=dict, compare=False)
 
     def walk(self, parent: ObjectId | None = None) -> Iterator[Node]:
         """Every node, parents before children, siblings in order."""
@@ -218,16 +220,22 @@ def _top(inventory: Inventory) -> ObjectId:
 SHOWN: Final = ("host", "VM", "SR")
 """The classes that have lines of their own, below the server's."""
 
-STRUCTURAL: Final = ("pool", "host", "host_metrics", "SR", "PBD")
+STRUCTURAL: Final = ("pool", "host_metrics", "PBD")
 """A change in one of these may move any line of the pool; they change seldom."""
 
 
 def build(views: Iterable[ServerView], view: View) -> Outline:
     """The whole tree. With a search, hosts stay where they match or hold a match."""
     nodes: dict[ObjectId, Node] = {}
+    storage: dict[PoolId, Mapping[SrRef, HostRef]] = {}
     for server in views:
         nodes.update(_pool_nodes(server, view))
-    return _arranged(nodes)
+        storage |= _storage(server)
+    return _arranged(nodes, storage)
+
+
+def _storage(server: ServerView) -> dict[PoolId, Mapping[SrRef, HostRef]]:
+    return {server.inventory.id: server.inventory.storage_hosts} if server.inventory else {}
 
 
 def _pool_nodes(server: ServerView, view: View) -> dict[ObjectId, Node]:
@@ -257,23 +265,23 @@ def _pool_nodes(server: ServerView, view: View) -> dict[ObjectId, Node]:
     return {key: n for key, n in nodes.items() if n.parent is None or n.parent in nodes}
 
 
-def _arranged(nodes: dict[ObjectId, Node]) -> Outline:
+def _arranged(nodes: dict[ObjectId, Node], storage: Mapping[PoolId, Mapping[SrRef, HostRef]]) -> Outline:
     below: dict[ObjectId | None, list[Node]] = {}
     for node in nodes.values():
         below.setdefault(node.parent, []).append(node)
     children = {
         parent: tuple(n.id for n in sorted(some, key=lambda node: node.order)) for parent, some in below.items()
     }
-    return Outline(nodes, children)
+    return Outline(nodes, children, storage)
 
 
 def updated(outline: Outline, server: ServerView, delta: Delta, view: View) -> Outline:
     """The tree after a delta of one pool. Only the lines that it touches are made again; structural changes and
     searches make the pool's part anew."""
     inventory = server.inventory
-    if inventory is None or view.search or delta.touched(*STRUCTURAL):
+    if inventory is None or view.search or _reshapes(outline, inventory, delta):
         return replaced(outline, server, view)
-    stale = _stale(inventory, delta)
+    stale = _stale(outline, inventory, delta)
     if not stale:
         return outline
     nodes = dict(outline.nodes)
@@ -281,6 +289,8 @@ def updated(outline: Outline, server: ServerView, delta: Delta, view: View) -> O
     for cls, ref in stale:
         key = inventory.object_id(cls, ref)
         old, new = nodes.get(key), node_of(inventory, cls, ref, view)
+        if new is not None and new.parent not in nodes:
+            new = None
         if old == new:
             continue
         if new is None:
@@ -291,7 +301,7 @@ def updated(outline: Outline, server: ServerView, delta: Delta, view: View) -> O
             parents |= {old.parent} if old else set()
             parents |= {new.parent} if new else set()
     if not parents:
-        return Outline(nodes, outline.children)
+        return Outline(nodes, outline.children, outline.storage)
     return _with_children(outline, nodes, parents)
 
 
@@ -306,12 +316,22 @@ def _with_children(outline: Outline, nodes: dict[ObjectId, Node], parents: set[O
             children[parent] = tuple(n.id for n in sorted(some, key=lambda node: node.order))
         else:
             children.pop(parent, None)
-    return Outline(nodes, children)
+    return Outline(nodes, children, outline.storage)
 
 
-def _stale(inventory: Inventory, delta: Delta) -> set[tuple[str, str]]:
-    """The lines that a delta without structural changes may alter."""
-    stale: set[tuple[str, str]] = {("VM", ref) for ref in delta.refs("VM")}
+def _reshapes(outline: Outline, inventory: Inventory, delta: Delta) -> bool:
+    """A delta may move any line of its pool. Hosts and SRs change all the time; what decides is whether hosts come or
+    go, whether one of them stands for the whole pool, and where unshared SRs belong."""
+    if delta.touched(*STRUCTURAL) or "host" in delta.added or "host" in delta.removed:
+        return True
+    if delta.touched("host") and not inventory.pool.name_label:
+        return True
+    return delta.touched("SR") and outline.storage.get(inventory.id) != inventory.storage_hosts
+
+
+def _stale(outline: Outline, inventory: Inventory, delta: Delta) -> list[tuple[str, str]]:
+    """The lines that a delta which does not reshape the pool may alter; snapshots after the VMs that they belong to."""
+    stale: set[tuple[str, str]] = {(cls, ref) for cls in SHOWN for ref in delta.refs(cls)}
     for ref in delta.refs("VBD"):
         vbd = inventory.tables["VBD"].get(ref)
         if isinstance(vbd, records.VBD):
@@ -326,7 +346,14 @@ def _stale(inventory: Inventory, delta: Delta) -> set[tuple[str, str]]:
         for ref, vm in inventory.VM.items():
             if vm.current_operations and not tasks.isdisjoint(vm.current_operations):
                 stale.add(("VM", ref))
-    return stale
+    snapshots: set[tuple[str, str]] = set()
+    for cls, ref in stale:
+        if cls == "VM":
+            owner = inventory.tables["VM"].get(ref)
+            below = outline.children.get(inventory.object_id(cls, ref), ())
+            snapshots |= {(cls, key.ref) for key in below}
+            snapshots |= {(cls, snapshot) for snapshot in owner.snapshots} if isinstance(owner, records.VM) else set()
+    return [*sorted(stale - snapshots), *sorted(snapshots)]
 
 
 def replaced(outline: Outline, server: ServerView, view: View, gone: ServerView | None = None) -> Outline:
@@ -339,7 +366,8 @@ def replaced(outline: Outline, server: ServerView, view: View, gone: ServerView 
         if not (key.pool in pools or (key.cls == "server" and key.ref in keys))
     }
     nodes.update(_pool_nodes(server, view))
-    return _arranged(nodes)
+    storage = {pool: hosts for pool, hosts in outline.storage.items() if pool not in pools}
+    return _arranged(nodes, storage | _storage(server))
 
 
 def without(outline: Outline, server: ServerView) -> Outline:
@@ -348,7 +376,7 @@ def without(outline: Outline, server: ServerView) -> Outline:
     nodes = {
         k: n for k, n in outline.nodes.items() if k.pool != pool and not (k.cls == "server" and k.ref == server.key)
     }
-    return _arranged(nodes)
+    return _arranged(nodes, {key: hosts for key, hosts in outline.storage.items() if key != pool})
 
 
 @dataclass(frozen=True, slots=True)
