@@ -1,45 +1,423 @@
-"""The command line: the engine without a window."""
+"""The command line: the engine without a window.
+
+What is printed on stdout under `--json` is one document and nothing else; everything said to a person goes to stderr.
+The exit statuses are those of docs/architecture.md, "Command line".
+"""
 
 import argparse
+import asyncio
+import getpass
+import json
+import logging
+import signal
+import sys
+from collections.abc import Awaitable, Iterable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
 
 from xsmigui import __version__
+from xsmigui.core.addresses import normal_url
+from xsmigui.core.catalogue import sentence
+from xsmigui.core.failures import WIRE_ERRORS, CertificateChanged, CertificateUnknown
+from xsmigui.core.jobs import Job, State, step_text, title
+from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.plan import Plan, PlanRefused
+from xsmigui.core.migration.selection import Asked, SelectionRefused, draft_from
+from xsmigui.core.migration.summary import summarize
+from xsmigui.core.ports import Address
+from xsmigui.core.problems import Problem, Severity
+from xsmigui.core.survey import survey
+from xsmigui.core.text import _, joined, use
+from xsmigui.core.units import percent
+from xsmigui.local import languages, logs, paths
+from xsmigui.local.clock import SystemClock
+from xsmigui.local.keyring import Keyring
+from xsmigui.local.trust import GivenTrust, TrustFile
+from xsmigui.services.asking import Asker
+from xsmigui.services.connections import AlreadyConnected, Connections, Declined
+from xsmigui.services.drafting import Drafting
+from xsmigui.services.executor import judge_afresh
+from xsmigui.services.jobs import Jobs
+from xsmigui.services.store import Store
+
+log = logging.getLogger(__name__)
+
+DONE: Final = 0
+REFUSED: Final = 1
+BAD_ARGUMENTS: Final = 2
+NO_CONNECTION: Final = 3
+FAILED: Final = 4
+INTERRUPTED: Final = 130
+
+
+class BadArguments(Exception):
+    """What is wrong with the arguments, as a sentence."""
 
 
 def parser() -> argparse.ArgumentParser:
     """Every command and its options."""
-    top = argparse.ArgumentParser(prog="xsmigui")
+    top = argparse.ArgumentParser(
+        prog="xsmigui", description=_("Move virtual machines and disks of XenServer, Citrix Hypervisor and XCP-ng.")
+    )
     top.add_argument("--version", action="version", version=f"xsmigui {__version__}")
+    top.add_argument("--demo", action="store_true", help=_("open the window on a simulated site"))
+    top.add_argument("--lang", default="", choices=["", *languages.LANGUAGES], metavar="en|es", help=_("the language"))
+    top.add_argument("--self-test", action="store_true", help=_("open the window, close it, and say whether it works"))
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
-    simulate = commands.add_parser("simulate")
-    source = simulate.add_mutually_exclusive_group()
-    source.add_argument("--scenario", default="two-pools")
-    source.add_argument("--database", action="append", default=[], metavar="FILE.xml")
-    simulate.add_argument("--vms", type=int, default=1000)
-    simulate.add_argument("--listen", default="127.0.0.1:0", metavar="HOST:PORT")
-    simulate.add_argument("--http", action="store_true")
-    simulate.add_argument("--user", default="root")
-    simulate.add_argument("--password", default="")
-    simulate.add_argument("--speed", type=float, default=1.0)
-    simulate.add_argument("--seed", type=int, default=0)
+    _simulate(commands.add_parser("simulate", help=_("serve simulated pools on this computer")))
+    inventory = commands.add_parser("inventory", help=_("list pools, hosts, VMs and SRs"))
+    _connection(inventory)
+    preflight = commands.add_parser("preflight", help=_("check a migration and change nothing"))
+    migrate = commands.add_parser("migrate", help=_("migrate VMs"))
+    for command in (preflight, migrate):
+        _connection(command)
+        _selection(command)
+    migrate.add_argument("--yes", action="store_true", help=_("start without asking"))
+    migrate.add_argument("--report", metavar="DIR", help=_("write what became of it into this folder"))
     return top
 
 
-def main(arguments: list[str]) -> int:
-    options = parser().parse_args(arguments)
-    if options.command == "simulate":
-        from xsmigui.simulator.command import Options, run
+def _simulate(command: argparse.ArgumentParser) -> None:
+    source = command.add_mutually_exclusive_group()
+    source.add_argument("--scenario", default="two-pools", metavar="NAME")
+    source.add_argument("--database", action="append", default=[], metavar="FILE.xml")
+    command.add_argument("--vms", type=int, default=1000, metavar="N")
+    command.add_argument("--listen", default="127.0.0.1:0", metavar="127.0.0.1:PORT")
+    command.add_argument("--http", action="store_true")
+    command.add_argument("--user", default="root")
+    command.add_argument("--password", default="", metavar="PW")
+    command.add_argument("--speed", type=float, default=1.0, metavar="X")
+    command.add_argument("--seed", type=int, default=0, metavar="N")
 
-        return run(
-            Options(
-                scenario=options.scenario,
-                databases=tuple(options.database),
-                vms=options.vms,
-                listen=options.listen,
-                http=options.http,
-                user=options.user,
-                password=options.password,
-                speed=options.speed,
-                seed=options.seed,
-            )
-        )
-    return 2
+
+def _connection(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group(_("connection"))
+    group.add_argument("--server", action="append", required=True, metavar="URL")
+    group.add_argument("--user", default="root", metavar="U")
+    group.add_argument("--password-stdin", action="store_true", help=_("read a line per server, or one for all"))
+    trust = group.add_mutually_exclusive_group()
+    trust.add_argument("--fingerprint", action="append", default=[], metavar="SHA256")
+    trust.add_argument("--trust-on-first-use", action="store_true")
+    group.add_argument("--json", action="store_true", help=_("print one JSON document"))
+
+
+def _selection(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group(_("selection"))
+    group.add_argument("--plan", metavar="PLAN.json")
+    group.add_argument("--vm", action="append", default=[], metavar="NAME|UUID")
+    group.add_argument("--to", metavar="POOL|HOST")
+    group.add_argument("--host", metavar="NAME|UUID")
+    group.add_argument("--sr", metavar="NAME|UUID")
+    group.add_argument("--disk", action="append", default=[], metavar="VDI=SR")
+    group.add_argument("--network", action="append", default=[], metavar="VIF|MAC=NETWORK")
+    group.add_argument("--storage-network", metavar="NAME|UUID")
+    group.add_argument("--copy", action="store_true")
+    group.add_argument("--compress", action="store_true")
+    group.add_argument("--start-after", action="store_true")
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out a command line; the answer is the exit status."""
+    language = _asked_language(arguments)
+    use(languages.catalogue(languages.preferred(language), paths.resources()))
+    try:
+        options = parser().parse_args(arguments)
+    except SystemExit as end:
+        return int(end.code or 0)
+    if options.command is None:
+        from xsmigui.app import Options, run
+
+        return run(Options(options.demo, options.lang, options.self_test))
+    if options.command == "simulate":
+        from xsmigui.simulator import command
+
+        fields = {name: getattr(options, name) for name in command.Options.__slots__ if name != "databases"}
+        return command.run(command.Options(databases=tuple(options.database), **fields))
+    logs.start(paths.home())
+    try:
+        return asyncio.run(_until_interrupted(_run(options)))
+    except BadArguments as error:
+        _say(str(error))
+        return BAD_ARGUMENTS
+
+
+def _asked_language(arguments: list[str]) -> str:
+    """The language is needed before the arguments can be read: their help is in it."""
+    for name, value in zip(arguments, [*arguments[1:], ""], strict=True):
+        if name == "--lang":
+            return value
+        if name.startswith("--lang="):
+            return name.removeprefix("--lang=")
+    return ""
+
+
+async def _until_interrupted(work: Awaitable[int]) -> int:
+    """Run; SIGINT and SIGTERM cancel the work, which then says what goes on."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows: KeyboardInterrupt instead
+            loop.add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return INTERRUPTED
+
+
+async def _run(options: argparse.Namespace) -> int:
+    """Connect, do it, and log out."""
+    trust = GivenTrust(TrustFile(paths.home()), options.fingerprint, options.trust_on_first_use)
+    store = Store()
+    clock = SystemClock()
+    from xsmigui.xapi.connection import XapiWire
+
+    connections = Connections(store, XapiWire(), trust, Keyring(), _Refusing(trust), clock)
+    asker = Asker(connections.gateway)
+    jobs = Jobs(store, connections, asker, clock)
+    try:
+        if not await _connect(options, connections):
+            return NO_CONNECTION
+        match options.command:
+            case "inventory":
+                document = survey(store.site(), {s.pool: s.address.url for s in connections.servers() if s.pool})
+                _print(document, options.json)
+                return DONE
+            case "preflight":
+                return _report_preflight(await _evaluate(options, store, asker, clock), options.json)
+            case _:
+                return await _migrate(options, store, asker, clock, jobs)
+    finally:
+        await jobs.shut_down()
+        await connections.shut_down()
+
+
+class _Refusing:
+    """The `Decisions` of the command line: nobody is asked; what the options don't allow is refused."""
+
+    def __init__(self, trust: GivenTrust) -> None:
+        self._trust = trust
+
+    async def password(self, address: Address, message: str) -> str | None:
+        return None
+
+    async def trust(self, failure: CertificateUnknown | CertificateChanged) -> bool:
+        if self._trust.accepts(failure.fingerprint):
+            return True
+        return isinstance(failure, CertificateUnknown) and self._trust.first_use
+
+
+async def _connect(options: argparse.Namespace, connections: Connections) -> bool:
+    """Connect every server; False, with a sentence each, where one fails."""
+    addresses = [Address(normal_url(server), options.user) for server in options.server]
+    passwords = await _passwords(options, addresses)
+    results = await asyncio.gather(
+        *(connections.add(a, p, keep=False) for a, p in zip(addresses, passwords, strict=True)),
+        return_exceptions=True,
+    )
+    fine = True
+    for address, result in zip(addresses, results, strict=True):
+        match result:
+            case Declined():
+                fine = False
+                _say(
+                    _(
+                        "The certificate of {url} is not trusted. Give its fingerprint with --fingerprint, or trust it"
+                        " with --trust-on-first-use.",
+                        url=address.url,
+                    )
+                )
+            case AlreadyConnected():
+                pass  # two members of one pool were named
+            case BaseException() if isinstance(result, WIRE_ERRORS):
+                fine = False
+                _say(" ".join(part for part in sentence(result) if part))
+            case BaseException():
+                raise result
+    return fine
+
+
+async def _passwords(options: argparse.Namespace, addresses: list[Address]) -> list[str]:
+    """One for each server: from stdin, else from the keyring, else asked for where somebody sits at the terminal."""
+    if options.password_stdin:
+        lines = [line.rstrip("\r\n") for line in await asyncio.to_thread(sys.stdin.readlines)]
+        if len(lines) == 1:
+            return lines * len(addresses)
+        if len(lines) < len(addresses):
+            raise BadArguments(_("There are fewer passwords on stdin than servers."))
+        return lines[: len(addresses)]
+    keyring = Keyring()
+    found = []
+    for address in addresses:
+        password = await keyring.get(address)
+        if password is None:
+            if not sys.stdin.isatty():
+                text = _("There is no password for {url}: use --password-stdin.", url=address.url)
+                raise BadArguments(text)
+            prompt = _("Password of {user} for {url}: ", user=address.user, url=address.url)
+            password = await asyncio.to_thread(getpass.getpass, prompt, sys.stderr)
+        found.append(password)
+    return found
+
+
+async def _evaluate(options: argparse.Namespace, store: Store, asker: Asker, clock: SystemClock) -> Evaluation:
+    """The evaluation of what was selected, with the servers' answers."""
+    if options.plan:
+        if options.vm or options.to:
+            raise BadArguments(_("Give either a plan or VMs and a destination, not both."))
+        try:
+            plan = msgspec.json.decode(await asyncio.to_thread(Path(options.plan).read_bytes), type=Plan)
+            return await judge_afresh(store, asker, plan)
+        except OSError as error:
+            text = _("The plan {path} cannot be read: {reason}", path=options.plan, reason=error.strerror or error)
+            raise BadArguments(text) from None
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            raise BadArguments(_("{path} is no plan: {reason}", path=options.plan, reason=error)) from None
+        except PlanRefused as gone:
+            raise BadArguments(_("The plan speaks of {name}, which is not there.", name=gone)) from None
+    if not options.vm or not options.to:
+        raise BadArguments(_("Say which VMs (--vm) go where (--to), or give a plan (--plan)."))
+    asked = Asked(
+        vms=tuple(options.vm),
+        to=options.to,
+        host=options.host or "",
+        sr=options.sr or "",
+        disks=_pairs(options.disk, "--disk"),
+        networks=_pairs(options.network, "--network"),
+        storage_network=options.storage_network or "",
+        copy=options.copy,
+        compress=options.compress,
+        start_after=options.start_after,
+    )
+    try:
+        draft = draft_from(store.site(), asked)
+    except SelectionRefused as refused:
+        raise BadArguments(str(refused)) from None
+    drafting = Drafting(store, asker, clock, draft)
+    try:
+        return await drafting.settled()
+    finally:
+        drafting.close()
+
+
+def _pairs(texts: list[str], option: str) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for text in texts:
+        left, equals, right = text.partition("=")
+        if not (left and equals and right):
+            raise BadArguments(_("{option} wants NAME=NAME, not “{text}”.", option=option, text=text))
+        pairs.append((left, right))
+    return tuple(pairs)
+
+
+def _report_preflight(evaluation: Evaluation, as_json: bool) -> int:
+    if as_json:
+        _print(evaluation.as_json(), True)
+    else:
+        _show(evaluation)
+    return DONE if evaluation.plan is not None else REFUSED
+
+
+def _show(evaluation: Evaluation) -> None:
+    """The plan and the problems, for a person."""
+    if evaluation.plan is not None:
+        for vm in summarize(evaluation.plan):
+            print(vm.sentence)
+            for label, value in vm.rows:
+                print(f"  {label}: {value}")
+    _print_problems(evaluation.problems)
+    print(_("It is possible.") if evaluation.plan is not None else _("It is not possible."))
+
+
+def _print_problems(problems: Iterable[Problem], file: Any = None) -> None:
+    words = {Severity.block: _("prevents it"), Severity.warn: _("warning"), Severity.info: _("note")}
+    for problem in problems:
+        raw = f" [{problem.raw}]" if problem.raw else ""
+        print(f"{problem.rule} {words[problem.severity]}: {problem.sentence()}{raw}", file=file)
+
+
+async def _migrate(options: argparse.Namespace, store: Store, asker: Asker, clock: SystemClock, jobs: Jobs) -> int:
+    evaluation = await _evaluate(options, store, asker, clock)
+    if evaluation.plan is None:
+        if options.json:
+            problems = [problem.as_json() for problem in evaluation.problems]
+            _print({"job": None, "state": "failed", "vms": [], "problems": problems}, True)
+        _print_problems([p for p in evaluation.problems if p.blocks], sys.stderr)
+        return REFUSED
+    if not options.yes and not await _confirmed(evaluation):
+        return REFUSED
+    jobs.subscribe(_Progress())
+    job = jobs.start(evaluation.plan)
+    try:
+        job = await jobs.wait(job.id)
+    except asyncio.CancelledError:
+        job = jobs.get(job.id)
+        going = [vm.move.vm.name for vm in job.vms if vm.state in (State.running, State.lost)]
+        waiting = [vm.move.vm.name for vm in job.vms if vm.state is State.waiting]
+        if going:
+            _say(_("Interrupted. This goes on in the servers: {names}.", names=joined(going)))
+        if waiting:
+            _say(_("This was not started: {names}.", names=joined(waiting)))
+        if options.json:
+            _print(job.as_json() | {"state": "interrupted"}, True)
+        raise
+    if options.report:
+        await asyncio.to_thread(_write_report, job, Path(options.report))
+    if options.json:
+        _print(job.as_json(), True)
+    else:
+        for vm in job.vms:
+            print(f"{title(vm)}: {step_text(vm)}. {vm.message}")
+    return DONE if job.state is State.done else FAILED
+
+
+def _write_report(job: Job, folder: Path) -> None:
+    """What became of a job, as JSON, named after the job."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(job.as_json(), ensure_ascii=False, indent=2)
+        (folder / f"{job.id}.json").write_text(text + "\n", encoding="utf-8")
+    except OSError as error:
+        _say(_("The report was not written: {reason}", reason=error.strerror or str(error)))
+
+
+async def _confirmed(evaluation: Evaluation) -> bool:
+    """Show what will happen and ask. Without a terminal nothing is started that was not agreed to."""
+    assert evaluation.plan is not None
+    for vm in summarize(evaluation.plan):
+        _say(vm.sentence)
+    _print_problems([p for p in evaluation.problems if p.severity is not Severity.info], sys.stderr)
+    if not sys.stdin.isatty():
+        _say(_("Nothing was started: say --yes to start it."))
+        return False
+    print(_("Start it? Type “yes”: "), end="", file=sys.stderr, flush=True)
+    answer = await asyncio.to_thread(sys.stdin.readline)
+    return answer.strip().casefold() in ("yes", _("yes"))
+
+
+class _Progress:
+    """Says on stderr what each VM is doing, at each change of step and each tenth."""
+
+    def __init__(self) -> None:
+        self._said: dict[tuple[str, int], str] = {}
+
+    def __call__(self, job: Job) -> None:
+        for index, vm in enumerate(job.vms):
+            text = f"{title(vm)}: {step_text(vm)}"
+            if vm.progress is not None and not vm.state.has_ended:
+                text += f" {percent(int(vm.progress * 10) / 10)}"
+            if self._said.get((job.id, index)) != text:
+                self._said[job.id, index] = text
+                _say(text)
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _print(document: Any, as_json: bool) -> None:
+    """A document on stdout: compact JSON, or indented for a person."""
+    data = msgspec.json.encode(document)
+    print((data if as_json else msgspec.json.format(data, indent=2)).decode(), flush=True)

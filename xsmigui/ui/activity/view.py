@@ -163,10 +163,12 @@ class _Row(QFrame):
             label.setPalette(palette)
         top = QHBoxLayout()
         top.setSpacing(STEP)
-        for widget in (self.icon, self.title, self.state):
+        left: tuple[QWidget, ...] = (self.icon, self.title, self.state)
+        right: tuple[QWidget, ...] = (self.times, self.bar, self.details, self.cancel)
+        for widget in left:
             top.addWidget(widget)
         top.addStretch(1)
-        for widget in (self.times, self.bar, self.details, self.cancel):
+        for widget in right:
             top.addWidget(widget)
         below = QVBoxLayout(self)
         below.setContentsMargins(STEP, STEP // 2, STEP, STEP // 2)

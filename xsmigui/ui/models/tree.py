@@ -131,7 +131,7 @@ class ResourceModel(QAbstractItemModel):
             return QModelIndex()
         return self.createIndex(row, 0, self._id(siblings[row]))
 
-    def parent(self, index: Index = QModelIndex()) -> Any:  # type: ignore[override]  # noqa: B008
+    def parent(self, index: Index = QModelIndex()) -> Any:  # noqa: B008
         key = self._key(index)
         above = self._parents.get(key) if key is not None else None
         return QModelIndex() if above is None else self.index_of(above)

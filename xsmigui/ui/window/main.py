@@ -121,7 +121,12 @@ class MainWindow(QMainWindow):
         self.setCentralWidget(self.splitter)
 
     def _action(
-        self, name: str, text: str, do: Callable[[], Any], shortcut: QKeySequence.StandardKey | str | None = None, icon: str = ""
+        self,
+        name: str,
+        text: str,
+        do: Callable[[], Any],
+        shortcut: QKeySequence.StandardKey | str | None = None,
+        icon: str = "",
     ) -> QAction:
         action = QAction(text, self)
         action.setObjectName(name)

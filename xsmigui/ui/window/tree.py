@@ -110,7 +110,6 @@ class ResourceTree(QTreeView):
     def show_outline(self, outline: Outline, searching: bool) -> None:
         """Go on to this outline; what was open, selected and in sight stays so."""
         selected = self.selected()
-        old = self.resources.outline
         scroll = self.verticalScrollBar().value()
         self._arranging = True
         try:
@@ -118,12 +117,9 @@ class ResourceTree(QTreeView):
             if anew or searching:
                 self._open_all(outline, searching)
             else:
-                fresh = [key for key in outline.children if key is not None and key not in self._seen]
-                moved = [
-                    k for k in outline.children if k in old.nodes and k in outline.nodes and self._moved(k, outline)
-                ]
-                for key in [*fresh, *moved]:
-                    self._arrange(key, outline)
+                for key in outline.children:
+                    if key is not None and (key not in self._seen or self._moved(key, outline)):
+                        self._arrange(key, outline)
             self._seen.update(key for key in outline.children if key is not None)
             gone = [key for key in selected if key in outline.nodes and not self._is_selected(key)]
             for key in gone:
