@@ -45,6 +45,11 @@ class Pool:
         self.endpoints: dict[str, str] = {}  # host → URL at which it is served
         self.rebooting: set[str] = set()
         self.background: set[asyncio.Task[object]] = set()
+        self.scheduled: set[str] = set()  # VMs that are on their way to a host
+        self.tools: dict[str, Row] = {}  # what a guest's tools will say once it runs again, by the VM's uuid
+        self.upgrading = False  # as allowed_operations were last computed
+        self._plugins: dict[str, list[dict[str, int]]] | None = None
+        self._owners: dict[tuple[str, str], str] = {}
 
     def account(self, user: str, password: str, *roles: str) -> None:
         """A user who may log in; without roles it is a local superuser like root."""
@@ -94,6 +99,26 @@ class Pool:
         """Recomputes allowed_operations of everything that recent writes may have affected."""
         if self.db.dirty:
             operations.refresh(self)
+
+    def plugins(self) -> dict[str, list[dict[str, int]]]:
+        """Capabilities of the SM plug-ins by type."""
+        if self._plugins is None:
+            self._plugins = {}
+            for row in self.db.table("SM").values():
+                self._plugins.setdefault(row["type"], []).append(row["features"])
+        return self._plugins
+
+    def forget_plugins(self) -> None:
+        self._plugins = None
+
+    def owner_of(self, field: str, metrics: str) -> str | None:
+        """The VM whose `field` names these metrics; the index is rebuilt when it has grown old."""
+        vms = self.db.table("VM")
+        owner = self._owners.get((field, metrics))
+        if owner is None or owner not in vms or vms[owner][field] != metrics:
+            self._owners = {(f, row[f]): ref for ref, row in vms.items() for f in ("metrics", "guest_metrics")}
+            owner = self._owners.get((field, metrics))
+        return owner
 
     def message(self, name: str, priority: int, cls: str, obj_uuid: str, body: str = "") -> str:
         ref = self.db.new_ref()

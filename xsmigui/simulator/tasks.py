@@ -37,9 +37,7 @@ class Tasks:
         self._idle: dict[str, tuple[float, float]] = {}  # pending: progress at the last pass, and since when
         self._doomed: set[str] = set()  # destroyed while pending
 
-    def create(
-        self, name: str, session: str, *, description: str = "", parent: str = NULL, host: str = NULL
-    ) -> Work:
+    def create(self, name: str, session: str, *, description: str = "", parent: str = NULL, host: str = NULL) -> Work:
         db = self._pool.db
         ref = db.create("task", {
             "name_label": name, "name_description": description, "created": self._pool.clock.date(),

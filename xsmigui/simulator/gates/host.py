@@ -1,0 +1,282 @@
+"""The gate in front of a host: may this VM boot or arrive here? And the memory arithmetic behind it.
+
+Source: xapi_vm_helpers.ml:682-725, memory_check.ml, cpuid_helpers.ml; research sheet, sections 4.1 to 4.4.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Final
+
+from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.gates.vm import disk_refs, other_operation
+from xsmigui.simulator.schema import release
+from xsmigui.simulator.tables import Row
+
+if TYPE_CHECKING:
+    from xsmigui.simulator.pool import Pool
+
+MIB: Final = 1 << 20
+_VENDOR: Final = "VM last booted on a host which had a CPU from a different vendor."
+_FEATURES: Final = "VM last booted on a CPU with features this host's CPU does not have."
+_NO_KEYS: Final = "Host does not have new leveling feature keys - not comparing VM's flags"
+# Operations of a host that exclude others (xapi_host_helpers.ml); evacuate keeps arrivals away.
+_KEEP_AWAY: Final = frozenset({"evacuate", "reboot", "shutdown", "power_on"})
+
+
+def memory_overhead(vm: Mapping[str, object]) -> int:
+    """What Xen needs beside the guest's own memory: shadow pages for static_max, one MiB a VCPU, one for the domain."""
+    mib = int(str(vm["memory_static_max"])) // MIB
+    extra = 8 if vm.get("domain_type") == "hvm" else 0
+    return (mib // 128 + int(str(vm["VCPUs_max"])) + 1 + extra) * MIB
+
+
+def needed_memory(vm: Row) -> int:
+    return int(vm["memory_dynamic_min"]) + memory_overhead(vm)
+
+
+def free_memory(pool: Pool, host: str, *, ignore_scheduled: str = NULL) -> int:
+    """memory_total without Xen and all VMs that are here or on their way (memory_check.ml); never below zero."""
+    row = pool.db.row("host", host)
+    metrics = pool.db.find("host_metrics", row["metrics"])
+    free = (metrics["memory_total"] if metrics else 0) - row["memory_overhead"]
+    table = pool.db.table("VM")
+    for ref in row["resident_VMs"]:
+        free -= table[ref]["memory_dynamic_min"] + table[ref]["memory_overhead"]
+    for ref in pool.scheduled:
+        if ref == ignore_scheduled or ref not in table:
+            continue
+        vm = table[ref]
+        if vm["scheduled_to_be_resident_on"] == host and vm["resident_on"] != host:
+            free -= vm["memory_dynamic_min"] + vm["memory_overhead"]
+    return max(0, int(free))
+
+
+def sees(pool: Pool, host: str, sr: str) -> bool:
+    """An attached PBD between the two."""
+    row = pool.db.find("SR", sr)
+    if row is None:
+        return False
+    pbds = (pool.db.find("PBD", ref) for ref in row["PBDs"])
+    return any(pbd and pbd["host"] == host and pbd["currently_attached"] for pbd in pbds)
+
+
+def required_srs(pool: Pool, vm: Row) -> list[str]:
+    """SRs of all non-empty drives, CDs included, and of the suspend image."""
+    vdis = disk_refs(pool, vm, cds=True)
+    if pool.db.has("VDI", vm["suspend_VDI"]):
+        vdis.append(vm["suspend_VDI"])
+    return list(dict.fromkeys(pool.db.get("VDI", v, "SR") for v in vdis))
+
+
+def sees_all(pool: Pool, host: str, vm: Row) -> bool:
+    return all(sees(pool, host, sr) for sr in required_srs(pool, vm))
+
+
+def pif_on(pool: Pool, network: str, host: str) -> str | None:
+    row = pool.db.row("network", network)
+    return next((p for p in row["PIFs"] if (pif := pool.db.find("PIF", p)) and pif["host"] == host), None)
+
+
+def networks(pool: Pool, vm_ref: str, vm: Row, host: str) -> None:
+    """12. Every VIF's network has a PIF here, or none anywhere and nobody uses it elsewhere."""
+    for vif in vm["VIFs"]:
+        network = pool.db.get("VIF", vif, "network")
+        row = pool.db.find("network", network)
+        if row is None:
+            continue
+        pif = pif_on(pool, network, host)
+        if pif is not None:
+            if pool.db.get("PIF", pif, "bond_slave_of") != NULL:
+                raise Failure("HOST_CANNOT_ATTACH_NETWORK", host, network)
+        elif row["PIFs"] or not _free_to_roam(pool, vm_ref, row, host):
+            raise Failure("VM_REQUIRES_NETWORK", vm_ref, network)
+
+
+def _free_to_roam(pool: Pool, vm_ref: str, network: Row, host: str) -> bool:
+    if network["other_config"].get("assume_network_is_shared") == "true" or not network["managed"]:
+        return True
+    homes = {
+        vm["resident_on"]
+        for vif in network["VIFs"]
+        if (row := pool.db.find("VIF", vif))
+        and (vm := pool.db.find("VM", row["VM"]))
+        and vm["power_state"] == "Running"
+    }
+    return not homes or host in homes
+
+
+def cpu_error(vm_ref: str, vm: Row, booted: str, host_ref: str, host: Row) -> Failure | None:
+    """10. Vendor and features of the running domain against the host's policy (research sheet, section 4.3)."""
+    flags = vm["last_boot_CPU_flags"]
+    info = host["cpu_info"]
+    kind = vm["domain_type"] if booted in {"", "unspecified"} else booted
+    field = "features_pv" if kind == "pv" else "features_hvm"
+
+    def refuse(reason: str) -> Failure:
+        return Failure("VM_INCOMPATIBLE_WITH_THIS_HOST", vm_ref, host_ref, reason)
+
+    if "vendor" in flags and flags["vendor"] != info.get("vendor"):
+        return refuse(_VENDOR)
+    if "features" in flags:
+        if field not in info:
+            return refuse(_NO_KEYS)
+        if not subset(flags["features"], info[field]):
+            return refuse(_FEATURES)
+    return None
+
+
+def subset(ours: str, theirs: str) -> bool:
+    """Feature sets as words of 8 hex digits; ours is extended with zeros or cut to the other's length."""
+    a, b = _words(ours), _words(theirs)
+    if len(a) == 4:
+        return True  # the short form of before 7.0 counts other words: xapi leaves it to Xen
+    return all(x & ~y == 0 for x, y in itertools.zip_longest(a[: len(b)], b, fillvalue=0))
+
+
+def _words(text: str) -> list[int]:
+    return [int(w, 16) for w in text.split("-") if w]
+
+
+def booted_as(pool: Pool, vm: Row) -> str:
+    metrics = pool.db.find("VM_metrics", vm["metrics"])
+    return str(metrics["current_domain_type"]) if metrics else "unspecified"
+
+
+def assert_can_boot_here(
+    pool: Pool, vm_ref: str, host_ref: str, *, cpu: bool = True, sr: bool = True, memory: bool = True
+) -> None:
+    """The checks of section 4.1, in their order."""
+    vm, host = pool.db.row("VM", vm_ref), pool.db.row("host", host_ref)
+    _sane(vm)
+    if not pool.live(host_ref):
+        raise Failure("HOST_NOT_LIVE")
+    if not host["enabled"] and not vm["is_control_domain"] and vm["resident_on"] != host_ref:
+        raise Failure("HOST_DISABLED", host_ref)
+    hardware(vm_ref, vm, host_ref, host)
+    if cpu and vm["power_state"] != "Halted":
+        failure = cpu_error(vm_ref, vm, booted_as(pool, vm), host_ref, host)
+        if failure:
+            raise failure
+    if sr:
+        for ref in required_srs(pool, vm):
+            if not sees(pool, host_ref, ref):
+                raise Failure("VM_REQUIRES_SR", vm_ref, ref)
+    networks(pool, vm_ref, vm, host_ref)
+    _devices(pool, vm_ref, vm, host_ref)
+    if vm["domain_type"] in {"hvm", "pvh", "pv_in_pvh"} and not any("hvm" in c for c in host["capabilities"]):
+        raise Failure("VM_HVM_REQUIRED", vm_ref)
+    if memory:
+        needed, free = needed_memory(vm), free_memory(pool, host_ref, ignore_scheduled=vm_ref)
+        if needed > free:
+            raise Failure("HOST_NOT_ENOUGH_FREE_MEMORY", needed, free)
+    processors(vm, host)
+
+
+def _sane(vm: Row) -> None:
+    most, at_start = vm["VCPUs_max"], vm["VCPUs_at_startup"]
+    if most < 1:
+        raise Failure("INVALID_VALUE", "VCPUs_max", most)
+    if at_start < 1:
+        raise Failure("INVALID_VALUE", "VCPUs-at-startup", at_start)
+    if at_start > most:
+        raise Failure("VALUE_NOT_SUPPORTED", "VCPUs-at-startup", at_start, "value greater than VCPUs-max")
+    if vm["memory_dynamic_min"] > vm["memory_dynamic_max"] or vm["memory_dynamic_max"] > vm["memory_static_max"]:
+        raise Failure("MEMORY_CONSTRAINT_VIOLATION")
+    if vm["HVM_shadow_multiplier"] < 1.0:
+        raise Failure("INVALID_VALUE", "HVM_shadow_multiplier", f"{vm['HVM_shadow_multiplier']:g}")
+
+
+def hardware(vm_ref: str, vm: Row, host_ref: str, host: Row) -> None:
+    """9. The virtual hardware platform."""
+    versions, wanted = host["virtual_hardware_platform_versions"], vm["hardware_platform_version"]
+    if wanted not in versions:
+        shown = f"[{'; '.join(map(str, versions))}]"
+        raise Failure("VM_HOST_INCOMPATIBLE_VIRTUAL_HARDWARE_PLATFORM_VERSION", host_ref, shown, vm_ref, wanted)
+
+
+def _devices(pool: Pool, vm_ref: str, vm: Row, host: str) -> None:
+    for ref in vm["VGPUs"]:
+        vgpu = pool.db.row("VGPU", ref)
+        group = pool.db.find("GPU_group", vgpu["GPU_group"])
+        gpus = [g for g in (group["PGPUs"] if group else []) if pool.db.get("PGPU", g, "host") == host]
+        if not gpus:
+            kind = pool.db.find("VGPU_type", vgpu["type"])
+            if kind is None or kind["implementation"] == "passthrough":
+                raise Failure("VM_REQUIRES_GPU", vm_ref, vgpu["GPU_group"])
+            raise Failure("VM_REQUIRES_VGPU", vm_ref, vgpu["GPU_group"], vgpu["type"])
+    for ref in vm["VUSBs"]:
+        group = pool.db.find("USB_group", pool.db.get("VUSB", ref, "USB_group"))
+        if not any(pool.db.get("PUSB", p, "host") == host for p in (group["PUSBs"] if group else [])):
+            raise Failure("OPERATION_NOT_ALLOWED", f"VUSB {ref} is not available on Host {host}")
+
+
+def processors(vm: Row, host: Row) -> None:
+    """19. No more VCPUs than the host has CPUs, unless the VM's platform says otherwise."""
+    count = int(host["cpu_info"].get("cpu_count", "0"))
+    if vm["VCPUs_max"] > count and vm["platform"].get("vcpu-unrestricted") != "true":
+        raise Failure("HOST_NOT_ENOUGH_PCPUS", vm["VCPUs_max"], count)
+
+
+def fits(pool: Pool, vm: str, host: str, *, cpu: bool = False, sr: bool = True, memory: bool = True) -> bool:
+    try:
+        assert_can_boot_here(pool, vm, host, cpu=cpu, sr=sr, memory=memory)
+    except Failure:
+        return False
+    return True
+
+
+def possible(pool: Pool, vm: str) -> list[str]:
+    """VM.get_possible_hosts: all live hosts that pass, without the CPU check."""
+    scheduled = pool.db.get("VM", vm, "scheduled_to_be_resident_on")
+    if scheduled != NULL:
+        return [scheduled]
+    return [h for h in pool.db.table("host") if pool.live(h) and fits(pool, vm, h)]
+
+
+def choose(pool: Pool, vm: str) -> str:
+    """Where a VM starts: its home server if it will do, else the host with the most free memory."""
+    fitting = possible(pool, vm)
+    home = pool.db.get("VM", vm, "affinity")
+    if home in fitting:
+        return str(home)
+    if not fitting:
+        raise Failure("NO_HOSTS_AVAILABLE")
+    return max(fitting, key=lambda h: (free_memory(pool, h), h))
+
+
+def assert_host_operation(pool: Pool, host: str, op: str) -> None:
+    """Arrivals are refused at once while the host is being emptied, rebooted or switched off."""
+    current = pool.db.get("host", host, "current_operations")
+    away = {task: running for task, running in current.items() if running in _KEEP_AWAY or running == op == "evacuate"}
+    if away:
+        raise other_operation("host", host, away)
+
+
+def not_older(pool: Pool, source: Row, target: Row) -> bool:
+    """The version rule: neither platform, nor xapi's build, nor Xen may go back (section 4.4)."""
+    keys = ("platform_version", "xapi_build", "xen") if pool.profile.whole_version_rule else ("platform_version",)
+    ours, theirs = source["software_version"], target["software_version"]
+    return all(_version(theirs.get(k, "")) >= _version(ours.get(k, "")) for k in keys)
+
+
+def _version(text: str) -> tuple[int, ...]:
+    return release(text) or (0, 0, 0)
+
+
+def assert_agile(pool: Pool, vm_ref: str) -> None:
+    """VM.assert_agile (agility.ml)."""
+    vm = pool.db.row("VM", vm_ref)
+    if vm["VGPUs"]:
+        raise Failure("VM_HAS_VGPU", vm_ref)
+    if vm["VUSBs"]:
+        raise Failure("VM_HAS_VUSBS", vm_ref)
+    enabled = [h for h, row in pool.db.table("host").items() if row["enabled"]]
+    for sr in required_srs(pool, vm):
+        if not pool.db.get("SR", sr, "shared") or not all(sees(pool, h, sr) for h in enabled):
+            raise Failure("HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED", sr)
+    for vif in vm["VIFs"]:
+        network = pool.db.get("VIF", vif, "network")
+        if not pool.db.has("network", network) or not all(pif_on(pool, network, h) for h in enabled):
+            raise Failure("HA_CONSTRAINT_VIOLATION_NETWORK_NOT_SHARED", network)

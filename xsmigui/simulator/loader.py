@@ -1,0 +1,243 @@
+"""A pool from xapi's own database, the XML file of `xe pool-dump-database` (research sheet, section 9).
+
+Dumps of old releases lack what today's clients and checks read; `_modernise` fills it in, and says so field by field.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+from xml.etree.ElementTree import ParseError
+
+from defusedxml.common import DefusedXmlException
+from defusedxml.ElementTree import parse
+
+from xsmigui.simulator.clock import Clock
+from xsmigui.simulator.failures import NULL
+from xsmigui.simulator.pool import Pool
+from xsmigui.simulator.profiles import DEFAULT, Profile
+from xsmigui.simulator.schema import EVENTLESS, release
+from xsmigui.simulator.tables import Row
+
+GIB: Final = 1 << 30
+RECENT: Final = 700  # schema minor from which on a dump has all fields of a modern release
+_PROTECTED: Final = re.compile("%[.tnr%_]")
+_PLAIN: Final = {"%.": " ", "%t": "\t", "%n": "\n", "%r": "\r", "%%": "%", "%_": "  "}
+_NOT_KEPT: Final = frozenset(
+    {"session", "task", "message", "event", "VBD_metrics", "VIF_metrics", "data_source", "auth"}
+)
+# What SM plug-ins can do that dumps of before Tampa list only in part
+_STORAGE: Final = (
+    "SR_PROBE", "SR_UPDATE", "VDI_CREATE", "VDI_DELETE", "VDI_ATTACH", "VDI_DETACH", "VDI_CLONE", "VDI_SNAPSHOT",
+    "VDI_RESIZE", "VDI_RESIZE_ONLINE", "VDI_MIRROR", "VDI_GENERATE_CONFIG", "VDI_RESET_ON_BOOT", "VDI_UPDATE",
+    "VDI_CONFIG_CBT",
+)  # fmt: skip
+_MOVING: Final = frozenset({"lvm", "ext", "nfs", "lvmoiscsi", "lvmohba", "smb", "lvmofcoe"})
+
+
+class UnreadableDatabase(Exception):
+    """A file that is no database of xapi; its text is a sentence for the operator."""
+
+
+Table = tuple[str, list[tuple[str, dict[str, str]]]]
+
+
+def load(path: str, clock: Clock, seed: int | str = 0) -> Pool:
+    """The pool that `path` holds, in today's form."""
+    minor, generation, tables = _read(path)
+    profile = _profile(tables)
+    pool = Pool(profile, clock, f"{seed}/{Path(path).name}")
+    pool.db.load(_rows(pool, tables), generation)
+    if not pool.db.table("pool") or not pool.db.table("host"):
+        raise UnreadableDatabase(f"{path} holds no pool and no host: it is not a database of xapi.")
+    _tidy(pool)
+    _modernise(pool, recent=minor >= RECENT)
+    pool.db.relink()
+    pool.db.dirty = {(cls, ref) for cls, table in pool.db.tables.items() for ref in table.rows}
+    pool.refresh()
+    return pool
+
+
+def _read(path: str) -> tuple[int, int, list[Table]]:
+    try:
+        root = parse(path, forbid_dtd=True).getroot()
+    except OSError as error:
+        raise UnreadableDatabase(f"{path} cannot be read: {error.strerror or error}.") from None
+    except (ParseError, DefusedXmlException, ValueError) as error:
+        raise UnreadableDatabase(f"{path} is not an XML database of xapi: {error}.") from None
+    if root is None or root.tag != "database":
+        raise UnreadableDatabase(f"{path} is not a database of xapi: its root element is not 'database'.")
+    manifest = {p.get("key", ""): p.get("value", "") for p in root.iterfind("manifest/pair")}
+    tables: list[Table] = []
+    for table in root.iterfind("table"):
+        rows = []
+        for row in table.iterfind("row"):
+            ref = row.get("ref") or row.get("_ref")
+            if ref:
+                rows.append((ref, {_field(k): _text(v) for k, v in row.attrib.items()}))
+        tables.append((table.get("name", ""), rows))
+
+    def number(key: str) -> int:
+        return int(manifest[key]) if manifest.get(key, "").isdigit() else 0
+
+    return number("schema_minor_vsn"), number("generation_count"), tables
+
+
+def _field(column: str) -> str:
+    return column if column.startswith("_") else column.replace("__", "_")
+
+
+def _text(value: str) -> str:
+    return _PROTECTED.sub(lambda m: _PLAIN[m.group()], value) if "%" in value else value
+
+
+def _profile(tables: list[Table]) -> Profile:
+    """The release that the dump's hosts run, if it is one that the schema covers, else today's."""
+    for name, rows in tables:
+        if name == "host" and rows:
+            found = re.search(r"'xapi_build' '([^']+)'", rows[0][1].get("software_version", ""))
+            if found and release(found[1]) >= (24, 10):
+                return Profile(found[1], "8.4.0", "3.4.0", found[1], "4.17.3-6")
+    return DEFAULT
+
+
+def _rows(pool: Pool, tables: list[Table]) -> list[tuple[str, str, Row, int, int]]:
+    known = pool.schema.classes
+    loaded = []
+    for name, rows in tables:
+        if name not in known or name in _NOT_KEPT:
+            continue
+        fields = known[name].fields
+        for ref, columns in rows:
+            row: Row = {}
+            for field in fields.values():
+                if field.name in columns:
+                    try:
+                        row[field.name] = field.type.parse(columns[field.name])
+                        continue
+                    except ValueError:
+                        pass
+                row[field.name] = field.default.copy() if isinstance(field.default, list | dict) else field.default
+            loaded.append((name, ref, row, int(columns.get("__ctime", "0")), int(columns.get("__mtime", "0"))))
+    return loaded
+
+
+def _tidy(pool: Pool) -> None:
+    """What xapi's start does: nothing is under way, and rows that hang in the air go."""
+    db = pool.db
+    for cls, described in pool.schema.classes.items():
+        if "current_operations" in described.fields and cls not in EVENTLESS:
+            for row in db.table(cls).values():
+                row["current_operations"] = {}
+    for cls, field, other in (
+        ("VDI", "SR", "SR"), ("PBD", "SR", "SR"), ("PBD", "host", "host"), ("PIF", "host", "host"),
+        ("PIF", "network", "network"), ("VIF", "VM", "VM"), ("VIF", "network", "network"), ("VBD", "VM", "VM"),
+    ):  # fmt: skip
+        for ref in [r for r, row in db.table(cls).items() if not db.has(other, row[field])]:
+            db.delete(cls, ref)
+    for ref, row in list(db.table("VBD").items()):
+        if row["empty"] or db.has("VDI", row["VDI"]):
+            continue
+        if row["type"] == "CD":
+            row["VDI"], row["empty"] = NULL, True
+        else:
+            db.delete("VBD", ref)
+
+
+def _modernise(pool: Pool, *, recent: bool) -> None:
+    for ref, row in pool.db.table("host").items():
+        _host(pool, ref, row, recent=recent)
+    for row in pool.db.table("SM").values():
+        _plugin(row)
+    for row in pool.db.table("SR").values():
+        row["is_tools_sr"] = row["is_tools_sr"] or row["other_config"].get("xenserver_tools_sr") == "true"
+    for vm in pool.db.table("VM").values():
+        _vm(pool, vm)
+    _restrictions(pool)
+    _memory(pool, recent=recent)
+
+
+def _host(pool: Pool, ref: str, row: Row, *, recent: bool) -> None:
+    db = pool.db
+    if not db.has("host_metrics", row["metrics"]):
+        row["metrics"] = db.create("host_metrics", {"live": True, "memory_total": 0})
+    if not recent:
+        db.row("host_metrics", row["metrics"])["live"] = True
+    info = row["cpu_info"]
+    if not info:
+        cpus = [c for c in db.table("host_cpu").values() if c["host"] == ref]
+        first = cpus[0] if cpus else {}
+        info = {
+            "cpu_count": str(len(cpus) or 4), "socket_count": "1", "vendor": first.get("vendor", "GenuineIntel"),
+            "modelname": first.get("modelname", ""), "flags": first.get("flags", ""),
+        }  # fmt: skip
+    policy = ("features_pv", "features_hvm", "features_pv_host", "features_hvm_host")
+    features = {key: pool.profile.features for key in policy}
+    row["cpu_info"] = {"socket_count": "1", **info, **{k: v for k, v in features.items() if k not in info}}
+    software = row["software_version"]
+    if "xapi_build" not in software:
+        row["software_version"] = {**software, **pool.profile.software_version}
+    row["virtual_hardware_platform_versions"] = row["virtual_hardware_platform_versions"] or [0, 1, 2]
+    if not any("hvm" in c for c in row["capabilities"]):
+        row["capabilities"] = [*row["capabilities"], "hvm-3.0-x86_64"]
+    row["API_version_major"], row["API_version_minor"] = 2, max(21, row["API_version_minor"])
+    if recent:
+        return
+    row["API_version_minor"] = 21
+    row["control_domain"] = next(
+        (v for v, vm in db.table("VM").items() if vm["is_control_domain"] and vm["resident_on"] == ref), NULL
+    )
+
+
+def _plugin(row: Row) -> None:
+    if not row["features"]:
+        names = dict.fromkeys([*row["capabilities"], *(_STORAGE if row["type"] in _MOVING else ())])
+        row["features"] = dict.fromkeys(names, 1)
+        row["capabilities"] = list(names)
+
+
+def _vm(pool: Pool, vm: Row) -> None:
+    if vm["domain_type"] == "unspecified":
+        vm["domain_type"] = "hvm" if vm["HVM_boot_policy"] else "pv"
+    vm["is_default_template"] = vm["is_default_template"] or vm["other_config"].get("default_template") == "true"
+    metrics = pool.db.find("VM_metrics", vm["metrics"])
+    if vm["power_state"] in {"Running", "Paused"}:
+        if metrics is not None and metrics["current_domain_type"] == "unspecified":
+            metrics["current_domain_type"] = vm["domain_type"]
+            metrics["hvm"] = vm["domain_type"] == "hvm"
+        if not pool.db.has("host", vm["resident_on"]):
+            vm["power_state"], vm["resident_on"], vm["domid"] = "Halted", NULL, -1
+
+
+def _restrictions(pool: Pool) -> None:
+    row = pool.row
+    row["restrictions"] = {
+        "restrict_storage_xen_motion": "false",
+        "restrict_xen_motion": "false",
+        **row["restrictions"],
+    }
+    hosts = list(pool.db.table("host").values())
+    row["cpu_info"] = row["cpu_info"] or {
+        "vendor": hosts[0]["cpu_info"].get("vendor", ""),
+        "cpu_count": str(sum(int(h["cpu_info"].get("cpu_count", "0")) for h in hosts)),
+        "socket_count": str(sum(int(h["cpu_info"].get("socket_count", "1")) for h in hosts)),
+        "features_pv_host": hosts[0]["cpu_info"]["features_pv_host"],
+        "features_hvm_host": hosts[0]["cpu_info"]["features_hvm_host"],
+    }
+
+
+def _memory(pool: Pool, *, recent: bool) -> None:
+    """Hosts without metrics have as much memory as their guests need, and half of it again."""
+    pool.db.relink()
+    for row in pool.db.table("host").values():
+        metrics = pool.db.row("host_metrics", row["metrics"])
+        guests = (pool.db.row("VM", v) for v in row["resident_VMs"])
+        used = row["memory_overhead"] + sum(g["memory_dynamic_min"] + g["memory_overhead"] for g in guests)
+        if not recent and metrics["memory_total"] < used:
+            metrics["memory_total"] = -(-(used + used // 2) // GIB) * GIB
+        if not metrics["memory_free"]:
+            metrics["memory_free"] = max(0, metrics["memory_total"] - used) if metrics["live"] else 0
+
+
+__all__ = ["UnreadableDatabase", "load"]

@@ -1,0 +1,157 @@
+"""VM: start, stop, suspend, resume, pause."""
+
+from __future__ import annotations
+
+from xsmigui.simulator import guests
+from xsmigui.simulator.dispatch import Call, method
+from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.gates import host as host_gate
+from xsmigui.simulator.methods.guests import DISK_SPEED, gate, suspend_image
+from xsmigui.simulator.methods.locking import operation
+
+BOOT = 3.0  # seconds
+
+
+@method("VM.start")
+async def start(call: Call, vm: str, paused: bool, force: bool) -> None:
+    async with operation(call, "VM", vm, "start", lambda: gate(call, vm, "start")):
+        await _boot(call, vm, host_gate.choose(call.pool, vm), paused)
+
+
+@method("VM.start_on")
+async def start_on(call: Call, vm: str, host: str, paused: bool, force: bool) -> None:
+    call.db.row("host", host)
+    async with operation(call, "VM", vm, "start_on", lambda: gate(call, vm, "start_on")):
+        host_gate.assert_can_boot_here(call.pool, vm, host)
+        await _boot(call, vm, host, paused)
+
+
+async def _boot(call: Call, vm: str, host: str, paused: bool, *, fresh: bool = True, seconds: float = BOOT) -> None:
+    host_gate.assert_host_operation(call.pool, host, "vm_start")
+    schedule(call, vm, host)
+    try:
+        await call.pause(seconds)
+    except BaseException:
+        schedule(call, vm, NULL)
+        raise
+    guests.boot(call.pool, vm, host, paused=paused, fresh=fresh)
+
+
+def schedule(call: Call, vm: str, host: str) -> None:
+    """scheduled_to_be_resident_on, which counts against the host's memory."""
+    if host == NULL:
+        call.pool.scheduled.discard(vm)
+    else:
+        call.pool.scheduled.add(vm)
+    if call.db.has("VM", vm):
+        call.db.set("VM", vm, scheduled_to_be_resident_on=host)
+
+
+@method("VM.pause")
+async def pause(call: Call, vm: str) -> None:
+    async with operation(call, "VM", vm, "pause", lambda: gate(call, vm, "pause")):
+        _reach(call, vm)
+        call.db.set("VM", vm, power_state="Paused")
+
+
+@method("VM.unpause")
+async def unpause(call: Call, vm: str) -> None:
+    async with operation(call, "VM", vm, "unpause", lambda: gate(call, vm, "unpause")):
+        _reach(call, vm)
+        call.db.set("VM", vm, power_state="Running")
+
+
+def _reach(call: Call, vm: str) -> None:
+    host = call.db.get("VM", vm, "resident_on")
+    if call.db.has("host", host):
+        call.pool.reach(host)
+
+
+@method("VM.clean_shutdown")
+async def clean_shutdown(call: Call, vm: str) -> None:
+    await _stop(call, vm, "clean_shutdown", 5.0)
+
+
+@method("VM.hard_shutdown")
+async def hard_shutdown(call: Call, vm: str) -> None:
+    # A migration inside the pool is called off first; one that moves disks is not (message_forwarding.ml).
+    for task, op in call.db.get("VM", vm, "current_operations").items():
+        if op == "pool_migrate":
+            call.pool.tasks.request_cancel(task, call.task)
+    await _stop(call, vm, "hard_shutdown", 0.5)
+
+
+@method("VM.shutdown")
+async def shutdown(call: Call, vm: str) -> None:
+    await _stop(call, vm, "shutdown", 5.0)
+
+
+async def _stop(call: Call, vm: str, op: str, seconds: float) -> None:
+    async with operation(call, "VM", vm, op, lambda: gate(call, vm, op)):
+        _reach(call, vm)
+        await call.pause(seconds)
+        guests.halt(call.pool, vm)
+
+
+@method("VM.clean_reboot")
+async def clean_reboot(call: Call, vm: str) -> None:
+    await _reboot(call, vm, "clean_reboot", 8.0)
+
+
+@method("VM.hard_reboot")
+async def hard_reboot(call: Call, vm: str) -> None:
+    await _reboot(call, vm, "hard_reboot", BOOT)
+
+
+async def _reboot(call: Call, vm: str, op: str, seconds: float) -> None:
+    async with operation(call, "VM", vm, op, lambda: gate(call, vm, op)):
+        _reach(call, vm)
+        host = call.db.get("VM", vm, "resident_on")
+        await call.pause(seconds)
+        guests.boot(call.pool, vm, host)
+
+
+@method("VM.power_state_reset")
+def power_state_reset(call: Call, vm: str) -> None:
+    if call.db.get("VM", vm, "is_control_domain"):
+        raise Failure("OPERATION_NOT_ALLOWED", "This operation is not allowed on a control domain")
+    call.db.set("VM", vm, current_operations={})
+    guests.halt(call.pool, vm)
+
+
+@method("VM.suspend")
+async def suspend(call: Call, vm: str) -> None:
+    async with operation(call, "VM", vm, "suspend", lambda: gate(call, vm, "suspend")):
+        _reach(call, vm)
+        if vm in call.pool.faults.unresponsive:
+            await call.pause(60)
+            raise Failure("VM_FAILED_SUSPEND_ACKNOWLEDGMENT", vm)
+        image = suspend_image(call.pool, vm)
+        seconds = call.db.get("VM", vm, "memory_target") / DISK_SPEED
+        for step in range(10):
+            await call.pause(seconds / 10)
+            call.progress((step + 1) / 10)
+        call.db.set("VM", vm, suspend_VDI=guests.add_vdi(call.pool, image))
+        guests.halt(call.pool, vm, "Suspended")
+
+
+@method("VM.resume")
+async def resume(call: Call, vm: str, paused: bool, force: bool) -> None:
+    async with operation(call, "VM", vm, "resume", lambda: gate(call, vm, "resume")):
+        await _resume(call, vm, host_gate.choose(call.pool, vm), paused)
+
+
+@method("VM.resume_on")
+async def resume_on(call: Call, vm: str, host: str, paused: bool, force: bool) -> None:
+    async with operation(call, "VM", vm, "resume_on", lambda: gate(call, vm, "resume_on")):
+        host_gate.assert_can_boot_here(call.pool, vm, host)
+        await _resume(call, vm, host, paused)
+
+
+async def _resume(call: Call, vm: str, host: str, paused: bool) -> None:
+    seconds = call.db.get("VM", vm, "memory_target") / DISK_SPEED
+    image = call.db.get("VM", vm, "suspend_VDI")
+    await _boot(call, vm, host, paused, fresh=False, seconds=seconds)
+    call.db.set("VM", vm, suspend_VDI=NULL)
+    if call.db.has("VDI", image):
+        guests.remove_vdi(call.pool, image)

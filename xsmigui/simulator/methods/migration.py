@@ -1,0 +1,445 @@
+"""VM.migrate_send and VDI.pool_migrate: a VM moves with its disks, inside the pool or to another one (sheet 6 and 7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from xsmigui.simulator import guests
+from xsmigui.simulator.dispatch import Call, method
+from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.gates import host as host_gate
+from xsmigui.simulator.gates import vdi as vdi_gate
+from xsmigui.simulator.gates import vm as vm_gate
+from xsmigui.simulator.methods import motion_checks as checks
+from xsmigui.simulator.methods.evacuation import NETWORK_SPEED, STEPS
+from xsmigui.simulator.methods.guests import bury, gate, new_mac
+from xsmigui.simulator.methods.lifecycle import schedule
+from xsmigui.simulator.methods.locking import enter, leave, operation
+from xsmigui.simulator.methods.motion_checks import Destination, Options
+from xsmigui.simulator.methods.pools import management_pif
+from xsmigui.simulator.methods.transfer import Transfer, complete_map, family
+from xsmigui.simulator.tables import Row
+from xsmigui.simulator.tasks import Work
+
+AT_ONCE: Final = 3  # storage motions that one host's xapi sends at the same time
+Map = dict[str, str]
+
+
+@method("VM.assert_can_migrate")
+def assert_can_migrate(
+    call: Call,
+    vm: str,
+    dest: Map,
+    live: bool,
+    vdi_map: Map,
+    vif_map: Map,
+    options: Options,
+    vgpu_map: Map | None = None,
+) -> None:
+    checks.assert_can_migrate(call, vm, dest, vdi_map, vif_map, options)
+
+
+@method("VM.migrate_send")
+async def migrate_send(
+    call: Call,
+    vm: str,
+    dest: Map,
+    live: bool,
+    vdi_map: Map,
+    vif_map: Map,
+    options: Options,
+    vgpu_map: Map | None = None,
+    format_map: Map | None = None,
+) -> str:
+    async with operation(call, "VM", vm, "migrate_send", lambda: gate(call, vm, "migrate_send")):
+        target = checks.assert_can_migrate(call, vm, dest, vdi_map, vif_map, options)
+        return await _send(call, vm, target, vdi_map, vif_map, options, format_map or {})
+
+
+async def _send(
+    call: Call, vm: str, target: Destination, vdi_map: Map, vif_map: Map, options: Options, formats: Map
+) -> str:
+    sender = _sender(call, vm, target)
+    motions = call.pool.storage_motions
+    if motions[sender] >= AT_ONCE:
+        raise Failure("TOO_MANY_STORAGE_MIGRATES", AT_ONCE)
+    halted = call.db.get("VM", vm, "power_state") in {"Halted", "Suspended"}
+    busy = sender if halted else NULL if target.cross else target.host
+    if busy != NULL:
+        host_gate.assert_host_operation(call.pool, busy, "vm_migrate")
+    motions[sender] += 1
+    inner = _forward(call, sender)
+    try:
+        if busy != NULL:
+            enter(call, "host", busy, "vm_migrate")
+        motion = Motion(call, vm, target, sender, options, inner)
+        return await motion.run(vdi_map, vif_map, formats)
+    finally:
+        motions[sender] -= 1
+        if busy != NULL:
+            leave(call, "host", busy)
+        if inner is not None:
+            call.pool.tasks.remove(inner.ref)
+
+
+def _sender(call: Call, vm: str, target: Destination) -> str:
+    """The host that carries the migration out: where the VM runs, else one that could start it or sees its disks."""
+    pool, row = call.pool, call.db.row("VM", vm)
+    if row["power_state"] in {"Running", "Paused"}:
+        return str(row["resident_on"])
+    fitting = host_gate.possible(pool, vm)
+    if fitting:
+        return fitting[0]
+    if target.cross:
+        for host in call.db.table("host"):
+            if pool.live(host) and host_gate.sees_all(pool, host, row):
+                return host
+    raise Failure("NO_HOSTS_AVAILABLE")
+
+
+def _forward(call: Call, sender: str) -> Work | None:
+    """A call that another host carries out: its own task appears beside the client's (helpers.ml:1889-2046)."""
+    if sender == call.pool.master or call.work is None:
+        return None
+    call.db.set("task", call.task, resident_on=sender)
+    return call.pool.tasks.create(f"InternalAsync.{call.message.full}", call.session, parent=call.task, host=sender)
+
+
+@dataclass(slots=True)
+class Motion:
+    """One VM on its way."""
+
+    call: Call
+    vm: str
+    target: Destination
+    sender: str
+    options: Options
+    inner: Work | None
+
+    async def run(self, vdi_map: Map, vif_map: Map, formats: Map) -> str:
+        call, pool, target = self.call, self.call.pool, self.target
+        row = call.db.row("VM", self.vm)
+        copy = checks.true(self.options, "copy")
+        if copy and not target.cross:
+            text = "Copy mode is disallowed on intra pool storage migration, try efficient alternatives e.g. VM.copy/clone."
+            raise Failure("OPERATION_NOT_ALLOWED", text)
+        checks.assert_disks_mapped(pool, row, vdi_map)
+        networks = checks.infer_vif_map(pool, row, vif_map) if target.cross else {}
+        for vdi in vm_gate.disk_refs(pool, row):
+            if call.db.get("VDI", vdi, "on_boot") == "reset":
+                raise Failure("VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION", vdi)
+        self._images_visible(row)
+        places = complete_map(pool, row, vdi_map, target, snapshots=not copy)
+        checks.assert_movable(pool, places)
+        self._formats(formats, places)
+        self._eject(row, vdi_map)
+        own = {v["VDI"] for ref in row["VBDs"] if (v := call.db.row("VBD", ref))["mode"] == "RW" and v["type"] != "CD"}
+        near = target.host == self.sender and not target.cross
+        transfer = Transfer(call, target, places, own, near, copy, self.report)
+        live = row["power_state"] in {"Running", "Paused"}
+        call.cancellable(True)
+        try:
+            if live and not target.cross:
+                schedule(call, self.vm, target.host)
+            await transfer.run()
+            if target.cross:
+                return await self._cross(transfer, networks, copy)
+            await self._inside(transfer)
+            return self.vm
+        except BaseException:
+            if call.db.has("VM", self.vm):
+                schedule(call, self.vm, NULL)
+            transfer.undo()
+            raise
+
+    def report(self, progress: float) -> None:
+        """On the sending host's task first, which the client's then mirrors."""
+        if self.inner is not None:
+            self.call.pool.tasks.progress(self.inner.ref, progress)
+        self.call.progress(progress)
+
+    # -- what remains to be checked --------------------------------------------------------------------------------
+
+    def _images_visible(self, vm: Row) -> None:
+        pool = self.call.pool
+        for row in family(pool, vm, snapshots=True):
+            image = pool.db.find("VDI", row["suspend_VDI"])
+            if image is not None and not host_gate.sees(pool, self.sender, image["SR"]):
+                raise Failure("SUSPEND_IMAGE_NOT_ACCESSIBLE", row["suspend_VDI"])
+
+    def _formats(self, formats: Map, places: Map) -> None:
+        there = self.target.pool
+        for vdi, wanted in formats.items():
+            sr = places.get(vdi)
+            if not wanted or sr is None:
+                continue
+            row = there.db.row("SR", sr)
+            plugin = next((s for s in there.db.table("SM").values() if s["type"] == row["type"]), {})
+            known = plugin.get("supported_image_formats", [])
+            if known and wanted not in known:
+                text = f"Image format {wanted} is not supported by {row['uuid']}"
+                raise Failure("VDI_INCOMPATIBLE_TYPE", text)
+
+    def _eject(self, vm: Row, vdi_map: Map) -> None:
+        """CDs leave their drives unless they are mapped to the SR they are on, or the VM is suspended."""
+        db = self.call.db
+        if vm["power_state"] == "Suspended":
+            return
+        for ref in vm["VBDs"]:
+            vbd = db.row("VBD", ref)
+            if vbd["type"] != "CD" or vbd["empty"]:
+                continue
+            disk = db.find("VDI", vbd["VDI"])
+            if disk is None or vdi_map.get(vbd["VDI"]) != disk["SR"]:
+                db.set("VBD", ref, VDI=NULL, empty=True)
+
+    # -- memory ----------------------------------------------------------------------------------------------------
+
+    async def _memory(self) -> bool:
+        """The guest's memory crosses, with the progress beginning again; False if the VM has stopped meanwhile."""
+        call = self.call
+        if self.vm in call.pool.faults.unresponsive:
+            await call.pause(60)
+            raise Failure("VM_FAILED_SUSPEND_ACKNOWLEDGMENT", self.vm)
+        seconds = call.db.get("VM", self.vm, "memory_target") / NETWORK_SPEED
+        self.report(0.0)
+        for step in range(STEPS):
+            await call.pause(seconds / STEPS)
+            self.report(10 / 11 * (step + 1) / STEPS)
+            if call.db.get("VM", self.vm, "power_state") == "Halted":
+                return False
+        return True
+
+    async def _tidy(self) -> None:
+        """The clean-up cannot be cancelled, and has a progress of its own."""
+        for progress in (1.0, 0.3, 0.7, 1.0):
+            await self.call.pause(0.3, cancellable=False)
+            self.report(progress)
+
+    # -- inside the pool -------------------------------------------------------------------------------------------
+
+    async def _inside(self, transfer: Transfer) -> None:
+        call, db, pool = self.call, self.call.db, self.call.pool
+        state = db.get("VM", self.vm, "power_state")
+        live = state in {"Running", "Paused"}
+        arrived = await self._memory() if live else False
+        call.cancellable(False)
+        row = db.row("VM", self.vm)
+        for owner in family(pool, row, snapshots=True):
+            for ref in owner["VBDs"]:
+                disk = db.get("VBD", ref, "VDI")
+                if transfer.moved.get(disk, disk) != disk:
+                    db.set("VBD", ref, VDI=transfer.moved[disk])
+        for owner_ref in [self.vm, *row["snapshots"]]:
+            image = db.get("VM", owner_ref, "suspend_VDI")
+            if transfer.moved.get(image, image) != image:
+                db.set("VM", owner_ref, suspend_VDI=transfer.moved[image])
+        if arrived:
+            guests.boot(pool, self.vm, self.target.host, fresh=False)
+        elif live:
+            schedule(call, self.vm, NULL)
+        if db.has("SR", row["suspend_SR"]) and not host_gate.sees(pool, self.target.host, row["suspend_SR"]):
+            db.set("VM", self.vm, suspend_SR=NULL)
+        transfer.drop_sources()
+        await self._tidy()
+        if arrived:
+            pool.message("VM_MIGRATED", 5, "VM", row["uuid"], "VM migrated")
+
+    # -- to another pool -------------------------------------------------------------------------------------------
+
+    async def _cross(self, transfer: Transfer, networks: Map, copy: bool) -> str:
+        call, pool, there = self.call, self.call.pool, self.target.pool
+        force = checks.true(self.options, "force")
+        checks.assert_importable(pool, self.vm, self.target, copy=copy, force=force)
+        row = call.db.row("VM", self.vm)
+        live = row["power_state"] in {"Running", "Paused"} and not copy
+        arrival = Arrival(transfer, networks, copy)
+        self._point(transfer)
+        try:
+            new = arrival.bring(self.vm)
+            arrived = False
+            if live:
+                there.scheduled.add(new)
+                there.db.set("VM", new, scheduled_to_be_resident_on=self.target.host)
+                arrived = await self._memory()
+        except BaseException:
+            arrival.undo()
+            self._unpoint(transfer)
+            raise
+        call.cancellable(False)
+        self._unpoint(transfer)
+        if arrived:
+            guests.boot(there, new, self.target.host, fresh=False)
+        elif live:
+            there.scheduled.discard(new)
+            there.db.set("VM", new, scheduled_to_be_resident_on=NULL)
+        if not copy:
+            self._leave_source(transfer)
+        await self._tidy()
+        return new
+
+    def _point(self, transfer: Transfer) -> None:
+        """VDI.other_config says where each disk has gone, for as long as the metadata are on their way."""
+        for vdi, new in transfer.moved.items():
+            config = self.call.db.get("VDI", vdi, "other_config")
+            self.call.db.set("VDI", vdi, other_config={**config, "maps_to": new})
+
+    def _unpoint(self, transfer: Transfer) -> None:
+        for vdi in transfer.moved:
+            if self.call.db.has("VDI", vdi):
+                self.call.db.remove_from("VDI", vdi, "other_config", "maps_to")
+
+    def _leave_source(self, transfer: Transfer) -> None:
+        pool, there = self.call.pool, self.target.pool
+        row = self.call.db.row("VM", self.vm)
+        for ref, message in list(pool.messages.rows.items()):
+            if message["obj_uuid"] == row["uuid"]:
+                there.messages.add(there.db.new_ref(), message)
+                pool.messages.remove(ref)
+        pool.tools.pop(row["uuid"], None)
+        family_refs = [*row["snapshots"], self.vm]
+        images = [self.call.db.get("VM", ref, "suspend_VDI") for ref in family_refs]
+        for ref, image in zip(family_refs, images, strict=True):
+            if image in transfer.moved:
+                self.call.db.set("VM", ref, suspend_VDI=NULL)
+        transfer.drop_sources()
+        for ref in family_refs:
+            bury(pool, ref)
+
+
+@dataclass(slots=True)
+class Arrival:
+    """The VM's rows in the destination's tables."""
+
+    transfer: Transfer
+    networks: Map
+    copy: bool
+    made: list[str] | None = None
+
+    def bring(self, vm: str) -> str:
+        """The VM and, where it moves, its snapshots; a halted namesake that is older gives way."""
+        pool, there = self.transfer.call.pool, self.transfer.target.pool
+        row = pool.db.row("VM", vm)
+        self.made = []
+        if not self.copy:
+            for ref, other in list(there.db.table("VM").items()):
+                if other["uuid"] == row["uuid"]:
+                    bury(there, ref)
+        new = self._one(row, NULL)
+        if not self.copy:
+            for snap in row["snapshots"]:
+                self._one(pool.db.row("VM", snap), new)
+        return new
+
+    def _one(self, row: Row, snapshot_of: str) -> str:
+        pool, there = self.transfer.call.pool, self.transfer.target.pool
+        moved = self.transfer.moved
+        assert self.made is not None
+        values = {k: v for k, v in row.items() if k not in _LOCAL and k in there.schema.classes["VM"].fields}
+        if self.copy:
+            del values["uuid"]
+            values |= {"version": 0, "other_config": {**row["other_config"], "mac_seed": there.db.new_uuid()}}
+        else:
+            values["version"] = row["version"] + (0 if row["is_a_snapshot"] else 1)
+        live = row["power_state"] in {"Running", "Paused"}
+        values |= {
+            "power_state": "Halted" if live else row["power_state"], "domid": -1, "snapshot_of": snapshot_of,
+            "suspend_VDI": moved.get(row["suspend_VDI"], NULL),
+            "metrics": self._copy_of("VM_metrics", row["metrics"]),
+            "guest_metrics": NULL if self.copy else self._copy_of("VM_guest_metrics", row["guest_metrics"]),
+        }  # fmt: skip
+        tools = pool.tools.get(row["uuid"])
+        new = there.db.create("VM", values)
+        if tools is not None:
+            there.tools[there.db.get("VM", new, "uuid")] = tools
+        self.made.append(new)
+        for ref in row["VBDs"]:
+            vbd = pool.db.row("VBD", ref)
+            disk = moved.get(vbd["VDI"], NULL)
+            there.db.create("VBD", {
+                **{k: v for k, v in vbd.items() if k not in self._dropped}, "VM": new, "VDI": disk,
+                "empty": disk == NULL, "currently_attached": False, "metrics": NULL,
+            })  # fmt: skip
+        for ref in row["VIFs"]:
+            vif = pool.db.row("VIF", ref)
+            there.db.create("VIF", {
+                **{k: v for k, v in vif.items() if k not in self._dropped}, "VM": new, "network": self.networks[ref],
+                "MAC": new_mac(there) if self.copy else vif["MAC"], "currently_attached": False, "metrics": NULL,
+            })  # fmt: skip
+        return new
+
+    @property
+    def _dropped(self) -> frozenset[str]:
+        drop = frozenset({"current_operations", "allowed_operations"})
+        return drop | {"uuid"} if self.copy else drop
+
+    def _copy_of(self, cls: str, ref: str) -> str:
+        pool, there = self.transfer.call.pool, self.transfer.target.pool
+        row = pool.db.find(cls, ref)
+        if row is None:
+            return NULL
+        return there.db.create(cls, {k: v for k, v in row.items() if k != "uuid"})
+
+    def undo(self) -> None:
+        for ref in self.made or []:
+            if self.transfer.target.pool.db.has("VM", ref):
+                bury(self.transfer.target.pool, ref)
+
+
+_LOCAL: Final = frozenset({
+    "VBDs", "VIFs", "VTPMs", "VGPUs", "VUSBs", "consoles", "snapshots", "children", "parent", "attached_PCIs",
+    "crash_dumps", "blobs", "resident_on", "scheduled_to_be_resident_on", "affinity", "appliance", "suspend_SR",
+    "protection_policy", "snapshot_schedule", "current_operations", "allowed_operations", "snapshot_of", "groups",
+})  # fmt: skip
+
+
+# -- one disk ----------------------------------------------------------------------------------------------------------
+
+
+@method("VDI.pool_migrate")
+async def vdi_pool_migrate(call: Call, vdi: str, sr: str, options: Options) -> str:
+    db, pool = call.db, call.pool
+    row = db.row("VDI", vdi)
+    if not row["VBDs"]:
+        raise Failure("VDI_NEEDS_VM_FOR_MIGRATE", vdi)
+    vm = db.get("VBD", row["VBDs"][0], "VM")
+    async with operation(call, "VM", vm, "migrate_send", lambda: gate(call, vm, "migrate_send")):
+        db.row("SR", sr)
+        host = _host_for_disk(call, vm, sr, options)
+        host_gate.assert_can_boot_here(pool, vm, host, cpu=False)
+
+        def disk_gate() -> None:
+            vdi_gate.assert_valid(pool, vdi, "mirror", ignore=call.task)
+
+        async with operation(call, "VDI", vdi, "mirror", disk_gate):
+            vbd = next((v for v in row["VBDs"] if db.get("VBD", v, "VM") == vm), None)
+            if vbd is None:
+                raise Failure("VBD_MISSING")
+            if management_pif(call, host) is None:
+                raise Failure("HOST_HAS_NO_MANAGEMENT_IP")
+            vdi_map = {d: db.get("VDI", d, "SR") for d in vm_gate.disk_refs(pool, db.row("VM", vm), cds=True)}
+            vdi_map[vdi] = sr
+            target = Destination(pool, host, False)
+            dest = {"host": host, "SM": "", "xenops": "", "master": "", "session_id": call.session}
+            checks.assert_can_migrate(call, vm, dest, vdi_map, {}, {})
+            formats = {vdi: options.get("dest-img-format", "")}
+            await _send(call, vm, target, vdi_map, {}, {}, formats)
+        return str(db.get("VBD", vbd, "VDI"))
+
+
+def _host_for_disk(call: Call, vm: str, sr: str, options: Options) -> str:
+    """Where the VM runs, if that host sees all its SRs and the new one, else another host that does."""
+    pool, row = call.pool, call.db.row("VM", vm)
+    able = [
+        h
+        for h in call.db.table("host")
+        if pool.live(h) and host_gate.sees_all(pool, h, row) and host_gate.sees(pool, h, sr)
+    ]
+    if row["power_state"] in {"Running", "Paused"} and row["resident_on"] in able:
+        return str(row["resident_on"])
+    if row["power_state"] not in {"Running", "Paused"}:
+        able = [h for h in able if host_gate.fits(pool, vm, h)]
+    if not able:
+        raise Failure("NO_HOSTS_AVAILABLE")
+    return able[0]

@@ -1,0 +1,168 @@
+"""The disks of a migration on their way: placed, copied, counted, and taken back where the migration fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from xsmigui.simulator.dispatch import Call
+from xsmigui.simulator.failures import NULL, Failure, internal
+from xsmigui.simulator.gates import host as host_gate
+from xsmigui.simulator.gates import vm as vm_gate
+from xsmigui.simulator.guests import add_vdi, remove_vdi, room, space_for
+from xsmigui.simulator.methods.evacuation import NETWORK_SPEED
+from xsmigui.simulator.methods.guests import DISK_SPEED
+from xsmigui.simulator.methods.motion_checks import Destination
+from xsmigui.simulator.pool import Pool
+from xsmigui.simulator.tables import Row
+
+STEPS: Final = 20
+LEAST: Final = 8 << 20  # bytes that even an empty disk costs
+
+
+def family(pool: Pool, vm: Row, *, snapshots: bool) -> list[Row]:
+    return [vm, *([pool.db.row("VM", s) for s in vm["snapshots"] if pool.db.has("VM", s)] if snapshots else [])]
+
+
+def complete_map(
+    pool: Pool, vm: Row, vdi_map: dict[str, str], target: Destination, *, snapshots: bool
+) -> dict[str, str]:
+    """Where everything goes that the map leaves out: snapshots with their disk, suspend images to the pool's place."""
+    there = target.pool
+    whole = {v: sr for v, sr in vdi_map.items() if pool.db.has("VDI", v)}
+    default = there.row["default_SR"]
+    for row in family(pool, vm, snapshots=snapshots):
+        for vdi in vm_gate.disk_refs(pool, row):
+            if vdi in whole:
+                continue
+            origin = pool.db.get("VDI", vdi, "snapshot_of")
+            place = whole.get(origin, default)
+            if not there.db.has("SR", place):
+                raise Failure("VDI_NOT_IN_MAP", vdi)
+            whole[vdi] = place
+        image = row["suspend_VDI"]
+        if pool.db.has("VDI", image) and image not in whole:
+            host_sr = there.db.get("host", target.host, "suspend_image_sr")
+            choices = [there.row["suspend_image_SR"], host_sr, default]
+            place = next((s for s in choices if there.db.has("SR", s)), NULL)
+            if place == NULL:
+                raise Failure("VDI_NOT_IN_MAP", image)
+            whole[image] = place
+    return whole
+
+
+@dataclass(slots=True)
+class Transfer:
+    """The storage phase. `moved` maps each source VDI to its successor; `made` is what a failure must take back."""
+
+    call: Call
+    target: Destination
+    places: dict[str, str]
+    mirrored: set[str]  # the VM's own writable disks; the rest is copied
+    near: bool  # the same host reads and writes
+    keep_source: bool
+    report: Callable[[float], None]
+    moved: dict[str, str] = field(default_factory=dict)
+    made: list[str] = field(default_factory=list)
+
+    async def run(self) -> None:
+        """All disks one after the other, smallest first, then the oldest snapshot."""
+        db = self.call.db
+        rows = {v: db.row("VDI", v) for v in self.places}
+        order = sorted(rows, key=lambda v: (rows[v]["virtual_size"], rows[v]["snapshot_time"], v))
+        total = sum(r["virtual_size"] for r in rows.values()) or 1
+        done = 0
+        for vdi in order:
+            await self._one(vdi, rows[vdi], done / total, rows[vdi]["virtual_size"] / total)
+            done += rows[vdi]["virtual_size"]
+            self.report(done / total)
+        for vdi, new in self.moved.items():
+            origin = self.moved.get(rows[vdi]["snapshot_of"])
+            if origin and new in self.made:
+                self.target.pool.db.set("VDI", new, snapshot_of=origin)
+
+    async def _one(self, vdi: str, row: Row, start: float, share: float) -> None:
+        pool, there, sr = self.call.pool, self.target.pool, self.places[vdi]
+        if there is pool and row["SR"] == sr:
+            self.moved[vdi] = vdi
+            return
+        known = self._shared(row, sr)
+        if known:
+            self.moved[vdi] = known
+            return
+        await self._attach(sr)
+        space = space_for(there, sr, row["virtual_size"], row["physical_utilisation"])
+        if room(there, sr) < space:
+            raise self._full(vdi)
+        new = add_vdi(there, self._successor(row, sr, space))
+        self.made.append(new)
+        size = max(row["physical_utilisation"], LEAST)
+        seconds = size / (DISK_SPEED if self.near else NETWORK_SPEED)
+        for step in range(STEPS):
+            if vdi in pool.faults.broken_mirrors and step == STEPS // 2:
+                self._mirror_failed(vdi)
+            await self.call.pause(seconds / STEPS)
+            self.report(start + share * (0.05 + 0.9 * (step + 1) / STEPS))
+        self.moved[vdi] = new
+
+    def _shared(self, row: Row, sr: str) -> str | None:
+        """An SR that both pools see under one uuid: the disk is there already."""
+        there = self.target.pool
+        if there is self.call.pool or there.db.get("SR", sr, "uuid") != self.call.db.get("SR", row["SR"], "uuid"):
+            return None
+        for ref in there.db.get("SR", sr, "VDIs"):
+            if there.db.get("VDI", ref, "uuid") == row["uuid"]:
+                return str(ref)
+        raise internal("SR UUID matches on destination but VDI does not exist")
+
+    async def _attach(self, sr: str) -> None:
+        there, host = self.target.pool, self.target.host
+        for ref in there.db.get("SR", sr, "PBDs"):
+            pbd = there.db.row("PBD", ref)
+            if pbd["host"] == host and not pbd["currently_attached"]:
+                await self.call.pause(1)
+                there.db.set("PBD", ref, currently_attached=True)
+        if not host_gate.sees(there, host, sr):
+            raise Failure("SR_NOT_ATTACHED", there.db.get("SR", sr, "uuid"))
+
+    def _full(self, vdi: str) -> Failure:
+        text = "SR_BACKEND_FAILURE_44;[S();S(There is insufficient space);S()]"
+        if self.call.pool.profile.wraps_storage_errors:
+            kind = "Migration_preparation_failure" if vdi in self.mirrored else "Internal_error"
+            return internal(f"Storage_error ([S({kind});S(Storage_error ([S(Backend_error);S({text})]))])")
+        return Failure("SR_BACKEND_FAILURE_44", "", "There is insufficient space", "")
+
+    def _mirror_failed(self, vdi: str) -> None:
+        row = self.call.db.row("VDI", vdi)
+        task = self.call.task
+        if self.call.db.has("task", task):
+            config = self.call.db.get("task", task, "other_config")
+            self.call.db.set("task", task, other_config={**config, "mirror_failed": row["location"]})
+        raise Failure("MIRROR_FAILED", vdi)
+
+    def _successor(self, row: Row, sr: str, space: int) -> Row:
+        kept = (
+            "name_label", "name_description", "virtual_size", "type", "sharable", "read_only", "on_boot",
+            "allow_caching", "is_a_snapshot", "snapshot_time",
+        )  # fmt: skip
+        config = {k: v for k, v in row["other_config"].items() if k == "config-drive"}
+        tags = list(row["tags"]) if self.call.pool.profile.keeps_tags else []
+        return {
+            **{k: row[k] for k in kept},
+            "SR": sr,
+            "physical_utilisation": space,
+            "other_config": config,
+            "tags": tags,
+        }
+
+    def undo(self) -> None:
+        """Takes back what has been made at the destination."""
+        for vdi in self.made:
+            if self.target.pool.db.has("VDI", vdi):
+                remove_vdi(self.target.pool, vdi)
+
+    def drop_sources(self) -> None:
+        for vdi, new in self.moved.items():
+            if new in self.made and self.call.db.has("VDI", vdi):
+                remove_vdi(self.call.pool, vdi)
