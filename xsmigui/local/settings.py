@@ -6,41 +6,18 @@ from typing import Final
 
 import msgspec
 
-from xsmigui.core.ports import Address
+from xsmigui.core.preferences import Server, Settings
 from xsmigui.local.paths import write_atomically
 
 log = logging.getLogger(__name__)
 
 FILE: Final = "settings.json"
 
-
-class Server(msgspec.Struct, frozen=True):
-    """A remembered server. `name` is its pool's, shown while it is not connected."""
-
-    url: str
-    user: str = "root"
-    name: str = ""
-    connect: bool = True
-
-    @property
-    def address(self) -> Address:
-        return Address(self.url, self.user)
-
-
-class Settings(msgspec.Struct, frozen=True):
-    """Every setting with its default. Unknown members of the file are kept out, missing ones take the default."""
-
-    language: str = ""
-    servers: tuple[Server, ...] = ()
-    show_templates: bool = False
-    show_snapshots: bool = False
-    show_local_srs: bool = True
-    window: str = ""
-    splitter: str = ""
+__all__ = ["FILE", "Server", "Settings", "SettingsFile"]
 
 
 class SettingsFile:
-    """The settings, read once at start and written at each change."""
+    """The `Preferences` of `core.ports`: read once at start and written at each change."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
@@ -51,7 +28,7 @@ class SettingsFile:
             return msgspec.json.decode(self._path.read_bytes(), type=Settings)
         except FileNotFoundError:
             return Settings()
-        except (OSError, msgspec.DecodeError, msgspec.ValidationError) as error:
+        except (OSError, ValueError) as error:
             spoiled = self._path.with_suffix(".spoiled")
             log.warning("%s cannot be read (%s); it is kept as %s", self._path, error, spoiled.name)
             try:
