@@ -9,40 +9,14 @@ from defusedxml.ElementTree import parse
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "resources" / "icons"
 ICONS = sorted(path for path in FOLDER.glob("*.svg") if path.stem != "xsmigui")
+# fmt: off
 NAMES = [
-    "app",
-    "pool",
-    "pool-connecting",
-    "pool-disconnected",
-    "host",
-    "host-disabled",
-    "host-unreachable",
-    "vm-running",
-    "vm-halted",
-    "vm-suspended",
-    "vm-paused",
-    "vm-moving",
-    "template",
-    "snapshot",
-    "sr",
-    "sr-default",
-    "sr-local",
-    "sr-detached",
-    "disk",
-    "network",
-    "block",
-    "warn",
-    "info",
-    "pending",
-    "done",
-    "add-server",
-    "migrate",
-    "cancel",
-    "search",
-    "step-current",
-    "step-done",
-    "step-open",
+    "app", "pool", "pool-connecting", "pool-disconnected", "host", "host-disabled", "host-unreachable",
+    "vm-running", "vm-halted", "vm-suspended", "vm-paused", "vm-moving", "template", "snapshot", "sr", "sr-default",
+    "sr-local", "sr-detached", "disk", "network", "block", "warn", "info", "pending", "done", "add-server",
+    "migrate", "cancel", "search", "step-current", "step-done", "step-open",
 ]
+# fmt: on
 
 
 def luminance(colour: str) -> float:
