@@ -167,7 +167,8 @@ class Events:
 
     def counts(self) -> dict[str, int]:
         """Rows of every table: what a client compares with its own to find lost deletions."""
-        return {name.lower(): len(table.rows) for name, table in self._pool.db.tables.items()}
+        counts = {name.lower(): len(table.rows) for name, table in self._pool.db.tables.items()}
+        return {**counts, "diagnostics": 0}
 
     def inject(self, cls: str, ref: str) -> str:
         """Touches a row; the token lies just before that change. `cls` is the exact name of the reference's table."""
@@ -204,5 +205,5 @@ class Events:
                 live.seen = reached
                 batch = EventBatch(changes, {}, {}, "").as_dict()["events"]
                 stamp = f"{self._pool.clock.unix():.6f}"
-                return [{**event, "timestamp": stamp} for event in batch if "message" != event["class"]]
+                return [{**event, "timestamp": stamp} for event in batch if event["class"] != "message"]
             await self._pool.db.changed()

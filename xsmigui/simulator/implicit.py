@@ -1,4 +1,4 @@
-"""The calls that every class has: getters, setters, get_all_records, constructors, destructors (xapi's gen_db_actions)."""
+"""The calls that every class has: getters, setters, get_all_records, constructors, destructors (gen_db_actions)."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def _create(db: Database, cls: str, params: list[Value]) -> str:
 
 
 def constructor_values(db: Database, cls: str, struct: Row) -> Row:
-    """A constructor's struct, checked: members that are no constructor fields are dropped, mandatory ones insisted on."""
+    """A constructor's struct, checked: what is no constructor field is dropped, what is mandatory insisted on."""
     values: Row = {}
     for name, field in db.schema.classes[cls].fields.items():
         if name == "uuid" or (field.qualifier == "RO/runtime" and name != "power_state"):

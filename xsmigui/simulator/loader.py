@@ -27,6 +27,8 @@ _PLAIN: Final = {"%.": " ", "%t": "\t", "%n": "\n", "%r": "\r", "%%": "%", "%_":
 _NOT_KEPT: Final = frozenset(
     {"session", "task", "message", "event", "VBD_metrics", "VIF_metrics", "data_source", "auth"}
 )
+# What xapi makes of an empty column while it starts
+_EMPTY: Final = {("VDI", "metadata_of_pool"): "", ("VM", "snapshot_metadata"): "()", ("VM", "last_booted_record"): "()"}
 # What SM plug-ins can do that dumps of before Tampa list only in part
 _STORAGE: Final = (
     "SR_PROBE", "SR_UPDATE", "VDI_CREATE", "VDI_DELETE", "VDI_ATTACH", "VDI_DETACH", "VDI_CLONE", "VDI_SNAPSHOT",
@@ -115,6 +117,8 @@ def _rows(pool: Pool, tables: list[Table]) -> list[tuple[str, str, Row, int, int
                 if field.name in columns:
                     try:
                         row[field.name] = field.type.parse(columns[field.name])
+                        if (name, field.name) in _EMPTY and not columns[field.name]:
+                            row[field.name] = _EMPTY[name, field.name]
                         continue
                     except ValueError:
                         pass
@@ -136,6 +140,9 @@ def _tidy(pool: Pool) -> None:
     ):  # fmt: skip
         for ref in [r for r, row in db.table(cls).items() if not db.has(other, row[field])]:
             db.delete(cls, ref)
+    for cls in ("VBD", "VIF"):
+        for row in db.table(cls).values():
+            row["metrics"] = NULL
     for ref, row in list(db.table("VBD").items()):
         if row["empty"] or db.has("VDI", row["VDI"]):
             continue
@@ -150,8 +157,9 @@ def _modernise(pool: Pool, *, recent: bool) -> None:
         _host(pool, ref, row, recent=recent)
     for row in pool.db.table("SM").values():
         _plugin(row)
-    for row in pool.db.table("SR").values():
-        row["is_tools_sr"] = row["is_tools_sr"] or row["other_config"].get("xenserver_tools_sr") == "true"
+    for row in pool.db.table("PIF").values():
+        if row["physical"] and not row["properties"]:
+            row["properties"] = {"gro": "on"}
     for vm in pool.db.table("VM").values():
         _vm(pool, vm)
     _restrictions(pool)
@@ -173,7 +181,7 @@ def _host(pool: Pool, ref: str, row: Row, *, recent: bool) -> None:
             "modelname": first.get("modelname", ""), "flags": first.get("flags", ""),
         }  # fmt: skip
     policy = ("features_pv", "features_hvm", "features_pv_host", "features_hvm_host")
-    features = {key: pool.profile.features for key in policy}
+    features = dict.fromkeys(policy, pool.profile.features)
     row["cpu_info"] = {"socket_count": "1", **info, **{k: v for k, v in features.items() if k not in info}}
     software = row["software_version"]
     if "xapi_build" not in software:
@@ -181,10 +189,10 @@ def _host(pool: Pool, ref: str, row: Row, *, recent: bool) -> None:
     row["virtual_hardware_platform_versions"] = row["virtual_hardware_platform_versions"] or [0, 1, 2]
     if not any("hvm" in c for c in row["capabilities"]):
         row["capabilities"] = [*row["capabilities"], "hvm-3.0-x86_64"]
-    row["API_version_major"], row["API_version_minor"] = 2, max(21, row["API_version_minor"])
+    if ref == pool.master:  # the host that xapi starts on writes its own version
+        row["API_version_major"], row["API_version_minor"] = 2, 21
     if recent:
         return
-    row["API_version_minor"] = 21
     row["control_domain"] = next(
         (v for v, vm in db.table("VM").items() if vm["is_control_domain"] and vm["resident_on"] == ref), NULL
     )
@@ -200,8 +208,9 @@ def _plugin(row: Row) -> None:
 def _vm(pool: Pool, vm: Row) -> None:
     if vm["domain_type"] == "unspecified":
         vm["domain_type"] = "hvm" if vm["HVM_boot_policy"] else "pv"
-    vm["is_default_template"] = vm["is_default_template"] or vm["other_config"].get("default_template") == "true"
     metrics = pool.db.find("VM_metrics", vm["metrics"])
+    if metrics is not None:
+        metrics["VCPUs_utilisation"] = {}  # measured, never kept
     if vm["power_state"] in {"Running", "Paused"}:
         if metrics is not None and metrics["current_domain_type"] == "unspecified":
             metrics["current_domain_type"] = vm["domain_type"]
@@ -216,14 +225,6 @@ def _restrictions(pool: Pool) -> None:
         "restrict_storage_xen_motion": "false",
         "restrict_xen_motion": "false",
         **row["restrictions"],
-    }
-    hosts = list(pool.db.table("host").values())
-    row["cpu_info"] = row["cpu_info"] or {
-        "vendor": hosts[0]["cpu_info"].get("vendor", ""),
-        "cpu_count": str(sum(int(h["cpu_info"].get("cpu_count", "0")) for h in hosts)),
-        "socket_count": str(sum(int(h["cpu_info"].get("socket_count", "1")) for h in hosts)),
-        "features_pv_host": hosts[0]["cpu_info"]["features_pv_host"],
-        "features_hvm_host": hosts[0]["cpu_info"]["features_hvm_host"],
     }
 
 

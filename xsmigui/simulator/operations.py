@@ -97,7 +97,7 @@ def _vm(pool: Pool, ref: str, row: Row, cache: dict[tuple[object, ...], list[str
     resets = any(d["sm_config"].get("on_boot") == "reset" for d in vm_gate.disks(pool, row))
     key = (
         "VM", row["power_state"], row["is_a_template"], row["is_a_snapshot"], row["is_default_template"],
-        row["other_config"].get("default_template"), row["is_control_domain"], told, drivers, measured, platform, resets,
+        row["other_config"].get("default_template"), row["is_control_domain"], told, drivers, measured, platform,
     )  # fmt: skip
     if resets:
         return vm_gate.allowed(pool, ref)

@@ -94,11 +94,11 @@ def matches(query: Query, row: Row) -> bool:
         return query
     match query:
         case ("or", a, b):
-            return matches(a, row) or matches(b, row)  # type: ignore[arg-type]
+            return matches(a, row) or matches(b, row)
         case ("and", a, b):
-            return matches(a, row) and matches(b, row)  # type: ignore[arg-type]
+            return matches(a, row) and matches(b, row)
         case ("not", a):
-            return not matches(a, row)  # type: ignore[arg-type]
+            return not matches(a, row)
         case ("eq", a, a_is_field, b, b_is_field):
             left = _operand(str(a), bool(a_is_field), row)
             return left is not None and left == _operand(str(b), bool(b_is_field), row)

@@ -1,4 +1,4 @@
-"""Results that are whole records: handed to the codecs without being copied, so that JSON can use the rows' own cache."""
+"""Results that are whole records: handed to the codecs without being copied, so that JSON can use the rows' cache."""
 
 from __future__ import annotations
 

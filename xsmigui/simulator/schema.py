@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -181,6 +181,10 @@ def schema(version: Release = (24, 10, 0)) -> Schema:
         messages = {row[0]: _message(name, row, enums, roles, version) for row in described["messages"]}
         for extra in _later(name, version):
             messages[f"get_{extra[0]}"] = _getter(name, extra, enums, roles)
+        if "get_all_records" in messages:
+            whole = messages["get_all_records"]
+            expression = (Param("expr", parse_type("string", enums)),)
+            messages["get_all_records_where"] = replace(whole, name="get_all_records_where", params=expression)
         classes[name] = Class(name, fields, messages, {f.name: f.default for f in fields.values()})
     if version >= (24, 19, 1):
         classes["VM_group"] = _whole_class("VM_group", enums, roles, version)
@@ -220,9 +224,11 @@ def _message(cls: str, row: list[Any], enums: dict[str, list[str]], roles: list[
         Param(p[0], parse_type(p[1], enums), p[2] if len(p) > 2 else None, len(p) > 2)
         for p in (params[1:] if with_session else params)
     ]
-    for later in LATER_PARAMS.get((cls, name), ()):
-        if release(later[3]) <= version:
-            described.append(Param(later[0], parse_type(later[1], enums), later[2], True))
+    described.extend(
+        Param(later[0], parse_type(later[1], enums), later[2], True)
+        for later in LATER_PARAMS.get((cls, name), ())
+        if release(later[3]) <= version
+    )
     allowed = frozenset(role for bit, role in enumerate(roles) if mask >> bit & 1)
     return Message(
         cls, name, parse_type(result, enums), tuple(described), allowed, bool(implicit), needs_session=with_session

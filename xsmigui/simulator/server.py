@@ -29,7 +29,7 @@ from xsmigui.simulator.dispatch import dispatch
 from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.faults import Dropped
 from xsmigui.simulator.pool import Pool
-from xsmigui.simulator.types import Value
+from xsmigui.simulator.types import Type, Value
 
 log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ class Endpoint:
             return codec_xml.failure(error)
         return codec_xml.success(value, kind, self.pool.schema)
 
-    async def _dispatch(self, name: str, params: list[Value]) -> tuple[Value, codec_xml.Type]:
+    async def _dispatch(self, name: str, params: list[Value]) -> tuple[Value, Type]:
         """A call goes on when its client leaves: the work is the server's, not the connection's."""
         work = asyncio.ensure_future(dispatch(self.pool, name, params, self.host))
         self.calls.add(work)

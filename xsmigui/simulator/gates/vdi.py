@@ -117,7 +117,7 @@ def _kind(ref: str, vdi: Row, op: str) -> Failure | None:
 
 def _own_rules(pool: Pool, ref: str, vdi: Row, op: str, current: dict[str, str]) -> Failure | None:
     sr = pool.db.find("SR", vdi["SR"])
-    tools = bool(sr and sr["is_tools_sr"])
+    tools = bool(sr and (sr["is_tools_sr"] or sr["other_config"].get("xenserver_tools_sr") == "true"))
     reset = vdi["on_boot"] == "reset"
     match op:
         case "destroy":

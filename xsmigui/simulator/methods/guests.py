@@ -170,12 +170,13 @@ def fork(pool: Pool, vm: str, name: str, disks: dict[str, str], *, snapshot: boo
     }  # fmt: skip
     copied = {k: v for k, v in row.items() if k not in drop}
     metrics = {k: v for k, v in (db.find("VM_metrics", row["metrics"]) or {}).items() if k != "uuid"}
+    role: Row = {"other_config": {**row["other_config"], "mac_seed": db.new_uuid()}, "is_default_template": False}
+    if snapshot:
+        role = {"is_a_snapshot": True, "is_a_template": True, "snapshot_of": vm, "snapshot_time": pool.clock.date()}
     new = db.create("VM", {
         **copied, "name_label": name, "power_state": "Halted", "domid": -1, "blocked_operations": {},
         "metrics": db.create("VM_metrics", metrics), "ha_always_run": False,
-        **({"is_a_snapshot": True, "is_a_template": True, "snapshot_of": vm, "snapshot_time": pool.clock.date()}
-           if snapshot else {"other_config": {**row["other_config"], "mac_seed": db.new_uuid()}, "is_default_template": False}),
-        **(overrides or {}),
+        **role, **(overrides or {}),
     })  # fmt: skip
     for ref in row["VBDs"]:
         vbd = db.row("VBD", ref)

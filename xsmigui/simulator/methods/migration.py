@@ -1,4 +1,4 @@
-"""VM.migrate_send and VDI.pool_migrate: a VM moves with its disks, inside the pool or to another one (sheet 6 and 7)."""
+"""VM.migrate_send and VDI.pool_migrate: a VM moves with its disks, in the pool or to another one (sheet 6 and 7)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ from xsmigui.simulator.tasks import Work
 
 AT_ONCE: Final = 3  # storage motions that one host's xapi sends at the same time
 Map = dict[str, str]
+_NO_COPY_INSIDE: Final = (
+    "Copy mode is disallowed on intra pool storage migration, try efficient alternatives e.g. VM.copy/clone."
+)
 
 
 @method("VM.assert_can_migrate")
@@ -122,8 +125,7 @@ class Motion:
         row = call.db.row("VM", self.vm)
         copy = checks.true(self.options, "copy")
         if copy and not target.cross:
-            text = "Copy mode is disallowed on intra pool storage migration, try efficient alternatives e.g. VM.copy/clone."
-            raise Failure("OPERATION_NOT_ALLOWED", text)
+            raise Failure("OPERATION_NOT_ALLOWED", _NO_COPY_INSIDE)
         checks.assert_disks_mapped(pool, row, vdi_map)
         networks = checks.infer_vif_map(pool, row, vif_map) if target.cross else {}
         for vdi in vm_gate.disk_refs(pool, row):

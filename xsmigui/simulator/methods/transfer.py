@@ -36,8 +36,7 @@ def complete_map(
         for vdi in vm_gate.disk_refs(pool, row):
             if vdi in whole:
                 continue
-            origin = pool.db.get("VDI", vdi, "snapshot_of")
-            place = whole.get(origin, default)
+            place = str(whole.get(pool.db.get("VDI", vdi, "snapshot_of"), default))
             if not there.db.has("SR", place):
                 raise Failure("VDI_NOT_IN_MAP", vdi)
             whole[vdi] = place
@@ -45,7 +44,7 @@ def complete_map(
         if pool.db.has("VDI", image) and image not in whole:
             host_sr = there.db.get("host", target.host, "suspend_image_sr")
             choices = [there.row["suspend_image_SR"], host_sr, default]
-            place = next((s for s in choices if there.db.has("SR", s)), NULL)
+            place = str(next((s for s in choices if there.db.has("SR", s)), NULL))
             if place == NULL:
                 raise Failure("VDI_NOT_IN_MAP", image)
             whole[image] = place

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from xsmigui.simulator.scenarios.blockers import blockers
+from xsmigui.simulator.scenarios.mixed_versions import mixed_versions
 from xsmigui.simulator.scenarios.scale import scale
 from xsmigui.simulator.scenarios.two_pools import standalone, two_pools
 from xsmigui.simulator.site import Site
 
 Scenario = Callable[[Site, int, int], None]
-SCENARIOS: dict[str, Scenario] = {"scale": scale, "standalone": standalone, "two-pools": two_pools}
+SCENARIOS: dict[str, Scenario] = {
+    "blockers": blockers,
+    "mixed-versions": mixed_versions,
+    "scale": scale,
+    "standalone": standalone,
+    "two-pools": two_pools,
+}
 
 __all__ = ["SCENARIOS", "Scenario"]

@@ -1,4 +1,4 @@
-"""Builds a pool from words: hosts, networks, SRs, VMs. All rows are gathered and loaded at once, so thousands are quick."""
+"""Builds a pool from words: hosts, networks, SRs, VMs. All rows are loaded at once, so thousands are quick."""
 
 from __future__ import annotations
 
@@ -149,8 +149,8 @@ class Builder:
             below = self.row("PIF", tagged)
             vlan = self.add("VLAN", tag=tag, tagged_PIF=tagged)
             pif = self.add(
-                "PIF", device=below["device"], network=network, host=below["host"], MAC=below["MAC"], MTU=1500, VLAN=tag,
-                currently_attached=True, ip_configuration_mode="None", managed=True, VLAN_master_of=vlan,
+                "PIF", device=below["device"], network=network, host=below["host"], MAC=below["MAC"], MTU=1500,
+                VLAN=tag, currently_attached=True, ip_configuration_mode="None", managed=True, VLAN_master_of=vlan,
                 metrics=below["metrics"], primary_address_type="IPv4",
             )  # fmt: skip
             self.row("VLAN", vlan)["untagged_PIF"] = pif
@@ -200,7 +200,7 @@ class Builder:
         live = state in {"Running", "Paused"}
         size = int(memory * GIB)
         os = os if os is not None else LINUX
-        uuid = self.pool.db.new_uuid()
+        uuid = str(fields.pop("uuid", "")) or self.pool.db.new_uuid()
         values: Row = {
             "uuid": uuid, "name_label": name, "power_state": state, "domain_type": kind, "domid": -1,
             "memory_static_min": min(size, 256 * MIB), "memory_static_max": size, "memory_dynamic_min": size,
@@ -272,9 +272,9 @@ class Builder:
         when = self._now(-3600 * hours_ago)
         kept = {k: v for k, v in row.items() if k not in {"uuid", "guest_metrics", "metrics", "suspend_VDI"}}
         snap = self.add("VM", **{
-            **kept, "name_label": name, "power_state": "Halted", "resident_on": NULL, "domid": -1, "is_a_snapshot": True,
-            "is_a_template": True, "snapshot_of": vm, "snapshot_time": when, "metrics": self.add("VM_metrics"),
-            "affinity": NULL,
+            **kept, "name_label": name, "power_state": "Halted", "resident_on": NULL, "domid": -1,
+            "is_a_snapshot": True, "is_a_template": True, "snapshot_of": vm, "snapshot_time": when,
+            "metrics": self.add("VM_metrics"), "affinity": NULL,
         })  # fmt: skip
         for vbd in [v for v in self.rows["VBD"].values() if v["VM"] == vm and v["type"] != "CD"]:
             origin = self.row("VDI", vbd["VDI"])
@@ -312,7 +312,8 @@ class Builder:
         """Counts the space in use, loads everything and works out what is allowed."""
         row = self.row("pool", self.ref)
         row |= {
-            "default_SR": default_sr, "suspend_image_SR": default_sr, "crash_dump_SR": default_sr, "coordinator_bias": True,
+            "default_SR": default_sr, "suspend_image_SR": default_sr, "crash_dump_SR": default_sr,
+            "coordinator_bias": True,
             "restrictions": {"restrict_storage_xen_motion": "false", "restrict_xen_motion": "false",
                              "restrict_vlan": "false", "restrict_pooling": "false", "restrict_wlb": "false"},
         }  # fmt: skip
