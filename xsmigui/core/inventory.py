@@ -220,7 +220,7 @@ class Inventory:
         for pbd in self.PBD.values():
             if pbd.currently_attached:
                 seen.setdefault(pbd.SR, []).append(pbd.host)
-        return {sr: tuple(hosts) for sr, hosts in seen.items()}
+        return {sr: tuple(sorted(hosts)) for sr, hosts in seen.items()}
 
     def sees(self, host: HostRef, sr: SrRef) -> bool:
         return sr in self.visible_srs.get(host, frozenset())

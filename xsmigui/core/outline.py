@@ -5,6 +5,7 @@ SRs stand directly under the pool. An `Outline` is immutable; `updated` makes th
 what changed, and `steps` turns two outlines into the fewest removals, changes and insertions for a view.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -416,16 +417,26 @@ def steps(old: Outline, new: Outline) -> Steps:
 
 
 def _out_of_order(stays: list[ObjectId], new: Outline) -> set[ObjectId]:
-    """Of siblings that stay, those whose order changed: every one that is smaller than one before it."""
-    moved: set[ObjectId] = set()
-    highest: tuple[object, ...] | None = None
-    for key in stays:
+    """The fewest of the siblings that stay which must move so that the others are in order: all but one longest
+    ascending run (patience sorting)."""
+    ends: list[tuple[object, ...]] = []
+    piles: list[int] = []
+    before: list[int] = []
+    for index, key in enumerate(stays):
         order = new.nodes[key].order
-        if highest is not None and order < highest:
-            moved.add(key)
+        pile = bisect_left(ends, order)
+        before.append(piles[pile - 1] if pile else -1)
+        if pile == len(piles):
+            ends.append(order)
+            piles.append(index)
         else:
-            highest = order
-    return moved
+            ends[pile], piles[pile] = order, index
+    kept: set[ObjectId] = set()
+    index = piles[-1] if piles else -1
+    while index >= 0:
+        kept.add(stays[index])
+        index = before[index]
+    return set(stays) - kept
 
 
 def _subtrees(outline: Outline, roots: Iterable[ObjectId]) -> set[ObjectId]:

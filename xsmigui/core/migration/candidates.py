@@ -227,5 +227,5 @@ def storage_networks(target: Inventory, at: Iterable[HostRef]) -> tuple[Candidat
         detail = ", ".join(pif.IP for host in at if (pif := target.pif(host, ref)) and pif.IP)
         note = _("management, not recommended for performance") if management else ""
         found.append((management, Candidate(ref, network.name_label, detail, problems, note)))
-    ordered = sorted(found, key=lambda row: (not row[1].usable, row[0], natural(row[1].name)))
+    ordered = sorted(found, key=lambda row: (not row[1].usable, row[0], natural(row[1].name), row[1].ref))
     return tuple(candidate for _management, candidate in ordered)
