@@ -13,6 +13,9 @@ from xsmigui.core.text import _, joined, n_
 from xsmigui.core.units import size
 
 HOME: Final = Page.home_server
+OLD_WORDS: Final = 4
+"""Words of a feature mask before 7.0 (`last_boot_CPU_flags` of VMs that have run since)."""
+
 LEAVING: Final = frozenset({"evacuate", "shutdown", "reboot"})
 VERSION_KEYS: Final = ("platform_version", "xapi_build", "xen")
 
@@ -122,11 +125,14 @@ def vendor(move: Move) -> Problems:
 
 def missing_features(vm: str, host: str) -> int:
     """How many processor features of a running VM a host lacks. Words of 8 hexadecimal digits joined by dashes; the
-    VM's words are extended with zeros or cut to the host's number (xapi cpuid_helpers.ml)."""
+    VM's words are extended with zeros or cut to the host's number (xapi cpuid_helpers.ml). The four words of releases
+    before 7.0 count other features in another order: they are left to the server's own judgement."""
     try:
         mine = [int(word, 16) for word in vm.split("-") if word]
         theirs = [int(word, 16) for word in host.split("-") if word]
     except ValueError:
+        return 0
+    if len(mine) == OLD_WORDS < len(theirs):
         return 0
     return sum((a & ~b).bit_count() for a, b in zip(mine, theirs, strict=False))
 

@@ -7,7 +7,7 @@ from xsmigui.core.migration.moves import Move
 from xsmigui.core.migration.rules.base import Problems, found, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import PIF
-from xsmigui.core.refs import NULL, HostRef, NetworkRef, is_null
+from xsmigui.core.refs import HostRef, NetworkRef, is_null
 from xsmigui.core.text import _
 
 NETWORKS: Final = Page.networks
@@ -154,12 +154,12 @@ def management(move: Move) -> Problems:
 @rule("R84", "routes", "SH")
 def routes(move: Move) -> Problems:
     """Cannot be checked from a client, so it is said."""
-    if move.crosses:
+    if move.crosses and move.host is not None:
         message = _(
             "Not checked: whether the hosts of {source} can reach {host} over the storage network, and the coordinator"
             " of {target} on port 443.",
             source=move.source.name,
-            host=move.target.name_of("host", move.host or NULL),
+            host=move.target.name_of("host", move.host),
             target=move.target.name,
         )
         yield found("R84", Severity.info, move.target, "pool", move.target.pool_ref, message)
