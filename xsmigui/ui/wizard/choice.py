@@ -54,10 +54,7 @@ class ChoiceCombo(QComboBox):
                     if not usable:
                         item.setFlags(item.flags() & ~(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable))
                     model.appendRow(item)
-                old = self.model()
-                self.setModel(model)
-                if isinstance(old, QStandardItemModel) and old.parent() is self:
-                    old.deleteLater()
+                self.setModel(model)  # Qt deletes the old one, whose parent is the box
                 self._current = None
             self._current = current
             refs = [ref for ref, _text, _usable in items]
