@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xsmigui.simulator.failures import NULL, Failure, internal
+from xsmigui.simulator.faults import Dropped
 from xsmigui.simulator.implicit import implicit
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.records import Records
@@ -80,9 +81,7 @@ async def dispatch(pool: Pool, method_name: str, params: list[Value], host: str)
     """Carries out a call at `host` of `pool`; returns its result and the result's type, or raises `Failure`."""
     try:
         return await _dispatch(pool, method_name, params, host)
-    except Failure:
-        raise
-    except asyncio.CancelledError:
+    except (Failure, Dropped, asyncio.CancelledError):
         raise
     except Exception as error:  # xapi turns whatever it did not foresee into INTERNAL_ERROR (exnHelper.ml)
         log.exception("unforeseen in %s", method_name)

@@ -182,13 +182,14 @@ class Servers:
         shown = f"[{address}]" if ":" in address else address
         for host in hosts:
             endpoint = Endpoint(pool, host)
-            runner = web.ServerRunner(web.Server(endpoint.answer, access_log=None), handle_signals=False)
+            runner = web.ServerRunner(
+                web.Server(endpoint.answer, access_log=None), handle_signals=False, shutdown_timeout=0.5
+            )
             await runner.setup()
             self._runners.append(runner)
             self._endpoints.append(endpoint)
             site = web.TCPSite(
                 runner, address, port if host == pool.master else 0, ssl_context=made.context if made else None,
-                shutdown_timeout=0.5,
             )  # fmt: skip
             await site.start()
             bound = runner.addresses[0][1]

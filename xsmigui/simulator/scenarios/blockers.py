@@ -90,7 +90,6 @@ def _source(site: Site, seed: int) -> None:
                 pci_id="0000:03:00.0")  # fmt: skip
     with_pci = vm("R70 PCI device", other_config={"mac_seed": "f" * 8, "pci": "0/0000:03:00.0"})
     b.row("VM", with_pci)["attached_PCIs"] = [pci]
-    b.row("PCI", pci)["attached_VMs"] = [with_pci]
     group = b.add("USB_group", name_label="Group of USB devices")
     b.add(
         "PUSB",

@@ -1,0 +1,82 @@
+"""Databases of real pools, old and new, in today's form (research sheet, 9)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.simulator.inside import SHARED, Client
+from xsmigui.simulator.clock import Clock
+from xsmigui.simulator.loader import UnreadableDatabase, load
+from xsmigui.simulator.site import Site
+
+POOLS = SHARED / "data" / "pools"
+NAMES = (
+    "two-hosts-modern.xml", "two-hosts-2410.xml", "pair-a-2410.xml", "boston-db.xml", "state3.xml",
+    "tampa_livevdimove_xapi-db.xml", "TampaTwoHostPoolSelectioniSCSI.xml",
+)  # fmt: skip
+SMALL = """<?xml version="1.0"?>
+<database><manifest><pair key="schema_minor_vsn" value="66"/><pair key="generation_count" value="77"/></manifest>
+<table name="pool"><row ref="OpaqueRef:p" uuid="p" name_label="A%.name%.%%" master="OpaqueRef:h"/></table>
+<table name="host"><row ref="OpaqueRef:h" uuid="h" name__label="h" metrics="OpaqueRef:gone" enabled="true"
+ cpu_info="(('vendor' 'It\\'s') ('cpu_count' '4'))" resident_VMs="('OpaqueRef:wrong')"/></table>
+<table name="SR"><row ref="OpaqueRef:s" uuid="s" type="nfs" physical_size="100"/></table>
+<table name="SM"><row ref="OpaqueRef:m" uuid="m" type="nfs" capabilities="('VDI_CREATE')"/></table>
+<table name="VDI"><row ref="OpaqueRef:d" uuid="d" SR="OpaqueRef:s"/>
+<row ref="OpaqueRef:lost" uuid="l" SR="OpaqueRef:gone"/></table>
+<table name="VM"><row ref="OpaqueRef:v" uuid="v" name__label="v" power_state="Running" resident_on="OpaqueRef:h"
+ HVM__boot_policy="BIOS order" memory__dynamic_min="1073741824" VBDs="()"
+ current_operations="(('OpaqueRef:t' 'start'))"/></table>
+<table name="VBD"><row ref="OpaqueRef:b" uuid="b" VM="OpaqueRef:v" VDI="OpaqueRef:d" type="Disk" __ctime="5"/>
+<row ref="OpaqueRef:c" uuid="c" VM="OpaqueRef:v" VDI="OpaqueRef:none" type="CD"/></table>
+</database>"""
+
+
+def test_a_small_dump_is_completed(tmp_path: Path) -> None:
+    path = tmp_path / "small.xml"
+    path.write_text(SMALL)
+    pool = load(str(path), Clock(0))
+    db = pool.db
+    assert pool.name == "A name %"
+    host, vm = db.row("host", "OpaqueRef:h"), db.row("VM", "OpaqueRef:v")
+    assert host["cpu_info"]["vendor"] == "It's"
+    assert {"features_hvm", "features_pv", "features_hvm_host", "features_pv_host"} <= set(host["cpu_info"])
+    assert host["virtual_hardware_platform_versions"] == [0, 1, 2]
+    assert host["resident_VMs"] == ["OpaqueRef:v"]
+    assert pool.live("OpaqueRef:h")
+    assert db.row("host_metrics", host["metrics"])["memory_total"] > 1 << 30
+    assert vm["domain_type"] == "hvm"
+    assert vm["current_operations"] == {}
+    assert sorted(vm["VBDs"]) == ["OpaqueRef:b", "OpaqueRef:c"]
+    assert db.row("VBD", "OpaqueRef:c")["empty"]
+    assert "VDI_MIRROR" in db.row("SM", "OpaqueRef:m")["features"]
+    assert not db.has("VDI", "OpaqueRef:lost")
+    assert db.tables["VBD"].created["OpaqueRef:b"] == 5
+
+
+@pytest.mark.parametrize("text", ["", "<database>", "<other/>", "<database></database>"])
+def test_what_is_no_database(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "bad.xml"
+    path.write_text(text)
+    with pytest.raises(UnreadableDatabase, match=r"bad\.xml"):
+        load(str(path), Clock(0))
+    with pytest.raises(UnreadableDatabase, match="cannot be read"):
+        load(str(tmp_path / "missing.xml"), Clock(0))
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.skipif(not POOLS.is_dir(), reason="no databases beside the checkout")
+async def test_real_databases(name: str) -> None:
+    site = Site(Clock(0))
+    pool = site.add(load(str(POOLS / name), site.clock))
+    client = await Client(pool).login()
+    for cls in ("VM", "VDI", "SR", "host", "VBD", "VIF", "PIF", "network", "PBD", "SM", "host_metrics", "pool"):
+        records = await client(f"{cls}.get_all_records")
+        assert records
+        assert all(set(r) == set(pool.schema.classes[cls].fields) for r in records.values())
+    for host in pool.db.table("host"):
+        assert await client("host.compute_free_memory", host) >= 0
+    movable = [v for v, r in pool.db.table("VM").items() if "migrate_send" in r["allowed_operations"]]
+    assert movable or "2410" in name or not [v for v in pool.db.table("VM").values() if not v["is_a_template"]]

@@ -1,0 +1,35 @@
+"""Exchanges recorded with a real xapi 24.10, replayed; what is known to differ is said in docs/simulator.md."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.simulated import Simulated
+from tests.simulator.inside import SHARED
+
+TOOL = SHARED / "tools" / "replay.py"
+AGREEMENT = {
+    "wire": 54, "records": 39, "events": 22, "tasks": 18, "gate": 38, "disks": 8, "lifecycle": 94, "motion": 68,
+    "crosspool": 61,
+}  # fmt: skip
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("name", AGREEMENT)
+@pytest.mark.skipif(not TOOL.exists(), reason="no transcripts beside the checkout")
+def test_transcript(name: str) -> None:
+    path = SHARED / "data" / "transcripts" / f"{name}.json"
+    wanted = json.loads(path.read_text())["database"]
+    databases = [SHARED / "data" / "pools" / d for d in (wanted if isinstance(wanted, list) else [wanted])]
+    with Simulated.start(databases=databases, http=True) as site:
+        urls = ",".join(p.url for p in site.pools)
+        command = [sys.executable, str(TOOL), urls, "root", "secret", str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+    agreed = re.findall(r"^agree (\d+) of", done.stdout, re.MULTILINE)
+    assert agreed, done.stderr
+    assert int(agreed[0]) >= AGREEMENT[name], done.stdout
