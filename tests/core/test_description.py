@@ -143,7 +143,7 @@ def test_disks_of_a_vm() -> None:
         ("0", "web 0", "m-nfs", "attached"),
         ("1", "web 1", "m-nfs", "mirror"),
         ("2", "debian.iso", "m-iso", "CD drive"),
-        ("3", "", "", "CD drive, empty"),
+        ("3", "CD drive", "", "empty"),
     ]
     assert [row.cbt for row in found] == [False, True, False, False]
     assert vm_disks(site.madrid.inventory(), site.files)[0].state == "not attached"

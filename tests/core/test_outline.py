@@ -148,7 +148,7 @@ def test_states_of_vms() -> None:
     assert (node(pool, vm).icon, node(pool, vm).state) == ("vm-paused", "paused")
     task = pool.task("moving", progress=0.42)
     pool.set(vm, current_operations={task: "pool_migrate"})
-    assert (node(pool, vm).icon, node(pool, vm).state) == ("vm-moving", "42 %")
+    assert (node(pool, vm).icon, node(pool, vm).state) == ("vm-moving", "moving 42 %")
     pool.remove(task)
     assert node(pool, vm).state == "moving"
 

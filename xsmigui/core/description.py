@@ -1,13 +1,13 @@
 """What the General, Storage and Networking tabs say of an object: plain rows, ready to be shown or printed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xsmigui.core import records
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.outline import vm_state
 from xsmigui.core.refs import HostRef, NetworkRef, ObjectId, SrRef, VdiRef, VmRef, is_null
 from xsmigui.core.text import _, n_
-from xsmigui.core.units import natural, percent, size
+from xsmigui.core.units import moment, natural, percent, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +136,7 @@ def _vm(inventory: Inventory, ref: VmRef, vm: records.VM) -> tuple[Section, ...]
             (_("Operating system"), guest.os_version.get("name", "").split("|")[0] if guest else ""),
             (_("VM Tools"), tools if vm.power_state == "Running" else ""),
             (_("Addresses"), ", ".join(addresses)),
-            (_("Running since"), metrics.start_time if metrics and vm.power_state == "Running" else ""),
+            (_("Running since"), moment(metrics.start_time) if metrics and vm.power_state == "Running" else ""),
         ),
         _section(
             _("Processor and memory"),
@@ -249,14 +249,12 @@ def vm_disks(inventory: Inventory, ref: VmRef) -> tuple[DiskRow, ...]:
     rows = []
     for _ref, vbd in inventory.vbds(ref):
         vdi = inventory.VDI.get(vbd.VDI)
-        if vbd.type == "CD":
-            state = _("CD drive, empty") if vbd.empty or vdi is None else _("CD drive")
-        else:
-            state = _("attached") if vbd.currently_attached else _("not attached")
+        attached = _("attached") if vbd.currently_attached else _("not attached")
+        state = _("CD drive") if vbd.type == "CD" else attached
         if vdi is None and vbd.type != "CD":
             continue
-        disk = _disk_row(inventory, vbd.VDI, vdi or records.VDI(), vbd.userdevice, state)
-        rows.append(disk)
+        row = _disk_row(inventory, vbd.VDI, vdi or records.VDI(), vbd.userdevice, state)
+        rows.append(row if vdi is not None else replace(row, name=_("CD drive"), state=_("empty")))
     return tuple(rows)
 
 
@@ -298,7 +296,8 @@ def vm_networks(inventory: Inventory, ref: VmRef) -> tuple[NetworkRow, ...]:
     rows = []
     for _ref, vif in inventory.vifs(ref):
         prefix = f"{vif.device}/"
-        addresses = [a for k, a in sorted(guest.networks.items()) if k.startswith(prefix)] if guest else []
+        found = [a for k, a in sorted(guest.networks.items()) if k.startswith(prefix)] if guest else []
+        addresses = list(dict.fromkeys(found))  # old tools tell an address under two names
         state = _("attached") if vif.currently_attached else _("not attached")
         rows.append(
             NetworkRow(vif.device, inventory.name_of("network", vif.network), vif.MAC, ", ".join(addresses), state)

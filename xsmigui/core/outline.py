@@ -160,7 +160,7 @@ def vm_state(inventory: Inventory, vm: records.VM) -> tuple[str, str]:
     moving = [task for task, operation in vm.current_operations.items() if operation in MOVING]
     if moving:
         task = inventory.task.get(moving[0])  # type: ignore[call-overload]
-        return "vm-moving", percent(task.progress) if task else _("moving")
+        return "vm-moving", _("moving {percent}", percent=percent(task.progress)) if task else _("moving")
     return {
         "Running": ("vm-running", _("running")),
         "Suspended": ("vm-suspended", _("suspended")),

@@ -11,6 +11,7 @@ GiB: Final = 1 << 30
 TiB: Final = 1 << 40
 
 _DIGITS: Final = re.compile(r"(\d+)")
+_MOMENT: Final = re.compile(r"^(\d{4})-?(\d\d)-?(\d\d)T(\d\d):(\d\d)")
 
 
 def size(number: int) -> str:
@@ -45,3 +46,9 @@ def natural(name: str) -> tuple[tuple[int, int, str], ...]:
     return tuple(
         (0, int(part), "") if part.isdecimal() else (1, 0, part) for part in _DIGITS.split(name.casefold()) if part
     )
+
+
+def moment(text: str) -> str:
+    """A time of the server's (``20260821T02:00:23Z``) as ``2026-08-21 02:00 UTC``; other texts as they are."""
+    found = _MOMENT.match(text)
+    return "{}-{}-{} {}:{} UTC".format(*found.groups()) if found else text

@@ -19,4 +19,9 @@ class Icons:
 
     def _read(self, name: str) -> QIcon:
         path = self._folder / f"{name}.svg"
-        return QIcon(str(path)) if path.is_file() else QIcon()
+        icon = QIcon()
+        if path.is_file():
+            # The same picture in a selected line: Qt would paint it over with the colour of the selection.
+            for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
+                icon.addFile(str(path), mode=mode)
+        return icon

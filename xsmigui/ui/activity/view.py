@@ -230,6 +230,7 @@ class ActivityView(QWidget):
         self.clear.clicked.connect(on_clear)
         head = QHBoxLayout()
         head.setContentsMargins(STEP, STEP // 2, STEP, 0)
+        head.setSpacing(STEP)
         head.addWidget(title_label)
         head.addWidget(self.summary)
         head.addStretch(1)

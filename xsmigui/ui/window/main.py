@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QSplitter
 from xsmigui import __version__
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.changes import Delta
+from xsmigui.core.jobs import Job, State
 from xsmigui.core.migration import candidates
 from xsmigui.core.migration.candidates import Candidate
 from xsmigui.core.migration.draft import Draft, StorageMode
@@ -69,6 +70,7 @@ class MainWindow(QMainWindow):
         self._actions: dict[str, QAction] = {}
         self._selection = Selection()
         self._quitting = False
+        self._shown: ObjectId | None = None
         self.setObjectName("mainWindow")
         self.setWindowTitle("xsmigui")
         self.setAccessibleName("xsmigui")
@@ -81,7 +83,7 @@ class MainWindow(QMainWindow):
         self.bridge.outline_changed.connect(self._show_outline)
         self.bridge.pools_changed.connect(self._pools_changed)
         self.bridge.servers_changed.connect(self._selected)
-        services.jobs.subscribe(lambda _job: self.activity.refresh_soon())
+        services.jobs.subscribe(self._job_changed)
         services.connections.subscribe(self._remember)
         self._restore()
         self._selected()
@@ -218,10 +220,29 @@ class MainWindow(QMainWindow):
         if any(delta.touched("task", "VM") for delta in deltas.values()):
             self.activity.refresh_soon()
 
+    def _job_changed(self, job: Job) -> None:
+        """Show it; where the selected VM has just arrived in another pool, it is selected there."""
+        self.activity.refresh_soon()
+        for vm in job.vms:
+            if vm.state is State.done and vm.arrived is not None and job.plan.crosses and not job.plan.copy:
+                self._follow(
+                    ObjectId(PoolId(job.plan.source.uuid), "VM", vm.move.vm.ref),
+                    ObjectId(PoolId(job.plan.target.uuid), "VM", vm.arrived),
+                )
+
+    def _follow(self, old: ObjectId, new: ObjectId) -> None:
+        if self._shown == old:
+            self._shown = None
+            if not self.tree.selected() or self.tree.selected()[0] == old:
+                self.bridge.flush()
+                self.tree.select(new)
+
     def _selected(self) -> None:
         """Show the selected object and what may be done with it."""
         site = self._services.store.site()
         keys = self.tree.selected()
+        if keys:
+            self._shown = keys[0]
         self._selection = chosen = selection(site, keys)
         self._enable()
         if not keys:

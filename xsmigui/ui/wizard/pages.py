@@ -129,7 +129,7 @@ class DestinationPage(WizardPage):
         self.combo.chosen.connect(self._chosen)
         self.body.addWidget(self.combo)
         self.vms = Table("destinationVms", _("Selected VMs"), [_("VM"), _("State"), _("Now on")])
-        self.vms.horizontalHeader().setStretchLastSection(True)
+        self.vms.horizontalHeader().setStretchLastSection(False)
         self.body.addWidget(self.vms, 1)
 
     def _chosen(self, ref: str) -> None:
@@ -152,7 +152,10 @@ class DestinationPage(WizardPage):
             self.vms.put(row, 0, vm.name_label if vm else _("(gone)"))
             self.vms.put(row, 1, _state(vm.power_state) if vm else "")
             self.vms.put(row, 2, source.name_of("host", home) if source is not None and home is not None else "–")
-        self.vms.resizeColumnsToContents()
+        header = self.vms.horizontalHeader()
+        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column in (1, 2):
+            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
 
 
 def _state(power_state: str) -> str:

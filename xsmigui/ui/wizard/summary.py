@@ -67,7 +67,7 @@ class SummaryPage(WizardPage):
         if self._evaluation is None:
             return
         if self._plan is not None and self.script.isChecked():
-            html = f"<pre>{escape(xe_script(self._plan))}</pre>"
+            html = f"<pre style='white-space: pre-wrap'>{escape(xe_script(self._plan))}</pre>"
         elif self._plan is not None:
             html = plan_html(self._plan, self._evaluation)
         else:

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.plan import Plan
-from xsmigui.core.problems import Page, Problem
+from xsmigui.core.problems import Page, Problem, Severity
 from xsmigui.core.text import _, n_
 from xsmigui.services import fixes
 from xsmigui.services.connections import Connections
@@ -97,6 +97,8 @@ class MigrateWizard(QDialog):
         self.steps = QListWidget()
         named(self.steps, "wizardSteps", _("Steps"))
         self.steps.setFixedWidth(22 * STEP)
+        self.steps.setFrameShape(QListWidget.Shape.NoFrame)
+        self.steps.setSpacing(STEP // 4)
         self.steps.setIconSize(QSize(16, 16))
         self.steps.itemClicked.connect(self._step_clicked)
         self.steps.itemActivated.connect(self._step_clicked)
@@ -139,6 +141,7 @@ class MigrateWizard(QDialog):
         self.cancel.clicked.connect(self.reject)
         buttons = QHBoxLayout()
         buttons.setContentsMargins(2 * STEP, STEP, 2 * STEP, 2 * STEP)
+        buttons.setSpacing(STEP)
         buttons.addStretch(1)
         for button in (self.cancel, self.back, self.next, self.finish):
             button.setAutoDefault(False)
@@ -169,8 +172,13 @@ class MigrateWizard(QDialog):
         page = self.pages[self._page]
         page.show_evaluation(evaluation)
         self.stack.setCurrentWidget(page)
-        self.panel.show_problems(evaluation.problems, self._page, self._pending(evaluation))
+        shown = tuple(p for p in evaluation.problems if self._belongs_on_panel(p))
+        self.panel.show_problems(shown, self._page, self._pending(evaluation))
         self._render_buttons(evaluation)
+
+    def _belongs_on_panel(self, problem: Problem) -> bool:
+        """What cannot be checked from here is said on Summary itself."""
+        return problem.page is not Page.summary or problem.severity is not Severity.info
 
     def _pending(self, evaluation: Evaluation) -> str:
         if evaluation.questions:
