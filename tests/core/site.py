@@ -117,6 +117,12 @@ class PoolBuilder:
         """Take a record away; what points to it keeps pointing."""
         del self._table(ref)[ref]
 
+    def get_all(self, cls: str, **fields: Any) -> list[Any]:
+        """The references of all records of a class whose fields have these values."""
+        return [
+            ref for ref, record in self.tables[cls].items() if all(getattr(record, f) == v for f, v in fields.items())
+        ]
+
     def uuid(self, ref: str) -> str:
         return str(self.get(ref).uuid)
 
@@ -354,6 +360,9 @@ class PoolBuilder:
         of = self.get(vm)
         fields = {"is_a_snapshot": True, "is_a_template": True, "snapshot_of": vm, "power_state": "Halted"}
         fields |= {"snapshot_time": f"202608{len(self.tables['VM']) % 28 + 1:02d}T02:00:00Z", "name_label": name}
+        kept = ("memory_static_max", "memory_dynamic_max", "memory_dynamic_min", "VCPUs_max", "VCPUs_at_startup")
+        kept += ("domain_type", "HVM_boot_policy", "hardware_platform_version", "other_config")
+        fields |= {field: getattr(of, field) for field in kept}
         ref = VmRef(self._add(records.VM, "VM", name, **fields))
         for vbd in [v for v in self.tables["VBD"].values() if isinstance(v, records.VBD) and vm == v.VM]:
             if vbd.type != "CD" and not vbd.empty:
@@ -370,7 +379,8 @@ class PoolBuilder:
             self.vif(ref, vif.network, vif.MAC, device=vif.device)
         if memory_on is not None:
             image = self.disk(memory_on, of.memory_static_max, f"memory at {name}", type="suspend")
-            self.set(ref, power_state="Suspended", suspend_VDI=image, suspend_SR=memory_on)
+            flags = of.last_boot_CPU_flags
+            self.set(ref, power_state="Suspended", suspend_VDI=image, suspend_SR=memory_on, last_boot_CPU_flags=flags)
         return ref
 
     def task(self, name: str, **fields: Any) -> TaskRef:

@@ -141,8 +141,9 @@ def _lacking(inventory: Inventory, vm: VM, host: Host) -> int:
     """How many of the features that a VM was started with a host does not offer to its kind of domain (xapi 4.3)."""
     metrics = inventory.VM_metrics.get(vm.metrics)
     domain = metrics.current_domain_type if metrics else "unspecified"
-    is_pv = domain == "pv" or (domain == "unspecified" and not vm.HVM_boot_policy)
-    offered = host.cpu_info.get("features_pv" if is_pv else "features_hvm", "")
+    if domain == "unspecified":
+        domain = vm.domain_type if vm.domain_type != "unspecified" else "hvm" if vm.HVM_boot_policy else "pv"
+    offered = host.cpu_info.get("features_pv" if domain == "pv" else "features_hvm", "")
     used = vm.last_boot_CPU_flags.get("features", "")
     return missing_features(used, offered) if used and offered else 0
 
@@ -289,5 +290,12 @@ def memory_of_batch(batch: Batch) -> Problems:
     for host, account in batch.ledger.memory.items():
         coming = [m for m in batch.moves if m.host == host and m.is_running]
         if len(coming) > 1 and account.after < 0 and all(m.memory <= account.free for m in coming):
-            names = joined([m.vm.name_label for m in coming])
-            yield from lacks_memory(batch.target, host, names, account.incoming, account.free)
+            message = _(
+                "{host} has {free} of memory free; {vms} need {need} together.",
+                host=batch.target.name_of("host", host),
+                free=size(account.free),
+                vms=joined([m.vm.name_label for m in coming]),
+                need=size(account.incoming),
+            )
+            hint = _("Choose another host for some of them.")
+            yield found("R40", Severity.block, batch.target, "host", host, message, hint, page=HOME)
