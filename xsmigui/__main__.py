@@ -6,8 +6,16 @@ from xsmigui import cli
 
 
 def main() -> int:
-    """The exit status of product.md section 5 (docs/architecture.md, "Command line")."""
-    return cli.main(sys.argv[1:])
+    """The exit status of docs/architecture.md, "Command line"."""
+    try:
+        options = cli.parse(sys.argv[1:])
+    except SystemExit as end:
+        return int(end.code or 0)
+    if options.command is not None:
+        return cli.carry_out(options)
+    from xsmigui.app import Options, run
+
+    return run(Options(options.demo, options.lang, options.self_test))
 
 
 if __name__ == "__main__":

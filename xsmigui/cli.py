@@ -119,18 +119,27 @@ def _selection(command: argparse.ArgumentParser) -> None:
     group.add_argument("--start-after", action="store_true")
 
 
-def main(arguments: list[str]) -> int:
-    """Carry out a command line; the answer is the exit status."""
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The arguments, in the language that they ask for. Raises `SystemExit` as argparse does."""
     language = _asked_language(arguments)
     use(languages.catalogue(languages.preferred(language), paths.resources()))
+    return parser().parse_args(arguments)
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out a command; the answer is the exit status."""
     try:
-        options = parser().parse_args(arguments)
+        options = parse(arguments)
     except SystemExit as end:
         return int(end.code or 0)
-    if options.command is None:
-        from xsmigui.app import Options, run
+    return carry_out(options)
 
-        return run(Options(options.demo, options.lang, options.self_test))
+
+def carry_out(options: argparse.Namespace) -> int:
+    """Carry out a command that has been parsed; without one there is nothing to do."""
+    if options.command is None:
+        parser().print_usage(sys.stderr)
+        return BAD_ARGUMENTS
     if options.command == "simulate":
         from xsmigui.simulator import command
 
