@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import ipaddress
 import json
@@ -10,7 +11,8 @@ import os
 import secrets
 import signal
 import sys
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, replace
 
 from xsmigui.simulator import methods
 from xsmigui.simulator.clock import Clock
@@ -18,6 +20,9 @@ from xsmigui.simulator.loader import UnreadableDatabase, load
 from xsmigui.simulator.scenarios import SCENARIOS
 from xsmigui.simulator.server import Served, Servers
 from xsmigui.simulator.site import Site
+
+FOLLOW = "XSMIGUI_SIMULATOR_FOLLOWS_STDIN"
+"""Set by the demo: the simulator ends with the program that started it."""
 
 assert methods  # the calls are registered by its import
 
@@ -109,6 +114,14 @@ def run(options: Options) -> int:
     return asyncio.run(_run(site, options))
 
 
+def _follow_stdin(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
+    """Whoever started us holds the other end of our input; when it ends, however that is, so do we."""
+    while sys.stdin.buffer.read(4096):
+        pass
+    with contextlib.suppress(RuntimeError):  # the loop has ended before
+        loop.call_soon_threadsafe(stopped.set)
+
+
 async def _run(site: Site, options: Options) -> int:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -117,6 +130,8 @@ async def _run(site: Site, options: Options) -> int:
             loop.add_signal_handler(number, stopped.set)
         except NotImplementedError:  # Windows
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
+    if os.environ.get(FOLLOW):
+        threading.Thread(target=_follow_stdin, args=(loop, stopped), name="stdin", daemon=True).start()
     servers = Servers(http=options.http)
     try:
         for one in await serve(site, servers, options):
