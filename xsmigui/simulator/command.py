@@ -12,7 +12,7 @@ import secrets
 import signal
 import sys
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from xsmigui.simulator import methods
 from xsmigui.simulator.clock import Clock
