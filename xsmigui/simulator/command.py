@@ -12,7 +12,7 @@ import secrets
 import signal
 import sys
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from xsmigui.simulator import methods
 from xsmigui.simulator.clock import Clock
@@ -99,9 +99,7 @@ async def serve(site: Site, servers: Servers, options: Options) -> list[Served]:
 def run(options: Options) -> int:
     """Serves until SIGTERM or SIGINT: 0; 2 with a sentence on stderr where the arguments are wrong."""
     if not options.password:
-        options = Options(
-            **{**{f: getattr(options, f) for f in Options.__slots__}, "password": secrets.token_urlsafe(9)}
-        )
+        options = replace(options, password=secrets.token_urlsafe(9))
     gc.disable()
     try:
         address(options.listen)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from xsmigui.simulator.failures import NULL
+from xsmigui.simulator.gates.host import free_memory
 from xsmigui.simulator.tables import Row
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ def boot(pool: Pool, vm: str, host: str, *, paused: bool = False, fresh: bool = 
     """The domain runs on `host`; `fresh` for a boot, not for a resume or an arrival."""
     db = pool.db
     row = db.row("VM", vm)
+    left = row["resident_on"]
     info = db.get("host", host, "cpu_info")
     if fresh:
         key = "features_pv_host" if row["domain_type"] == "pv" else "features_hvm_host"
@@ -45,6 +47,16 @@ def boot(pool: Pool, vm: str, host: str, *, paused: bool = False, fresh: bool = 
         power_state="Paused" if paused else "Running",
     )  # fmt: skip
     pool.scheduled.discard(vm)
+    measure(pool, {left, host})
+
+
+def measure(pool: Pool, hosts: set[str]) -> None:
+    """host_metrics say how much memory is free now."""
+    for host in hosts:
+        row = pool.db.find("host", host)
+        if row is not None and pool.db.has("host_metrics", row["metrics"]):
+            free = free_memory(pool, host)
+            pool.db.set("host_metrics", row["metrics"], memory_free=free, last_updated=pool.clock.date())
 
 
 def halt(pool: Pool, vm: str, state: str = "Halted") -> None:
@@ -66,8 +78,10 @@ def halt(pool: Pool, vm: str, state: str = "Halted") -> None:
         if db.has("VDI", row["suspend_VDI"]):
             remove_vdi(pool, row["suspend_VDI"])
         db.set("VM", vm, suspend_VDI=NULL)
+    left = row["resident_on"]
     db.set("VM", vm, power_state=state, resident_on=NULL, scheduled_to_be_resident_on=NULL, domid=-1)
     pool.scheduled.discard(vm)
+    measure(pool, {left})
 
 
 def attach(pool: Pool, vm: Row, yes: bool) -> None:

@@ -186,7 +186,8 @@ def _host(pool: Pool, ref: str, row: Row, *, recent: bool) -> None:
     software = row["software_version"]
     if "xapi_build" not in software:
         row["software_version"] = {**software, **pool.profile.software_version}
-    row["virtual_hardware_platform_versions"] = row["virtual_hardware_platform_versions"] or [0, 1, 2]
+    if not recent and row["virtual_hardware_platform_versions"] in ([], [0]):
+        row["virtual_hardware_platform_versions"] = [0, 1, 2]
     if not any("hvm" in c for c in row["capabilities"]):
         row["capabilities"] = [*row["capabilities"], "hvm-3.0-x86_64"]
     if ref == pool.master:  # the host that xapi starts on writes its own version

@@ -208,9 +208,12 @@ async def _move_all(call: Call, places: dict[str, str], options: dict[str, str],
 
     call.cancellable(True)
     moves = [asyncio.ensure_future(one(vm, target)) for vm, target in places.items()]
+    if not moves:
+        return
     for move in moves:
         call.pool.spawn(move)
-    outcomes = await asyncio.gather(*moves, return_exceptions=True)
-    for outcome in outcomes:
-        if isinstance(outcome, BaseException):
-            raise outcome
+    done_moves, _ = await asyncio.wait(moves, return_when=asyncio.FIRST_EXCEPTION)
+    for move in done_moves:
+        failure = move.exception()
+        if failure is not None:
+            raise failure

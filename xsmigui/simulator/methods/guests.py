@@ -264,6 +264,7 @@ async def revert(call: Call, snap: str) -> None:
     async with operation(call, "VM", snap, "revert", lambda: gate(call, snap, "revert")):
         await call.pause(2)
         row, source = db.row("VM", vm), db.row("VM", snap)
+        written = {d: db.get("VDI", d, "physical_utilisation") for d in vm_gate.disk_refs(pool, row)}
         for ref in list(row["VBDs"]):
             vbd = db.row("VBD", ref)
             if vbd["type"] != "CD" and db.has("VDI", vbd["VDI"]):
@@ -275,7 +276,12 @@ async def revert(call: Call, snap: str) -> None:
             vbd = db.row("VBD", ref)
             disk = vbd["VDI"]
             if vbd["type"] != "CD" and db.has("VDI", disk):
-                disk = duplicate(pool, disk, db.get("VDI", disk, "SR"))
+                origin = db.get("VDI", disk, "snapshot_of")
+                space = written.get(origin, db.get("VDI", disk, "physical_utilisation"))
+                new = duplicate(pool, disk, db.get("VDI", disk, "SR"), physical_utilisation=space)
+                for other in [v for v, d in db.table("VDI").items() if origin != NULL and d["snapshot_of"] == origin]:
+                    db.set("VDI", other, snapshot_of=new)
+                disk = new
             db.create("VBD", {**{k: v for k, v in vbd.items() if k not in _OWN}, "VM": vm, "VDI": disk})
         state = source["power_state"]
         db.set(

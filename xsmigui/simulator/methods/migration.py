@@ -308,6 +308,7 @@ class Motion:
         transfer.drop_sources()
         for ref in family_refs:
             bury(pool, ref)
+        guests.measure(pool, {row["resident_on"]})
 
 
 @dataclass(slots=True)

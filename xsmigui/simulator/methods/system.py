@@ -168,8 +168,9 @@ def _date(text: str) -> str:
 
 @method("message.create")
 def message_create(call: Call, name: str, priority: int, cls: str, obj_uuid: str, body: str) -> str:
-    if cls in call.db.tables:
-        call.db.by_uuid(cls, obj_uuid)
+    table = next((name for name in call.db.tables if name.lower() == cls.lower()), None)
+    if table is not None:
+        call.db.by_uuid(table, obj_uuid)
     return call.pool.message(name, priority, cls, obj_uuid, body)
 
 
