@@ -102,7 +102,10 @@ class PoolBuilder:
         return ref
 
     def _table(self, ref: str) -> dict[str, Record]:
-        return next(table for table in self.tables.values() if ref in table)
+        for table in self.tables.values():
+            if ref in table:
+                return table
+        raise KeyError(ref)
 
     def get(self, ref: str) -> Any:
         """The record as it stands (many-sided fields may still be empty)."""
@@ -365,7 +368,7 @@ class PoolBuilder:
         fields |= {field: getattr(of, field) for field in kept}
         ref = VmRef(self._add(records.VM, "VM", name, **fields))
         for vbd in [v for v in self.tables["VBD"].values() if isinstance(v, records.VBD) and vm == v.VM]:
-            if vbd.type != "CD" and not vbd.empty:
+            if vbd.type != "CD" and vbd.VDI in self.tables["VDI"]:
                 disk = self.get(vbd.VDI)
                 label = f"{disk.name_label} at {name}"
                 fields = {

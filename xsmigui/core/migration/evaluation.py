@@ -161,7 +161,7 @@ def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
     """VMs for which no host of the destination passes, with the reason of each host."""
     problems = []
     for move in moves:
-        if move.host is not None or move.draft.destination is None:
+        if move.host is not None or move.draft.destination not in move.site.pools:
             continue
         if move.ref in move.draft.hosts:
             continue  # the chosen host is gone, which _missing says

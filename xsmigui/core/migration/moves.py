@@ -43,7 +43,8 @@ class Move:
 
     @property
     def crosses(self) -> bool:
-        return self.draft.crosses
+        """The VM goes to another pool, and that is known."""
+        return self.draft.crosses and self.target is not self.source
 
     @property
     def is_running(self) -> bool:

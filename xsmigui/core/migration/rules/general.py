@@ -36,20 +36,23 @@ CONFLICTING: Final = frozenset(
 def source_host(move: Move) -> Problems:
     """A VM still counts as running on a host that is down; nothing but `host_metrics.live` tells (xapi 15)."""
     host = move.vm.resident_on
-    if move.is_running and not move.source.is_live(host):
+    if not move.is_running or move.source.is_live(host):
+        return
+    message = _("The host on which {vm} runs is not known any more.", vm=move.vm.name_label)
+    if host in move.source.host:
         message = _(
             "{host}, on which {vm} runs, cannot be reached by its coordinator.",
             host=move.source.name_of("host", host),
             vm=move.vm.name_label,
         )
-        hint = _("Wait until the host is back.")
-        yield found("R05", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
+    hint = _("Wait until the host is back.")
+    yield found("R05", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
 @rule("R05", "copies go to another pool", page=DESTINATION)
 def copied_inside(move: Move) -> Problems:
     """The server refuses `copy` inside a pool (xapi 6.4 #1)."""
-    if move.draft.copy and move.draft.destination is not None and not move.crosses:
+    if move.draft.copy and move.draft.destination == move.draft.source:
         message = _(
             "{vm} is in {pool} already; this copies to another pool.", vm=move.vm.name_label, pool=move.target.name
         )
