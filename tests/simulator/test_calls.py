@@ -297,3 +297,24 @@ async def test_calls_without_an_implementation_say_so() -> None:
     one, _ = await clients()
     assert await one.refused("pool.rotate_secret") == ["NOT_IMPLEMENTED", "pool.rotate_secret"]
     assert await one.refused("VM.no_such_thing") == ["MESSAGE_METHOD_UNKNOWN", "VM.no_such_thing"]
+
+
+async def test_image_formats_of_the_newest_release() -> None:
+    pools = {c.pool.name: c for c in await clients("mixed-versions")}
+    new = pools["New 9"]
+    vm = await new.named("VM", "new-vm-1")
+    (disk,) = await new.disks(vm)
+    local = await new.named("SR", "Local storage")
+    refusal = await new.refused("VDI.pool_migrate", disk, local, {"dest-img-format": "raw"})
+    uuid = await new("SR.get_uuid", local)
+    assert refusal == ["VDI_INCOMPATIBLE_TYPE", f"Image format raw is not supported by {uuid}"]
+    assert await new("VDI.pool_migrate", disk, local, {"dest-img-format": "qcow2"}) != disk
+
+
+async def test_releases_only_move_forward() -> None:
+    pools = {c.pool.name: c for c in await clients("mixed-versions")}
+    old, new = pools["Legacy 8.2"], pools["New 9"]
+    assert await old("VM.assert_can_migrate", *await migration(old, new, "legacy-vm-1", "NFS New 9")) == ""
+    params = await migration(new, old, "new-vm-1", "NFS Legacy 8.2")
+    refusal = await new.refused("VM.assert_can_migrate", *params)
+    assert refusal == ["VM_HOST_INCOMPATIBLE_VERSION_MIGRATE", params[0], params[1]["host"]]

@@ -59,12 +59,19 @@ class Call:
 
     def checkpoint(self) -> None:
         """TASK_CANCELLED [task] if somebody has asked for it."""
-        if self.work and self.work.cancel.is_set():
+        if self.work and self.work.cancel.is_set() and not self.work.stuck:
             raise Failure("TASK_CANCELLED", self.task)
 
     async def pause(self, seconds: float, *, cancellable: bool = True) -> None:
-        """Lets simulated time pass, and gives way to a cancellation at the end of it."""
-        await self.pool.clock.sleep(seconds)
+        """Lets simulated time pass, and gives way to a cancellation meanwhile."""
+        speed = self.pool.clock.speed
+        if speed and cancellable and self.work and not self.work.stuck:
+            try:
+                await asyncio.wait_for(self.work.cancel.wait(), seconds / speed)
+            except TimeoutError:
+                pass
+        else:
+            await self.pool.clock.sleep(seconds)
         if cancellable:
             self.checkpoint()
 

@@ -19,7 +19,6 @@ TASK_DELAY: Final = 0.0  # seconds before the first look, if only tasks are aske
 DELAY: Final = 0.05
 LONGEST: Final = 86400.0
 _TOKEN = re.compile(r"^(\d+),(\d+)$")
-_STRUCTS = frozenset({"LVHD", "DR_task"})
 
 Change = tuple[int, str, str, str, Table | None]
 

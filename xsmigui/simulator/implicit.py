@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xsmigui.simulator.failures import Failure, handle_invalid, internal
+from xsmigui.simulator.failures import Failure, internal
 from xsmigui.simulator.query import matches, parse_query
 from xsmigui.simulator.records import Records
 from xsmigui.simulator.schema import Message
@@ -92,11 +92,6 @@ def constructor_values(db: Database, cls: str, struct: Row) -> Row:
         elif field.mandatory:
             raise internal(f'Server_helpers.Dispatcher_FieldNotFound("{name}")')
     return values
-
-
-def exists(db: Database, cls: str, ref: str) -> None:
-    if not db.has(cls, ref):
-        raise handle_invalid(cls, ref)
 
 
 _WHOLE: dict[str, Callable[[Database, str, list[Value]], Value]] = {

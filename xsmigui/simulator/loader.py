@@ -134,6 +134,8 @@ def _tidy(pool: Pool) -> None:
         if "current_operations" in described.fields and cls not in EVENTLESS:
             for row in db.table(cls).values():
                 row["current_operations"] = {}
+    for row in db.table("VM").values():
+        row["scheduled_to_be_resident_on"] = NULL
     for cls, field, other in (
         ("VDI", "SR", "SR"), ("PBD", "SR", "SR"), ("PBD", "host", "host"), ("PIF", "host", "host"),
         ("PIF", "network", "network"), ("VIF", "VM", "VM"), ("VIF", "network", "network"), ("VBD", "VM", "VM"),

@@ -43,7 +43,6 @@ class Pool:
         self.lock_patience = LOCK_PATIENCE
         self.storage_motions: Counter[str] = Counter()  # per sending host's xapi
         self.endpoints: dict[str, str] = {}  # host → URL at which it is served
-        self.rebooting: set[str] = set()
         self.background: set[asyncio.Task[object]] = set()
         self.scheduled: set[str] = set()  # VMs that are on their way to a host
         self.tools: dict[str, Row] = {}  # what a guest's tools will say once it runs again, by the VM's uuid
@@ -87,11 +86,6 @@ class Pool:
         """Forwarding a call: HOST_OFFLINE for a host that is not live (message_forwarding.ml)."""
         if not self.live(host):
             raise Failure("HOST_OFFLINE", host)
-
-    def local_domain(self, host: str) -> str | None:
-        """dom0 of a host, where the database tells."""
-        ref = self.db.get("host", host, "control_domain")
-        return ref if self.db.has("VM", ref) else None
 
     # -- keeping derived fields true -------------------------------------------------------------------------------
 

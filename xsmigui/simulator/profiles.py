@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from xsmigui.simulator.schema import Release, release
 
@@ -19,7 +19,6 @@ class Profile:
     xapi_build: str
     xen: str
     hotfixes: tuple[str, ...] = ()
-    https_only: bool = False  # port 80 closed
     features: str = _FEATURES
     brand: str = "XenServer"
     software: dict[str, str] = field(default_factory=dict)
@@ -70,18 +69,9 @@ class Profile:
         return self.at_least("25.24.0")
 
     @property
-    def rolling_evacuation(self) -> bool:
-        """host.evacuate starts the next VM when one ends, not batch by batch (25.22)."""
-        return self.at_least("25.22.0")
-
-    @property
     def whole_version_rule(self) -> bool:
         """platform_version, xapi_build and xen count (25.33); before, platform_version alone."""
         return self.at_least("25.33.0")
-
-    @property
-    def image_formats(self) -> bool:
-        return self.at_least("26.15.0")
 
     @property
     def names_unprotected_vm(self) -> bool:
@@ -92,15 +82,6 @@ class Profile:
     def keeps_tags(self) -> bool:
         """Moved disks keep their tags (after 26.17.0)."""
         return self.at_least("26.17.1")
-
-    @property
-    def keeps_vtpm(self) -> bool:
-        return self.at_least("22.26.0")
-
-    @property
-    def cpu_check_at_destination(self) -> bool:
-        """Cross-pool: the destination judges the CPU while importing, and not for halted VMs (24.40)."""
-        return self.at_least("24.40.0")
 
 
 PROFILES: dict[str, Profile] = {
@@ -120,8 +101,4 @@ PROFILES: dict[str, Profile] = {
 DEFAULT = PROFILES["8.4"]
 
 
-def with_port_80_closed(profile: Profile) -> Profile:
-    return replace(profile, https_only=True)
-
-
-__all__ = ["DEFAULT", "PROFILES", "Profile", "with_port_80_closed"]
+__all__ = ["DEFAULT", "PROFILES", "Profile"]

@@ -67,12 +67,6 @@ class Tasks:
             self._write(ref, allowed_operations=[], finished=self._now(), progress=1.0, result=text, status="success")
         self._ended(ref)
 
-    def complete(self, ref: str) -> None:
-        """A task that succeeds without a result (`""`, not `<value></value>`)."""
-        if self.pending(ref):
-            self._write(ref, allowed_operations=[], finished=self._now(), progress=1.0, status="success")
-        self._ended(ref)
-
     def fail(self, ref: str, error: Failure) -> None:
         if error.code == "TASK_CANCELLED":
             self.cancelled(ref)

@@ -39,10 +39,6 @@ class Type:
     def parse(self, text: str) -> Value:
         return text
 
-    def fresh(self) -> Value:
-        """A default of its own for a new row (sets and maps are never shared)."""
-        return self.default
-
 
 class Void(Type):
     pass
@@ -139,9 +135,6 @@ class Set(Type):
         self.item = item
         self.default: list[Value] = []
 
-    def fresh(self) -> Value:
-        return list(self.default)
-
     def decode(self, value: Value) -> Value:
         if not isinstance(value, list):
             raise TypeMismatch(f"Expected list, got '{shown(value)}'")
@@ -159,9 +152,6 @@ class Map(Type):
         self.key = key
         self.item = item
         self.default: dict[str, Value] = {}
-
-    def fresh(self) -> Value:
-        return dict(self.default)
 
     def decode(self, value: Value) -> Value:
         if not isinstance(value, dict):

@@ -370,6 +370,8 @@ class Arrival:
                 **{k: v for k, v in vif.items() if k not in self._dropped}, "VM": new, "network": self.networks[ref],
                 "MAC": new_mac(there) if self.copy else vif["MAC"], "currently_attached": False, "metrics": NULL,
             })  # fmt: skip
+        for ref in [] if self.copy else row["VTPMs"]:
+            there.db.create("VTPM", {**pool.db.row("VTPM", ref), "VM": new})
         return new
 
     @property

@@ -123,10 +123,8 @@ async def power(call: Call, host: str) -> None:
     running = [v for v in row["resident_VMs"] if not call.db.get("VM", v, "is_control_domain")]
     if running:
         raise Failure("HOST_IN_USE", host, "VM", running[0])
-    call.pool.rebooting.add(host)
     call.db.set("host_metrics", row["metrics"], live=False)
     if call.message.name == "reboot":
         await call.pause(60, cancellable=False)
-        call.pool.rebooting.discard(host)
         call.db.set("host_metrics", row["metrics"], live=True)
         call.db.set("host", host, enabled=True)

@@ -17,7 +17,8 @@ from xsmigui.simulator.methods.motion_checks import Destination
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.tables import Row
 
-STEPS: Final = 20
+STEPS: Final = 20  # reports of progress per disk, more for large ones
+MOST_STEPS: Final = 400
 LEAST: Final = 8 << 20  # bytes that even an empty disk costs
 
 
@@ -98,11 +99,12 @@ class Transfer:
         self.made.append(new)
         size = max(row["physical_utilisation"], LEAST)
         seconds = size / (DISK_SPEED if self.near else NETWORK_SPEED)
-        for step in range(STEPS):
-            if vdi in pool.faults.broken_mirrors and step == STEPS // 2:
+        steps = min(MOST_STEPS, max(STEPS, int(seconds)))
+        for step in range(steps):
+            if vdi in pool.faults.broken_mirrors and step == steps // 2:
                 self._mirror_failed(vdi)
-            await self.call.pause(seconds / STEPS)
-            self.report(start + share * (0.05 + 0.9 * (step + 1) / STEPS))
+            await self.call.pause(seconds / steps)
+            self.report(start + share * (0.05 + 0.9 * (step + 1) / steps))
         self.moved[vdi] = new
 
     def _shared(self, row: Row, sr: str) -> str | None:

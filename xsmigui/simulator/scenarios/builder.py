@@ -62,11 +62,13 @@ class Builder:
         self._dom0: dict[str, str] = {}
         self._domids: dict[str, int] = {}
         self.ref = self.add("pool", name_label=name, name_description=description)
+        newest = "supported_image_formats" in self._defaults["SM"]
         for kind, features in PLUGINS.items():
+            formats = {"supported_image_formats": ["vhd", "raw"] if thick(kind) else ["vhd", "qcow2"]} if newest else {}
             self.add(
                 "SM", name_label=kind, type=kind, vendor="Simulated", version="3.0", required_api_version="1.1",
                 features=dict.fromkeys(features, 1), capabilities=list(features),
-                driver_filename=f"/opt/xensource/sm/{kind}SR",
+                driver_filename=f"/opt/xensource/sm/{kind}SR", **formats,
             )  # fmt: skip
 
     def add(self, cls: str, **values: Any) -> str:
