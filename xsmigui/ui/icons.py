@@ -2,8 +2,13 @@
 
 import functools
 from pathlib import Path
+from typing import Final
 
+from PySide6.QtCore import QSize
 from PySide6.QtGui import QIcon
+
+SIZES: Final = (16, 24, 32, 48, 64)
+"""Pixels; what stands between is scaled down from the next larger one."""
 
 
 class Icons:
@@ -21,7 +26,10 @@ class Icons:
         path = self._folder / f"{name}.svg"
         icon = QIcon()
         if path.is_file():
-            # The same picture in a selected line: Qt would paint it over with the colour of the selection.
-            for mode in (QIcon.Mode.Normal, QIcon.Mode.Selected):
-                icon.addFile(str(path), mode=mode)
+            drawn = QIcon(str(path))
+            for side in SIZES:
+                picture = drawn.pixmap(QSize(side, side), 1.0)
+                # The same picture in a selected line: Qt would paint it over with the colour of the selection.
+                icon.addPixmap(picture, QIcon.Mode.Normal)
+                icon.addPixmap(picture, QIcon.Mode.Selected)
         return icon

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from xsmigui.core.migration.calls import Call
 from xsmigui.core.migration.moves import Kind
-from xsmigui.core.migration.plan import Plan, VmMove
+from xsmigui.core.migration.plan import DiskMove, Plan, VmMove
 from xsmigui.core.text import _, n_
 from xsmigui.core.units import size
 
@@ -47,19 +47,36 @@ def sentence(plan: Plan, move: VmMove) -> str:
 
 def _rows(plan: Plan, move: VmMove) -> list[tuple[str, str]]:
     rows = [(_("Host"), move.host.name)]
-    for disk in move.disks:
-        label = _("{disk} (follows)", disk=disk.disk.name) if disk.follows else disk.disk.name
-        if disk.stays:
-            rows.append((label, _("stays on {sr}", sr=disk.source.name)))
-        else:
-            rows.append((label, f"{disk.source.name} → {disk.target.name} · {size(disk.size)}"))
-    rows += [(_("Network, {mac}", mac=v.mac), f"{v.source.name} → {v.target.name}") for v in move.vifs]
+    rows += [(disk.disk.name, _way(disk)) for disk in move.disks if not disk.follows]
+    rows += _followers(move)
+    # A snapshot's interface has the MAC of the VM's own, and goes to the same network.
+    rows += dict.fromkeys((_("Network, {mac}", mac=v.mac), f"{v.source.name} → {v.target.name}") for v in move.vifs)
     if move.storage_network is not None and move.travelling:
         rows.append((_("Storage network"), move.storage_network.name))
     if plan.set_home and not plan.copy:
         rows.append((_("Home server afterwards"), move.host.name))
     if plan.start_after and move.power_state == "Halted":
         rows.append((_("Afterwards"), _("started on {host}", host=move.host.name)))
+    return rows
+
+
+def _way(disk: DiskMove) -> str:
+    if disk.stays:
+        return _("stays on {sr}", sr=disk.source.name)
+    return f"{disk.source.name} → {disk.target.name} · {size(disk.size)}"
+
+
+def _followers(move: VmMove) -> list[tuple[str, str]]:
+    """The disks of snapshots and the suspend images, those of one way in one row."""
+    ways: dict[tuple[str, str, bool], list[DiskMove]] = {}
+    for disk in move.disks:
+        if disk.follows:
+            ways.setdefault((disk.source.name, disk.target.name, disk.stays), []).append(disk)
+    rows = []
+    for (source, target, stays), disks in ways.items():
+        label = n_("{n} disk that follows", "{n} disks that follow", len(disks))
+        bytes_ = size(sum(disk.size for disk in disks))
+        rows.append((label, _("stays on {sr}", sr=source) if stays else f"{source} → {target} · {bytes_}"))
     return rows
 
 

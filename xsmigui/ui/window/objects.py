@@ -156,7 +156,7 @@ class RowsTab(QWidget):
             self._sized = True
             self.table.resizeColumnsToContents()
             for column in range(self.rows.columnCount()):
-                self.table.setColumnWidth(column, min(self.table.columnWidth(column) + STEP, 32 * STEP))
+                self.table.setColumnWidth(column, min(self.table.columnWidth(column) + 2 * STEP, 32 * STEP))
 
 
 def storage_tab() -> RowsTab:

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtGui import QCloseEvent, QFontMetrics
 from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
@@ -96,7 +96,11 @@ class MigrateWizard(QDialog):
     def _build(self) -> None:
         self.steps = QListWidget()
         named(self.steps, "wizardSteps", _("Steps"))
-        self.steps.setFixedWidth(22 * STEP)
+        self.steps.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        bold = self.steps.font()
+        bold.setBold(True)
+        widest = max(QFontMetrics(bold).horizontalAdvance(_(title)) for title in TITLES.values())
+        self.steps.setFixedWidth(widest + 16 + 4 * STEP)
         self.steps.setFrameShape(QListWidget.Shape.NoFrame)
         self.steps.setSpacing(STEP // 4)
         self.steps.setIconSize(QSize(16, 16))
