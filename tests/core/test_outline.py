@@ -244,6 +244,60 @@ def test_hosts_and_srs_change_without_a_new_tree() -> None:
     assert later.nodes[web] is outline.nodes[web]
 
 
+def later(pool: PoolBuilder, outline: Outline, before: Inventory) -> Outline:
+    after = pool.inventory()
+    return updated(outline, shown(after), difference(before, after), EVERYTHING)
+
+
+def test_a_snapshot_goes_and_comes_with_its_vm() -> None:
+    pool = PoolBuilder()
+    pool.host("m1")
+    vm = pool.vm("vm")
+    pool.snapshot(vm, "nightly")
+    before, outline = pool.inventory(), of(pool)
+    pool.set(vm, other_config={"HideFromXenCenter": "true"})
+    hidden = later(pool, outline, before)
+    assert told(hidden) == told(of(pool)) == ["Madrid", "  m1"]
+    before = pool.inventory()
+    pool.set(vm, other_config={})
+    assert later(pool, hidden, before) == outline
+
+
+def test_a_disk_moves_its_vm_and_a_lost_one_lets_it_go() -> None:
+    pool = PoolBuilder()
+    pool.host("m1")
+    m2 = pool.host("m2")
+    nfs, local = pool.sr("nfs"), pool.sr("local", hosts=[m2])
+    vm = pool.vm("vm", disks=[nfs])
+    (disk,) = pool.tables["VDI"]
+    before, outline = pool.inventory(), of(pool)
+    pool.set(disk, SR=local)
+    moved = later(pool, outline, before)
+    assert moved.nodes[pool.inventory().object_id("VM", vm)].parent == pool.inventory().object_id("host", m2)
+    before = pool.inventory()
+    pool.remove(disk)
+    assert later(pool, moved, before) == of(pool)
+    (vbd,) = pool.tables["VBD"]
+    before, outline = pool.inventory(), of(pool)
+    pool.remove(vbd)
+    assert later(pool, outline, before) == of(pool)
+    loose = pool.disk(nfs)
+    before, outline = pool.inventory(), of(pool)
+    pool.set(loose, name_label="renamed")
+    assert later(pool, outline, before) == outline
+
+
+def test_a_disk_whose_vbd_is_not_known_yet() -> None:
+    pool = PoolBuilder()
+    pool.host("m1")
+    pool.vm("vm", disks=[pool.sr("nfs")])
+    inventory, outline = pool.inventory(), of(pool)
+    (disk,) = pool.tables["VDI"]
+    early = inventory.replaced({"VBD": {}})
+    delta = Delta(changed={"VDI": frozenset([disk])})
+    assert updated(outline, shown(early), delta, EVERYTHING) is outline
+
+
 def started(name: str) -> PoolBuilder:
     if name:
         return TwoPools().madrid

@@ -342,6 +342,8 @@ def _stale(outline: Outline, inventory: Inventory, delta: Delta) -> list[tuple[s
         for vbd_ref in vdi.VBDs if isinstance(vdi, records.VDI) else ():
             if vbd_ref in inventory.VBD:
                 stale.add(("VM", inventory.VBD[vbd_ref].VM))
+    gone = delta.removed.get("VDI", frozenset())
+    stale |= {("VM", vbd.VM) for vbd in inventory.VBD.values() if vbd.VDI in gone} if gone else set()
     if delta.touched("task"):
         tasks = delta.refs("task")
         for ref, vm in inventory.VM.items():

@@ -2,6 +2,7 @@ from tests.core.migration.helpers import away, blocks, inside
 from tests.core.site import PoolBuilder, TwoPools, site_of
 from xsmigui.core.migration.candidates import (
     Candidate,
+    all_disks,
     destinations,
     disk_srs,
     hosts,
@@ -72,6 +73,11 @@ def test_srs_for_all_disks() -> None:
     assert same_srs(site.site, site.madrid.move(site.web), at) == ()
     details = [c.detail for c in same_srs(site.site, draft, at)]
     assert details == ["shared · 10.0 TiB free", "local · 2.0 TiB free"]
+
+
+def test_the_disks_of_vms_that_are_gone_need_no_place() -> None:
+    site = TwoPools()
+    assert all_disks(site.madrid.inventory(), [VmRef("gone"), site.files]).keys() == {"OpaqueRef:Madrid/VDI/files 0"}
 
 
 def test_srs_for_one_disk() -> None:

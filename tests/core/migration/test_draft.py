@@ -21,6 +21,9 @@ def test_every_edit_makes_the_next_draft() -> None:
     assert (placed.storage, placed.disks) == (StorageMode.each, {"d": "s", "e": "t"})
     assert there.connecting(VifRef("v"), NetworkRef("n")).networks == {"v": "n"}
     assert there.over(NetworkRef("n")).storage_network == "n"
+    assert not there.homing(False).set_home
+    assert there.starting(True).start_after
+    assert there.compressing(False).compress is False
 
 
 def test_another_destination_lets_go_of_what_was_chosen_there() -> None:

@@ -1,8 +1,9 @@
 from tests.core.migration.helpers import away, blocks, inside, problem, rules, yes
 from tests.core.site import TwoPools
 from xsmigui.core.failures import ServerFailure, Unreachable
+from xsmigui.core.migration.defaults import resolve
 from xsmigui.core.migration.evaluation import evaluate
-from xsmigui.core.migration.facts import Answer, CanBootHere, CanMigrate, OperationValid
+from xsmigui.core.migration.facts import Answer, CanBootHere, CanMigrate, OperationValid, assertion
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import HostRef
 
@@ -94,3 +95,13 @@ def test_silence_is_a_block_too() -> None:
     assert blocks(found) == ["R05"]
     assert problem(found, "R05").page is Page.destination
     assert "R05" in rules(found)
+
+
+def test_there_is_no_question_without_a_host_or_a_storage_network() -> None:
+    site = TwoPools()
+    (bare,) = resolve(site.site, site.madrid.move(site.web)).moves
+    assert assertion(bare) is None
+    for pif in site.lisboa.get_all("PIF"):
+        site.lisboa.set(pif, IP="")
+    (silent,) = resolve(site.site, away(site, site.web)).moves
+    assert assertion(silent) is None

@@ -99,10 +99,8 @@ def storage_mode(site: Site, draft: Draft, at: Mapping[VmRef, HostRef | None]) -
 def _placement(
     site: Site, draft: Draft, vm: VmRef, host: HostRef | None, mode: StorageMode, same: SrRef | None
 ) -> dict[VdiRef, SrRef | None]:
-    source, target = site.pools[draft.source], site.pools.get(draft.destination or PoolId(""))
+    source, target = site.pools[draft.source], site.pools[draft.destination or draft.source]
     placement: dict[VdiRef, SrRef | None] = {}
-    if target is None:
-        return placement
     for ref, vdi in own_disks(source, vm).items():
         if mode is StorageMode.same:
             placement[ref] = same

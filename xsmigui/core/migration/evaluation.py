@@ -202,10 +202,7 @@ def _with_facts(moves: tuple[Move, ...], problems: list[Problem], facts: Facts) 
             questions.append(gate)
     if any(p.blocks for p in found):
         return found, questions
-    for move in moves:
-        question = assertion(move)
-        if question is None:
-            continue
+    for move, question in [(move, asked) for move in moves if (asked := assertion(move)) is not None]:
         found += finding(move, question, facts.get(question))
         if question not in facts:
             questions.append(question)

@@ -114,13 +114,11 @@ def _vm_move(move: Move) -> VmMove:
     positions = {vbd.VDI: vbd.userdevice for _ref, vbd in move.source.vbds(move.ref)}
     home = move.source.home(move.ref)
     disks = []
-    for ref, sr in move.placement.items():
+    for ref, sr in [(ref, sr) for ref, sr in move.placement.items() if sr is not None]:
         vdi = move.source.VDI[ref]
-        if sr is not None:
-            stays = not move.crosses and sr == vdi.SR
-            disk = here("VDI", ref)
-            position = positions.get(ref, "")
-            disks.append(DiskMove(disk, position, vdi.virtual_size, here("SR", vdi.SR), there("SR", sr), stays))
+        stays = not move.crosses and sr == vdi.SR
+        place, position = here("SR", vdi.SR), positions.get(ref, "")
+        disks.append(DiskMove(here("VDI", ref), position, vdi.virtual_size, place, there("SR", sr), stays))
     cds = []
     for ref, sr in move.cds.items():
         disk, place = here("VDI", ref), here("SR", sr)

@@ -92,6 +92,7 @@ def test_r30_vendor(site: TwoPools) -> None:
         ("ff-ff-ff", "ff-ff", 0),
         ("ff", "ff-00", 0),
         ("odd", "ff", 0),
+        ("ff-ff-ff-ff", "00-00-00-00-00", 0),
     ],
 )
 def test_features_are_compared_word_by_word(vm: str, host: str, lacking: int) -> None:

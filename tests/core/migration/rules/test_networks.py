@@ -5,7 +5,7 @@ import pytest
 from tests.core.migration.helpers import away, blocks, inside, problem, rules
 from tests.core.site import TwoPools
 from xsmigui.core.migration.evaluation import evaluate
-from xsmigui.core.migration.rules.networks import has_address
+from xsmigui.core.migration.rules.networks import has_address, host_attaches
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import PIF
 from xsmigui.core.refs import NetworkRef, VifRef
@@ -40,6 +40,10 @@ def test_r80_bond_members(site: TwoPools) -> None:
     site.lisboa.set(pif, bond_slave_of="OpaqueRef:bond")
     found = evaluate(site.site, away(site, site.web).connecting(VIF, site.l_lan))
     assert "R80" in blocks(found)
+
+
+def test_no_host_attaches_a_network_that_is_gone(site: TwoPools) -> None:
+    assert not host_attaches(site.lisboa.inventory(), site.l1, NetworkRef("OpaqueRef:gone"))
 
 
 def test_r80_without_a_host(site: TwoPools) -> None:

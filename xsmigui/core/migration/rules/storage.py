@@ -124,7 +124,7 @@ def source_space(move: Move) -> Problems:
     by_sr: dict[SrRef, list[VDI]] = {}
     own = own_disks(move.source, move.ref)
     for ref, vdi, _sr in _moving(move):
-        if ref in own and move.is_running:
+        if ref in own and move.is_running and vdi.SR in move.source.SR:
             by_sr.setdefault(vdi.SR, []).append(vdi)
     for sr, disks in by_sr.items():
         free, needed = move.source.free_space(sr), sum(vdi.virtual_size for vdi in disks)
