@@ -161,6 +161,16 @@ class MigrateWizard(QDialog):
         outer.addLayout(middle, 1)
         outer.addLayout(buttons)
 
+    @property
+    def page(self) -> Page:
+        """The page in front."""
+        return self._page
+
+    @property
+    def is_busy(self) -> bool:
+        """An answer or a judgement is still due."""
+        return self._drafting.busy
+
     # The data's way.
 
     def choose(self, edit: Edit) -> None:
