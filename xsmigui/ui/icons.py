@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from PySide6.QtCore import QSize
-from PySide6.QtGui import QIcon
+from PySide6.QtGui import QColor, QIcon, QPainter, QPixmap
 
 SIZES: Final = (16, 24, 32, 48, 64)
 """Pixels; what stands between is scaled down from the next larger one."""
@@ -29,7 +29,16 @@ class Icons:
             drawn = QIcon(str(path))
             for side in SIZES:
                 picture = drawn.pixmap(QSize(side, side), 1.0)
-                # The same picture in a selected line: Qt would paint it over with the colour of the selection.
                 icon.addPixmap(picture, QIcon.Mode.Normal)
-                icon.addPixmap(picture, QIcon.Mode.Selected)
+                icon.addPixmap(_whitened(picture), QIcon.Mode.Selected)
         return icon
+
+
+def _whitened(picture: QPixmap) -> QPixmap:
+    """The picture's shape in white, for a selected line: its own colours are hardly seen on the accent."""
+    white = QPixmap(picture)
+    painter = QPainter(white)
+    painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceIn)
+    painter.fillRect(white.rect(), QColor("white"))
+    painter.end()
+    return white
