@@ -10,7 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from xsmigui.core.capacity import Ledger, ledger
-from xsmigui.core.migration.candidates import hosts
+from xsmigui.core.migration.candidates import bare_move, host_problems
 from xsmigui.core.migration.defaults import Resolved, default_destination, resolve
 from xsmigui.core.migration.draft import Draft, Site, StorageMode
 from xsmigui.core.migration.facts import Facts, Question, assertion, finding, gate_question
@@ -165,15 +165,17 @@ def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
             continue
         if move.ref in move.draft.hosts:
             continue  # the chosen host is gone, which _missing says
-        offered = hosts(move.site, move.draft, move.ref)
         message = _("No host of {pool} can take {vm}.", pool=move.target.name, vm=move.vm.name_label)
-        reasons = list(dict.fromkeys(candidate.reason for candidate in offered if candidate.reason))
-        if len(reasons) > MOST:
-            rest = len(reasons) - MOST
-            reasons[MOST:] = [n_("{n} more host cannot either.", "{n} more hosts cannot either.", rest)]
-        first = next((p for c in offered for p in c.problems if p.blocks), None)
+        told: list[Problem] = []
+        for host in move.target.hosts_in_order[:MOST]:
+            trial = bare_move(move.site, move.draft, move.source, move.target, move.ref, host)
+            told += [p for p in host_problems(trial) if p.blocks][:1]
+        reasons = [p.message for p in told]
+        rest = len(move.target.host) - MOST
+        if rest > 0:
+            reasons.append(n_("{n} more host cannot either.", "{n} more hosts cannot either.", rest))
         subject = Subject("VM", move.vm.uuid, move.vm.name_label)
-        rule = first.rule if first else "R05"
+        rule = told[0].rule if told else "R05"
         problems.append(
             Problem(
                 rule=rule,
