@@ -1,6 +1,5 @@
 """Jobs: plans being carried out, as values. What the services write, the window shows and the command line prints."""
 
-from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 
@@ -84,17 +83,12 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     verified: bool = False
     problems: tuple[Problem, ...] = ()
 
-    @property
-    def remaining(self) -> Callable[[datetime], float | None]:
+    def remaining(self, now: datetime) -> float | None:
         """Seconds that the present step will still take, at the pace so far; None where nothing can be said."""
-
-        def at(now: datetime) -> float | None:
-            if self.progress is None or self.progress < 0.03 or self.step_started is None:
-                return None
-            passed = (now - self.step_started).total_seconds()
-            return passed * (1 - self.progress) / self.progress if passed > 2 else None
-
-        return at
+        if self.progress is None or self.progress < 0.03 or self.step_started is None:
+            return None
+        passed = (now - self.step_started).total_seconds()
+        return passed * (1 - self.progress) / self.progress if passed > 2 else None
 
     def as_json(self) -> dict[str, object]:
         """The form that the command line promises."""

@@ -505,7 +505,7 @@ class MainWindow(QMainWindow):
         if running:
             names = joined([vm.move.vm.name for job in running for vm in job.vms if not vm.state.has_ended])
             question = _("These are still under way: {names}. The servers go on by themselves; xsmigui does not watch.")
-            waiting = sum(1 for job in running for vm in job.vms if vm.state == "waiting")
+            waiting = sum(1 for job in running for vm in job.vms if vm.state is State.waiting)
             text = question.format(names=names)
             if waiting:
                 text += " " + n_("{n} that waits will not be started.", "{n} that wait will not be started.", waiting)

@@ -76,6 +76,8 @@ def _not_live(vms: list[VM]) -> str:
 
 def _not_halted(vms: list[VM]) -> str:
     for vm in vms:
+        if vm.power_state == "Paused":
+            return _("{vm} is paused: resume it or shut it down first.", vm=vm.name_label)
         if vm.power_state != "Halted":
             return _("{vm} is not halted: choose “Migrate VM wizard…” for it.", vm=vm.name_label)
     return _kind(vms)
