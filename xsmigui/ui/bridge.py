@@ -1,6 +1,7 @@
 """From the services to the window: changes are gathered for a moment and handed on once."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -99,7 +100,7 @@ class Bridge(QObject):
         if before is not None and before.inventory is view.inventory and before.link is view.link:
             node = tree.server_node(view)
             if node.id in outline.nodes and outline.nodes[node.id].order == node.order:
-                return Outline({**outline.nodes, node.id: node}, outline.children)
+                return replace(outline, nodes={**outline.nodes, node.id: node})
         return tree.replaced(outline, view, self.view, before)
 
 
