@@ -1,7 +1,8 @@
 """From the services to the window: changes are gathered for a moment and handed on once."""
 
+import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -15,6 +16,39 @@ from xsmigui.services.store import Change, Store
 
 GATHER: Final = 60
 """Milliseconds for which changes are gathered."""
+
+LARGE: Final = 1500
+"""From so many VMs on, a pool's part of the tree is made in a thread: the window must not wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What makes the next outline: all of it anew, or servers that changed (before, now) and pools that did."""
+
+    anew: tuple[ServerView, ...] | None = None
+    servers: tuple[tuple[ServerView | None, ServerView | None], ...] = ()
+    pools: tuple[tuple[ServerView, Delta], ...] = ()
+    deltas: Mapping[PoolId, Delta] = field(default_factory=dict)
+
+    @property
+    def is_heavy(self) -> bool:
+        """It makes many lines of a large pool."""
+        views = [*(self.anew or ()), *(now for _before, now in self.servers if now is not None)]
+        views += [view for view, delta in self.pools if delta.whole]
+        return any(view.inventory is not None and len(view.inventory.VM) > LARGE for view in views)
+
+    def outline(self, outline: Outline, view: View) -> Outline:
+        """The next outline; pure, so that a thread may make it."""
+        if self.anew is not None:
+            return tree.build(self.anew, view)
+        for before, now in self.servers:
+            if now is not None:
+                outline = _with_server(outline, before, now, view)
+            elif before is not None:
+                outline = tree.without(outline, before)
+        for server, delta in self.pools:
+            outline = tree.updated(outline, server, delta, view)
+        return outline
 
 
 class Bridge(QObject):
@@ -35,6 +69,8 @@ class Bridge(QObject):
         self._views: dict[str, ServerView] = {}
         self._deltas: dict[PoolId, Delta] = {}
         self._stale: set[str] = set()
+        self._anew = False
+        self._aside: asyncio.Task[None] | None = None
         self.view = View()
         self.outline = Outline()
         self._timer = QTimer(self)
@@ -48,12 +84,8 @@ class Bridge(QObject):
         """Show the tree in another way; at once, since somebody is typing."""
         if view != self.view:
             self.view = view
-            self._rebuild()
-
-    def _rebuild(self) -> None:
-        self._views = {view.key: view for view in self._connections.views()}
-        self.outline = tree.build(self._views.values(), self.view)
-        self.outline_changed.emit(self.outline)
+            self._anew = True
+            self.flush()
 
     def _pool_changed(self, change: Change) -> None:
         self._deltas[change.pool] = merged(self._deltas.get(change.pool, Delta()), change.delta)
@@ -68,40 +100,58 @@ class Bridge(QObject):
             self._timer.start()
 
     def flush(self) -> None:
-        """Hand on what was gathered."""
+        """Hand on what was gathered: at once, or as soon as a thread has made the lines of a large pool."""
         self._timer.stop()
+        if self._aside is not None:
+            return  # what comes meanwhile is gathered, and handed on after it
+        work = self._gathered()
+        if work.is_heavy:
+            self._aside = asyncio.get_running_loop().create_task(self._make_aside(work), name="outline")
+        else:
+            self._hand_on(work, work.outline(self.outline, self.view))
+
+    async def _make_aside(self, work: _Work) -> None:
+        made = await asyncio.to_thread(work.outline, self.outline, self.view)
+        self._aside = None
+        self._hand_on(work, made)
+        if self._deltas or self._stale or self._anew:
+            self.flush()
+
+    def _gathered(self) -> _Work:
         deltas, self._deltas = self._deltas, {}
         stale, self._stale = self._stale, set()
-        outline = self.outline
-        servers = {server.address.url: server for server in self._connections.servers()}
-        for url in stale:
-            before = self._views.pop(url, None)
-            if url in servers:
-                view = self._connections.view(servers[url])
-                self._views[url] = view
-                outline = self._with_server(outline, before, view)
-            elif before is not None:
-                outline = tree.without(outline, before)
-        for pool, delta in deltas.items():
-            for url, server in servers.items():
-                if server.pool == pool and not (url in stale and delta.whole):
-                    view = self._views[url] = self._connections.view(server)
-                    outline = tree.updated(outline, view, delta, self.view)
+        anew, self._anew = self._anew, False
+        known = {server.address.url: self._connections.view(server) for server in self._connections.servers()}
+        before, self._views = self._views, known
+        pools = {view.inventory.id: view for view in known.values() if view.inventory is not None}
+        return _Work(
+            tuple(known.values()) if anew else None,
+            tuple((before.get(url), known.get(url)) for url in stale),
+            tuple(
+                (pools[pool], delta)
+                for pool, delta in deltas.items()
+                if pool in pools and not (pools[pool].key in stale and delta.whole)
+            ),
+            deltas,
+        )
+
+    def _hand_on(self, work: _Work, outline: Outline) -> None:
         if outline is not self.outline:
             self.outline = outline
             self.outline_changed.emit(outline)
-        if deltas:
-            self.pools_changed.emit(deltas)
-        if stale:
+        if work.deltas:
+            self.pools_changed.emit(dict(work.deltas))
+        if work.servers:
             self.servers_changed.emit()
 
-    def _with_server(self, outline: Outline, before: ServerView | None, view: ServerView) -> Outline:
-        """The outline with a server as it is now. Where only its state in words changed, only its line is new."""
-        if before is not None and before.inventory is view.inventory and before.link is view.link:
-            node = tree.server_node(view)
-            if node.id in outline.nodes and outline.nodes[node.id].order == node.order:
-                return replace(outline, nodes={**outline.nodes, node.id: node})
-        return tree.replaced(outline, view, self.view, before)
+
+def _with_server(outline: Outline, before: ServerView | None, now: ServerView, view: View) -> Outline:
+    """The outline with a server as it is now. Where only its state in words changed, only its line is new."""
+    if before is not None and before.inventory is now.inventory and before.link is now.link:
+        node = tree.server_node(now)
+        if node.id in outline.nodes and outline.nodes[node.id].order == node.order:
+            return replace(outline, nodes={**outline.nodes, node.id: node})
+    return tree.replaced(outline, now, view, before)
 
 
 def merged(one: Delta, other: Delta) -> Delta:
