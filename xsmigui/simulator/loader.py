@@ -54,11 +54,37 @@ def load(path: str, clock: Clock, seed: int | str = 0) -> Pool:
     if not pool.db.table("pool") or not pool.db.table("host"):
         raise UnreadableDatabase(f"{path} holds no pool and no host: it is not a database of xapi.")
     _tidy(pool)
-    _modernise(pool, recent=minor >= RECENT)
+    recent = minor >= RECENT
+    booted = _modernise(pool, recent=recent)
+    pool.keeps_addresses = True
+    if not recent:
+        _move_here(pool)
     pool.db.relink()
     pool.db.dirty = {(cls, ref) for cls, table in pool.db.tables.items() for ref in table.rows}
     pool.refresh()
+    for vm, kind in booted.items():
+        _booted_as(pool, vm, kind)
     return pool
+
+
+def _move_here(pool: Pool) -> None:
+    """A dump of an old release does not come from this xapi: its hosts get addresses of this computer, and none of its
+    bridges is the management interface that xapi's own inventory names."""
+    hosts = [pool.master, *(h for h in pool.db.table("host") if h != pool.master)]
+    for number, ref in enumerate(hosts, start=1):
+        if ref in pool.db.table("host"):
+            pool.db.row("host", ref).update(address=f"127.0.0.{number}", ssl_legacy=False)
+    pool.management_known = False
+
+
+def _booted_as(pool: Pool, vm: str, kind: str) -> None:
+    """What kind of domain a VM runs as becomes known after xapi has worked out what may be done with it; that stays as
+    it is until something is done (seen on 24.10: it listed less than it allowed)."""
+    metrics = pool.db.find("VM_metrics", pool.db.get("VM", vm, "metrics"))
+    if metrics is not None:
+        metrics["current_domain_type"] = kind
+        metrics["hvm"] = kind == "hvm"
+        pool.stale.add(vm)
 
 
 def _read(path: str) -> tuple[int, int, list[Table]]:
@@ -139,6 +165,7 @@ def _tidy(pool: Pool) -> None:
     for cls, field, other in (
         ("VDI", "SR", "SR"), ("PBD", "SR", "SR"), ("PBD", "host", "host"), ("PIF", "host", "host"),
         ("PIF", "network", "network"), ("VIF", "VM", "VM"), ("VIF", "network", "network"), ("VBD", "VM", "VM"),
+        ("console", "VM", "VM"),
     ):  # fmt: skip
         for ref in [r for r, row in db.table(cls).items() if not db.has(other, row[field])]:
             db.delete(cls, ref)
@@ -154,7 +181,8 @@ def _tidy(pool: Pool) -> None:
             db.delete("VBD", ref)
 
 
-def _modernise(pool: Pool, *, recent: bool) -> None:
+def _modernise(pool: Pool, *, recent: bool) -> dict[str, str]:
+    """Fills in what old dumps lack; returns the VMs of which it turns out later as what kind of domain they run."""
     for ref, row in pool.db.table("host").items():
         _host(pool, ref, row, recent=recent)
     for row in pool.db.table("SM").values():
@@ -162,10 +190,10 @@ def _modernise(pool: Pool, *, recent: bool) -> None:
     for row in pool.db.table("PIF").values():
         if row["physical"] and not row["properties"]:
             row["properties"] = {"gro": "on"}
-    for vm in pool.db.table("VM").values():
-        _vm(pool, vm)
+    booted = {ref: vm["domain_type"] for ref, vm in pool.db.table("VM").items() if _vm(pool, vm)}
     _restrictions(pool)
     _memory(pool, recent=recent)
+    return booted
 
 
 def _host(pool: Pool, ref: str, row: Row, *, recent: bool) -> None:
@@ -196,9 +224,10 @@ def _host(pool: Pool, ref: str, row: Row, *, recent: bool) -> None:
         row["API_version_major"], row["API_version_minor"] = 2, 21
     if recent:
         return
-    row["control_domain"] = next(
-        (v for v, vm in db.table("VM").items() if vm["is_control_domain"] and vm["resident_on"] == ref), NULL
-    )
+    if ref == pool.master:  # the others write theirs when they start
+        row["control_domain"] = next(
+            (v for v, vm in db.table("VM").items() if vm["is_control_domain"] and vm["resident_on"] == ref), NULL
+        )
 
 
 def _plugin(row: Row) -> None:
@@ -208,18 +237,19 @@ def _plugin(row: Row) -> None:
         row["capabilities"] = list(names)
 
 
-def _vm(pool: Pool, vm: Row) -> None:
+def _vm(pool: Pool, vm: Row) -> bool:
+    """Completes a VM; True where it runs and nobody knows yet as what."""
     if vm["domain_type"] == "unspecified":
         vm["domain_type"] = "hvm" if vm["HVM_boot_policy"] else "pv"
     metrics = pool.db.find("VM_metrics", vm["metrics"])
     if metrics is not None:
         metrics["VCPUs_utilisation"] = {}  # measured, never kept
     if vm["power_state"] in {"Running", "Paused"}:
-        if metrics is not None and metrics["current_domain_type"] == "unspecified":
-            metrics["current_domain_type"] = vm["domain_type"]
-            metrics["hvm"] = vm["domain_type"] == "hvm"
         if not pool.db.has("host", vm["resident_on"]):
             vm["power_state"], vm["resident_on"], vm["domid"] = "Halted", NULL, -1
+        elif metrics is not None and metrics["current_domain_type"] == "unspecified":
+            return True
+    return False
 
 
 def _restrictions(pool: Pool) -> None:

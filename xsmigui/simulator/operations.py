@@ -35,7 +35,7 @@ def refresh(pool: Pool) -> None:
         compute = _COMPUTE[cls]
         for ref in refs:
             row = db.find(cls, ref)
-            if row is None:
+            if row is None or ref in pool.stale:
                 continue
             allowed = compute(pool, ref, row, cache)
             if row["allowed_operations"] != allowed:
@@ -126,8 +126,8 @@ def _sr(pool: Pool, ref: str, row: Row, cache: dict[tuple[object, ...], list[str
 def _host(pool: Pool, ref: str, row: Row, cache: dict[tuple[object, ...], list[str]]) -> list[str]:
     if set(row["current_operations"].values()) - {"vm_migrate", "vm_start", "vm_resume", "provision"}:
         return []
-    ops = [*_HOST_OPERATIONS]
-    return ops if row["enabled"] else [*ops, "enable", "reboot", "shutdown"]
+    ops = [*_HOST_OPERATIONS, "enable"]
+    return ops if row["enabled"] or not pool.live(ref) else [*ops, "reboot", "shutdown"]
 
 
 def _vbd(pool: Pool, ref: str, row: Row, cache: dict[tuple[object, ...], list[str]]) -> list[str]:

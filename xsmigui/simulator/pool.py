@@ -47,6 +47,9 @@ class Pool:
         self.scheduled: set[str] = set()  # VMs that are on their way to a host
         self.tools: dict[str, Row] = {}  # what a guest's tools will say once it runs again, by the VM's uuid
         self.upgrading = False  # as allowed_operations were last computed
+        self.stale: set[str] = set()  # VMs whose allowed_operations are as at the start until something is done to them
+        self.keeps_addresses = False  # host.address says what the database says, not where the host is served
+        self.management_known = True  # xapi's own inventory names a bridge of this database as management interface
         self._plugins: dict[str, list[dict[str, int]]] | None = None
         self._owners: dict[tuple[str, str], str] = {}
 

@@ -194,7 +194,8 @@ class Servers:
             await site.start()
             bound = runner.addresses[0][1]
             pool.endpoints[host] = f"{scheme}://{shown}:{bound}"
-            pool.db.set("host", host, address=f"{shown}:{bound}")
+            if not pool.keeps_addresses:
+                pool.db.set("host", host, address=f"{shown}:{bound}")
         self._pools.append(pool)
         self._collectors.append(asyncio.ensure_future(pool.collect_forever()))
         members = [pool.endpoints[h] for h in hosts[1:]]

@@ -30,6 +30,7 @@ def assert_operation_valid(call: Call, vm: str, op: str) -> None:
 @method("VM.update_allowed_operations")
 def update_allowed(call: Call, vm: str) -> None:
     call.db.row("VM", vm)
+    call.pool.stale.discard(vm)
     call.db.dirty.add(("VM", vm))
 
 

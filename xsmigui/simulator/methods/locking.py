@@ -33,6 +33,7 @@ async def admitted(call: Call, check: Callable[[], None]) -> None:
 
 
 def enter(call: Call, cls: str, ref: str, op: str) -> None:
+    call.pool.stale.discard(ref)
     call.db.set(cls, ref, current_operations={**call.db.get(cls, ref, "current_operations"), call.task: op})
 
 

@@ -421,7 +421,7 @@ async def vdi_pool_migrate(call: Call, vdi: str, sr: str, options: Options) -> s
             vbd = next((v for v in row["VBDs"] if db.get("VBD", v, "VM") == vm), None)
             if vbd is None:
                 raise Failure("VBD_MISSING")
-            if management_pif(call, host) is None:
+            if management_pif(call, host) is None or not pool.management_known:
                 raise Failure("HOST_HAS_NO_MANAGEMENT_IP")
             vdi_map = {d: db.get("VDI", d, "SR") for d in vm_gate.disk_refs(pool, db.row("VM", vm), cds=True)}
             vdi_map[vdi] = sr
