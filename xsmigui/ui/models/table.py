@@ -65,10 +65,8 @@ class RowsModel(QAbstractTableModel, Generic[Row]):
         stays = [self._key(row) for row in self._rows]
         known = set(stays)
         if [key for key in keys if key in known] != stays:
-            self.beginResetModel()
-            self._rows = new
-            self.endResetModel()
-            return
+            places = {key: number for number, key in enumerate(keys)}
+            self._put_in_order(sorted(self._rows, key=lambda row: places[self._key(row)]))
         for first, last in ranges([n for n, key in enumerate(keys) if key not in known]):
             self.beginInsertRows(QModelIndex(), first, last)
             self._rows[first:first] = new[first : last + 1]
@@ -89,11 +87,15 @@ class RowsModel(QAbstractTableModel, Generic[Row]):
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         self._sorted = (column, order) if 0 <= column < len(self._columns) else None
+        self._put_in_order(self._arranged(self._given))
+
+    def _put_in_order(self, rows: list[Row]) -> None:
+        """The same rows in another order; what is selected goes with its row."""
         self.layoutAboutToBeChanged.emit()
         before = self.persistentIndexList()
         keys = [self._key(self._rows[index.row()]) for index in before]
-        self._rows = self._arranged(self._given)
-        places = {self._key(row): number for number, row in enumerate(self._rows)}
+        self._rows = rows
+        places = {self._key(row): number for number, row in enumerate(rows)}
         after = [self.index(places[k], i.column()) for k, i in zip(keys, before, strict=True)]
         self.changePersistentIndexList(before, after)
         self.layoutChanged.emit()

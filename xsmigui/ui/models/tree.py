@@ -77,6 +77,8 @@ class ResourceModel(QAbstractItemModel):
         self._children = {parent: list(keys) for parent, keys in outline.children.items()}
         self._parents = {key: parent for parent, keys in outline.children.items() for key in keys}
         self._rows.clear()
+        self._ids.clear()
+        self._keys.clear()
         self.endResetModel()
 
     def _remove(self, roots: list[ObjectId]) -> None:

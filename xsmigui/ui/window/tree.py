@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from xsmigui.core.outline import Outline
+from xsmigui.core.outline import Node, Outline
 from xsmigui.core.refs import ObjectId
 from xsmigui.core.text import _
 from xsmigui.ui.icons import Icons
@@ -85,6 +85,8 @@ class ResourceTree(QTreeView):
         self._closed: set[ObjectId] = set()
         self._open: set[ObjectId] = set()
         self._seen: set[ObjectId] = set()
+        self._shut: set[ObjectId] = set()  # by the operator, during the present search
+        self._searching = False
         self._arranging = False
         self.expanded.connect(lambda index: self._opened(index, True))
         self.collapsed.connect(lambda index: self._opened(index, False))
@@ -110,11 +112,12 @@ class ResourceTree(QTreeView):
     def show_outline(self, outline: Outline, searching: bool) -> None:
         """Go on to this outline; what was open, selected and in sight stays so."""
         selected = self.selected()
-        scroll = self.verticalScrollBar().value()
+        top = None if searching or self._searching else self._top()
+        self.setAutoScroll(False)
         self._arranging = True
         try:
             anew = self.resources.show(outline)
-            if anew or searching:
+            if anew or searching or self._searching:
                 self._open_all(outline, searching)
             else:
                 for key in outline.children:
@@ -128,7 +131,24 @@ class ResourceTree(QTreeView):
                 self.selectionModel().setCurrentIndex(index, flags)
         finally:
             self._arranging = False
-        if anew and not searching:
+            self._searching = searching
+            self.setAutoScroll(True)
+        if top is not None:
+            self._put_on_top(*top)
+
+    def _top(self) -> tuple[Node, int] | None:
+        """The uppermost line in sight and the scroll bar's value; None where the tree is not scrolled."""
+        node = self.resources.node(self.indexAt(QPoint(1, 1))) if self.verticalScrollBar().value() else None
+        return (node, self.verticalScrollBar().value()) if node is not None else None
+
+    def _put_on_top(self, node: Node, scroll: int) -> None:
+        """Scroll so that a line is where it was, though others have come or gone above it."""
+        now = self.resources.outline.nodes.get(node.id)
+        if now is not None and now.parent == node.parent:
+            sideways = self.horizontalScrollBar().value()
+            self.scrollTo(self.resources.index_of(node.id), QAbstractItemView.ScrollHint.PositionAtTop)
+            self.horizontalScrollBar().setValue(sideways)
+        else:
             self.verticalScrollBar().setValue(scroll)
 
     def _moved(self, key: ObjectId, outline: Outline) -> bool:
@@ -139,9 +159,13 @@ class ResourceTree(QTreeView):
         return index.isValid() and self.selectionModel().isSelected(index)
 
     def _open_all(self, outline: Outline, searching: bool) -> None:
+        """Put every line in order: as the operator left it, and in a search open unless it was shut during it."""
+        if searching != self._searching:
+            self._shut.clear()
         for key in outline.children:
-            if key is not None and (searching or self._wants_open(key, outline)):
-                self.setExpanded(self.resources.index_of(key), True)
+            if key is not None:
+                wanted = key not in self._shut if searching else self._wants_open(key, outline)
+                self.setExpanded(self.resources.index_of(key), wanted)
 
     def _arrange(self, key: ObjectId, outline: Outline) -> None:
         if self._wants_open(key, outline):
@@ -161,6 +185,9 @@ class ResourceTree(QTreeView):
     def _opened(self, index: QModelIndex, yes: bool) -> None:
         node = self.resources.node(index)
         if self._arranging or node is None:
+            return
+        if self._searching:
+            (self._shut.discard if yes else self._shut.add)(node.id)
             return
         (self._open if yes else self._closed).add(node.id)
         (self._closed if yes else self._open).discard(node.id)
