@@ -6,14 +6,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from xsmigui.core.changes import Event
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.records import Task
-
-if TYPE_CHECKING:
-    from xsmigui.core.preferences import Server, Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,18 +100,3 @@ class Clock(Protocol):
     def now(self) -> datetime: ...
 
     async def sleep(self, seconds: float) -> None: ...
-
-
-class Preferences(Protocol):
-    """The operator's settings, kept on this computer."""
-
-    @property
-    def now(self) -> "Settings": ...
-
-    def change(self, **fields: object) -> "Settings":
-        """Set fields of `Settings` and keep them."""
-
-    def remember(self, server: "Server") -> None:
-        """Keep a server (one entry for a url)."""
-
-    def forget(self, url: str) -> None: ...

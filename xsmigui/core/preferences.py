@@ -1,5 +1,7 @@
 """What the operator has set. No secrets: passwords are in the keyring alone."""
 
+from typing import Protocol
+
 import msgspec
 
 from xsmigui.core.ports import Address
@@ -28,3 +30,18 @@ class Settings(msgspec.Struct, frozen=True):
     show_local_srs: bool = True
     window: str = ""
     splitter: str = ""
+
+
+class Preferences(Protocol):
+    """The operator's settings, kept on this computer."""
+
+    @property
+    def now(self) -> Settings: ...
+
+    def change(self, **fields: object) -> Settings:
+        """Set fields of `Settings` and keep them."""
+
+    def remember(self, server: Server) -> None:
+        """Keep a server (one entry for a url)."""
+
+    def forget(self, url: str) -> None: ...

@@ -17,7 +17,7 @@ __all__ = ["FILE", "Server", "Settings", "SettingsFile"]
 
 
 class SettingsFile:
-    """The `Preferences` of `core.ports`: read once at start and written at each change."""
+    """The `Preferences` of `core.preferences`: read once at start and written at each change."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE

@@ -2,7 +2,7 @@
 
 from PySide6.QtWidgets import QCheckBox, QComboBox, QDialog, QFormLayout, QWidget
 
-from xsmigui.core.ports import Preferences
+from xsmigui.core.preferences import Preferences
 from xsmigui.core.text import _
 from xsmigui.ui.dialogs.base import Sheet, opened
 from xsmigui.ui.style import STEP, hint, named

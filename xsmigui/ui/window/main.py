@@ -19,7 +19,8 @@ from xsmigui.core.migration.candidates import Candidate
 from xsmigui.core.migration.draft import Draft, StorageMode
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.outline import Link, Outline, View
-from xsmigui.core.ports import Address, Clock, Preferences
+from xsmigui.core.ports import Address, Clock
+from xsmigui.core.preferences import Preferences
 from xsmigui.core.preferences import Server as Remembered
 from xsmigui.core.refs import HostRef, ObjectId, PoolId
 from xsmigui.core.text import _, joined, n_
