@@ -1,0 +1,11 @@
+"""The whole program: no display is needed; where none is set, nothing is shown."""
+
+import os
+import sys
+
+if sys.platform == "linux" and not os.environ.get("DISPLAY"):
+    os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from tests.ui.driving import drive
+
+__all__ = ["drive"]

@@ -1,0 +1,140 @@
+"""The program as an operator uses it: real windows, the real wire, simulated pools."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication
+
+from tests.holding import until
+from tests.simulated import Simulated
+from tests.ui.driving import driven
+from tests.ui.programs import add_by_hand, by_name, next_page, ready, running, vm_key, wizard_on
+from xsmigui.core.jobs import State
+from xsmigui.core.problems import Page
+from xsmigui.core.refs import ObjectId
+from xsmigui.ui.wizard.pages import (
+    DestinationPage,
+    HomeServerPage,
+    NetworksPage,
+    StorageNetworkPage,
+    StoragePage,
+)
+from xsmigui.ui.wizard.summary import SummaryPage
+
+POOLS = Path(__file__).parents[3] / "shared" / "data" / "pools"
+
+
+@dataclass(frozen=True)
+class Journey:
+    """A VM, where it goes, and what the wizard shall be told."""
+
+    vm: str
+    source: str
+    target: str
+    host: str
+    sr: str
+    network: str
+    storage_network: str
+
+
+async def travel(qapp: QApplication, home: Path, site: Simulated, journey: Journey) -> None:
+    """Connect to both pools, migrate by the wizard, and look what has become of it."""
+    source, target = site[journey.source], site[journey.target]
+    async with running(qapp, home) as program:
+        await add_by_hand(program, source)
+        await add_by_hand(program, target)
+        tree = program.window.tree.resources
+        old = vm_key(program, journey.vm)
+        await until(lambda: tree.index_of(old).isValid())
+        uuid = site.call(source, "VM.get_uuid", old.ref)
+        wizard = await wizard_on(program, journey.vm)
+
+        destination = wizard.pages[Page.destination]
+        assert isinstance(destination, DestinationPage)
+        by_name(destination.combo, journey.target)
+        await next_page(wizard, Page.home_server)
+        home_page = wizard.pages[Page.home_server]
+        assert isinstance(home_page, HomeServerPage)
+        by_name(home_page.table.combo(old.ref), journey.host)
+        await next_page(wizard, Page.storage)
+        storage = wizard.pages[Page.storage]
+        assert isinstance(storage, StoragePage)
+        storage.same.click()
+        sr = by_name(storage.combo, journey.sr)
+        assert storage.same.isChecked()
+        await next_page(wizard, Page.networks)
+        networks = wizard.pages[Page.networks]
+        assert isinstance(networks, NetworksPage)
+        vifs = site.call(source, "VM.get_VIFs", old.ref)
+        for vif in vifs:
+            by_name(networks.table.combo(vif), journey.network)
+        await next_page(wizard, Page.storage_network)
+        carrier = wizard.pages[Page.storage_network]
+        assert isinstance(carrier, StorageNetworkPage)
+        by_name(carrier.combo, journey.storage_network)
+        await next_page(wizard, Page.summary)
+        await ready(wizard)
+        summary = wizard.pages[Page.summary]
+        assert isinstance(summary, SummaryPage)
+        text = summary.view.toPlainText()
+        for name in (journey.vm, journey.host, journey.sr, journey.target, journey.storage_network):
+            assert name in text
+        assert wizard.finish.isEnabled(), wizard.finish.toolTip()
+
+        resets: list[bool] = []
+        tree.modelReset.connect(lambda: resets.append(True))
+        wizard.finish.click()
+        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended, 60)
+        done = program.jobs.all()[0].vms[0]
+        assert done.state is State.done, done
+        assert done.verified
+
+        arrived = site.call(target, "VM.get_by_uuid", uuid)
+        assert site.call(target, "VM.get_power_state", arrived) == "Running"
+        resident = site.call(target, "VM.get_resident_on", arrived)
+        assert site.call(target, "host.get_name_label", resident) == journey.host
+        disks = []
+        for vbd in site.call(target, "VM.get_VBDs", arrived):
+            if site.call(target, "VBD.get_type", vbd) == "Disk":
+                disks.append(site.call(target, "VDI.get_SR", site.call(target, "VBD.get_VDI", vbd)))
+        assert disks
+        assert set(disks) == {sr}
+        for vif in site.call(target, "VM.get_VIFs", arrived):
+            network = site.call(target, "VIF.get_network", vif)
+            assert site.call(target, "network.get_name_label", network) == journey.network
+        left = [ref for ref in site.call(source, "VM.get_all") if site.call(source, "VM.get_uuid", ref) == uuid]
+        assert not left
+
+        activity = program.window.activity
+        activity.refresh()
+        row = next(iter(activity._rows.values()))
+        assert "done" in row.state.text()
+        assert row.title.text().startswith(journey.vm)
+        new = vm_key(program, journey.vm)
+        await until(lambda: tree.index_of(new).isValid() and not tree.index_of(old).isValid())
+        assert new.pool != old.pool
+        node = tree.outline.nodes[new]
+        assert node.parent == ObjectId(new.pool, "host", resident)
+        assert not resets
+        await until(lambda: program.window.tree.selected() == [new])
+
+
+@driven
+async def test_a_running_vm_goes_to_the_other_pool(qapp: QApplication, home: Path) -> None:
+    with Simulated.start("two-pools") as site:
+        journey = Journey("web-01", "Madrid", "Lisboa", "lisboa-02", "iSCSI Lisboa", "Guests", "Storage")
+        await travel(qapp, home, site, journey)
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not POOLS.is_dir(), reason="the databases of real pools are not beside the checkout")
+@driven
+async def test_a_running_vm_of_a_real_database(qapp: QApplication, home: Path) -> None:
+    with Simulated.start(databases=[str(POOLS / "two-hosts-modern.xml"), str(POOLS / "boston-db.xml")]) as site:
+        eth0, eth1 = (f"Pool-wide network associated with eth{n}" for n in (0, 1))
+        source, target = (pool.name for pool in site.pools)
+        host, sr = "incubus", "iSCSI virtual disk storage"
+        await travel(qapp, home, site, Journey("OnMasterShared", source, target, host, sr, eth1, eth0))
