@@ -4,11 +4,12 @@ A question changes nothing that lasts: `host.migrate_receive` leaves a session b
 again as soon as the answer is there.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
-from xsmigui.core.failures import WIRE_ERRORS, Unreachable
+from xsmigui.core.failures import WIRE_ERRORS, ServerFailure, Unreachable
 from xsmigui.core.migration.facts import Answer, CanBootHere, CanMigrate, OperationValid, Question
 from xsmigui.core.ports import Gateway
 from xsmigui.core.refs import PoolId
@@ -57,9 +58,7 @@ class Asker:
 
     async def _put_motion(self, question: CanMigrate, source: Gateway) -> None:
         target = self._gateway(question.target)
-        received = await target.call(
-            "host.migrate_receive", question.host, question.network, {}, deadline=MOTION_DEADLINE
-        )
+        received = await receive(target, question.host, question.network, {})
         try:
             await source.call(
                 "VM.assert_can_migrate",
@@ -71,5 +70,28 @@ class Asker:
                 dict(question.options),
                 deadline=MOTION_DEADLINE,
             )
+        except ServerFailure as failure:
+            raise without_secrets(failure, received) from None
         finally:
             await target.end_session(received["session_id"])
+
+
+async def receive(target: Gateway, *params: object) -> dict[str, Any]:
+    """The answer of `host.migrate_receive`, whose session the caller must end. Where nobody waits for it any more, it
+    is awaited all the same, and its session ended at once."""
+    asked = asyncio.ensure_future(target.call("host.migrate_receive", *params, deadline=MOTION_DEADLINE))
+    try:
+        received: dict[str, Any] = await asyncio.shield(asked)
+    except asyncio.CancelledError:
+        try:
+            await target.end_session((await asked)["session_id"])
+        except WIRE_ERRORS as failure:
+            log.info("host.migrate_receive: %s", failure)
+        raise
+    return received
+
+
+def without_secrets(failure: ServerFailure, received: dict[str, Any]) -> ServerFailure:
+    """The failure without the session that `host.migrate_receive` opened, which servers put into their texts."""
+    secret = str(received["session_id"])
+    return ServerFailure(failure.code, tuple(p.replace(secret, "…") for p in failure.params), failure.call)

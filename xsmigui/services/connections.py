@@ -68,12 +68,12 @@ class _Follower:
 
     def __init__(self, connections: "Connections", url: str) -> None:
         self._connections = connections
-        self._url = url
+        self.url = url
         self.pool: PoolId | None = None
 
-    def loaded(self, inventory: Inventory) -> None:
+    def loaded(self, inventory: Inventory, gateway: Gateway) -> None:
+        self._connections._loaded(self.url, inventory, gateway)
         self.pool = inventory.id
-        self._connections._loaded(self._url, inventory)
 
     def changed(self, events: list[Event]) -> None:
         if self.pool is not None:
@@ -145,23 +145,28 @@ class Connections:
         self._set(Server(address, address.url, Link.connecting))
         try:
             gateway = await self._login(address, password)
-            url = gateway.url
+        except BaseException:
+            if address.url not in self._tasks:
+                self._drop(address.url)
+            raise
+        url = gateway.url
+        if url in self._tasks:  # by another of its members, or by the same address at the same time
             if url != address.url:
                 self._drop(address.url)
-                address = Address(url, address.user)
-                if url in self._tasks:
-                    await gateway.logout()
-                    raise AlreadyConnected(self._servers[url].name)
-                self._set(Server(address, url, Link.loading))
-            self._passwords[url] = password
-            ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            self._tasks[url] = asyncio.create_task(self._keep(address, gateway, ready), name=f"server {url}")
+            await gateway.logout()
+            raise AlreadyConnected(self._servers[url].name)
+        if url != address.url:
+            self._drop(address.url)
+            address = Address(url, address.user)
+            self._set(Server(address, url, Link.loading))
+        self._passwords[url] = password
+        ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._tasks[url] = asyncio.create_task(self._keep(address, gateway, ready), name=f"server {url}")
+        try:
             await ready
         except BaseException:
-            task = self._tasks.pop(address.url, None)
-            if task is not None:
-                task.cancel()
-            self._drop(address.url)
+            await self._stop(url)
+            self._drop(url)
             raise
         if keep:
             await self._secrets.put(address, password)
@@ -222,7 +227,6 @@ class Connections:
                 if gateway is None:
                     self._set_link(url, Link.connecting)
                     gateway = await self._login(address, self._passwords.get(url))
-                self._set_link(url, Link.loading)
                 await self._follow(gateway, follower, ready)
                 return
             except (Declined, AlreadyConnected) as refusal:
@@ -238,19 +242,17 @@ class Connections:
                     attempt = 0
                 await self._pause(url, error, attempt)
                 attempt += 1
+            except Exception as error:
+                log.exception("%s", url)
+                self._fail(url, ready, error, _("an error in this program: {error}", error=type(error).__name__))
+                return
             gateway, ready = None, None
 
     async def _follow(self, gateway: Gateway, follower: _Follower, ready: "asyncio.Future[None] | None") -> None:
         """Follow until it breaks. The session is ended only where the server can still hear it."""
-        loaded = asyncio.create_task(gateway.follow(_Announcing(follower, self, gateway, ready)))
         try:
-            await loaded
-        except asyncio.CancelledError:
-            loaded.cancel()
-            await asyncio.wait([loaded])
-            self._lost(follower)
-            await gateway.logout()
-            raise
+            self._set_link(follower.url, Link.loading)
+            await gateway.follow(_Announcing(follower, self, gateway, ready))
         except (Unreachable, SessionLost):
             self._lost(follower)
             await gateway.drop()
@@ -288,8 +290,9 @@ class Connections:
 
     async def _login(self, address: Address, password: str | None) -> Gateway:
         """Log in, asking for what is missing. Raises `Declined` where it is not given."""
+        kept: str | None = None
         if password is None:
-            password = await self._secrets.get(address)
+            password = kept = await self._secrets.get(address)
         reason = _("Enter the password of {user} for {url}.", user=address.user, url=address.url)
         while True:
             if password is None:
@@ -300,7 +303,13 @@ class Connections:
                 self._set_link(address.url, Link.connecting)
             try:
                 gateway = await self._wire.login(address, password, self._trust.trusted)
-                self._passwords[gateway.url] = password
+                self._passwords[address.url] = password
+                if kept is not None and password != kept:  # the one that is kept no longer opens the server
+                    try:
+                        await self._secrets.put(address, password)
+                    except BaseException:
+                        await gateway.logout()
+                        raise
                 return gateway
             except (CertificateUnknown, CertificateChanged) as question:
                 self._set_link(address.url, Link.asking, _("waiting for a decision about its certificate"))
@@ -308,7 +317,7 @@ class Connections:
                     raise Declined from None
                 self._trust.trust(question.url, question.fingerprint)
             except ServerFailure as failure:
-                if failure.code != REJECTED or self._servers.get(address.url) is None or self._is_new(address):
+                if failure.code != REJECTED or self._is_new(address):
                     raise
                 reason, password = sentence(failure)[0], None
 
@@ -316,10 +325,11 @@ class Connections:
         """The server is being added: its dialog shows the error itself."""
         return address.url not in self._tasks
 
-    def _loaded(self, url: str, inventory: Inventory) -> None:
+    def _loaded(self, url: str, inventory: Inventory, gateway: Gateway) -> None:
         other = self.server_of(inventory.id)
         if other is not None and other.address.url != url:
             raise AlreadyConnected(other.name)
+        self._gateways[inventory.id] = gateway
         server = self._servers[url]
         self._set(Server(server.address, inventory.name, Link.connected, "", inventory.id))
         self._store.put(inventory)
@@ -366,12 +376,7 @@ class _Announcing:
         self._ready = ready
 
     def loaded(self, inventory: Inventory) -> None:
-        self._connections._gateways[inventory.id] = self._gateway
-        try:
-            self._follower.loaded(inventory)
-        except AlreadyConnected:
-            self._connections._gateways.pop(inventory.id, None)
-            raise
+        self._follower.loaded(inventory, self._gateway)
         if self._ready is not None and not self._ready.done():
             self._ready.set_result(None)
         self._connections._wake()

@@ -52,6 +52,7 @@ class Drafting:
         self._settled = asyncio.Event()
         self._judging: asyncio.Task[None] | None = None
         self._gathering: asyncio.TimerHandle | None = None
+        self._looking_again: asyncio.TimerHandle | None = None
         self._closed = False
         self.evaluation = evaluate(store.site(), draft, {}) if not self._is_large() else self._blank()
         self._leave = store.subscribe(self._site_changed)
@@ -111,8 +112,9 @@ class Drafting:
         if self._judging is not None:
             self._judging.cancel()
             self._judging = None
-        if self._gathering is not None:
-            self._gathering.cancel()
+        for timer in (self._gathering, self._looking_again):
+            if timer is not None:
+                timer.cancel()
         self._settled.set()
 
     # How it goes on.
@@ -132,12 +134,22 @@ class Drafting:
 
     def _gathered(self) -> None:
         self._gathering = None
-        now = asyncio.get_running_loop().time()
-        old = [q for q, at in self._refused_at.items() if now - at >= FORGET]
+        if self._closed:
+            return
+        loop = asyncio.get_running_loop()
+        old = [q for q, at in self._refused_at.items() if loop.time() - at >= FORGET]
         for question in old:
             del self._refused_at[question]
             self._facts.pop(question, None)
+        if self._refused_at and self._looking_again is None:
+            # Too young to be asked again, and mended perhaps all the same.
+            oldest = min(self._refused_at.values())
+            self._looking_again = loop.call_at(oldest + FORGET, self._look_again)
         self._judge()
+
+    def _look_again(self) -> None:
+        self._looking_again = None
+        self._gathered()
 
     def _judge(self) -> None:
         if self._closed:

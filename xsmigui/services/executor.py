@@ -7,14 +7,15 @@ look where the VM is. What cannot be known is said.
 
 import logging
 import re
-from collections.abc import Callable
+from asyncio import CancelledError
+from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from msgspec.structs import replace
 
 from xsmigui.core.catalogue import problem, sentence
-from xsmigui.core.failures import WIRE_ERRORS, ServerFailure, SessionLost, Unreachable
+from xsmigui.core.failures import WIRE_ERRORS, NotSpeaking, ServerFailure, Unreachable
 from xsmigui.core.jobs import State, Step, VmJob
 from xsmigui.core.migration.calls import MIGRATED, RECEIVED, Call
 from xsmigui.core.migration.evaluation import Evaluation, evaluate
@@ -26,18 +27,27 @@ from xsmigui.core.problems import Problem, Severity, Subject
 from xsmigui.core.records import Task
 from xsmigui.core.refs import PoolId, TaskRef, VmRef
 from xsmigui.core.text import _
-from xsmigui.services.asking import Asker
+from xsmigui.services.asking import Asker, receive, without_secrets
 from xsmigui.services.store import Store
-from xsmigui.services.verification import find_vm, read_back, whereabouts
+from xsmigui.services.verification import GONE, Found, find_vm, look, read_back, whereabouts
 
 log = logging.getLogger(__name__)
 
 START_DEADLINE: Final = 60.0
 """Seconds for a call that only starts a task."""
 
-RECEIVE_DEADLINE: Final = 120.0
 BREATH: Final = 1.0
-"""Seconds before a connection that failed is tried again."""
+"""Seconds before a connection that failed is tried again, and between two looks at a server."""
+
+LOOKS: Final = 5
+"""Looks for a migration whose start was not answered: the server may still be about to begin."""
+
+PASSING: Final = ("HOST_STILL_BOOTING", "HOST_IS_SLAVE", "HOST_OFFLINE", "CANNOT_CONTACT_HOST")
+"""What servers answer while they start up or change their roles: asked again."""
+
+MOVING: Final = frozenset({"migrate_send", "pool_migrate"})
+
+T = TypeVar("T")
 
 FALL: Final = 0.3
 """A fall of the progress by more than this is the change from the disks to the memory (research/xapi 3.3)."""
@@ -59,6 +69,11 @@ class Refused(Exception):
     def __init__(self, problems: tuple[Problem, ...]) -> None:
         super().__init__(*problems)
         self.problems = problems
+
+
+def passes(failure: Exception) -> bool:
+    """The failure is the connection's or that of a server in between, and says nothing about what was asked."""
+    return not isinstance(failure, ServerFailure) or failure.code in PASSING
 
 
 class Stopped(Exception):
@@ -107,6 +122,8 @@ class Run:
         self._source = PoolId(plan.source.uuid)
         self._target = PoolId(plan.target.uuid)
         self._task: TaskRef | None = None
+        self._received: dict[str, Any] | None = None
+        self._sent = False
         self._peak = 0.0
         self._wants_stop = False
 
@@ -130,13 +147,17 @@ class Run:
         except Stopped:
             self._end(State.cancelled, _("Cancelled before anything was changed."))
         except Crowded:
+            if self._wants_stop:
+                self._end(State.cancelled, _("Cancelled before anything was changed."))
+                return
             self._tell(state=State.waiting, step=Step.queued, progress=None)
             raise
         except _Failed as end:
-            self._end(end.state, end.message, end.problems)
+            text = end.message if end.told else f"{end.message} {await self._where()}"
+            self._end(end.state, text, (*self.job.problems, *end.problems))
         except WIRE_ERRORS as failure:
-            text = " ".join(part for part in (*sentence(failure, *self._inventories()), self._whereabouts()) if part)
-            self._end(State.failed, text, (self._problem(failure),))
+            text = " ".join(part for part in (*sentence(failure, *self._inventories()), await self._where()) if part)
+            self._end(State.failed, text, (*self.job.problems, self._problem(failure)))
 
     async def cancel(self) -> None:
         """Ask for the end: at once where nothing has begun, by `task.cancel` where the server works."""
@@ -144,12 +165,14 @@ class Run:
         self._tell(cancelling=True)
         if self._task is not None:
             gateway = self._gateways.gateway(self._source)
-            if gateway is None:
-                return  # asked for again as soon as the connection is back
-            try:
-                await gateway.call("task.cancel", self._task)
-            except WIRE_ERRORS as failure:
-                log.info("cancel: %s", failure)
+            if gateway is not None:  # else asked for again as soon as the connection is back
+                await self._cancel_task(gateway)
+
+    async def _cancel_task(self, gateway: Gateway) -> None:
+        try:
+            await gateway.call("task.cancel", self._task)
+        except WIRE_ERRORS as failure:
+            log.info("cancel: %s", failure)
 
     # The steps.
 
@@ -170,43 +193,62 @@ class Run:
 
     async def _motion(self) -> VmRef:
         """Carry out the calls. The answer is the VM's reference at its destination."""
-        received: dict[str, Any] | None = None
         arrived = VmRef(self._move.vm.ref)
         try:
             for call in self._move.calls:
                 if call.method == "host.migrate_receive":
                     self._tell(step=Step.preparing)
-                    received = await self._gateway(self._target).call(
-                        call.method, *call.params, deadline=RECEIVE_DEADLINE
-                    )
+                    self._received = await receive(self._gateway(self._target), *call.params)
                     self._stop_if_wanted()
                 elif call.method in ("VM.pool_migrate", "VM.migrate_send"):
-                    arrived = await self._send(call, received)
+                    arrived = await self._send(call)
                 else:
                     await self._finish(call, arrived)
-        finally:
-            if received is not None and self._task is None:
-                await self._let_go(received)
+        except CancelledError:
+            if not self._sent:  # else the server still needs the session
+                await self._let_go()
+            raise
+        except BaseException:
+            await self._let_go()
+            raise
+        await self._let_go()
         return arrived
 
-    async def _send(self, call: Call, received: dict[str, Any] | None) -> VmRef:
+    async def _send(self, call: Call) -> VmRef:
         """Start the migration and wait for its end."""
+        gateway = self._gateway(self._source)
         first = Step.memory if self._move.kind is Kind.live else Step.disks
         self._tell(step=first, progress=0.0, step_started=self._clock.now())
+        params = [self._received if p == RECEIVED else p for p in call.params]
+        known = True
+        self._sent = True
         try:
-            params = [received if p == RECEIVED else p for p in call.params]
-            task = await self._gateway(self._source).call(f"Async.{call.method}", *params, deadline=START_DEADLINE)
-            self._task = TaskRef(task)
-        except (Unreachable, SessionLost) as failure:
+            self._task = TaskRef(await gateway.call(f"Async.{call.method}", *params, deadline=START_DEADLINE))
+        except ServerFailure as failure:
+            raise self._harmless(failure) from None
+        except (Unreachable, NotSpeaking) as failure:
             # The call may or may not have reached the server.
             log.warning("starting %s: %s", call.method, failure)
             self._lost()
             self._task = await self._find_task(call.method)
+            known = self._task is not None
         task_record = await self._follow() if self._task is not None else None
         self._task = None
         if task_record is None:
-            return await self._reconstruct()
+            return await self._reconstruct(known)
         return self._outcome(task_record)
+
+    async def _persist(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do it, once more each time that the connection fails meanwhile."""
+        while True:
+            try:
+                return await work()
+            except WIRE_ERRORS as failure:
+                if not passes(failure):
+                    raise
+                log.warning("%s: %s", self.job.step, failure)
+                self._lost()
+                await self._clock.sleep(BREATH)
 
     async def _follow(self) -> Task | None:
         """The task's last record; None where the server no longer knows it. Survives lost connections."""
@@ -215,15 +257,14 @@ class Run:
             gateway = await self._gateways.wait_for_gateway(self._source)
             try:
                 if self._wants_stop:
-                    await gateway.call("task.cancel", self._task)
+                    await self._cancel_task(gateway)
                 record = await gateway.wait_for_task(self._task, self._progressed)
                 await self._destroy_task(gateway)
                 return record
-            except ServerFailure as failure:
-                if failure.code == "HANDLE_INVALID":
+            except WIRE_ERRORS as failure:
+                if isinstance(failure, ServerFailure) and failure.code == "HANDLE_INVALID":
                     return None
-                raise
-            except (Unreachable, SessionLost) as failure:
+                # Whatever else is said, it is not about the migration, which goes on.
                 log.warning("following a migration: %s", failure)
                 self._lost()
                 await self._clock.sleep(BREATH)
@@ -259,50 +300,69 @@ class Run:
                 raise _Failed(State.interrupted, _("The server gave no reference of the migrated VM."))
             return VmRef(found.group())
         if task.status == "cancelled":
-            raise _Failed(State.cancelled, _("Cancelled. {where}", where=self._whereabouts()))
+            raise _Failed(State.cancelled, _("Cancelled."))
         code, *params = task.error_info or ["INTERNAL_ERROR"]
-        failure = ServerFailure(code, tuple(params), task.name_label)
+        failure = self._harmless(ServerFailure(code, tuple(params), task.name_label))
         if code == "TOO_MANY_STORAGE_MIGRATES":
             raise Crowded
-        message, hint = sentence(failure, *self._inventories())
-        text = " ".join(part for part in (message, hint, self._whereabouts()) if part)
+        text = " ".join(part for part in sentence(failure, *self._inventories()) if part)
         raise _Failed(State.failed, text, (self._problem(failure),))
+
+    def _harmless(self, failure: ServerFailure) -> ServerFailure:
+        return without_secrets(failure, self._received) if self._received is not None else failure
 
     async def _find_task(self, method: str) -> TaskRef | None:
         """The task that a call started whose answer was lost, by the VM's current operations."""
-        gateway = await self._gateways.wait_for_gateway(self._source)
         operation = method.removeprefix("VM.")
-        vm = await find_vm(gateway, self._move.vm.uuid)
-        if vm is None:
-            return None
-        found = [t for t, op in vm[1]["current_operations"].items() if op == operation]
-        return TaskRef(found[0]) if found else None
+        for _look in range(LOOKS):
+            vm = await self._persist(lambda: self._find(self._source))
+            if vm is None:
+                return None
+            found = [t for t, op in vm[1]["current_operations"].items() if op == operation]
+            if found:
+                return TaskRef(found[0])
+            await self._clock.sleep(BREATH)
+        return None
 
-    async def _reconstruct(self) -> VmRef:
+    async def _find(self, pool: PoolId) -> tuple[VmRef, dict[str, Any]] | None:
+        return await find_vm(await self._gateways.wait_for_gateway(pool), self._move.vm.uuid)
+
+    async def _reconstruct(self, known: bool) -> VmRef:
         """Neither answer nor task: what the two pools show decides. Either the VM arrived, or it is where it was, or
-        nobody can tell."""
-        source = await self._gateways.wait_for_gateway(self._source)
-        here = await find_vm(source, self._move.vm.uuid)
-        if not self._plan.crosses:
-            if here is not None and await self._has_arrived(source, here[1]):
-                return here[0]
-        else:
-            target = await self._gateways.wait_for_gateway(self._target)
-            there = await find_vm(target, self._move.vm.uuid)
+        nobody can tell. `known` says that the migration had begun."""
+        names = {"vm": self._move.vm.name, "pool": self._plan.source.name}
+        here = await self._persist(lambda: self._find(self._source))
+        while here is not None and MOVING & set(here[1]["current_operations"].values()):
+            text = _("The server's task is gone, and {vm} is still on its way.", **names)
+            self._tell(state=State.running, message=text, progress=None, cancellable=False)
+            await self._clock.sleep(BREATH)
+            here = await self._persist(lambda: self._find(self._source))
+        there = await self._persist(lambda: self._find(self._target)) if self._plan.crosses else None
+        if self._plan.crosses:
             if here is None and there is not None:
                 return there[0]
-        lost = _("The server no longer knows of this migration; it was probably restarted meanwhile.")
-        if here is not None and not set(here[1]["current_operations"].values()) & {"migrate_send", "pool_migrate"}:
-            state = _("{vm} is still in {pool}: {state}.")
-            state = state.format(vm=self._move.vm.name, pool=self._plan.source.name, state=here[1]["power_state"])
+        elif here is not None and await self._persist(self._has_arrived):
+            return here[0]
+        if known:
+            lost = _("The server no longer knows of this migration; it was probably restarted meanwhile.")
+        else:
+            lost = _("The connection broke while the migration was being started, and the server shows no sign of it.")
+        if self._plan.copy and here is not None:
+            hint = _("Not known: whether {pool} has a copy of {vm}. Look there before you start again.")
+            hint = hint.format(vm=self._move.vm.name, pool=self._plan.target.name)
+            raise _Failed(State.interrupted, f"{lost} {hint}")
+        if here is not None and there is None:
             hint = _("Not known: whether disks were left behind at the destination. Look there before you start again.")
-            raise _Failed(State.failed, f"{lost} {state} {hint}")
-        raise _Failed(State.interrupted, f"{lost} {self._whereabouts()}")
+            raise _Failed(State.failed, f"{lost} {await self._where()}" + (f" {hint}" if known else ""), told=True)
+        if here is not None:
+            both = _("{pool} still has {vm} as well.", **names)
+            hint = _("Don't start it there: both use the same identity. Compare them, then remove the older one.")
+            raise _Failed(State.interrupted, f"{lost} {both} {hint}", told=True)
+        raise _Failed(State.interrupted, lost)
 
-    async def _has_arrived(self, source: Gateway, record: dict[str, Any]) -> bool:
+    async def _has_arrived(self) -> bool:
         """A VM inside its pool is where the plan wants it."""
-        if record["power_state"] == "Running" and record["resident_on"] != self._move.host.ref:
-            return False
+        source = await self._gateways.wait_for_gateway(self._source)
         found = await read_back(self._plan, self._move, source, source, VmRef(self._move.vm.ref))
         return not found.differences
 
@@ -310,30 +370,43 @@ class Run:
         """What follows a migration. Its failure is told and does not undo the migration."""
         self._tell(step=Step.finishing, progress=None, cancellable=False)
         params = [arrived if p == MIGRATED else p for p in call.params]
-        try:
+
+        async def send() -> None:
             gateway = await self._gateways.wait_for_gateway(self._target)
             await gateway.call(call.method, *params, deadline=300.0)
+
+        try:
+            if call.method == "VM.set_affinity":
+                await self._persist(send)  # as often as one likes
+            else:
+                await send()
         except WIRE_ERRORS as failure:
             found = self._problem(failure)
-            what = {
-                "VM.set_affinity": _("Its home server was not set."),
-                "VM.start_on": _("It was not started."),
-            }.get(call.method, call.method)
+            if call.method == "VM.set_affinity":
+                what = _("Its home server was not set.")
+            elif passes(failure):
+                what = _("It is not known whether it was started.")
+            else:
+                what = _("It was not started.")
             warning = replace(found, severity=Severity.warn, message=f"{what} {found.message}")
             self._tell(problems=(*self.job.problems, warning))
 
     async def _read_back(self, arrived: VmRef) -> None:
         self._tell(step=Step.verifying, progress=None, cancellable=False)
-        while True:
+
+        async def look_at_both() -> Found:
             source = await self._gateways.wait_for_gateway(self._source)
             target = await self._gateways.wait_for_gateway(self._target)
-            try:
-                found = await read_back(self._plan, self._move, source, target, arrived)
-                break
-            except (Unreachable, SessionLost) as failure:
-                log.warning("reading back: %s", failure)
-                self._lost()
-                await self._clock.sleep(BREATH)
+            return await read_back(self._plan, self._move, source, target, arrived)
+
+        try:
+            found = await self._persist(look_at_both)
+        except ServerFailure as failure:
+            if failure.code not in GONE:
+                raise
+            names = {"vm": self._move.vm.name, "pool": self._plan.target.name}
+            text = _("The server says that {vm} has moved, but it cannot be read in {pool}.", **names)
+            raise _Failed(State.failed, text, (self._problem(failure),)) from None
         self._tell(arrived=found.arrived, host=found.host, disks=found.disks, state=State.running)
         if found.differences:
             text = " ".join([_("Moved, but not as planned."), *(p.sentence() for p in found.differences)])
@@ -354,11 +427,12 @@ class Run:
             raise Unreachable(name, _("not connected"))
         return gateway
 
-    async def _let_go(self, received: dict[str, Any]) -> None:
+    async def _let_go(self) -> None:
         """End the session that `host.migrate_receive` left behind."""
         gateway = self._gateways.gateway(self._target)
-        if gateway is not None:
-            await gateway.end_session(received["session_id"])
+        if self._received is not None and gateway is not None:
+            await gateway.end_session(self._received["session_id"])
+        self._received = None
 
     def _stop_if_wanted(self) -> None:
         if self._wants_stop:
@@ -372,7 +446,17 @@ class Run:
         pools = dict.fromkeys((self._source, self._target))
         return [found for pool in pools if (found := self._store.inventory(pool)) is not None]
 
-    def _whereabouts(self) -> str:
+    async def _where(self) -> str:
+        """Where the VM is: asked of the servers if they answer, else as far as we know."""
+        pools = (self._source, self._target) if self._plan.crosses else (self._source,)
+        gateways = [self._gateways.gateway(pool) for pool in pools]
+        try:
+            found = await look(self._plan, self._move, *gateways)
+        except WIRE_ERRORS as failure:
+            log.info("%s: %s", self._move.vm.uuid, failure)
+            found = ""
+        if found:
+            return found
         target = self._store.inventory(self._target) if self._plan.crosses else None
         return whereabouts(self._plan, self._move, self._store.inventory(self._source), target)
 
@@ -398,10 +482,11 @@ class Run:
 
 
 class _Failed(Exception):
-    """The migration ended otherwise than by success."""
+    """The migration ended otherwise than by success. `told` says that the message tells already where the VM is."""
 
-    def __init__(self, state: State, message: str, problems: tuple[Problem, ...] = ()) -> None:
+    def __init__(self, state: State, message: str, problems: tuple[Problem, ...] = (), told: bool = False) -> None:
         super().__init__(message)
+        self.told = told
         self.state = state
         self.message = message
         self.problems = problems

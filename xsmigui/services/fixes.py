@@ -1,5 +1,6 @@
 """Fixes at the spot: what can be mended from the wizard, each with what it costs. Asked for, never done silently."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -61,14 +62,21 @@ async def apply(
         case "disable-cbt":
             await way.call("VDI.disable_cbt", problem.about.ref)
         case "eject-cd":
-            vdi = pool.tables["VDI"].get(problem.about.ref)
-            for ref in getattr(vdi, "VBDs", ()):
-                vbd = pool.VBD.get(ref)
-                if vbd is not None and vbd.type == "CD" and not vbd.empty and _is_of(pool, vbd.VM, problem):
-                    await way.call("VBD.eject", ref)
+            for ref in _drives(pool, problem):
+                await way.call("VBD.eject", ref)
 
 
-def _is_of(pool: Inventory, vm: str, problem: Problem) -> bool:
-    """The drive belongs to the VM that the problem speaks of (a CD may be in several drives)."""
-    name = pool.name_of("VM", vm)
-    return name in problem.message
+def _drives(pool: Inventory, problem: Problem) -> list[str]:
+    """The drives with this CD of the VM that the problem speaks of (a CD may be in several drives): of the longest name
+    in its message, since “db” stands in “db test” too."""
+    assert problem.about is not None
+    vdi = pool.tables["VDI"].get(problem.about.ref)
+    found: dict[str, list[str]] = {}
+    for ref in getattr(vdi, "VBDs", ()):
+        vbd = pool.VBD.get(ref)
+        if vbd is None or vbd.type != "CD" or vbd.empty:
+            continue
+        name = pool.name_of("VM", vbd.VM)
+        if re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-]|\.\w)", problem.message):
+            found.setdefault(name, []).append(ref)
+    return found[max(found, key=len)] if found else []

@@ -106,6 +106,8 @@ class Jobs:
                 continue
             if place.run is None:
                 self._queue.remove(place)
+                if place.task is not None:
+                    place.task.cancel()  # it rests
                 vm = self._jobs[job].vms[place.index]
                 message = _("Cancelled before anything was changed.")
                 ended = self._clock.now()
@@ -186,6 +188,11 @@ class Jobs:
             place.resting = False
             self._pump()
             return
+        except Exception as error:
+            log.exception("job %s", place.job)
+            message = _("An error in this program: {error}. Look where the VM is.", error=type(error).__name__)
+            ended = {"state": State.interrupted, "step": Step.ended, "message": message, "ended": self._clock.now()}
+            self._set(place, replace(place.run.job, progress=None, cancelling=False, **ended))
         self._queue.remove(place)
         self._pump()
 

@@ -10,7 +10,7 @@ from typing import Any, Final
 from xsmigui.core.failures import ServerFailure
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.jobs import DiskResult
-from xsmigui.core.migration.plan import Plan, VmMove
+from xsmigui.core.migration.plan import Plan, VifMove, VmMove
 from xsmigui.core.ports import Gateway
 from xsmigui.core.problems import Problem, Severity, Subject
 from xsmigui.core.refs import VmRef, is_null
@@ -60,8 +60,9 @@ async def read_back(plan: Plan, move: VmMove, source: Gateway, target: Gateway, 
         )
         differences.append(_difference(move, message, _("Look at the VM's console before you start it again.")))
     host = move.host.name
-    if record["power_state"] in ("Running", "Paused") and record["resident_on"] != move.host.ref:
-        host = await target.call("host.get_name_label", record["resident_on"])
+    home = record["resident_on"]
+    if record["power_state"] in ("Running", "Paused") and home != move.host.ref and not is_null(home):
+        host = await target.call("host.get_name_label", home)
         message = _("{vm} runs on {host}, and not on {planned}.", vm=name, host=host, planned=move.host.name)
         differences.append(_difference(move, message))
     disks = await _disks(move, target, record, differences)
@@ -105,16 +106,47 @@ async def _disks(
 
 
 async def _networks(move: VmMove, target: Gateway, record: dict[str, Any], differences: list[Problem]) -> None:
-    planned = {vif.mac.lower(): vif for vif in move.vifs}
+    """Interfaces by their device number: a copy has MAC addresses of its own. Those of the VM come before those of its
+    snapshots."""
+    planned: dict[str, VifMove] = {}
+    for wish in move.vifs:
+        planned.setdefault(wish.vif.name, wish)
     if not planned:
         return
+    there = {}
     for ref in record["VIFs"]:
         vif = await target.call("VIF.get_record", ref)
-        wish = planned.get(vif["MAC"].lower())
-        if wish is not None and vif["network"] != wish.target.ref:
+        there[vif["device"]] = vif
+    for device, wish in planned.items():
+        found = there.get(device)
+        if found is not None and found["network"] != wish.target.ref:
             message = _("The interface {mac} of {vm} is not on {network}.")
-            message = message.format(mac=vif["MAC"], vm=move.vm.name, network=wish.target.name)
+            message = message.format(mac=found["MAC"], vm=move.vm.name, network=wish.target.name)
             differences.append(_difference(move, message))
+
+
+async def look(plan: Plan, move: VmMove, source: Gateway | None, target: Gateway | None = None) -> str:
+    """Where a VM is, asked of the servers, in one sentence; empty where those that answer do not have it. Raises the
+    wire's errors."""
+    for pool, gateway in ((plan.source, source), (plan.target, target)):
+        found = await find_vm(gateway, move.vm.uuid) if gateway is not None else None
+        if found is None or gateway is None:
+            continue
+        home = found[1]["resident_on"]
+        host = "" if is_null(home) else await gateway.call("host.get_name_label", home)
+        return _place(move.vm.name, pool.name, found[1]["power_state"], host)
+    return ""
+
+
+def _place(vm: str, pool: str, state: str, host: str) -> str:
+    """``mail is in Madrid, running on madrid-02.``"""
+    if state == "Halted":
+        return _("{vm} is in {pool}, halted.", vm=vm, pool=pool)
+    if state == "Suspended":
+        return _("{vm} is in {pool}, suspended.", vm=vm, pool=pool)
+    if host and state == "Running":
+        return _("{vm} is in {pool}, running on {host}.", vm=vm, pool=pool, host=host)
+    return _("{vm} is in {pool}.", vm=vm, pool=pool)
 
 
 def whereabouts(plan: Plan, move: VmMove, source: Inventory | None, target: Inventory | None) -> str:
@@ -126,12 +158,6 @@ def whereabouts(plan: Plan, move: VmMove, source: Inventory | None, target: Inve
             vm = inventory.VM[VmRef(ref)]
             if vm.uuid != move.vm.uuid:
                 continue
-            name = {"vm": move.vm.name, "pool": pool.name, "state": vm.power_state.lower()}
-            if not is_null(vm.resident_on):
-                host = inventory.name_of("host", vm.resident_on)
-                return _("{vm} is in {pool}, running on {host}.", host=host, **name)
-            return {
-                "halted": _("{vm} is in {pool}, halted.", **name),
-                "suspended": _("{vm} is in {pool}, suspended.", **name),
-            }.get(name["state"], _("{vm} is in {pool}.", **name))
+            host = "" if is_null(vm.resident_on) else inventory.name_of("host", vm.resident_on)
+            return _place(move.vm.name, pool.name, vm.power_state, host)
     return _("It is not known where {vm} is: look at both pools before you do anything else.", vm=move.vm.name)

@@ -53,9 +53,13 @@ class EventBatch:
         self.counts = counts
         self.token = token
 
+    def left(self) -> list[tuple[int, str, str, str, Table | None]]:
+        """What vanished since the changes were collected is left out without a word, as xapi does."""
+        return [e for e in self.events if e[4] is None or e[3] in e[4].rows or e[3] in self.messages]
+
     def as_json(self) -> bytes:
         parts = []
-        for generation, cls, operation, ref, table in self.events:
+        for generation, cls, operation, ref, table in self.left():
             head = {
                 "id": str(generation), "timestamp": "0.0", "class": cls, "operation": operation, "ref": ref,
             }  # fmt: skip
@@ -74,7 +78,7 @@ class EventBatch:
 
     def as_dict(self) -> dict[str, Value]:
         events = []
-        for generation, cls, operation, ref, table in self.events:
+        for generation, cls, operation, ref, table in self.left():
             event: Row = {
                 "id": str(generation), "timestamp": "0.0", "class": cls, "operation": operation, "ref": ref,
             }  # fmt: skip

@@ -116,7 +116,7 @@ class Connection:
     async def drop(self) -> None:
         """Close the sockets without a word to the server (which does not answer)."""
         await self._transport.close()
-        self._worker.shutdown(wait=False, cancel_futures=True)
+        self._worker.shutdown(wait=False)
 
 
 class XapiWire:

@@ -100,13 +100,16 @@ def decode_records(body: bytes, record: type[R], url: str, method: str) -> dict[
             return found
         except msgspec.DecodeError:
             pass  # a form that we don't know: in one piece, then
-    whole: dict[str, R] = typed(opened(body, url, method), dict[str, record])  # type: ignore[valid-type]
+    whole: dict[str, R] = typed(opened(body, url, method), dict[str, record], url)  # type: ignore[valid-type]
     return whole
 
 
-def typed(raw: msgspec.Raw, type_: type[Any]) -> Any:
-    """Decode strictly; where numbers come as text (as in XML-RPC), leniently."""
+def typed(raw: msgspec.Raw, type_: type[Any], url: str) -> Any:
+    """Decode strictly; where numbers come as text (as in XML-RPC), leniently. `NotSpeaking` where that fails too."""
     try:
         return msgspec.json.decode(raw, type=type_)
     except msgspec.ValidationError:
-        return msgspec.json.decode(raw, type=type_, strict=False)
+        try:
+            return msgspec.json.decode(raw, type=type_, strict=False)
+        except msgspec.ValidationError as error:
+            raise NotSpeaking(url, 200, str(error)) from None

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Final
 
 from xsmigui.core.changes import Event
+from xsmigui.core.failures import ServerFailure
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.ports import FeedListener
 from xsmigui.core.records import CLASSES, Record
@@ -64,7 +65,12 @@ class Feed:
         try:
             tables: dict[str, dict[str, Record]] = {}
             for cls in CLASSES:
-                tables[cls] = await self._transport.records(self._session, cls, FETCH_DEADLINE)
+                try:
+                    tables[cls] = await self._transport.records(self._session, cls, FETCH_DEADLINE)
+                except ServerFailure as failure:
+                    if failure.code != "MESSAGE_METHOD_UNKNOWN":
+                        raise
+                    tables[cls] = {}  # a class that this release does not have
                 self._refs[cls] = set(tables[cls])
             return Inventory(tables)
         finally:

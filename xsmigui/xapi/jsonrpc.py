@@ -2,8 +2,9 @@
 
 import asyncio
 import itertools
+from collections.abc import Callable
 from concurrent.futures import Executor
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import aiohttp
 import msgspec
@@ -13,6 +14,8 @@ from xsmigui.core.failures import CertificateChanged, NotSpeaking, Unreachable
 from xsmigui.core.records import CLASSES, EVENT_CLASSES, Record
 from xsmigui.xapi import envelope, tls
 from xsmigui.xapi.transport import EventBatch
+
+T = TypeVar("T")
 
 CONNECTIONS: Final = 4
 """As many sockets for calls; each more costs a TLS handshake on the loop's thread (research/perf 5)."""
@@ -45,6 +48,7 @@ class JsonTransport:
         self._fingerprint = fingerprint
         self._worker = worker
         self._numbers = itertools.count(1)
+        self._closed = False
         self._calls = self._open(CONNECTIONS)
         self._feed = self._open(1)
 
@@ -56,25 +60,28 @@ class JsonTransport:
 
     async def call(self, method: str, params: list[Any], deadline: float) -> Any:
         body = await self._post(self._calls, method, params, deadline)
-        return envelope.typed(envelope.opened(body, self.url, method), Any)
+        return envelope.typed(envelope.opened(body, self.url, method), Any, self.url)
 
     async def records(self, session: str, cls: str, deadline: float) -> dict[str, Record]:
         method = f"{cls}.get_all_records"
         body = await self._post(self._calls, method, [session], deadline)
-        if len(body) < THREAD_FROM:
-            return envelope.decode_records(body, CLASSES[cls], self.url, method)
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._worker, envelope.decode_records, body, CLASSES[cls], self.url, method)
+        return await self._aside(body, envelope.decode_records, body, CLASSES[cls], self.url, method)
 
     async def events(self, session: str, token: str, timeout: float) -> EventBatch:
         params = [session, list(EVENT_CLASSES), token, timeout]
         body = await self._post(self._feed, "event.from", params, timeout + 30.0)
+        return await self._aside(body, self._batch, body)
+
+    async def _aside(self, body: bytes, decode: Callable[..., T], *args: Any) -> T:
+        """Decode in the worker thread what is large enough to be felt on the loop's."""
         if len(body) < THREAD_FROM:
-            return self._batch(body)
-        return await asyncio.get_running_loop().run_in_executor(self._worker, self._batch, body)
+            return decode(*args)
+        if self._closed:
+            raise Unreachable(self.url, "the connection was closed")
+        return await asyncio.get_running_loop().run_in_executor(self._worker, decode, *args)
 
     def _batch(self, body: bytes) -> EventBatch:
-        raw: RawBatch = envelope.typed(envelope.opened(body, self.url, "event.from"), RawBatch)
+        raw: RawBatch = envelope.typed(envelope.opened(body, self.url, "event.from"), RawBatch, self.url)
         events = []
         for event in raw.events:
             cls = EVENT_CLASSES.get(event.cls)
@@ -83,11 +90,13 @@ class JsonTransport:
             if event.operation == "del":
                 events.append(Event(cls, event.ref, None))
             elif not isinstance(event.snapshot, msgspec.UnsetType):
-                events.append(Event(cls, event.ref, envelope.typed(event.snapshot, CLASSES[cls])))
+                events.append(Event(cls, event.ref, envelope.typed(event.snapshot, CLASSES[cls], self.url)))
         return EventBatch(events, raw.token, raw.valid_ref_counts)
 
     async def _post(self, session: aiohttp.ClientSession, method: str, params: list[Any], deadline: float) -> bytes:
         """One request. Nothing is repeated here: what the server may have done already must not be done twice."""
+        if self._closed:
+            raise Unreachable(self.url, "the connection was closed", method)
         data = envelope.request(method, params, next(self._numbers))
         headers = {"Content-Type": "application/json"}
         timeout = aiohttp.ClientTimeout(total=deadline, connect=min(deadline, 15.0))
@@ -108,5 +117,6 @@ class JsonTransport:
             raise Unreachable(self.url, tls.reason(error), method) from None
 
     async def close(self) -> None:
+        self._closed = True
         await self._calls.close()
         await self._feed.close()

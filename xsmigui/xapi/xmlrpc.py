@@ -5,11 +5,15 @@ The package blocks, so its calls run in threads: one proxy for calls behind a lo
 
 import asyncio
 import http.client
+import select
+import socket
 import ssl
 import threading
 import xmlrpc.client
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final, TypeVar
 from xml.parsers.expat import ExpatError
 
 import msgspec
@@ -22,7 +26,12 @@ from xsmigui.core.records import CLASSES, EVENT_CLASSES, Record
 from xsmigui.xapi import tls
 from xsmigui.xapi.transport import EventBatch
 
+T = TypeVar("T")
+
 defused.monkey_patch()  # entity bombs and external entities are refused in every answer
+
+
+CONNECT_DEADLINE: Final = 15.0
 
 
 class _PinnedConnection(http.client.HTTPSConnection):
@@ -34,8 +43,11 @@ class _PinnedConnection(http.client.HTTPSConnection):
         self._url = url
 
     def connect(self) -> None:
+        deadline, self.timeout = self.timeout, min(self.timeout or CONNECT_DEADLINE, CONNECT_DEADLINE)
         super().connect()
+        self.timeout = deadline
         assert isinstance(self.sock, ssl.SSLSocket)
+        self.sock.settimeout(deadline)
         shown = tls.of_certificate(self.sock.getpeercert(binary_form=True) or b"")
         if shown != tls.normal(self._pinned):
             self.close()
@@ -43,16 +55,25 @@ class _PinnedConnection(http.client.HTTPSConnection):
 
 
 class _Transport(xmlrpc.client.Transport):
-    """A transport with a deadline for each call and a pinned certificate."""
+    """A transport with a deadline for each call and a pinned certificate. The package's own repeats a request whose
+    answer was lost; what the server may have done already must not be done twice, so this one does not."""
 
     def __init__(self, url: str, fingerprint: str) -> None:
         super().__init__(use_builtin_types=False)
         self._url = url
         self._pinned = fingerprint
         self.deadline = 60.0
+        self.closed = False
+
+    def request(self, host: Any, handler: str, request_body: Any, verbose: bool = False) -> Any:
+        return self.single_request(host, handler, request_body, verbose)
 
     def make_connection(self, host: Any) -> http.client.HTTPConnection:
+        if self.closed:
+            raise ConnectionAbortedError("the connection was closed")
         kept = self._connection[1] if self._connection and self._connection[0] == host else None
+        if kept is not None and kept.sock is not None and select.select([kept.sock], [], [], 0)[0]:
+            kept.close()  # the server ended it while nothing was asked
         if kept is None:
             if self._pinned:
                 kept = _PinnedConnection(host, self._pinned, self._url, self.deadline)
@@ -63,6 +84,14 @@ class _Transport(xmlrpc.client.Transport):
         if kept.sock is not None:
             kept.sock.settimeout(self.deadline)
         return kept
+
+    def interrupt(self) -> None:
+        """Wake whoever waits for an answer: closing alone would let them wait for the deadline."""
+        self.closed = True
+        kept = self._connection[1] if self._connection else None
+        if kept is not None and kept.sock is not None:
+            with suppress(OSError):
+                socket.socket.shutdown(kept.sock, socket.SHUT_RDWR)
 
 
 class _Proxy:
@@ -81,7 +110,8 @@ class _Proxy:
                 answer = getattr(xmlrpc.client.ServerProxy, "__getattr__")(self._server, method)(*params)  # noqa: B009
             except xmlrpc.client.ProtocolError as error:
                 raise NotSpeaking(self.url, error.errcode, error.errmsg) from None
-            except (xmlrpc.client.Error, ExpatError) as error:
+            except (xmlrpc.client.Error, ExpatError, ValueError, LookupError, TypeError) as error:
+                # What is no answer at all; forbidden XML (defusedxml) is a ValueError.
                 raise NotSpeaking(self.url, 200, str(error)) from None
             except TimeoutError:
                 raise Unreachable(self.url, f"no answer within {deadline:.0f} s", method) from None
@@ -94,8 +124,12 @@ class _Proxy:
             raise ServerFailure(str(code), tuple(map(str, rest)), method)
         return plain(answer.get("Value", ""))
 
+    def interrupt(self) -> None:
+        self._transport.interrupt()
+
     def close(self) -> None:
-        self._transport.close()
+        with self._lock:
+            self._transport.close()
 
 
 def plain(value: Any) -> Any:
@@ -122,6 +156,19 @@ def encodable(value: Any) -> Any:
     return value
 
 
+class _Event(msgspec.Struct, rename={"cls": "class"}):
+    cls: str
+    operation: str
+    ref: str
+    snapshot: dict[str, Any] | None = None
+
+
+class _Batch(msgspec.Struct):
+    events: list[_Event]
+    token: str
+    valid_ref_counts: dict[str, int] = {}
+
+
 class XmlTransport:
     """The same interface as `JsonTransport`, over two blocking proxies."""
 
@@ -130,35 +177,52 @@ class XmlTransport:
         self._calls = _Proxy(url, fingerprint)
         self._feed = _Proxy(url, fingerprint)
         self._threads = ThreadPoolExecutor(2, thread_name_prefix="xmlrpc")
+        self._closed = False
+
+    async def _aside(self, work: Callable[..., T], *args: Any) -> T:
+        if self._closed:
+            raise Unreachable(self.url, "the connection was closed")
+        return await asyncio.get_running_loop().run_in_executor(self._threads, work, *args)
 
     async def _run(self, proxy: _Proxy, method: str, params: list[Any], deadline: float) -> Any:
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, proxy.call, method, encodable(params), deadline)
+        return await self._aside(proxy.call, method, encodable(params), deadline)
 
     async def call(self, method: str, params: list[Any], deadline: float) -> Any:
         return await self._run(self._calls, method, params, deadline)
 
     async def records(self, session: str, cls: str, deadline: float) -> dict[str, Record]:
+        record = CLASSES[cls]
+
         def fetch() -> dict[str, Record]:
             rows = self._calls.call(f"{cls}.get_all_records", [session], deadline)
-            return {ref: msgspec.convert(row, CLASSES[cls], strict=False) for ref, row in rows.items()}
+            found: dict[str, Record] = self._converted(rows, dict[str, record])  # type: ignore[valid-type]
+            return found
 
-        return await asyncio.get_running_loop().run_in_executor(self._threads, fetch)
+        return await self._aside(fetch)
+
+    def _converted(self, value: Any, type_: Any) -> Any:
+        try:
+            return msgspec.convert(value, type_, strict=False)
+        except msgspec.ValidationError as error:
+            raise NotSpeaking(self.url, 200, str(error)) from None
 
     async def events(self, session: str, token: str, timeout: float) -> EventBatch:
         params = [session, list(EVENT_CLASSES), token, float(timeout)]
-        answer = await self._run(self._feed, "event.from", params, timeout + 30.0)
+        answer = self._converted(await self._run(self._feed, "event.from", params, timeout + 30.0), _Batch)
         events = []
-        for event in answer["events"]:
-            cls = EVENT_CLASSES.get(event["class"])
-            if cls is not None and event["operation"] == "del":
-                events.append(Event(cls, event["ref"], None))
-            elif cls is not None and "snapshot" in event:
-                events.append(Event(cls, event["ref"], msgspec.convert(event["snapshot"], CLASSES[cls], strict=False)))
-        counts = {name: int(count) for name, count in answer.get("valid_ref_counts", {}).items()}
-        return EventBatch(events, answer["token"], counts)
+        for event in answer.events:
+            cls = EVENT_CLASSES.get(event.cls)
+            if cls is not None and event.operation == "del":
+                events.append(Event(cls, event.ref, None))
+            elif cls is not None and event.snapshot is not None:
+                events.append(Event(cls, event.ref, self._converted(event.snapshot, CLASSES[cls])))
+        return EventBatch(events, answer.token, answer.valid_ref_counts)
 
     async def close(self) -> None:
+        self._closed = True
+        self._calls.interrupt()
+        self._feed.interrupt()
+        # Whoever waits in a thread is woken by that and fails; then the threads end.
+        await asyncio.to_thread(self._threads.shutdown)
         self._calls.close()
         self._feed.close()
-        self._threads.shutdown(wait=False, cancel_futures=True)

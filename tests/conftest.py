@@ -1,0 +1,66 @@
+"""What every test stands on: a folder of its own, no keyring, no threads left over, no errors logged unseen."""
+
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from keyring.backends.null import Keyring as NoKeyring
+
+LINGERING = ("asyncio_", "ThreadPoolExecutor", "QThread", "Dummy-", "pydevd", "pytest_timeout")
+"""Beginnings of the names of threads that belong to loops and tools."""
+
+
+class _Errors(logging.Handler):
+    """Keeps what is logged as an error."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.seen: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if record.name == "aiohttp.server" and isinstance(error, ConnectionError):
+            return  # the simulator's client left before its answer came
+        self.seen.append(record)
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of settings, certificates and logs: never the real one. Nor is the keyring."""
+    import keyring
+
+    folder = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("XSMIGUI_HOME", str(folder))
+    monkeypatch.setattr(keyring.core, "_keyring_backend", NoKeyring())
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def expected_errors() -> Iterator[list[str]]:
+    """Beginnings of the messages that a test logs as errors on purpose; any other fails it."""
+    handler = _Errors()
+    logging.getLogger().addHandler(handler)
+    expected: list[str] = []
+    yield expected
+    logging.getLogger().removeHandler(handler)
+    unseen = [r for r in handler.seen if not r.getMessage().startswith(tuple(expected) or ("\0",))]
+    assert not unseen, [r.getMessage() for r in unseen]
+
+
+@pytest.fixture(autouse=True)
+def no_threads_left() -> Iterator[None]:
+    """Threads that a test starts end with it."""
+    before = set(threading.enumerate())
+    yield
+
+    def left() -> list[str]:
+        new = set(threading.enumerate()) - before
+        return [t.name for t in new if t.is_alive() and not t.name.startswith(LINGERING)]
+
+    deadline = time.monotonic() + 5
+    while left() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not left()

@@ -1,0 +1,73 @@
+"""Migrations caught in the middle: simulated time that stands still where a test wants it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+
+from tests.simulated import Simulated
+
+PATIENCE = 8.0
+
+
+class Hold:
+    """After `free` pauses of the simulator (steps of disks, memory, clean-up) everything waits until `release`.
+
+    `stopped` is the moment when the first one waits: await `until_held`.
+    """
+
+    def __init__(self, simulated: Simulated, free: int = 0) -> None:
+        self._simulated = simulated
+        self._clock = simulated.site.clock
+        self._free = free
+        self._sleep = self._clock.sleep
+        self._stopped = threading.Event()
+        self._go: asyncio.Event | None = None
+        simulated.run(self._begin)
+
+    def _begin(self) -> None:
+        self._go = asyncio.Event()
+        self._clock.sleep = self._held  # type: ignore[method-assign]
+
+    async def _held(self, seconds: float) -> None:
+        assert self._go is not None
+        if self._free > 0:
+            self._free -= 1
+        elif not self._go.is_set():
+            self._stopped.set()
+            await self._go.wait()
+        await self._sleep(seconds)
+
+    async def until_held(self) -> None:
+        await until(self._stopped.is_set)
+
+    def step(self, free: int) -> None:
+        """Let it go on for some pauses, and hold it again."""
+
+        def forth() -> None:
+            assert self._go is not None
+            self._stopped.clear()
+            self._free = free - 1
+            self._go.set()
+            self._go = asyncio.Event()
+
+        self._simulated.run(forth)
+
+    def release(self) -> None:
+        def end() -> None:
+            assert self._go is not None
+            self._clock.sleep = self._sleep  # type: ignore[method-assign]
+            self._go.set()
+
+        self._simulated.run(end)
+
+
+async def until(condition: Callable[[], object], patience: float | None = None) -> None:
+    """Wait for a condition that other threads or tasks bring about; fails after `patience` seconds."""
+    loop = asyncio.get_running_loop()
+    patience = PATIENCE if patience is None else patience
+    deadline = loop.time() + patience
+    while not condition():
+        assert loop.time() < deadline, f"it did not happen within {patience} s"
+        await asyncio.sleep(0.005)

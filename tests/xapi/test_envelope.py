@@ -1,0 +1,148 @@
+"""Envelopes in all their forms, and decoding in slices."""
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from xsmigui.core.failures import NotSpeaking, ServerFailure
+from xsmigui.core.records import VM, Task
+from xsmigui.xapi import envelope
+
+URL = "https://x"
+
+
+def answer(result: Any) -> bytes:
+    """As xapi writes it: compact, jsonrpc first, id last."""
+    return json.dumps({"jsonrpc": "2.0", "result": result, "id": 7}, separators=(",", ":")).encode()
+
+
+def test_results() -> None:
+    assert msgspec.json.decode(envelope.opened(answer({"a": 1}), URL, "m")) == {"a": 1}
+    assert msgspec.json.decode(envelope.opened(b'{"result":"x","error":null,"id":1}', URL, "m")) == "x"
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        ({"code": 1, "message": "HANDLE_INVALID", "data": ["VM", "x"]}, ("HANDLE_INVALID", ("VM", "x"))),
+        ({"code": 1, "message": "X", "data": []}, ("X", ())),
+        ({"code": 1, "message": "X"}, ("X", ())),
+        ({"code": 1, "message": "X", "data": "text"}, ("X", ("text",))),
+        (["HOST_STILL_BOOTING"], ("HOST_STILL_BOOTING", ())),
+        (["A", "b", 3], ("A", ("b", "3"))),
+        ([], ("INTERNAL_ERROR", ("[]",))),
+        ("odd", ("INTERNAL_ERROR", ("odd",))),
+    ],
+)
+def test_errors(error: Any, expected: tuple[str, tuple[str, ...]]) -> None:
+    body = json.dumps({"jsonrpc": "2.0", "error": error, "id": 0}).encode()
+    with pytest.raises(ServerFailure) as caught:
+        envelope.opened(body, URL, "VM.start")
+    assert (caught.value.code, caught.value.params) == expected
+    assert caught.value.call == "VM.start"
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b"[]", b"[1,", b"1", b'"x"', b"\xff", b"null", b"{"])
+def test_what_is_no_answer(body: bytes) -> None:
+    with pytest.raises(NotSpeaking) as caught:
+        envelope.opened(body, URL, "m", 200)
+    assert caught.value.status == 200
+
+
+@pytest.mark.parametrize("word", [b"NaN", b"Infinity", b"-Infinity"])
+def test_numbers_that_json_cannot_say(word: bytes) -> None:
+    body = b'{"jsonrpc":"2.0","result":{"a":' + word + b',"b":[' + word + b',1.5],"c":"x"},"id":1}'
+    assert msgspec.json.decode(envelope.opened(body, URL, "m")) == {"a": None, "b": [None, 1.5], "c": "x"}
+
+
+def test_an_error_beside_such_numbers_is_still_an_error() -> None:
+    with pytest.raises(ServerFailure):
+        envelope.opened(b'{"result":NaN,"error":["X"],"id":1}', URL, "m")
+
+
+def test_numbers_as_text_are_taken_leniently() -> None:
+    rows = envelope.decode_records(answer({"OpaqueRef:1": {"progress": "0.5", "status": "pending"}}), Task, URL, "m")
+    assert rows["OpaqueRef:1"].progress == 0.5
+
+
+def test_rows_that_cannot_be_read_are_no_answer() -> None:
+    with pytest.raises(NotSpeaking, match="status"):
+        envelope.decode_records(answer({"OpaqueRef:1": {"status": 5}}), Task, URL, "m")
+
+
+NAMES = st.text(st.characters(exclude_categories=("Cs",)), max_size=40) | st.sampled_from(
+    ['},"OpaqueRef:', '},"id":1}', '{"jsonrpc":"2.0","result":{', '"', "\\", '\\"},\\"OpaqueRef:', "}}}}"]
+)
+MAPS = st.dictionaries(NAMES, NAMES, max_size=3)
+ROWS = st.fixed_dictionaries({"uuid": NAMES, "name_label": NAMES, "other_config": MAPS, "current_operations": MAPS})
+TABLES = st.dictionaries(st.uuids().map(lambda u: f"OpaqueRef:{u}"), ROWS, max_size=30)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TABLES, st.integers(1, 3000))
+def test_slices_hold_everything_once(table: dict[str, Any], size: int) -> None:
+    """Whatever stands in the strings, and wherever the cuts fall: the slices together are the whole."""
+    body = answer(table)
+    before = envelope.SLICE
+    envelope.SLICE = size  # type: ignore[misc]
+    try:
+        pieces = list(envelope.slices(body) or ())
+        whole: dict[str, Any] = {}
+        for piece in pieces:
+            part = json.loads(piece)
+            assert not whole.keys() & part.keys()
+            whole |= part
+        if table:
+            assert whole == table
+        decoded = envelope.decode_records(body, VM, URL, "VM.get_all_records")
+        assert decoded.keys() == table.keys()
+        assert all(decoded[ref].name_label == row["name_label"] for ref, row in table.items())
+    finally:
+        envelope.SLICE = before  # type: ignore[misc]
+
+
+def test_a_large_body_is_cut_into_pieces_of_some_size() -> None:
+    table = {f"OpaqueRef:{n:08}": {"uuid": str(n), "name_label": "n" * 400} for n in range(5000)}
+    body = answer(table)
+    pieces = list(envelope.slices(body) or ())
+    assert len(pieces) == pytest.approx(len(body) / envelope.SLICE, abs=2)
+    assert max(map(len, pieces)) < envelope.SLICE + 1000
+    assert len(envelope.decode_records(body, VM, URL, "m")) == 5000
+
+
+def large(**more: Any) -> dict[str, Any]:
+    return {f"OpaqueRef:{n:08}": {"uuid": str(n), "name_label": "n" * 400, **more} for n in range(1000)}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        json.dumps({"jsonrpc": "2.0", "result": large(), "id": 7}).encode(),  # with blanks
+        json.dumps({"result": large(), "error": None, "id": 7}, separators=(",", ":")).encode(),  # version 1.0
+        json.dumps({"jsonrpc": "2.0", "id": 7, "result": large()}, separators=(",", ":")).encode(),  # id before it
+        answer(large(memory_target="5")),  # numbers as text
+        answer(large(odd={"OpaqueRef:1": {}, "OpaqueRef:2": {}})),  # objects by references: the cut falls inside
+    ],
+    ids=["blanks", "version 1", "id first", "text", "nested"],
+)
+def test_odd_forms_are_decoded_in_one_piece(body: bytes) -> None:
+    assert len(body) > envelope.SLICE
+    rows = envelope.decode_records(body, VM, URL, "m")
+    assert len(rows) == 1000
+    assert rows["OpaqueRef:00000999"].name_label == "n" * 400
+
+
+def test_nan_in_a_large_body() -> None:
+    body = answer(large(progress=0.5)).replace(b"0.5", b"NaN", 1)
+    rows = envelope.decode_records(body, VM, URL, "m")
+    assert len(rows) == 1000
+
+
+def test_an_error_in_a_large_body() -> None:
+    body = json.dumps({"jsonrpc": "2.0", "error": {"message": "X", "data": ["y" * 300_000]}, "id": 1}).encode()
+    with pytest.raises(ServerFailure):
+        envelope.decode_records(body, VM, URL, "m")
