@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar
 
-from xsmigui.simulator.command import Options, build, serve
+from xsmigui.simulator.command import Options, build, serve, servers_for
+from xsmigui.simulator.control import Control
 from xsmigui.simulator.dispatch import dispatch
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.server import Servers
@@ -60,13 +61,14 @@ class Simulated:
         vms: int = 100,
         user: str = "root",
         password: str = "secret",
+        same_identity: bool = False,
         site: Site | None = None,
         prepare: Callable[[Site], None] | None = None,
     ) -> Simulated:
         """`prepare` may change the site before it is served; `site` takes the place of the scenario."""
         options = Options(
             scenario=scenario, databases=tuple(str(d) for d in databases), vms=vms, http=http, user=user,
-            password=password, speed=speed, seed=seed,
+            password=password, speed=speed, seed=seed, same_identity=same_identity,
         )  # fmt: skip
         simulated = cls(options, site)
         simulated._thread.start()
@@ -85,7 +87,8 @@ class Simulated:
         self.site = self._given or build(self._options)
         if prepare is not None:
             prepare(self.site)
-        self._servers = Servers(http=self._options.http)
+        self._servers = servers_for(self._options)
+        self._control = Control(self.site, self._servers)
         for one in await serve(self.site, self._servers, self._options):
             self.pools.append(ServedPool(
                 one.pool.name, one.url, self._options.user, self._options.password, one.fingerprint, one.member_urls,
@@ -117,6 +120,17 @@ class Simulated:
             finally:
                 await dispatch(inner, "session.logout", [session], inner.master)
             return value.as_dict() if hasattr(value, "as_dict") else value
+
+        return self.run(inside())
+
+    def fault(self, pool: ServedPool | int, do: str, **arguments: Any) -> Any:
+        """A command of the control interface (docs/simulator.md), carried out before this returns."""
+        served = self.pools[pool] if isinstance(pool, int) else pool
+
+        async def inside() -> Any:
+            answer = await self._control.do({"do": do, "pool": served.pool.row["uuid"], **arguments})
+            await self._control.settled()
+            return answer
 
         return self.run(inside())
 

@@ -90,7 +90,7 @@ def _simulate(command: argparse.ArgumentParser) -> None:
     command.add_argument("--user", default="root")
     command.add_argument("--password", default="", metavar="PW")
     command.add_argument("--speed", type=float, default=1.0, metavar="X")
-    command.add_argument("--seed", type=int, default=0, metavar="N")
+    command.add_argument("--seed", type=int, metavar="N")
 
 
 def _connection(command: argparse.ArgumentParser) -> None:
@@ -143,7 +143,9 @@ def carry_out(options: argparse.Namespace) -> int:
     if options.command == "simulate":
         from xsmigui.simulator import command
 
-        fields = {name: getattr(options, name) for name in command.Options.__slots__ if name != "databases"}
+        names = set(command.Options.__slots__) - {"databases", "seed", "same_identity"}
+        fields = {name: getattr(options, name) for name in names}
+        fields |= {"seed": options.seed or 0, "same_identity": options.seed is not None}
         return command.run(command.Options(databases=tuple(options.database), **fields))
     logs.start(paths.home())
     try:

@@ -17,7 +17,6 @@ class Clock:
 
     def __init__(self, speed: float = 1.0, start: datetime | None = None) -> None:
         self.speed = speed
-        self.skew = 0.0  # seconds by which the dates of this site are wrong (a fault)
         self._base = start or datetime.now(UTC)
         self._elapsed = 0.0
         self._origin = time.monotonic()
@@ -33,11 +32,11 @@ class Clock:
 
     def date(self, offset: float = 0.0) -> str:
         """The moment `offset` seconds from now in xapi's form, without dashes."""
-        moment = self._base + timedelta(seconds=self.now() + self.skew + offset)
+        moment = self._base + timedelta(seconds=self.now() + offset)
         return moment.strftime("%Y%m%dT%H:%M:%SZ")
 
     def unix(self) -> float:
-        return self._base.timestamp() + self.now() + self.skew
+        return self._base.timestamp() + self.now()
 
     def advance(self, seconds: float) -> None:
         """Lets time pass at once (tests of expiry)."""
@@ -69,3 +68,30 @@ class Clock:
                 break
         if self._sleepers:
             self._pump_soon()
+
+
+class PoolClock:
+    """The site's clock as one pool reads it: `skew` is by how many seconds its dates are wrong (a fault)."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.skew = 0.0
+
+    @property
+    def speed(self) -> float:
+        return self._clock.speed
+
+    def now(self) -> float:
+        return self._clock.now()
+
+    def date(self, offset: float = 0.0) -> str:
+        return self._clock.date(self.skew + offset)
+
+    def unix(self) -> float:
+        return self._clock.unix() + self.skew
+
+    def advance(self, seconds: float) -> None:
+        self._clock.advance(seconds)
+
+    async def sleep(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)

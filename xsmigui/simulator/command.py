@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from xsmigui.simulator import methods
 from xsmigui.simulator.clock import Clock
+from xsmigui.simulator.control import TOKEN, Control
 from xsmigui.simulator.loader import UnreadableDatabase, load
 from xsmigui.simulator.scenarios import SCENARIOS
 from xsmigui.simulator.server import Served, Servers
@@ -40,6 +41,7 @@ class Options:
     password: str = ""
     speed: float = 1.0
     seed: int = 0
+    same_identity: bool = False  # the seed makes certificates the same too, so that a restart is recognised
 
 
 class BadOptions(Exception):
@@ -86,6 +88,10 @@ def address(listen: str) -> tuple[str, int]:
     return host, int(port)
 
 
+def servers_for(options: Options) -> Servers:
+    return Servers(http=options.http, seed=options.seed if options.same_identity else None)
+
+
 async def serve(site: Site, servers: Servers, options: Options) -> list[Served]:
     """All pools of the site, at ports one after the other where the first is given."""
     host, port = address(options.listen)
@@ -130,7 +136,8 @@ async def _run(site: Site, options: Options) -> int:
             signal.signal(number, lambda *_: loop.call_soon_threadsafe(stopped.set))
     if os.environ.get(FOLLOW):
         threading.Thread(target=_follow_stdin, args=(loop, stopped), name="stdin", daemon=True).start()
-    servers = Servers(http=options.http)
+    servers = servers_for(options)
+    control = None
     try:
         for one in await serve(site, servers, options):
             line = {
@@ -138,11 +145,17 @@ async def _run(site: Site, options: Options) -> int:
                 "fingerprint": one.fingerprint, "pid": os.getpid(),
             }  # fmt: skip
             print(json.dumps(line, separators=(",", ":"), ensure_ascii=False), flush=True)
+        if os.environ.get(TOKEN):
+            control = await Control(site, servers).listen(os.environ[TOKEN])
+            at = f"http://127.0.0.1:{control.addresses[0][1]}"
+            print(json.dumps({"control": at}, separators=(",", ":")), file=sys.stderr, flush=True)
         print("READY", flush=True)
         await stopped.wait()
     except OSError as error:
         print(f"The simulator cannot listen on {options.listen}: {error.strerror or error}.", file=sys.stderr)
         return 2
     finally:
+        if control is not None:
+            await control.cleanup()
         await servers.stop()
     return 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from xsmigui.simulator.failures import NULL, Failure, internal
-from xsmigui.simulator.faults import Dropped
+from xsmigui.simulator.faults import Cut, Dropped
 from xsmigui.simulator.implicit import implicit
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.records import Records
@@ -48,6 +48,11 @@ class Call:
     live: Live | None
     message: Message
     work: Work | None = None
+    cut: int | None = None  # faults: where the answer breaks off, whether it never ends, how slowly it goes
+    stuck: bool = False
+    slow: float = 1.0
+    broken: Failure | None = None  # what has happened to it from outside: it fails so at its next step
+    abandoned: bool = False  # and nobody clears up
 
     @property
     def db(self) -> Database:
@@ -58,16 +63,30 @@ class Call:
         return self.work.ref if self.work else NULL
 
     def checkpoint(self) -> None:
-        """TASK_CANCELLED [task] if somebody has asked for it."""
+        """TASK_CANCELLED [task] if somebody has asked for it; or whatever else has broken it."""
+        if self.broken is not None:
+            raise self.broken
         if self.work and self.work.cancel.is_set() and not self.work.stuck:
             raise Failure("TASK_CANCELLED", self.task)
 
+    def fail_with(self, failure: Failure) -> None:
+        self.broken = failure
+        if self.work:
+            self.work.poke.set()
+
     async def pause(self, seconds: float, *, cancellable: bool = True) -> None:
         """Lets simulated time pass, and gives way to a cancellation meanwhile."""
+        if self.stuck and self.work:
+            self.work.stuck = True
+            await self.work.released.wait()
+            self.stuck = self.work.stuck = False
+        seconds *= self.slow
         speed = self.pool.clock.speed
+        if self.broken is not None:
+            raise self.broken
         if speed and cancellable and self.work and not self.work.stuck:
             try:
-                await asyncio.wait_for(self.work.cancel.wait(), seconds / speed)
+                await asyncio.wait_for(self.work.poke.wait(), seconds / speed)
             except TimeoutError:
                 pass
         else:
@@ -88,7 +107,7 @@ async def dispatch(pool: Pool, method_name: str, params: list[Value], host: str)
     """Carries out a call at `host` of `pool`; returns its result and the result's type, or raises `Failure`."""
     try:
         return await _dispatch(pool, method_name, params, host)
-    except (Failure, Dropped, asyncio.CancelledError):
+    except (Failure, Dropped, Cut, asyncio.CancelledError):
         raise
     except Exception as error:  # xapi turns whatever it did not foresee into INTERNAL_ERROR (exnHelper.ml)
         log.exception("unforeseen in %s", method_name)
@@ -117,10 +136,18 @@ async def _dispatch(pool: Pool, method_name: str, params: list[Value], host: str
         pool.sessions.authorise(live, message)
     call = Call(pool, host, session, live, message)
     await pool.faults.strike(call)
-    if asynchronous:
-        return _start(call, method_name, decoded), _REF
-    value = await _run_now(call, method_name, decoded)
-    return _typed(pool, message, value)
+    try:
+        if asynchronous:
+            answer: tuple[Value, Type] = _start(call, method_name, decoded), _REF
+        else:
+            answer = _typed(pool, message, await _run_now(call, method_name, decoded))
+    except Failure as failure:
+        if call.cut is not None:
+            raise Cut(call.cut, failure=failure) from None
+        raise
+    if call.cut is not None:
+        raise Cut(call.cut, *answer)
+    return answer
 
 
 def pool_address(pool: Pool) -> str:

@@ -115,6 +115,9 @@ class Events:
             db.before_read()
             changes, records, reached, told = self._collect(wanted, generation, messages)
             left = deadline - loop.time()
+            if changes and self._pool.faults.lose_batch():
+                generation, messages = reached, told
+                continue
             if changes or left <= 0:
                 return EventBatch(changes, records, self.counts(), token(reached, told))
             if await db.changed(left) and not wanted.only_tasks:

@@ -1,4 +1,8 @@
-"""Faults: calls that are refused, delayed or never answered, and disks that fail while they are copied."""
+"""Faults on order: calls that are refused, delayed, cut or never answered, and everything that breaks in data centres.
+
+What is planted here is looked at where it bites: by the dispatcher, by the server, and by the methods that move disks
+and memory. `control` gives these faults to whoever trains with the simulator.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from xsmigui.simulator.failures import Failure
+from xsmigui.simulator.types import Type, Value
 
 if TYPE_CHECKING:
     from xsmigui.simulator.dispatch import Call
@@ -14,7 +19,18 @@ if TYPE_CHECKING:
 
 
 class Dropped(Exception):
-    """The connection ends without an answer."""
+    """The connection ends without an answer; the call was not carried out."""
+
+
+class Cut(Exception):
+    """The call was carried out, but only the first `at` bytes of the answer arrive."""
+
+    def __init__(self, at: int, value: Value = "", kind: Type | None = None, failure: Failure | None = None) -> None:
+        super().__init__(at)
+        self.at = at
+        self.value = value
+        self.kind = kind
+        self.failure = failure
 
 
 @dataclass(slots=True)
@@ -27,6 +43,9 @@ class Fault:
     delay: float = 0.0
     failure: Failure | None = None
     drop: bool = False
+    cut: int | None = None  # bytes of the answer's body that still arrive; 0: none, not even the head
+    stuck: bool = False  # never reaches its next check-point, and no cancellation helps
+    slow: float = 1.0  # factor on the simulated time that the call takes
     seen: int = field(default=0, init=False)
 
     def due(self, method: str) -> bool:
@@ -36,14 +55,44 @@ class Fault:
         return self.seen >= self.nth and (self.times == 0 or self.seen < self.nth + self.times)
 
 
+@dataclass(eq=False, slots=True)
+class Moving:
+    """A migration under way, as those see it who can break it."""
+
+    call: Call
+    vm: str
+    source: Pool
+    sender: str
+    target: Pool
+    host: str
+
+    def abort(self, failure: Failure, *, abandon: bool = False) -> None:
+        """It fails at its next step with `failure`; `abandon`: and nobody clears up."""
+        self.call.abandoned |= abandon
+        self.call.fail_with(failure)
+
+
 class Faults:
-    """The faults of one pool. `add` plants one; `broken_mirrors` holds VDIs whose copy breaks half-way."""
+    """The faults of one pool: planted ones, and what is broken now."""
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
+        self._thawed = asyncio.Event()
         self.planted: list[Fault] = []
-        self.broken_mirrors: set[str] = set()
+        self.moving: set[Moving] = set()
+        self.lost_batches = 0  # answers of event.from whose events get lost
+        self.clear()
+
+    def clear(self) -> None:
+        """Everything works again; what has been destroyed stays so."""
+        self.planted.clear()
+        self.broken_mirrors: set[str] = set()  # VDIs whose copy breaks half-way
         self.unresponsive: set[str] = set()  # VMs that don't answer the request to suspend
+        self.ending: dict[str, str] = {}  # VMs that end a failing migration Halted or Suspended
+        self.filling: dict[str, float] = {}  # SRs that are full when this share of the next disk has been copied
+        self.messy: set[str] = set()  # VMs ("*": all) after whose failed migration nobody clears up
+        self.lost_batches = 0
+        self.thaw()
 
     def add(
         self,
@@ -54,15 +103,13 @@ class Faults:
         delay: float = 0.0,
         failure: Failure | None = None,
         drop: bool = False,
+        cut: int | None = None,
+        stuck: bool = False,
+        slow: float = 1.0,
     ) -> Fault:
-        fault = Fault(method, nth, times, delay, failure, drop)
+        fault = Fault(method, nth, times, delay, failure, drop, cut, stuck, slow)
         self.planted.append(fault)
         return fault
-
-    def clear(self) -> None:
-        self.planted.clear()
-        self.broken_mirrors.clear()
-        self.unresponsive.clear()
 
     async def strike(self, call: Call) -> None:
         for fault in [f for f in self.planted if f.due(call.message.full)]:
@@ -72,3 +119,44 @@ class Faults:
                 raise Dropped(call.message.full)
             if fault.failure is not None:
                 raise fault.failure
+            if fault.cut is not None:
+                call.cut = fault.cut
+            call.stuck |= fault.stuck
+            call.slow *= fault.slow
+
+    # -- the whole server ------------------------------------------------------------------------------------------
+
+    @property
+    def frozen(self) -> bool:
+        return not self._thawed.is_set()
+
+    def freeze(self) -> None:
+        """Connections stay open, and nothing is answered until `thaw`."""
+        self._thawed.clear()
+
+    def thaw(self) -> None:
+        self._thawed.set()
+
+    async def thawed(self) -> None:
+        await self._thawed.wait()
+
+    def lose_batch(self) -> bool:
+        """True where the batch of events at hand gets lost."""
+        if self.lost_batches:
+            self.lost_batches -= 1
+            return True
+        return False
+
+    # -- migrations ------------------------------------------------------------------------------------------------
+
+    def tidies(self, vm: str) -> bool:
+        return not self.messy & {vm, "*"}
+
+    def fills(self, sr: str, share: float) -> bool:
+        """True once, when `share` of a disk has arrived on an SR that was to fill up."""
+        if share < self.filling.get(sr, 2.0):
+            return False
+        del self.filling[sr]
+        row = self._pool.db.row("SR", sr)
+        self._pool.db.set("SR", sr, physical_utilisation=row["physical_size"])
+        return True

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from xsmigui.simulator import operations
-from xsmigui.simulator.clock import Clock
+from xsmigui.simulator.clock import Clock, PoolClock
 from xsmigui.simulator.events import Events, Messages
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.faults import Faults
@@ -29,7 +29,7 @@ class Pool:
 
     def __init__(self, profile: Profile, clock: Clock, seed: int | str = 0) -> None:
         self.profile = profile
-        self.clock = clock
+        self.clock = PoolClock(clock)
         self.schema: Schema = schema(profile.release)
         self.db = Database(self.schema, seed)
         self.db.before_read = self.refresh
@@ -125,6 +125,56 @@ class Pool:
         })  # fmt: skip
         self.db.poke()
         return ref
+
+    # -- xapi itself -----------------------------------------------------------------------------------------------
+
+    async def restart(self) -> None:
+        """xapi starts anew: what it was doing ends unfinished, sessions and tasks are forgotten, the database stays."""
+        for moving in list(self.faults.moving):
+            moving.call.abandoned |= moving.source is self
+            if moving.source is not self:
+                moving.abort(Failure("CANNOT_CONTACT_HOST", moving.host))
+        works = [w for w in self.background if w is not asyncio.current_task()]
+        for work in works:
+            work.cancel()
+        await asyncio.gather(*works, return_exceptions=True)
+        for session in list(self.sessions.live):
+            self.sessions.end(session)
+        self.tasks.forget()
+        self.storage_motions.clear()
+        for vm in list(self.scheduled):
+            if self.db.has("VM", vm):
+                self.db.set("VM", vm, scheduled_to_be_resident_on=NULL)
+        self.scheduled.clear()
+        for cls in ("VM", "VDI", "SR", "host", "VBD", "VIF", "pool"):
+            for ref, row in list(self.db.table(cls).items()):
+                if row["current_operations"]:
+                    self.db.set(cls, ref, current_operations={})
+        self.refresh()
+
+    def lose_host(self, host: str) -> None:
+        """A host dies: nothing but host_metrics.live tells, its VMs still count as running there (seen on 24.10)."""
+        self.db.set("host_metrics", self.db.get("host", host, "metrics"), live=False)
+        for moving in list(self.faults.moving):
+            if moving.source is self and moving.sender == host:
+                moving.abort(Failure("CANNOT_CONTACT_HOST", host), abandon=True)
+            elif moving.target is self and moving.host == host:
+                moving.abort(Failure("CANNOT_CONTACT_HOST", host))
+
+    def find_host(self, host: str) -> None:
+        """A lost host is back, with nothing running on it but its control domain."""
+        from xsmigui.simulator import guests  # it needs the gates, which need this module's types
+
+        for vm in list(self.db.get("host", host, "resident_VMs")):
+            if not self.db.get("VM", vm, "is_control_domain"):
+                guests.halt(self, vm)
+        self.db.set("host_metrics", self.db.get("host", host, "metrics"), live=True)
+        self.db.set("host", host, enabled=True)
+
+    def designate(self, host: str) -> None:
+        """Another host coordinates the pool from now on; the old one sends its clients there."""
+        self.db.row("host", host)
+        self.db.set("pool", self.ref, master=host)
 
     async def collect_forever(self) -> None:
         """xapi's garbage collector on the coordinator."""

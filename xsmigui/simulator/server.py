@@ -8,26 +8,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import datetime
-import ipaddress
+import html
 import logging
-import ssl
-import tempfile
+import urllib.parse
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from xsmigui.simulator import codec_json, codec_xml
-from xsmigui.simulator.codec_json import Malformed
+from xsmigui.simulator.certificates import Certificate, certificate
+from xsmigui.simulator.codec_json import JsonCall, Malformed
 from xsmigui.simulator.dispatch import dispatch
 from xsmigui.simulator.failures import Failure
-from xsmigui.simulator.faults import Dropped
+from xsmigui.simulator.faults import Cut, Dropped
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.types import Type, Value
 
@@ -43,44 +37,14 @@ _SORRY: Final = (
 )
 
 
-@dataclass(slots=True)
-class Certificate:
-    """A self-signed certificate for this computer, made anew for every run."""
-
-    context: ssl.SSLContext
-    fingerprint: str  # SHA-256, lower-case hexadecimal with colons
-
-
-def certificate(names: list[str]) -> Certificate:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0][:64])])
-    now = datetime.datetime.now(datetime.UTC)
-    alternatives: list[x509.GeneralName] = [
-        x509.DNSName("localhost"),
-        x509.IPAddress(ipaddress.ip_address("127.0.0.1")),
-    ]
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=3650))
-        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "simulator.pem"
-        path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-        context.load_cert_chain(path)
-    return Certificate(context, made.fingerprint(hashes.SHA256()).hex(":"))
+_WELCOME: Final = "<html><head><title>{0}</title></head><body><h1>{0}</h1><p>A simulated server.</p></body></html>"
+# Handlers of xapi that carry data instead of calls: they want a session, and none of them is simulated.
+_HANDLERS: Final = (
+    "/services", "/import", "/import_metadata", "/import_raw_vdi", "/export", "/export_metadata", "/export_raw_vdi",
+    "/migrate", "/console", "/vncsnapshot", "/rrd_updates", "/vm_rrd", "/host_rrd", "/sr_rrd", "/rrd", "/blob",
+    "/host_backup", "/host_restore", "/host_logs_download", "/pool/xmldbdump", "/pool_patch_upload", "/system-status",
+    "/audit_log", "/wlb_report", "/wlb_diagnostics", "/sync_config_files", "/update", "/repository",
+)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -92,39 +56,56 @@ class Endpoint:
     calls: set[asyncio.Task[object]] = field(default_factory=set)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
+        await self.pool.faults.thawed()
         if request.method == "OPTIONS":
             asked = request.headers.get("Access-Control-Request-Headers", "")
             allowed = f"{asked}, X-Requested-With" if asked else "X-Requested-With"
             more = {"Access-Control-Allow-Headers": allowed, "Access-Control-Allow-Methods": "PUT"}
             return web.Response(headers={**_HEADERS, **more})
         if request.method != "POST":
-            status = 403 if request.method in {"GET", "PUT"} else 501
-            return web.Response(
-                status=status, text="<html><body><h1>refused</h1></body></html>", content_type="text/html"
-            )
+            return self._other(request)
         if request.content_length is None or request.content_length > LARGEST:
             return _broken("Http_svr.Client_requested_size_over_limit")
         body = await request.read()
+        is_json = request.path.startswith("/jsonrpc")
+        kind = "application/json" if is_json else "text/xml"
         try:
-            if request.path.startswith("/jsonrpc"):
-                return _reply(await self._json(body), "application/json")
-            return _reply(await self._xml(body), "text/xml")
+            answer = await (self._json(body) if is_json else self._xml(body))
         except Malformed as error:
             return _broken(str(error))
         except Dropped:
-            if request.transport is not None:
-                request.transport.abort()
-            return web.Response(status=500)
+            return _abort(request)
+        await self.pool.faults.thawed()
+        if isinstance(answer, bytes):
+            return _reply(answer, kind)
+        whole, cut = answer
+        return await _cut(request, whole, kind, cut)
 
-    async def _json(self, body: bytes) -> bytes:
+    def _other(self, request: web.BaseRequest) -> web.Response:
+        """GET, PUT and the rest: the welcome page; data handlers, which nobody simulates; nothing else."""
+        if request.method not in {"GET", "PUT"}:
+            return _page(501, f"The HTTP method {request.method} is not implemented.")
+        if request.path == "/" and request.method == "GET":
+            return web.Response(text=_WELCOME.format(html.escape(self.pool.name)), content_type="text/html")
+        if not any(request.path == h or request.path.startswith(h + "/") for h in _HANDLERS):
+            return _page(404 if request.method == "GET" else 403, f"There is nothing at {request.path}.")
+        cookies = dict(urllib.parse.parse_qsl(request.headers.get("Cookie", "").replace(";", "&").replace(" ", "")))
+        session = request.query.get("session_id") or cookies.get("session_id", "")
+        if session not in self.pool.sessions.live:
+            return _page(401, "Please log in: there is no valid session in this request.")
+        return _page(501, f"{request.path} is not simulated.")
+
+    async def _json(self, body: bytes) -> bytes | tuple[bytes, int]:
         call = codec_json.decode(body)
         try:
             value, _ = await self._dispatch(call.method, call.params)
         except Failure as error:
             return codec_json.failure(call, error)
+        except Cut as cut:
+            return _json_answer(call, cut), cut.at
         return codec_json.success(call, value)
 
-    async def _xml(self, body: bytes) -> bytes:
+    async def _xml(self, body: bytes) -> bytes | tuple[bytes, int]:
         call = codec_xml.decode(body)
         if call.method == "system.listMethods":
             classes = self.pool.schema.classes.values()
@@ -133,6 +114,10 @@ class Endpoint:
             value, kind = await self._dispatch(call.method, call.params)
         except Failure as error:
             return codec_xml.failure(error)
+        except Cut as cut:
+            if cut.failure is not None or cut.kind is None:
+                return codec_xml.failure(cut.failure or Failure("INTERNAL_ERROR")), cut.at
+            return codec_xml.success(cut.value, cut.kind, self.pool.schema), cut.at
         return codec_xml.success(value, kind, self.pool.schema)
 
     async def _dispatch(self, name: str, params: list[Value]) -> tuple[Value, Type]:
@@ -141,6 +126,10 @@ class Endpoint:
         self.calls.add(work)
         work.add_done_callback(self.calls.discard)
         return await asyncio.shield(work)
+
+
+def _json_answer(call: JsonCall, cut: Cut) -> bytes:
+    return codec_json.success(call, cut.value) if cut.failure is None else codec_json.failure(call, cut.failure)
 
 
 def _reply(body: bytes, kind: str) -> web.Response:
@@ -154,6 +143,31 @@ def _broken(text: str) -> web.Response:
     return response
 
 
+def _page(status: int, text: str) -> web.Response:
+    return web.Response(
+        status=status, text=f"<html><body><h1>HTTP {status}</h1>{html.escape(text)}</body></html>",
+        content_type="text/html",
+    )  # fmt: skip
+
+
+def _abort(request: web.BaseRequest) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=500)
+
+
+async def _cut(request: web.BaseRequest, body: bytes, kind: str, at: int) -> web.StreamResponse:
+    """Head and the first `at` bytes of the body, then the connection is gone; with 0 nothing arrives."""
+    if at == 0:
+        return _abort(request)
+    response = web.StreamResponse(headers={**_HEADERS, "Content-Type": kind, "Content-Length": str(len(body))})
+    await response.prepare(request)
+    await response.write(body[:at])
+    if at < len(body) and request.transport is not None:
+        request.transport.close()  # what has been written still goes out
+    return response
+
+
 @dataclass(slots=True)
 class Served:
     """A pool on the network."""
@@ -164,19 +178,47 @@ class Served:
     member_urls: list[str]
 
 
+@dataclass(slots=True)
+class _Door:
+    """Where one host listens; it can be shut and opened again at the same port."""
+
+    endpoint: Endpoint
+    runner: web.ServerRunner
+    address: str
+    port: int
+    certificate: Certificate | None
+    site: web.TCPSite | None = None
+
+    async def open(self) -> None:
+        if self.site is None:
+            context = self.certificate.context if self.certificate else None
+            self.site = web.TCPSite(self.runner, self.address, self.port, ssl_context=context)
+            await self.site.start()
+            self.port = self.port or self.runner.addresses[0][1]
+
+    async def shut(self) -> None:
+        """Nobody is let in, and whoever is inside is thrown out."""
+        if self.site is not None:
+            await self.site.stop()
+            self.site = None
+        for handler in list(self.runner.server.connections if self.runner.server else []):
+            if handler.transport is not None:
+                handler.transport.abort()
+
+
 class Servers:
     """All endpoints of a site; `stop` leaves nothing behind."""
 
-    def __init__(self, *, http: bool = False) -> None:
+    def __init__(self, *, http: bool = False, seed: int | None = None) -> None:
         self._http = http
-        self._runners: list[web.ServerRunner] = []
-        self._endpoints: list[Endpoint] = []
+        self._seed = seed
+        self._doors: list[_Door] = []
         self._pools: list[Pool] = []
         self._collectors: list[asyncio.Task[None]] = []
 
     async def serve(self, pool: Pool, address: str = "127.0.0.1", port: int = 0) -> Served:
         """Serves the coordinator at `port` (0: any) and each other host at a port of its own."""
-        made = None if self._http else certificate([pool.name])
+        made = None if self._http else certificate(pool.name, None if self._seed is None else str(self._seed))
         scheme = "http" if made is None else "https"
         hosts = [pool.master, *(h for h in pool.db.table("host") if h != pool.master)]
         shown = f"[{address}]" if ":" in address else address
@@ -186,33 +228,80 @@ class Servers:
                 web.Server(endpoint.answer, access_log=None), handle_signals=False, shutdown_timeout=0.5
             )
             await runner.setup()
-            self._runners.append(runner)
-            self._endpoints.append(endpoint)
-            site = web.TCPSite(
-                runner, address, port if host == pool.master else 0, ssl_context=made.context if made else None,
-            )  # fmt: skip
-            await site.start()
-            bound = runner.addresses[0][1]
-            pool.endpoints[host] = f"{scheme}://{shown}:{bound}"
+            door = _Door(endpoint, runner, address, port if host == pool.master else 0, made)
+            self._doors.append(door)
+            await door.open()
+            pool.endpoints[host] = f"{scheme}://{shown}:{door.port}"
             if not pool.keeps_addresses:
-                pool.db.set("host", host, address=f"{shown}:{bound}")
+                pool.db.set("host", host, address=f"{shown}:{door.port}")
         self._pools.append(pool)
         self._collectors.append(asyncio.ensure_future(pool.collect_forever()))
         members = [pool.endpoints[h] for h in hosts[1:]]
         return Served(pool, pool.endpoints[pool.master], made.fingerprint if made else "", members)
 
+    # -- faults that the network shows -----------------------------------------------------------------------------
+
+    def _of(self, pool: Pool, host: str | None = None) -> list[_Door]:
+        return [d for d in self._doors if d.endpoint.pool is pool and host in {None, d.endpoint.host}]
+
+    async def restart(self, pool: Pool, seconds: float = 0.0) -> None:
+        """xapi is away for `seconds` of real time and comes back without sessions and tasks."""
+        doors = [d for d in self._of(pool) if d.site is not None]
+        for door in doors:
+            await door.shut()
+        calls = [c for d in doors for c in d.endpoint.calls]
+        for call in calls:
+            call.cancel()
+        await pool.restart()
+        await asyncio.gather(*calls, return_exceptions=True)
+        await asyncio.sleep(seconds)
+        for door in doors:
+            await door.open()
+
+    async def lose_host(self, pool: Pool, host: str) -> None:
+        pool.lose_host(host)
+        for door in self._of(pool, host):
+            await door.shut()
+        pool.refresh()
+
+    async def find_host(self, pool: Pool, host: str) -> None:
+        pool.find_host(host)
+        for door in self._of(pool, host):
+            await door.open()
+        pool.refresh()
+
+    async def move_coordinator(self, pool: Pool, host: str) -> None:
+        """Another host takes over: xapi starts anew everywhere."""
+        pool.designate(host)
+        await self.restart(pool)
+
+    def exchange_certificate(self, pool: Pool) -> str:
+        """All hosts of the pool show another certificate; returns its fingerprint."""
+        made = next((d.certificate for d in self._of(pool) if d.certificate is not None), None)
+        return made.exchange(pool.name) if made else ""
+
+    async def hang_up(self, pool: Pool) -> None:
+        """Every open connection to the pool breaks; new ones are let in."""
+        for door in self._of(pool):
+            if door.site is not None:
+                await door.shut()
+                await door.open()
+
+    # -- the end ---------------------------------------------------------------------------------------------------
+
     async def stop(self) -> None:
         for task in self._collectors:
             task.cancel()
         pending: list[asyncio.Task[object]] = []
-        for endpoint in self._endpoints:
-            pending += endpoint.calls
+        for door in self._doors:
+            pending += door.endpoint.calls
         for pool in self._pools:
+            pool.faults.thaw()
             pending += pool.background
         for work in pending:
             work.cancel()
         for waiting in [*self._collectors, *pending]:
             with contextlib.suppress(asyncio.CancelledError, Exception):
                 await waiting
-        for runner in self._runners:
-            await runner.cleanup()
+        for door in self._doors:
+            await door.runner.cleanup()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
@@ -64,7 +65,7 @@ class Sessions:
             "is_local_superuser": superuser, "auth_user_name": user, "auth_user_sid": "" if superuser else user,
             "originator": originator, "client_certificate": False,
             "rbac_permissions": [] if superuser else self._permissions(roles),
-        })  # fmt: skip
+        }, f"OpaqueRef:{uuid.uuid4()}")  # never the same again: a session of before a restart is none  # fmt: skip
         self.live[ref] = Live(user, roles, superuser, pool.clock.now())
         return ref
 

@@ -26,7 +26,9 @@ class Work:
     session: str
     started: float
     cancel: asyncio.Event = field(default_factory=asyncio.Event)
+    poke: asyncio.Event = field(default_factory=asyncio.Event)  # set with `cancel`, or when something has broken it
     stuck: bool = False  # a fault: never reaches its next check-point
+    released: asyncio.Event = field(default_factory=asyncio.Event)  # ends that
 
 
 class Tasks:
@@ -104,6 +106,7 @@ class Tasks:
             self._pool.db.set("task", ref, current_operations={by: "cancel"})
         if work is not None:
             work.cancel.set()
+            work.poke.set()
             for child in list(self._pool.db.get("task", ref, "subtasks")):
                 self.request_cancel(child, by)
 
@@ -121,6 +124,12 @@ class Tasks:
         self._doomed.discard(ref)
         if self._pool.db.has("task", ref):
             self._pool.db.delete("task", ref)
+
+    def forget(self) -> None:
+        """All tasks are gone: xapi keeps none over a restart."""
+        self.running.clear()
+        for ref in list(self._pool.db.table("task")):
+            self.remove(ref)
 
     def collect(self) -> None:
         """The garbage collector's pass (every 30 s): old finished tasks, pending ones that stood still for a day."""

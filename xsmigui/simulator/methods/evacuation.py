@@ -8,9 +8,10 @@ from typing import Final
 from xsmigui.simulator import guests
 from xsmigui.simulator.dispatch import Call, child, method
 from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.faults import Moving
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vm as vm_gate
-from xsmigui.simulator.methods.guests import gate
+from xsmigui.simulator.methods.guests import gate, suspend_image
 from xsmigui.simulator.methods.lifecycle import schedule
 from xsmigui.simulator.methods.locking import enter, leave, operation
 
@@ -51,12 +52,15 @@ async def pool_migrate(call: Call, vm: str, host: str, options: dict[str, str]) 
         db.set("task", call.task, resident_on=source)
         enter(call, "host", host, "vm_migrate")
         schedule(call, vm, host)
+        moving = Moving(call, vm, pool, source, pool, host)
+        pool.faults.moving.add(moving)
         try:
             await move_memory(call, vm, host)
         except BaseException:
             schedule(call, vm, NULL)
             raise
         finally:
+            pool.faults.moving.discard(moving)
             leave(call, "host", host)
     pool.message("VM_MIGRATED", 5, "VM", db.get("VM", vm, "uuid"), "VM migrated")
 
@@ -100,6 +104,8 @@ async def move_memory(call: Call, vm: str, host: str) -> None:
     for step in range(STEPS):
         await call.pause(seconds / STEPS)
         call.progress(10 / 11 * (step + 1) / STEPS)
+        if step == STEPS // 2:
+            end_early(call, vm)
         if not db.has("VM", vm) or db.get("VM", vm, "power_state") != "Running":
             raise Failure("VM_BAD_POWER_STATE", vm, "Running", db.get("VM", vm, "power_state"))
     call.cancellable(False)
@@ -107,6 +113,18 @@ async def move_memory(call: Call, vm: str, host: str) -> None:
     for progress in (1.0, 0.4, 0.8):
         await call.pause(0.3, cancellable=False)
         call.progress(progress)
+
+
+def end_early(call: Call, vm: str) -> None:
+    """A fault: the memory does not arrive, and the guest is left halted or suspended where it was."""
+    state = call.pool.faults.ending.pop(vm, None)
+    if state is None:
+        return
+    if state == "Suspended":
+        call.db.set("VM", vm, suspend_VDI=guests.add_vdi(call.pool, suspend_image(call.pool, vm)))
+    guests.halt(call.pool, vm, state)
+    text = 'Xenops_interface.Xenopsd_error([S(Internal_error);S(Xenops_migrate.Remote_failed("connection lost"))])'
+    raise Failure("INTERNAL_ERROR", text)
 
 
 # -- evacuation --------------------------------------------------------------------------------------------------------

@@ -339,6 +339,8 @@ async def copy(call: Call, vm: str, name: str, sr: str) -> str:
                     raise Failure("SR_BACKEND_FAILURE_44", "", "There is insufficient space", "")
                 for step in range(10):
                     await call.pause(source["physical_utilisation"] / DISK_SPEED / 10)
+                    if pool.faults.fills(place, (step + 1) / 10):
+                        raise Failure("SR_BACKEND_FAILURE_44", "", "There is insufficient space", "")
                     call.progress((n + (step + 1) / 10) / len(disks))
                 made[disk] = duplicate(pool, disk, place)
         except BaseException:

@@ -8,11 +8,12 @@ from typing import Final
 from xsmigui.simulator import guests
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.faults import Moving
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
 from xsmigui.simulator.methods import motion_checks as checks
-from xsmigui.simulator.methods.evacuation import NETWORK_SPEED, STEPS
+from xsmigui.simulator.methods.evacuation import NETWORK_SPEED, STEPS, end_early
 from xsmigui.simulator.methods.guests import bury, gate, new_mac
 from xsmigui.simulator.methods.lifecycle import schedule
 from xsmigui.simulator.methods.locking import enter, leave, operation
@@ -73,12 +74,18 @@ async def _send(
         host_gate.assert_host_operation(call.pool, busy, "vm_migrate")
     motions[sender] += 1
     inner = _forward(call, sender)
+    moving = Moving(call, vm, call.pool, sender, target.pool, target.host)
+    both = {call.pool, target.pool}
+    for pool in both:
+        pool.faults.moving.add(moving)
     try:
         if busy != NULL:
             enter(call, "host", busy, "vm_migrate")
         motion = Motion(call, vm, target, sender, options, inner)
         return await motion.run(vdi_map, vif_map, formats)
     finally:
+        for pool in both:
+            pool.faults.moving.discard(moving)
         motions[sender] -= 1
         if busy != NULL:
             leave(call, "host", busy)
@@ -152,8 +159,13 @@ class Motion:
         except BaseException:
             if call.db.has("VM", self.vm):
                 schedule(call, self.vm, NULL)
-            transfer.undo()
+            if self.tidies():
+                transfer.undo()
             raise
+
+    def tidies(self) -> bool:
+        """False where a fault leaves everything lying about that a failed migration has made."""
+        return not self.call.abandoned and self.call.pool.faults.tidies(self.vm)
 
     def report(self, progress: float) -> None:
         """On the sending host's task first, which the client's then mirrors."""
@@ -209,6 +221,8 @@ class Motion:
         for step in range(STEPS):
             await call.pause(seconds / STEPS)
             self.report(10 / 11 * (step + 1) / STEPS)
+            if step == STEPS // 2:
+                end_early(call, self.vm)
             if call.db.get("VM", self.vm, "power_state") == "Halted":
                 return False
         return True
@@ -266,7 +280,8 @@ class Motion:
                 there.db.set("VM", new, scheduled_to_be_resident_on=self.target.host)
                 arrived = await self._memory()
         except BaseException:
-            arrival.undo()
+            if self.tidies():
+                arrival.undo()
             self._unpoint(transfer)
             raise
         call.cancellable(False)

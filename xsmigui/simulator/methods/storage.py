@@ -82,6 +82,8 @@ async def copy(call: Call, vdi: str, sr: str, base: str = NULL, into: str = NULL
         call.cancellable(True)
         for step in range(20):
             await call.pause(row["physical_utilisation"] / DISK_SPEED / 20)
+            if pool.faults.fills(sr, (step + 1) / 20):
+                raise full()
             call.progress((step + 1) / 20)
         return into if db.has("VDI", into) else duplicate(pool, vdi, sr)
 

@@ -104,6 +104,8 @@ class Transfer:
             if vdi in pool.faults.broken_mirrors and step == steps // 2:
                 self._mirror_failed(vdi)
             await self.call.pause(seconds / steps)
+            if there.faults.fills(sr, (step + 1) / steps):
+                raise self._full(vdi)
             self.report(start + share * (0.05 + 0.9 * (step + 1) / steps))
         self.moved[vdi] = new
 
