@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from PySide6.QtWidgets import QApplication
 
+from tests.e2e.serving import Simulator
 from tests.holding import until
 from tests.simulated import Simulated
 from tests.ui.driving import driven
 from tests.ui.programs import add_by_hand, by_name, next_page, ready, running, vm_key, wizard_on
+from xsmigui.app import Program
 from xsmigui.core.jobs import State
+from xsmigui.core.outline import Link, Node
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import ObjectId
 from xsmigui.ui.wizard.pages import (
@@ -96,12 +100,9 @@ async def travel(qapp: QApplication, home: Path, site: Simulated, journey: Journ
         assert site.call(target, "VM.get_power_state", arrived) == "Running"
         resident = site.call(target, "VM.get_resident_on", arrived)
         assert site.call(target, "host.get_name_label", resident) == journey.host
-        disks = []
-        for vbd in site.call(target, "VM.get_VBDs", arrived):
-            if site.call(target, "VBD.get_type", vbd) == "Disk":
-                disks.append(site.call(target, "VDI.get_SR", site.call(target, "VBD.get_VDI", vbd)))
-        assert disks
-        assert set(disks) == {sr}
+        vbds = site.call(target, "VM.get_VBDs", arrived)
+        disks = [site.call(target, "VBD.get_VDI", v) for v in vbds if site.call(target, "VBD.get_type", v) == "Disk"]
+        assert {site.call(target, "VDI.get_SR", disk) for disk in disks} == {sr}
         for vif in site.call(target, "VM.get_VIFs", arrived):
             network = site.call(target, "VIF.get_network", vif)
             assert site.call(target, "network.get_name_label", network) == journey.network
@@ -138,3 +139,57 @@ async def test_a_running_vm_of_a_real_database(qapp: QApplication, home: Path) -
         source, target = (pool.name for pool in site.pools)
         host, sr = "incubus", "iSCSI virtual disk storage"
         await travel(qapp, home, site, Journey("OnMasterShared", source, target, host, sr, eth1, eth0))
+
+
+@driven
+async def test_a_pool_that_dies_in_the_middle_comes_back(
+    qapp: QApplication, home: Path, expected_errors: list[str]
+) -> None:
+    """The window says what is known and what is not, connects again by itself, and says where the VM is."""
+    with Simulator(seed=11) as site:
+        async with running(qapp, home) as program:
+            for pool in site.pools:
+                await add_by_hand(program, pool)
+            wizard = await wizard_on(program, "web-01")
+            destination = wizard.pages[Page.destination]
+            assert isinstance(destination, DestinationPage)
+            by_name(destination.combo, "Lisboa")
+            while wizard.next.isVisible():
+                await next_page(wizard)
+            await until(lambda: wizard.finish.isEnabled())
+            wizard.finish.click()
+            await until(lambda: (program.jobs.all()[0].vms[0].progress or 0) > 0.05)
+            old = vm_key(program, "web-01")
+
+            site.kill()
+            await until(lambda: all(s.link is Link.waiting for s in program.connections.servers()))
+            await until(lambda: program.jobs.all()[0].vms[0].state is State.lost)
+            activity, window = program.window.activity, program.window
+            activity.refresh()
+            row = next(iter(activity._rows.values()))
+            assert "connection lost" in row.state.text()
+            await until(lambda: all(n.dimmed for n in tops(program)) and "trying again" in tops(program)[0].state)
+            assert window.tree.selected() == [old]
+            assert "as known last" in window.object.place.text()
+            assert not window._actions["actionMigrateVm"].isEnabled()
+            assert "not connected" in window._actions["actionMigrateVm"].toolTip()
+
+            await asyncio.to_thread(site.start)
+            await until(lambda: all(s.link is Link.connected for s in program.connections.servers()), 40)
+            await until(lambda: program.jobs.all()[0].has_ended, 40)
+            vm = program.jobs.all()[0].vms[0]
+            assert vm.state in (State.failed, State.interrupted)
+            assert "Madrid" in vm.message, vm.message
+            activity.refresh()
+            row = next(iter(activity._rows.values()))
+            assert row.message.text() == vm.message
+            await until(lambda: not any(n.dimmed for n in tops(program)))
+            await until(lambda: "as known last" not in window.object.place.text())
+            assert window.tree.selected() == [old]
+            assert window._actions["actionMigrateVm"].isEnabled()
+
+
+def tops(program: Program) -> list[Node]:
+    """The uppermost lines of the tree."""
+    outline = program.window.tree.resources.outline
+    return [outline.nodes[key] for key in outline.children.get(None, ())]

@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Protocol
 
 from PySide6.QtCore import QCoreApplication, QEvent
-from PySide6.QtWidgets import QApplication, QLineEdit, QPushButton
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QLineEdit, QPushButton
 
 from tests.holding import until
 from tests.simulated import ServedPool, Simulated
@@ -23,9 +23,24 @@ from xsmigui.ui.wizard.choice import ChoiceCombo
 from xsmigui.ui.wizard.wizard import MigrateWizard
 
 
+class Served(Protocol):
+    """A pool on the network, of a thread or of a process."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def user(self) -> str: ...
+    @property
+    def password(self) -> str: ...
+    @property
+    def fingerprint(self) -> str: ...
+
+
 @asynccontextmanager
 async def running(
-    qapp: QApplication, home: Path, options: Options = Options(language="en")  # noqa: B008
+    qapp: QApplication,
+    home: Path,
+    options: Options = Options(language="en"),  # noqa: B008
 ) -> AsyncIterator[Program]:
     """The program from its window's first sight to its end. Whatever is still under way is left to the servers."""
     program = Program(qapp, options, home)
@@ -38,8 +53,8 @@ async def running(
             program.jobs.cancel(job.id)
         if program.window.isVisible():
             program.window.close()
-            await until(lambda: not program.window.isVisible() or windows(QPushButton.__mro__[3], "questionDialog"))
-            for question in windows(QPushButton.__mro__[3], "questionDialog"):
+            await until(lambda: not program.window.isVisible() or windows(QDialog, "questionDialog"))
+            for question in windows(QDialog, "questionDialog"):
                 child(question, QPushButton, "goButton").click()
         await ending
         window = program.window
@@ -59,7 +74,7 @@ async def connected(program: Program, site: Simulated | Iterable[ServedPool]) ->
     program.window.bridge.flush()
 
 
-async def add_by_hand(program: Program, pool: ServedPool) -> None:
+async def add_by_hand(program: Program, pool: Served) -> None:
     """Add a server as an operator does: the dialog, its certificate, its password."""
     program.window.findChild(type(program.window._actions["actionAddServer"]), "actionAddServer").trigger()
     sheet = await dialog("addServerDialog")
@@ -68,7 +83,7 @@ async def add_by_hand(program: Program, pool: ServedPool) -> None:
     child(sheet, QLineEdit, "passwordEdit").setText(pool.password)
     child(sheet, QPushButton, "connectButton").click()
     question = await dialog("certificateDialog")
-    shown = "".join(label.text().replace("\n", "") for label in question.findChildren(_labels()))
+    shown = "".join(label.text().replace("\n", "") for label in question.findChildren(QLabel))
     assert pool.fingerprint in shown
     child(question, QPushButton, "trustButton").click()
     await gone("addServerDialog")
@@ -77,13 +92,7 @@ async def add_by_hand(program: Program, pool: ServedPool) -> None:
     assert server.link is Link.connected
 
 
-def _labels() -> Any:
-    from PySide6.QtWidgets import QLabel
-
-    return QLabel
-
-
-def pool_uuid(program: Program, pool: ServedPool) -> str:
+def pool_uuid(program: Program, pool: Served) -> str:
     """The identity of a connected pool."""
     return next(str(s.pool) for s in program.connections.servers() if s.address.url == pool.url)
 

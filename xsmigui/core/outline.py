@@ -287,6 +287,7 @@ def updated(outline: Outline, server: ServerView, delta: Delta, view: View) -> O
         return outline
     nodes = dict(outline.nodes)
     parents: set[ObjectId | None] = set()
+    altered = False
     for cls, ref in stale:
         key = inventory.object_id(cls, ref)
         old, new = nodes.get(key), node_of(inventory, cls, ref, view)
@@ -294,6 +295,7 @@ def updated(outline: Outline, server: ServerView, delta: Delta, view: View) -> O
             new = None
         if old == new:
             continue
+        altered = True
         if new is None:
             nodes.pop(key, None)
         else:
@@ -301,6 +303,8 @@ def updated(outline: Outline, server: ServerView, delta: Delta, view: View) -> O
         if old is None or new is None or (old.parent, old.order) != (new.parent, new.order):
             parents |= {old.parent} if old else set()
             parents |= {new.parent} if new else set()
+    if not altered:
+        return outline
     if not parents:
         return Outline(nodes, outline.children, outline.storage)
     return _with_children(outline, nodes, parents)

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import shiboken6
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QMessageBox, QPushButton, QVBoxLayout, QWidget
 
@@ -10,7 +11,8 @@ from xsmigui.ui.style import heading, primary, spaced
 
 
 async def opened(dialog: QDialog) -> int:
-    """Open a dialog and wait for its end; the answer is its result. A cancelled wait closes the dialog."""
+    """Open a dialog and wait for its end; the answer is its result. A cancelled wait closes the dialog; one that goes
+    away with its parent counts as left."""
     ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def finish(result: int) -> None:
@@ -18,13 +20,15 @@ async def opened(dialog: QDialog) -> int:
             ended.set_result(result)
 
     dialog.finished.connect(finish)
+    dialog.destroyed.connect(lambda: finish(QDialog.DialogCode.Rejected.value))
     dialog.open()
     try:
         return await ended
     finally:
-        dialog.finished.disconnect(finish)
-        dialog.close()
-        dialog.deleteLater()
+        if shiboken6.isValid(dialog):
+            dialog.finished.disconnect(finish)
+            dialog.close()
+            dialog.deleteLater()
 
 
 class Sheet(QDialog):
