@@ -13,9 +13,13 @@ def main() -> int:
         return int(end.code or 0)
     if options.command is not None:
         return cli.carry_out(options)
+    if options.self_test:
+        from xsmigui import selftest
+
+        return selftest.run(options.lang)
     from xsmigui.app import Options, run
 
-    return run(Options(options.demo, options.lang, options.self_test))
+    return run(Options(options.demo, options.lang))
 
 
 if __name__ == "__main__":

@@ -48,7 +48,8 @@ READY_WITHIN: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says: the embedded demo, the language, and whether to check itself and end."""
+    """What the command line says: the embedded demo and the language; and, for `selftest`, to close the window when it
+    has been shown."""
 
     demo: bool = False
     language: str = ""
@@ -98,7 +99,8 @@ class Served(msgspec.Struct):
 class DemoSite:
     """The simulator as a process of its own, spoken to through HTTPS like any server."""
 
-    def __init__(self) -> None:
+    def __init__(self, *arguments: str) -> None:
+        self._arguments = arguments
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> list[Served]:
@@ -108,6 +110,7 @@ class DemoSite:
         self._process = await asyncio.create_subprocess_exec(
             *program,
             "simulate",
+            *self._arguments,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -65,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"xsmigui {__version__}")
     top.add_argument("--demo", action="store_true", help=_("open the window on a simulated site"))
     top.add_argument("--lang", default="", choices=["", *languages.LANGUAGES], metavar="en|es", help=_("the language"))
-    top.add_argument("--self-test", action="store_true", help=_("open the window, close it, and say whether it works"))
+    top.add_argument("--self-test", action="store_true", help=_("check this installation, and say what was found"))
     commands = top.add_subparsers(dest="command", metavar="COMMAND")
     _simulate(commands.add_parser("simulate", help=_("serve simulated pools on this computer")))
     inventory = commands.add_parser("inventory", help=_("list pools, hosts, VMs and SRs"))
