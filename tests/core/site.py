@@ -66,6 +66,7 @@ REVERSED: Final = (
     ("VBD", "VM", "VM", "VBDs"),
     ("VBD", "VDI", "VDI", "VBDs"),
     ("VIF", "VM", "VM", "VIFs"),
+    ("VGPU", "VM", "VM", "VGPUs"),
     ("VIF", "network", "network", "VIFs"),
     ("VDI", "SR", "SR", "VDIs"),
     ("VDI", "snapshot_of", "VDI", "snapshots"),
@@ -350,6 +351,21 @@ class PoolBuilder:
         return VifRef(
             self._add(records.VIF, "VIF", f"{self.get(vm).name_label} {place}", VM=vm, network=network, **fields)
         )
+
+    def vgpu(self, vm: VmRef, implementation: str = "nvidia", *, metadata: bool = True, memory: int = GiB) -> str:
+        """A virtual GPU of the VM, on a GPU of its host."""
+        name = f"{self.get(vm).name_label} vGPU"
+        kind = self._add(
+            records.VgpuType,
+            "VGPU_type",
+            name,
+            implementation=implementation,
+            framebuffer_size=memory,
+            model_name="GRID",
+        )
+        known = {"host_driver": "1"} if metadata else {}
+        gpu = self._add(records.PGPU, "PGPU", name, host=self.get(vm).resident_on, compatibility_metadata=known)
+        return self._add(records.VGPU, "VGPU", name, VM=vm, type=kind, resident_on=gpu, PCI=f"OpaqueRef:{name}/PCI")
 
     def suspend(self, vm: VmRef, sr: SrRef, size: int = 2 * GiB) -> VdiRef:
         """Suspend the VM to an image on this SR."""

@@ -1,6 +1,7 @@
 from tests.core.site import PoolBuilder
-from xsmigui.core.capacity import ledger, load, written
+from xsmigui.core.capacity import Flow, ledger, load, written
 from xsmigui.core.records import VDI
+from xsmigui.core.refs import SrRef
 from xsmigui.core.units import GiB, TiB
 
 
@@ -63,15 +64,71 @@ def test_the_ledger_adds_up() -> None:
     m1 = pool.host("m1", memory=64 * GiB)
     nfs = pool.sr("nfs", size=TiB, used=TiB // 2)
     pool.vm("there", on=m1, memory=4 * GiB)
-    books = ledger(pool.inventory(), [(m1, 10 * GiB), (m1, 60 * GiB)], [(nfs, GiB), (nfs, GiB)])
+    flows = [Flow(memory={m1: 10 * GiB}, space={nfs: GiB}), Flow(memory={m1: 60 * GiB}, space={nfs: GiB})]
+    books = ledger(pool.inventory(), flows)
     memory, space = books.memory[m1], books.space[nfs]
     assert (memory.total, memory.free, memory.incoming, memory.after) == (64 * GiB, 60 * GiB, 70 * GiB, -10 * GiB)
     assert (space.name, space.free, space.incoming) == ("nfs", TiB // 2, 2 * GiB)
     assert books.as_json() == {
         "memory": [
-            {"host": "m1", "total": 64 * GiB, "free": 60 * GiB, "incoming": 70 * GiB, "after": -10 * GiB},
+            {
+                "host": "m1",
+                "total": 64 * GiB,
+                "free": 60 * GiB,
+                "incoming": 70 * GiB,
+                "after": -10 * GiB,
+                "used": 4 * GiB,
+                "running": 0,
+                "outgoing": 0,
+                "peak": 74 * GiB,
+            },
         ],
         "space": [
-            {"sr": "nfs", "total": TiB, "free": TiB // 2, "incoming": 2 * GiB, "after": TiB // 2 - 2 * GiB},
+            {
+                "sr": "nfs",
+                "total": TiB,
+                "free": TiB // 2,
+                "incoming": 2 * GiB,
+                "after": TiB // 2 - 2 * GiB,
+                "used": TiB // 2,
+                "running": 0,
+                "outgoing": 0,
+                "peak": TiB // 2 + 2 * GiB,
+            },
         ],
     }
+
+
+def test_jobs_under_way_count_and_those_of_gone_objects_do_not() -> None:
+    pool = PoolBuilder()
+    m1 = pool.host("m1", memory=64 * GiB)
+    nfs = pool.sr("nfs", size=TiB)
+    claims = [(m1, 8 * GiB, [(nfs, 100 * GiB)]), (m1, 0, [(SrRef("OpaqueRef:gone"), GiB)])]
+    books = ledger(pool.inventory(), [Flow(memory={m1: GiB})], claims)
+    assert list(books.space) == [nfs]
+    memory, space = books.memory[m1], books.space[nfs]
+    assert (memory.running, memory.room, memory.peak, memory.after) == (8 * GiB, 56 * GiB, 9 * GiB, 55 * GiB)
+    assert (space.running, space.incoming, space.after) == (100 * GiB, 0, TiB - 100 * GiB)
+
+
+def test_the_peak_comes_in_the_order_of_the_queue() -> None:
+    """Five disks change places: three are under way at once, and each frees its old place when it has ended."""
+    pool = PoolBuilder()
+    m1 = pool.host("m1")
+    one, other = pool.sr("one", size=TiB), pool.sr("other", size=TiB)
+    away = Flow(storage=True, space={other: 10}, leaving_space={one: 10}, passing_space={one: 1})
+    back = Flow(storage=True, space={one: 10}, leaving_space={other: 10}, passing_memory={m1: 5})
+    books = ledger(pool.inventory(), [away, back, away, back, away])
+    there = books.space[other]
+    assert (there.incoming, there.outgoing, there.peak) == (30, 20, 20)
+    assert there.after == TiB - 10
+    memory = books.memory[m1]
+    assert (memory.incoming, memory.peak, memory.after, memory.used_at_peak) == (0, 10, 64 * GiB, 10)
+    assert ledger(pool.inventory(), [Flow(leaving_memory={m1: 4}, leaving_space={one: 3})]).memory[m1].outgoing == 4
+
+
+def test_live_moves_do_not_wait() -> None:
+    pool = PoolBuilder()
+    m1 = pool.host("m1")
+    books = ledger(pool.inventory(), [Flow(memory={m1: 10}, storage=n == 0) for n in range(6)])
+    assert books.memory[m1].peak == 60

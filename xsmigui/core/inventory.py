@@ -68,12 +68,15 @@ class Inventory:
 
     __slots__ = (
         "PBD",
+        "PGPU",
         "PIF",
         "PIF_metrics",
         "SM",
         "SR",
         "VBD",
         "VDI",
+        "VGPU",
+        "VGPU_type",
         "VIF",
         "VM",
         "VM_guest_metrics",
@@ -82,6 +85,7 @@ class Inventory:
         "host",
         "host_metrics",
         "network",
+        "pool_update",
         "tables",
         "task",
     )
@@ -104,6 +108,10 @@ class Inventory:
         self.network: Final[Mapping[NetworkRef, records.Network]] = typed["network"]
         self.PIF: Final[Mapping[PifRef, records.PIF]] = typed["PIF"]
         self.PIF_metrics: Final[Mapping[str, records.PifMetrics]] = typed["PIF_metrics"]
+        self.VGPU: Final[Mapping[str, records.VGPU]] = typed["VGPU"]
+        self.VGPU_type: Final[Mapping[str, records.VgpuType]] = typed["VGPU_type"]
+        self.PGPU: Final[Mapping[str, records.PGPU]] = typed["PGPU"]
+        self.pool_update: Final[Mapping[str, records.PoolUpdate]] = typed["pool_update"]
         self.task: Final[Mapping[TaskRef, records.Task]] = typed["task"]
 
     def replaced(self, tables: Tables) -> "Inventory":
@@ -260,6 +268,29 @@ class Inventory:
             ref = self.vdi_by_uuid[parent]
             vdi = self.VDI[ref]
             yield ref, vdi
+
+    @derived("VDI")
+    def children(self) -> Mapping[str, tuple[VdiRef, ...]]:
+        """By the uuid of a disk, those that rest directly on it (``sm_config["vhd-parent"]``)."""
+        found: dict[str, list[VdiRef]] = {}
+        for ref, vdi in self.VDI.items():
+            if parent := vdi.sm_config.get("vhd-parent"):
+                found.setdefault(parent, []).append(ref)
+        return {parent: tuple(refs) for parent, refs in found.items()}
+
+    @derived("VDI")
+    def coalescing(self) -> Mapping[SrRef, tuple[VdiRef, ...]]:
+        """The hidden disks of each SR that will be coalesced: with a single disk that rests on them, or none."""
+        found: dict[SrRef, list[VdiRef]] = {}
+        for ref, vdi in self.VDI.items():
+            if not vdi.managed and not vdi.is_a_snapshot and vdi.type == "user":
+                if len(self.children.get(vdi.uuid, ())) < 2:
+                    found.setdefault(vdi.SR, []).append(ref)
+        return {sr: tuple(sorted(refs)) for sr, refs in found.items()}
+
+    def vgpus(self, vm: VmRef) -> list[records.VGPU]:
+        record = self.VM.get(vm)
+        return [vgpu for ref in (record.VGPUs if record else ()) if (vgpu := self.VGPU.get(ref))]
 
     def free_space(self, sr: SrRef) -> int:
         record = self.SR.get(sr)

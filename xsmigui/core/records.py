@@ -271,6 +271,29 @@ class PifMetrics(Record, frozen=True, gc=False, kw_only=True):
     speed: int = 0
 
 
+class VGPU(Record, frozen=True, gc=False, kw_only=True):
+    VM: VmRef = VmRef(NULL)
+    type: str = NULL
+    resident_on: str = NULL
+    PCI: str = NULL
+
+
+class VgpuType(Record, frozen=True, gc=False, kw_only=True):
+    model_name: str = ""
+    framebuffer_size: int = 0
+    implementation: str = ""
+
+
+class PGPU(Record, frozen=True, gc=False, kw_only=True):
+    host: HostRef = HostRef(NULL)
+    compatibility_metadata: Map = {}
+
+
+class PoolUpdate(Record, frozen=True, gc=False, kw_only=True):
+    name_label: str = ""
+    hosts: list[HostRef] = []
+
+
 class Task(Record, frozen=True, gc=False, kw_only=True):
     name_label: str = ""
     name_description: str = ""
@@ -303,6 +326,10 @@ CLASSES: Final[dict[str, type[Record]]] = {
     "VBD": VBD,
     "VDI": VDI,
     "VIF": VIF,
+    "VGPU": VGPU,
+    "VGPU_type": VgpuType,
+    "PGPU": PGPU,
+    "pool_update": PoolUpdate,
     "task": Task,
 }
 """The classes that the inventory holds, by the API's name, in the order in which they are fetched."""

@@ -22,9 +22,14 @@ def yes(evaluation: Evaluation) -> Facts:
     return dict.fromkeys(evaluation.questions, Answer())
 
 
+ALWAYS = ("R19", "R20", "R59")
+"""Rules that say something of every move that they look at."""
+
+
 def rules(evaluation: Evaluation, severity: Severity | None = None) -> list[str]:
-    """The ids of the rules that speak."""
-    return [p.rule for p in evaluation.problems if severity is None or p.severity is severity]
+    """The ids of the rules that speak, without those that always do."""
+    found = [p for p in evaluation.problems if p.rule not in ALWAYS]
+    return [p.rule for p in found if severity is None or p.severity is severity]
 
 
 def blocks(evaluation: Evaluation) -> list[str]:

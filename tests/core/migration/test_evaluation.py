@@ -39,7 +39,7 @@ def test_problems_come_by_page_and_severity(site: TwoPools) -> None:
     site.madrid.set("OpaqueRef:Madrid/VDI/db 0", cbt_enabled=True)
     found = evaluate(site.site, away(site, site.db).over(site.l_management))
     assert rules(found) == ["R53", "R60", "R83", "R84"]
-    assert [p.rule for p in found.on(Page.storage)] == ["R53", "R60"]
+    assert [p.rule for p in found.on(Page.storage)] == ["R53", "R59", "R60"]
     blocking = found.blocked(Page.storage)
     assert blocking is not None
     assert blocking.rule == "R53"

@@ -140,11 +140,16 @@ class Load:
         return self.offered(sr) and not any(problem.blocks for problem in self.problems(sr))
 
     def best(self) -> SrRef | None:
-        """The pool's default SR if it is shared and suits, else the suitable SR with the most free space."""
+        """The pool's default SR if it is shared and suits, else the suitable SR with the most free space. Where none has
+        the space, the one that has the most, so that what is missing can be said."""
         default = self.target.SR.get(self.target.pool.default_SR)
         if default and default.shared and self.suits(self.target.pool.default_SR):
             return self.target.pool.default_SR
-        return next((sr for sr in self.target.srs_by_space if self.suits(sr)), None)
+        suitable = next((sr for sr in self.target.srs_by_space if self.suits(sr)), None)
+        return suitable or next((sr for sr in self.target.srs_by_space if self._only_too_small(sr)), None)
+
+    def _only_too_small(self, sr: SrRef) -> bool:
+        return self.offered(sr) and {p.rule for p in self.problems(sr) if p.blocks} == {"R50"}
 
     def candidates(self, staying: SrRef | None = None) -> tuple[Candidate, ...]:
         """Every SR with what stands against it. `staying` is the SR on which a single disk is now."""

@@ -13,11 +13,25 @@ from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What a VM of a job that has not ended will still take at its destination, in bytes."""
+
+    vm: str
+    source: PoolId
+    pool: PoolId
+    host: HostRef
+    memory: int
+    space: tuple[tuple[SrRef, int], ...]
+    storage: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Site:
-    """All pools we know. `connected` names those that answer at present."""
+    """All pools we know. `connected` names those that answer at present, `claims` is what our own jobs will take."""
 
     pools: Mapping[PoolId, Inventory]
     connected: frozenset[PoolId]
+    claims: tuple[Claim, ...] = ()
 
 
 class StorageMode(StrEnum):

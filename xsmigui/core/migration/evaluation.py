@@ -17,7 +17,7 @@ from xsmigui.core.migration.facts import Facts, Question, assertion, finding, ga
 from xsmigui.core.migration.moves import Move
 from xsmigui.core.migration.plan import Plan, make_plan
 from xsmigui.core.migration.rules import BATCH_RULES, RULES, Batch
-from xsmigui.core.migration.rules.storage import incoming
+from xsmigui.core.migration.rules.storage import flow_of
 from xsmigui.core.problems import Page, Problem, Severity, Subject
 from xsmigui.core.text import _, n_
 
@@ -152,9 +152,13 @@ def _ledger(site: Site, draft: Draft, moves: tuple[Move, ...]) -> Ledger:
     target = site.pools.get(draft.destination) if draft.destination else None
     if target is None:
         return Ledger({}, {})
-    memory = [(m.host, m.memory) for m in moves if m.host is not None and m.is_running]
-    space = [pair for move in moves for pair in incoming(move)]
-    return ledger(target, memory, space)
+    own = {move.vm.uuid for move in moves}
+    claims = [
+        (claim.host, claim.memory, claim.space)
+        for claim in site.claims
+        if claim.pool == draft.destination and not (claim.source == draft.source and claim.vm in own)
+    ]
+    return ledger(target, [flow_of(move) for move in moves], claims)
 
 
 def _homeless(moves: tuple[Move, ...]) -> list[Problem]:

@@ -22,6 +22,7 @@ class Kind(StrEnum):
     live = "L"
     storage = "S"
     halted = "H"
+    disk = "D"
 
 
 @dataclass(frozen=True)

@@ -210,7 +210,17 @@ def test_r15_high_availability(site: TwoPools) -> None:
     assert "R15" not in rules(evaluate(site.site, away(site, site.web)))
     site.lisboa.set(site.lisboa.ref, ha_enabled=False)
     site.madrid.set(site.madrid.ref, ha_enabled=False)
-    assert "R15" not in rules(evaluate(site.site, away(site, site.web)))
+    marked = problem(evaluate(site.site, away(site, site.web)), "R15")
+    assert (marked.severity, "marked to be restarted" in marked.message) == (Severity.info, True)
+    assert "R15" not in rules(evaluate(site.site, away(site, site.db)))
+
+
+def test_r15_only_the_server_knows_the_plan(site: TwoPools) -> None:
+    site.madrid.set(site.madrid.ref, ha_enabled=True, ha_plan_exists_for=1)
+    assert problem(evaluate(site.site, inside(site, site.web)), "R15").severity is Severity.info
+    assert "R15" not in rules(evaluate(site.site, inside(site, site.files)))
+    site.madrid.set(site.madrid.ref, ha_allow_overcommit=True)
+    assert "R15" not in rules(evaluate(site.site, inside(site, site.web)))
 
 
 def test_r70_r71_devices(site: TwoPools) -> None:

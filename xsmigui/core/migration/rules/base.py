@@ -102,3 +102,8 @@ def found(
         fix=fix,
         about=inventory.object_id(cls, ref),
     )
+
+
+def can_shut_down(move: Move) -> str:
+    """The fix “shut down and move”, where the server would let the guest be shut down."""
+    return "shut-down" if "clean_shutdown" in move.vm.allowed_operations else ""

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Final
 
 from xsmigui.core.catalogue import ENTRIES
+from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.rules import BATCH_RULES, RULES
-from xsmigui.core.migration.rules.base import EVERY
 
 HEAD: Final = """\
 # The rules: what is checked before anything moves
@@ -13,8 +13,9 @@ HEAD: Final = """\
 Generated from the list of rules in `xsmigui/core/migration/rules` by `rules_document()`; a test keeps it current.
 
 Kinds of move: **L** live inside a pool, no disk changes its SR; **S** storage live migration of a running or suspended
-VM; **H** halted VM. A rule of *batch* looks at all VMs of a draft together. *Page* is where the problem is shown and
-can be mended. *Codes* are the server's own errors that the rule foresees: they are shown under its id.
+VM; **H** halted VM; **D** single disks of a VM that stays. A rule of *batch* looks at all VMs of a draft together.
+*Page* is where the problem is shown and can be mended. *Codes* are the server's own errors that the rule foresees: they
+are shown under its id.
 
 | Rule | What it looks at | Kinds | Page | Codes |
 | --- | --- | --- | --- | --- |
@@ -44,5 +45,5 @@ def _said(title: str, check: Callable[..., object]) -> str:
     return f"**{title}**" + (f": {said}" if said else "")
 
 
-def _kinds(kinds: frozenset[str]) -> str:
-    return "".join(letter for letter in EVERY if letter in kinds)
+def _kinds(kinds: frozenset[Kind]) -> str:
+    return "".join(kind.value for kind in Kind if kind in kinds)

@@ -5,9 +5,12 @@ from typing import Final
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.rules.base import Problems, found, rule
 from xsmigui.core.problems import Page, Severity
-from xsmigui.core.text import _, joined
+from xsmigui.core.text import _
 
 DESTINATION: Final = Page.destination
+
+OUR_BLOCK: Final = "xsmigui"
+"""How the reasons of the blocks begin that this program sets itself."""
 
 CONFLICTING: Final = frozenset(
     {
@@ -71,7 +74,13 @@ def blocked(move: Move) -> Problems:
             "Ask whoever set the block, then remove “{operation}” from the VM's blocked operations.",
             operation=move.operation,
         )
-        yield found("R07", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
+        fix = ""
+        if reason.startswith(OUR_BLOCK):
+            message = _(
+                "This program has blocked the migration of {vm}: “{reason}”.", vm=move.vm.name_label, reason=reason
+            )
+            hint, fix = _("Remove the block if nothing of it goes on any more."), "clear-block"
+        yield found("R07", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION, fix=fix)
 
 
 @rule("R10", "power state", page=DESTINATION)
@@ -199,53 +208,31 @@ def upgrading(move: Move) -> Problems:
 @rule("R15", "high availability", page=DESTINATION)
 def protection(move: Move) -> Problems:
     if move.crosses and not move.draft.copy and (move.vm.ha_always_run or move.vm.ha_restart_priority):
-        if not move.source.pool.ha_enabled or move.target.pool.ha_enabled:
+        if move.target.pool.ha_enabled:
             return
-        message = _(
-            "High availability restarts {vm} in {source}; it is off in {target}.",
-            vm=move.vm.name_label,
-            source=move.source.name,
-            target=move.target.name,
-        )
+        name = {"vm": move.vm.name_label, "source": move.source.name, "target": move.target.name}
+        message = _("High availability restarts {vm} in {source}; it is off in {target}.", **name)
+        severity = Severity.warn
+        if not move.source.pool.ha_enabled:
+            message = _("{vm} is marked to be restarted by high availability, which is off in {target} too.", **name)
+            severity = Severity.info
         hint = _("Nothing will restart {vm} there by itself.", vm=move.vm.name_label)
-        yield found("R15", Severity.warn, move.source, "VM", move.ref, message, hint, page=DESTINATION)
+        yield found("R15", severity, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
-@rule("R02", "VM Tools", "LS", DESTINATION)
-def tools(move: Move) -> Problems:
-    """A running HVM guest must say that it can be suspended, or have had its drivers seen (xapi 4 #9)."""
-    metrics = move.source.VM_metrics.get(move.vm.metrics)
-    domain = metrics.current_domain_type if metrics else "unspecified"
-    if not move.is_running or domain != "hvm":
+@rule("R15", "the plan of high availability", "LS", DESTINATION)
+def failover_plan(move: Move) -> Problems:
+    """The server refuses a live migration after which the protected VMs could no longer all be restarted (xapi 5.1 #5);
+    only it can tell."""
+    pool = move.target.pool
+    if move.crosses or not move.is_running or move.host is None or move.runs_on:
         return
-    guest = move.source.VM_guest_metrics.get(move.vm.guest_metrics)
-    seen = guest.PV_drivers_version.keys() if guest else set()
-    says = guest.other.get("feature-suspend", "") if guest else ""
-    if says != "1" and not {"major", "minor"} <= seen:
-        message = _("VM Tools are not running in {vm}.", vm=move.vm.name_label)
-        hint = _("Install them in the guest, or shut {vm} down and move it halted.", vm=move.vm.name_label)
-        yield found("R02", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
-
-
-@rule("R03", "age of VM Tools", "LS", DESTINATION)
-def tools_age(move: Move) -> Problems:
-    guest = move.source.VM_guest_metrics.get(move.vm.guest_metrics)
-    if move.is_running and guest and guest.PV_drivers_version and not guest.PV_drivers_up_to_date:
-        message = _("VM Tools in {vm} are not up to date.", vm=move.vm.name_label)
-        hint = _("Update them in the guest if you can before it moves.")
-        yield found("R03", Severity.warn, move.source, "VM", move.ref, message, hint, page=DESTINATION)
-
-
-@rule("R76", "the guest cannot be suspended", "LS", DESTINATION)
-def cannot_suspend(move: Move) -> Problems:
-    guest = move.source.VM_guest_metrics.get(move.vm.guest_metrics)
-    reason = guest.other.get("data-cant-suspend-reason") if guest else None
-    if move.is_running and reason is not None:
+    if pool.ha_enabled and not pool.ha_allow_overcommit and pool.ha_plan_exists_for > 0:
         message = _(
-            "The guest of {vm} says that it cannot be paused: “{reason}”.", vm=move.vm.name_label, reason=reason
+            "Not checked: whether high availability of {pool} could still restart every VM.", pool=move.target.name
         )
-        hint = _("Shut {vm} down and move it halted.", vm=move.vm.name_label)
-        yield found("R76", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
+        hint = _("The server decides when the move starts.")
+        yield found("R15", Severity.info, move.target, "pool", move.target.pool_ref, message, hint, page=DESTINATION)
 
 
 def _may(move: Move, restriction: str, what: str) -> Problems:
@@ -263,36 +250,3 @@ def licence(move: Move) -> Problems:
         yield from _may(move, "restrict_xen_motion", _("live migration"))
     elif move.crosses or move.moving:
         yield from _may(move, "restrict_storage_xen_motion", _("migration of storage"))
-
-
-@rule("R70", "PCI devices", "LS", DESTINATION)
-def pci(move: Move) -> Problems:
-    if move.is_running and move.vm.attached_PCIs:
-        message = _("{vm} uses a PCI device of its host, which cannot move with it.", vm=move.vm.name_label)
-        hint = _("Shut {vm} down and move it halted.", vm=move.vm.name_label)
-        yield found("R70", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
-
-
-@rule("R71", "USB devices", page=DESTINATION)
-def usb(move: Move) -> Problems:
-    if move.vm.VUSBs:
-        message = _("{vm} has a USB device of its host attached.", vm=move.vm.name_label)
-        yield found(
-            "R71", Severity.block, move.source, "VM", move.ref, message, _("Detach it first."), page=DESTINATION
-        )
-
-
-@rule("R73", "immobile", "LS", DESTINATION)
-def immobile(move: Move) -> Problems:
-    """`nomigrate` or nested virtualisation, which suspended VMs keep (xapi 4 #6: VM_IS_IMMOBILE)."""
-    metrics = move.source.VM_metrics.get(move.vm.metrics)
-    platform = move.vm.platform
-    reasons = []
-    if metrics.nomigrate if metrics else platform.get("nomigrate") == "true":
-        reasons.append(_("it is marked as not to be migrated"))
-    if metrics.nested_virt if metrics else platform.get("nested-virt") == "true":
-        reasons.append(_("it uses nested virtualisation"))
-    if reasons:
-        message = _("{vm} cannot be migrated live: {reasons}.", vm=move.vm.name_label, reasons=joined(reasons))
-        hint = _("Shut {vm} down and move it halted.", vm=move.vm.name_label)
-        yield found("R73", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)

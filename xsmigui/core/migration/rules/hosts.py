@@ -3,9 +3,10 @@
 from functools import lru_cache
 from typing import Final
 
+from xsmigui.core.features import comparable, missing
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.moves import Kind, Move
-from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
+from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, can_shut_down, found, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VM, Host
 from xsmigui.core.refs import HostRef
@@ -13,8 +14,8 @@ from xsmigui.core.text import _, joined, n_
 from xsmigui.core.units import size
 
 HOME: Final = Page.home_server
-OLD_WORDS: Final = 4
-"""Words of a feature mask before 7.0 (`last_boot_CPU_flags` of VMs that have run since)."""
+TOLD: Final = 12
+"""Features that a sentence names."""
 
 LEAVING: Final = frozenset({"evacuate", "shutdown", "reboot"})
 VERSION_KEYS: Final = ("platform_version", "xapi_build", "xen")
@@ -49,6 +50,10 @@ def version(move: Move) -> Problems:
     source = move.source.host.get(move.vm.resident_on if running else move.source.pool.master)
     target = move.target.host.get(move.host)
     comparison = older(target.software_version, source.software_version) if source and target else ""
+    if target and not version_of(target.software_version.get("platform_version", "")):
+        message = _("The version of {host} is not known.", host=target.name_label)
+        hint = _("The server compares the versions before it starts.")
+        yield found("R01", Severity.info, move.target, "host", move.host, message, hint, page=HOME)
     if comparison and target:
         yield found(
             "R01",
@@ -60,6 +65,62 @@ def version(move: Move) -> Problems:
             _("Choose a host of the same version or a newer one."),
             page=HOME,
         )
+
+
+RESTART_FROM, RESTART_TO = "7.1.2", "8.2.1"
+
+
+@rule("R16", "restart after the upgrade", "SH", HOME)
+def restart(move: Move) -> Problems:
+    """The vendor asks for it from XenServer 7.1 CU2 to Citrix Hypervisor 8.2 CU1."""
+    home = move.source.home(move.ref) or move.source.pool.master
+    source = move.source.host.get(home)
+    target = move.target.host.get(move.host) if move.host is not None else None
+    if source is None or target is None or move.host is None:
+        return
+    product = (source.software_version.get("product_version"), target.software_version.get("product_version"))
+    if product == (RESTART_FROM, RESTART_TO):
+        message = _(
+            "{vm} comes from version {old}: on {host} with {new} it keeps its old features until it is restarted.",
+            vm=move.vm.name_label,
+            old=RESTART_FROM,
+            host=target.name_label,
+            new=RESTART_TO,
+        )
+        hint = _("Shut {vm} down after the move and start it again.", vm=move.vm.name_label)
+        yield found("R16", Severity.warn, move.source, "VM", move.ref, message, hint, page=HOME)
+
+
+HOTFIX: Final = "XS82ECU1033"
+
+
+@rule("R17", "port 80 of the destination", "SH", HOME)
+def port_80(move: Move) -> Problems:
+    """Citrix Hypervisor 8.2 CU1 sends over port 80 until its hotfix is installed; a host with `https_only` has it
+    closed."""
+    if not move.crosses or move.host is None or move.host not in move.target.host:
+        return
+    target = move.target.host[move.host]
+    if not target.https_only:
+        return
+    old = [
+        host.name_label
+        for ref, host in move.source.host.items()
+        if host.software_version.get("product_version") == RESTART_TO
+        and host.software_version.get("product_brand", "").startswith(("Citrix", "XenServer"))
+        and not any(u.name_label.startswith(HOTFIX) and ref in u.hosts for u in move.source.pool_update.values())
+    ]
+    if old:
+        message = _(
+            "{hosts} of {pool} need port 80 of {host}, which is closed there.",
+            hosts=joined(old),
+            pool=move.source.name,
+            host=target.name_label,
+        )
+        hint = _(
+            "Install the hotfix {hotfix} in {pool}, or open port 80 for a time.", hotfix=HOTFIX, pool=move.source.name
+        )
+        yield found("R17", Severity.block, move.target, "host", move.host, message, hint, page=HOME)
 
 
 @rule("R05", "the host takes VMs", page=HOME)
@@ -120,32 +181,28 @@ def vendor(move: Move) -> Problems:
             has=has,
         )
         hint = _("Shut {vm} down and move it halted.", vm=move.vm.name_label)
-        yield found("R30", Severity.block, move.target, "host", move.host, message, hint, page=HOME)
+        fix = can_shut_down(move)
+        yield found("R30", Severity.block, move.target, "host", move.host, message, hint, page=HOME, fix=fix)
 
 
-def missing_features(vm: str, host: str) -> int:
-    """How many processor features of a running VM a host lacks. Words of 8 hexadecimal digits joined by dashes; the
-    VM's words are extended with zeros or cut to the host's number (xapi cpuid_helpers.ml). The four words of releases
-    before 7.0 count other features in another order: they are left to the server's own judgement."""
-    try:
-        mine = [int(word, 16) for word in vm.split("-") if word]
-        theirs = [int(word, 16) for word in host.split("-") if word]
-    except ValueError:
-        return 0
-    if len(mine) == OLD_WORDS < len(theirs):
-        return 0
-    return sum((a & ~b).bit_count() for a, b in zip(mine, theirs, strict=False))
-
-
-def _lacking(inventory: Inventory, vm: VM, host: Host) -> int:
-    """How many of the features that a VM was started with a host does not offer to its kind of domain (xapi 4.3)."""
+def _domain(inventory: Inventory, vm: VM) -> str:
+    """The kind of domain that a VM runs as, or would."""
     metrics = inventory.VM_metrics.get(vm.metrics)
     domain = metrics.current_domain_type if metrics else "unspecified"
     if domain == "unspecified":
         domain = vm.domain_type if vm.domain_type != "unspecified" else "hvm" if vm.HVM_boot_policy else "pv"
-    offered = host.cpu_info.get("features_pv" if domain == "pv" else "features_hvm", "")
-    used = vm.last_boot_CPU_flags.get("features", "")
-    return missing_features(used, offered) if used and offered else 0
+    return domain
+
+
+def _feature_sets(inventory: Inventory, vm: VM, host: Host) -> tuple[str, str]:
+    """The features that a VM was started with, and those that a host offers to its kind of domain (xapi 4.3)."""
+    key = "features_pv" if _domain(inventory, vm) == "pv" else "features_hvm"
+    return vm.last_boot_CPU_flags.get("features", ""), host.cpu_info.get(key, "")
+
+
+def _lacking(inventory: Inventory, vm: VM, host: Host) -> list[str]:
+    """The features that a VM was started with and a host does not offer, by name."""
+    return missing(*_feature_sets(inventory, vm, host))
 
 
 @rule("R31", "processor of snapshots with memory", "SH", HOME)
@@ -172,20 +229,45 @@ def snapshots_with_memory(move: Move) -> Problems:
 
 @rule("R31", "processor features", "LS", HOME)
 def features(move: Move) -> Problems:
+    """Each feature that the VM was started with must be among the host's, word by word (xapi 4.3:
+    VM_INCOMPATIBLE_WITH_THIS_HOST). What cannot be compared is said."""
     host = move.target.host.get(move.host) if move.host is not None else None
     if host is None or move.host is None or move.runs_on:
         return
-    lacking = _lacking(move.source, move.vm, host)
+    had, has = move.vm.last_boot_CPU_flags.get("vendor"), host.cpu_info.get("vendor")
+    if had and has and had != has:
+        return  # R30 says it; the vendors number other things alike
+    used, offered = _feature_sets(move.source, move.vm, host)
+    lacking = missing(used, offered)
+    name = {"vm": move.vm.name_label, "host": host.name_label}
     if lacking:
         message = n_(
-            "{vm} cannot run on {host}: its processor lacks {n} feature that {vm} uses.",
-            "{vm} cannot run on {host}: its processor lacks {n} features that {vm} uses.",
-            lacking,
-            vm=move.vm.name_label,
-            host=host.name_label,
+            "{vm} cannot run on {host}: its processor lacks {n} feature that {vm} uses: {features}.",
+            "{vm} cannot run on {host}: its processor lacks {n} features that {vm} uses: {features}.",
+            len(lacking),
+            features=joined(lacking, TOLD),
+            **name,
         )
-        hint = _("Shut {vm} down and start it there, or choose another host.", vm=move.vm.name_label)
-        yield found("R31", Severity.block, move.target, "host", move.host, message, hint, page=HOME)
+        hint = _("Shut {vm} down and start it there, or choose another host.", **name)
+        fix = can_shut_down(move)
+        yield found("R31", Severity.block, move.target, "host", move.host, message, hint, page=HOME, fix=fix)
+    elif used and not comparable(used, offered):
+        message = _("The processor features of {vm} and {host} cannot be compared from here.", **name)
+        hint = _("The server compares them before it starts.")
+        yield found("R31", Severity.info, move.target, "host", move.host, message, hint, page=HOME)
+
+
+@rule("R32", "processors of a pool differ", "L", HOME)
+def levelled(move: Move) -> Problems:
+    """The pool offers VMs only what all its hosts have (xapi 4.3: `pool.cpu_info`)."""
+    hosts = move.target.host.values()
+    sets = {host.cpu_info.get("features_hvm_host", "") for host in hosts if host.cpu_info}
+    if move.host is not None and not move.runs_on and len(sets) > 1:
+        message = _(
+            "The processors of the hosts of {pool} differ; the pool offers its VMs what all of them have.",
+            pool=move.target.name,
+        )
+        yield found("R32", Severity.info, move.target, "pool", move.target.pool_ref, message, page=HOME)
 
 
 @rule("R33", "more vCPUs than the host has", page=HOME)
@@ -194,7 +276,10 @@ def pcpus(move: Move) -> Problems:
     if host is None or move.host is None or move.vm.platform.get("vcpu-unrestricted") == "true":
         return
     count = host.cpu_info.get("cpu_count", "")
-    if count.isdigit() and move.vm.VCPUs_max > int(count):
+    if not count.isdigit():
+        message = _("How many processors {host} has is not known.", host=host.name_label)
+        yield found("R33", Severity.info, move.target, "host", move.host, message, page=HOME)
+    elif move.vm.VCPUs_max > int(count):
         message = _(
             "{vm} may have up to {vcpus} vCPUs; {host} has {pcpus} processors.",
             vm=move.vm.name_label,
@@ -284,18 +369,64 @@ def memory_twice(move: Move) -> Problems:
         yield found("R42", Severity.block, move.target, "host", move.host, message, hint, page=HOME)
 
 
+@rule("R41", "room at the source", "S", HOME)
+def room_at_the_source(move: Move) -> Problems:
+    """If the VM stops meanwhile it has to be started at the source again."""
+    if not move.is_running or move.host is None or not move.moving:
+        return
+    able = [h for h in move.source.host if move.source.is_live(h) and move.source.host[h].enabled]
+    free = max((move.source.free_memory(host) for host in able), default=0)
+    if move.memory > free:
+        message = _(
+            "If {vm} stops while it moves and another VM takes its memory, no host of {pool} could start it again:"
+            " it needs {need}, and {free} is free.",
+            vm=move.vm.name_label,
+            pool=move.source.name,
+            need=size(move.memory),
+            free=size(free),
+        )
+        hint = _("Start no other VM there until the move has ended.")
+        yield found("R41", Severity.warn, move.source, "VM", move.ref, message, hint, page=HOME)
+
+
+@rule("R43", "dynamic memory", "LS", HOME)
+def dynamic_memory(move: Move) -> Problems:
+    """Without its licence the destination wants a fixed size (`restrict_dmc`)."""
+    fixed = move.vm.memory_dynamic_min == move.vm.memory_dynamic_max == move.vm.memory_static_max
+    if move.host is None or fixed or move.target.pool.restrictions.get("restrict_dmc") != "true":
+        return
+    message = _(
+        "The licence of {pool} does not include dynamic memory, and {vm} has a range: {low} to {high}.",
+        pool=move.target.name,
+        vm=move.vm.name_label,
+        low=size(move.vm.memory_dynamic_min),
+        high=size(move.vm.memory_static_max),
+    )
+    hint = _("Give {vm} a fixed amount of memory first.", vm=move.vm.name_label)
+    yield found("R43", Severity.block, move.source, "VM", move.ref, message, hint, page=HOME)
+
+
 @batch_rule("R40", "memory", HOME)
 def memory_of_batch(batch: Batch) -> Problems:
     """Several VMs that each fit alone, and not together."""
     for host, account in batch.ledger.memory.items():
-        coming = [m for m in batch.moves if m.host == host and m.is_running]
-        if len(coming) > 1 and account.after < 0 and all(m.memory <= account.free for m in coming):
+        coming = [m for m in batch.moves if m.host == host and m.is_running and not m.runs_on]
+        name = {
+            "host": batch.target.name_of("host", host),
+            "free": size(account.free),
+            "running": size(account.running),
+            "vms": joined([m.vm.name_label for m in coming]),
+            "need": size(account.incoming),
+        }
+        if not coming or account.incoming <= account.room or any(m.memory > account.free for m in coming):
+            continue
+        if account.running:
             message = _(
-                "{host} has {free} of memory free; {vms} need {need} together.",
-                host=batch.target.name_of("host", host),
-                free=size(account.free),
-                vms=joined([m.vm.name_label for m in coming]),
-                need=size(account.incoming),
+                "{host} has {free} of memory free, of which running jobs will take {running}; {vms} need {need}.",
+                **name,
             )
+            hint = _("Choose another host, or wait until the jobs have ended.")
+        else:
+            message = _("{host} has {free} of memory free; {vms} need {need} together.", **name)
             hint = _("Choose another host for some of them.")
-            yield found("R40", Severity.block, batch.target, "host", host, message, hint, page=HOME)
+        yield found("R40", Severity.block, batch.target, "host", host, message, hint, page=HOME)

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Final
 
-from xsmigui.core.capacity import load
+from xsmigui.core.capacity import Flow, load, written
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.migration.moves import Move, following_disks, own_disks
+from xsmigui.core.migration.moves import Kind, Move, following_disks, own_disks
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VDI
@@ -67,8 +67,21 @@ def _lacks(inventory: Inventory, sr: SrRef, *needed: str) -> list[str]:
     return [feature for feature in needed if feature not in has]
 
 
+CLUSTERED: Final = frozenset({"gfs2", "xfs"})
+"""SR types for which the vendor rules storage migration out."""
+
+
 def _sr_can(inventory: Inventory, sr: SrRef, what: str, lacking: list[str]) -> Problems:
     record = inventory.SR.get(sr)
+    if record is not None and not lacking and record.type in CLUSTERED:
+        message = _(
+            "{sr} cannot {what}: the vendor rules it out for “{type}”.",
+            sr=record.name_label,
+            what=what,
+            type=record.type,
+        )
+        hint = _("Choose another SR, or halt the VM and copy the disks.")
+        yield found("R52", Severity.block, inventory, "SR", sr, message, hint, page=STORAGE)
     if record is not None and lacking:
         message = _(
             "{sr} cannot {what}: its driver “{type}” lacks {features}.",
@@ -81,14 +94,25 @@ def _sr_can(inventory: Inventory, sr: SrRef, what: str, lacking: list[str]) -> P
         yield found("R52", Severity.block, inventory, "SR", sr, message, hint, page=STORAGE)
 
 
-def sr_space(inventory: Inventory, sr: SrRef, incoming: int) -> Problems:
-    """R50: less than the disks need blocks, less than three times that warns."""
+def sr_space(inventory: Inventory, sr: SrRef, incoming: int, running: int = 0) -> Problems:
+    """R50: less than the disks need blocks, less than three times that warns. `running` is what jobs under way will
+    take."""
     free, name = inventory.free_space(sr), inventory.name_of("SR", sr)
-    if incoming > free:
+    if running and incoming > free - running:
+        message = _(
+            "{sr} has {free} free, of which running jobs will take {running}; the disks need {need}.",
+            sr=name,
+            free=size(free),
+            running=size(running),
+            need=size(incoming),
+        )
+        hint = _("Choose another SR, or wait until the jobs have ended.")
+        yield found("R50", Severity.block, inventory, "SR", sr, message, hint, page=STORAGE)
+    elif incoming > free:
         message = _("{sr} has {free} free; the disks need {need}.", sr=name, free=size(free), need=size(incoming))
         hint = _("Choose another SR, or delete snapshots that are no longer needed.")
         yield found("R50", Severity.block, inventory, "SR", sr, message, hint, page=STORAGE)
-    elif incoming * COMFORT > free:
+    elif incoming * COMFORT > free - running:
         message = _(
             "{sr} has {free} free, less than three times the {need} that the disks need.",
             sr=name,
@@ -114,7 +138,27 @@ def _disk(move: Move, vdi: VDI) -> str:
 @batch_rule("R50", "space at the destination", STORAGE)
 def space(batch: Batch) -> Problems:
     for sr, account in batch.ledger.space.items():
-        yield from sr_space(batch.target, sr, account.incoming)
+        if account.incoming:
+            yield from sr_space(batch.target, sr, account.incoming, account.running)
+
+
+@batch_rule("R50", "disks of other clients", STORAGE)
+def space_of_others(batch: Batch) -> Problems:
+    """How much the migrations of other clients will still write no record tells."""
+    known = {claim.vm for claim in batch.site.claims} | {move.vm.uuid for move in batch.moves}
+    pools = dict.fromkeys([batch.target, *(move.source for move in batch.moves)])
+    others = [
+        vm
+        for pool in pools
+        for vm in pool.VM.values()
+        if vm.current_operations and "migrate_send" in vm.current_operations.values() and vm.uuid not in known
+    ]
+    if others and any(move.moving for move in batch.moves):
+        message = _(
+            "Other clients move {vms} with their disks at present; what those will still write is not counted.",
+            vms=joined([vm.name_label for vm in others]),
+        )
+        yield found("R50", Severity.info, batch.target, "pool", batch.target.pool_ref, message, page=STORAGE)
 
 
 @rule("R51", "space at the source", "S", STORAGE)
@@ -225,7 +269,8 @@ def snapshots(move: Move) -> Problems:
             total=total,
             vm=move.vm.name_label,
         )
-        yield found("R60", Severity.info, move.source, "VM", move.ref, message, page=STORAGE)
+        fix = "delete-snapshots" if move.source.snapshots(move.ref) else ""
+        yield found("R60", Severity.info, move.source, "VM", move.ref, message, page=STORAGE, fix=fix)
 
 
 @rule("R62", "size limit", "SH", STORAGE)
@@ -278,6 +323,12 @@ def placed(move: Move) -> Problems:
                 message = _("{disk}, which moves with {vm}, has no place yet.", **name)
             hint = _("Choose an SR for it.")
             yield found("R67", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
+    homeless = any(sr is None for sr in move.placement.values())
+    if homeless and move.host is not None and move.target.pool.default_SR not in move.target.SR:
+        message = _("{pool} has no default SR.", pool=move.target.name)
+        hint = _("Set one: suspend images and disks of snapshots go there where nothing else is said.")
+        pool, fix = move.target.pool_ref, "set-default-sr"
+        yield found("R67", Severity.warn, move.target, "pool", pool, message, hint, page=STORAGE, fix=fix)
 
 
 @rule("R68", "health of the SRs", page=STORAGE)
@@ -286,11 +337,35 @@ def health(move: Move) -> Problems:
         yield from sr_health(move.target, sr)
 
 
-def incoming(move: Move) -> Iterator[tuple[SrRef, int]]:
-    """The bytes that a move brings to each SR, for the ledger."""
+def flow_of(move: Move) -> Flow:
+    """What a move takes and frees at its destination's pool, for the ledger."""
+    if move.host is None:
+        return Flow()
     by_sr: dict[SrRef, dict[VdiRef, VDI]] = {}
+    leaving: dict[SrRef, int] = {}
+    passing: dict[SrRef, int] = {}
+    own = own_disks(move.source, move.ref)
     for ref, vdi, sr in _moving(move):
-        by_sr.setdefault(sr, {})[ref] = vdi
-    for sr, disks in by_sr.items():
         if sr in move.target.SR:
-            yield sr, load(move.source, disks, move.target.is_thin(sr))
+            by_sr.setdefault(sr, {})[ref] = vdi
+        if not move.crosses and vdi.SR in move.target.SR:
+            thin = move.source.is_thin(vdi.SR)
+            leaving[vdi.SR] = leaving.get(vdi.SR, 0) + (written(vdi) if thin else vdi.virtual_size)
+            if ref in own and move.is_running:
+                passing[vdi.SR] = passing.get(vdi.SR, 0) + LEAST
+    memory, twice, freed = {}, {}, {}
+    if move.is_running and move.runs_on:
+        twice = {move.host: move.memory} if move.moving else {}
+    elif move.is_running:
+        memory = {move.host: move.memory}
+        if not move.crosses and move.vm.resident_on in move.target.host:
+            freed = {move.vm.resident_on: move.memory}
+    return Flow(
+        storage=move.kind is not Kind.live,
+        memory=memory,
+        passing_memory=twice,
+        leaving_memory=freed,
+        space={sr: load(move.source, disks, move.target.is_thin(sr)) for sr, disks in by_sr.items()},
+        passing_space=passing,
+        leaving_space=leaving if not move.draft.copy else {},
+    )

@@ -1,0 +1,114 @@
+"""Drafts judged and plans carried out against simulated pools in this process: no network, no waiting."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from tests.simulator.inside import Client
+from xsmigui.core.failures import ServerFailure
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.calls import MIGRATED, RECEIVED
+from xsmigui.core.migration.draft import Draft, Site
+from xsmigui.core.migration.evaluation import Evaluation, evaluate
+from xsmigui.core.migration.facts import Answer, Facts, Question
+from xsmigui.core.migration.plan import Plan, VmMove
+from xsmigui.core.records import CLASSES
+from xsmigui.core.refs import PoolId
+from xsmigui.services.asking import Asker
+from xsmigui.simulator.failures import Failure
+from xsmigui.simulator.pool import Pool
+from xsmigui.simulator.site import Site as SimulatedSite
+
+USER, PASSWORD = "root", "secret"
+
+
+def inventory_of(pool: Pool) -> Inventory:
+    """What a client knows of a pool that it has just loaded."""
+    return Inventory(
+        {
+            cls: {ref: msgspec.convert(dict(row), kind, strict=False) for ref, row in pool.db.table(cls).items()}
+            for cls, kind in CLASSES.items()
+        }
+    )
+
+
+class Way:
+    """A `Gateway` to a simulated pool."""
+
+    url = "inside"
+    fingerprint = ""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.pool = client.pool
+
+    async def call(self, method: str, *params: Any, deadline: float = 60.0) -> Any:
+        given = [list(p) if isinstance(p, tuple) else p for p in params]
+        try:
+            return await self.client(method, *given)
+        except Failure as failure:
+            code, *rest = failure.description
+            raise ServerFailure(code, tuple(str(p) for p in rest), method) from None
+
+    async def permissions(self) -> frozenset[str] | None:
+        return None
+
+    async def end_session(self, reference: str) -> None:
+        self.pool.sessions.live.pop(reference, None)
+
+
+class Judge:
+    """Simulated pools with a session on each."""
+
+    def __init__(self, ways: Iterable[Way]) -> None:
+        self.ways = {PoolId(way.pool.row["uuid"]): way for way in ways}
+        self.asker = Asker(self.ways.get)  # type: ignore[arg-type]
+
+    @classmethod
+    async def of(cls, site: SimulatedSite) -> Judge:
+        return cls([Way(await Client(pool).login()) for pool in site.pools])
+
+    def site(self) -> Site:
+        pools = {pool: inventory_of(way.pool) for pool, way in self.ways.items()}
+        return Site(pools, frozenset(pools))
+
+    async def judged(self, draft: Draft, site: Site | None = None) -> Evaluation:
+        """The evaluation with every answer of the servers."""
+        site = site or self.site()
+        facts: dict[Question, Answer] = {}
+        while (found := evaluate(site, draft, facts)).questions:
+            for question in found.questions:
+                facts[question] = await self.asker.ask(question)
+        return found
+
+    async def carry_out(self, plan: Plan) -> None:
+        """Every call of a plan, one VM after the other. Raises the server's refusals."""
+        for move in plan.moves:
+            await self._move(move)
+
+    async def _move(self, move: VmMove) -> None:
+        received: Any = None
+        moved: Any = move.vm.ref
+        for call in move.calls:
+            params = [{RECEIVED: received, MIGRATED: moved}.get(p, p) if isinstance(p, str) else p for p in call.params]
+            answer = await self.ways[call.pool].call(call.method, *params)
+            if call.method == "host.migrate_receive":
+                received = answer
+            elif call.method == "VM.migrate_send":
+                moved = answer
+        if received is not None:
+            await self.ways[move.calls[0].pool].end_session(received["session_id"])
+
+
+async def settle() -> None:
+    """Let what the simulator does behind the calls come to its end."""
+    for _ in range(3):
+        await asyncio.sleep(0)
+
+
+def facts_of(*answers: tuple[Question, Answer]) -> Facts:
+    return dict(answers)

@@ -1,0 +1,93 @@
+"""How long a move will take and how long its VM pauses, as ranges: from disk sizes, memory and the speed of the link.
+
+Estimates, and labelled so wherever they are shown. The lower end takes what is written and most of the link, the upper
+end whole disks, a third of the link and the pace of a slow SR.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from xsmigui.core.capacity import load
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.refs import HostRef, NetworkRef
+
+MB: Final = 1_000_000
+MBIT: Final = MB // 8
+GUESSED: Final = (1_000, 10_000)
+"""Mbit/s between which a link is guessed to be whose speed nobody tells."""
+
+FASTEST, SLOWEST = 400 * MB, 60 * MB
+"""Bytes a second at which disks are copied at best and at worst, whatever the link can carry."""
+
+BEST, WORST = 0.9, 0.3
+"""Parts of the link that a move gets."""
+
+ROUNDS: Final = 2
+"""How often memory is sent at worst, since the guest goes on writing."""
+
+REST: Final = 0.05
+"""The part of memory that is left for the pause at worst."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """Seconds, from and to; `pause` is nothing for VMs that do not run. `speed` is the link's in Mbit/s, 0 where it is
+    not known."""
+
+    low: float
+    high: float
+    pause_low: float
+    pause_high: float
+    disks: int
+    memory: int
+    speed: int
+
+
+def link_speed(inventory: Inventory, host: HostRef, network: NetworkRef) -> int:
+    """The speed of a host's interface on a network, in Mbit/s; 0 where it is not known."""
+    pif = inventory.pif(host, network)
+    metrics = inventory.PIF_metrics.get(pif.metrics) if pif else None
+    return max(0, metrics.speed) if metrics else 0
+
+
+def _carrier(move: Move) -> NetworkRef | None:
+    if move.kind is not Kind.live and move.storage_network is not None:
+        return move.storage_network
+    on = move.target.pifs_by_host.get(move.host or HostRef(""), {})
+    return next((network for network, pif in on.items() if pif.management), None)
+
+
+def estimate(move: Move) -> Estimate:
+    """What one move may take."""
+    network = _carrier(move)
+    speed = link_speed(move.target, move.host, network) if move.host is not None and network is not None else 0
+    slow, fast = (speed, speed) if speed else GUESSED
+    best, worst = BEST * fast * MBIT, WORST * slow * MBIT
+    disks = {ref: move.source.VDI[ref] for ref in move.moving}
+    least, most = load(move.source, disks, thin=True), load(move.source, disks, thin=False)
+    memory = move.vm.memory_dynamic_max or move.memory
+    travels = memory if move.is_running and not (move.runs_on and not disks) else 0
+    frames = sum(
+        kind.framebuffer_size for gpu in move.source.vgpus(move.ref) if (kind := move.source.VGPU_type.get(gpu.type))
+    )
+    low = least / min(best, FASTEST) + travels / best
+    high = most / min(worst, SLOWEST) + ROUNDS * travels / worst
+    pause_low = frames / best if travels else 0.0
+    pause_high = 1.0 + (REST * travels + frames) / worst if travels else 0.0
+    return Estimate(low, high, pause_low, pause_high, most, travels, speed)
+
+
+def total(estimates: Iterable[Estimate]) -> Estimate:
+    """Of a batch: its parts share the link, so their times add up; the longest pause counts."""
+    parts = list(estimates)
+    return Estimate(
+        sum(e.low for e in parts),
+        sum(e.high for e in parts),
+        max((e.pause_low for e in parts), default=0.0),
+        max((e.pause_high for e in parts), default=0.0),
+        sum(e.disks for e in parts),
+        sum(e.memory for e in parts),
+        min((e.speed for e in parts), default=0),
+    )

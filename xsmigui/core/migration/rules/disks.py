@@ -1,0 +1,191 @@
+"""Rules about single disks and what lies around them: kinds, chains, coalescing, backups."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.moves import Kind, Move, own_disks
+from xsmigui.core.migration.rules.base import Problems, found, rule
+from xsmigui.core.problems import Page, Severity
+from xsmigui.core.records import VDI
+from xsmigui.core.refs import VdiRef
+from xsmigui.core.text import N_, _, joined, n_
+
+STORAGE: Final = Page.storage
+
+KINDS: Final = {
+    "ha_statefile": N_("the state file of high availability"),
+    "redo_log": N_("a redo log"),
+    "metadata": N_("metadata of the pool"),
+    "pvs_cache": N_("a cache of provisioning services"),
+    "rrd": N_("statistics of the server"),
+    "cbt_metadata": N_("metadata of changed block tracking"),
+}
+"""Kinds of disk that the server keeps for itself."""
+
+
+def unmovable(inventory: Inventory, vdi: VDI) -> str:
+    """Why a disk cannot move because of what it is; empty where it can."""
+    sr = inventory.SR.get(vdi.SR)
+    if vdi.type in KINDS:
+        return _(KINDS[vdi.type])
+    if vdi.is_tools_iso:
+        return _("the tools' CD")
+    if sr is not None and sr.type == "udev":
+        return _("a physical device")
+    if vdi.missing:
+        return _("missing from its SR")
+    if not vdi.managed:
+        return _("a hidden part of other disks")
+    if vdi.sharable:
+        return _("shared by several VMs")
+    return ""
+
+
+def _moving(move: Move) -> Iterator[tuple[VdiRef, VDI]]:
+    for ref in move.moving:
+        yield ref, move.source.VDI[ref]
+
+
+def _name(move: Move, vdi: VDI) -> str:
+    return vdi.name_label or _("a disk of {vm}", vm=move.vm.name_label)
+
+
+@rule("R61", "kind of disk", "SHD", STORAGE)
+def kind_of_disk(move: Move) -> Problems:
+    """What the server keeps for itself, physical devices, disks that are missing, hidden or shared (xapi 7.3:
+    VDI_INCOMPATIBLE_TYPE, VDI_IS_SHARABLE, VDI_IS_A_PHYSICAL_DEVICE, VDI_NOT_MANAGED, VDI_MISSING)."""
+    for ref, vdi in _moving(move):
+        reason = unmovable(move.source, vdi)
+        if not reason and move.kind is Kind.disk and vdi.is_a_snapshot:
+            reason = _("a snapshot")
+        if reason:
+            message = _("{disk} cannot be moved: it is {reason}.", disk=_name(move, vdi), reason=reason)
+            hint = _("Leave it where it is, or take it off {vm} first.", vm=move.vm.name_label)
+            if vdi.missing:
+                hint = _("Rescan its SR, or take it off {vm} first.", vm=move.vm.name_label)
+            yield found("R61", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
+
+
+@rule("R58", "local disk comes along", "LS", STORAGE)
+def local_disk(move: Move) -> Problems:
+    """The host cannot see a disk's SR, so that the disk moves too instead of stopping the migration."""
+    if move.crosses or not move.is_running or move.host is None or move.stays_on_host:
+        return
+    own = own_disks(move.source, move.ref)
+    for ref, vdi in _moving(move):
+        if ref in own and not move.target.sees(move.host, vdi.SR):
+            message = _(
+                "{host} cannot see {sr}, so {disk} moves too.",
+                host=move.target.name_of("host", move.host),
+                sr=move.source.name_of("SR", vdi.SR),
+                disk=_name(move, vdi),
+            )
+            yield found("R58", Severity.info, move.source, "VDI", ref, message, page=STORAGE)
+
+
+@rule("R59", "shared storage ends at the pool", "SH", STORAGE)
+def shared_storage(move: Move) -> Problems:
+    """Why disks on shared storage are copied all the same."""
+    shared = dict.fromkeys(
+        vdi.SR for _ref, vdi in _moving(move) if getattr(move.source.SR.get(vdi.SR), "shared", False)
+    )
+    if move.crosses:
+        for sr in shared:
+            message = _(
+                "Shared storage cannot span pools: disks on {sr} are copied to {pool}.",
+                sr=move.source.name_of("SR", sr),
+                pool=move.target.name,
+            )
+            yield found("R59", Severity.info, move.source, "SR", sr, message, page=STORAGE)
+
+
+@rule("R64", "coalescing", "SHD", STORAGE)
+def coalescing(move: Move) -> Problems:
+    """Hidden disks with a single disk resting on them are left by a deleted snapshot: the server joins them in the
+    background, which slows a move and may make it fail."""
+    for sr in dict.fromkeys(vdi.SR for _ref, vdi in _moving(move)):
+        waiting = len(move.source.coalescing.get(sr, ()))
+        if waiting:
+            message = n_(
+                "{sr} is still tidying up after deleted snapshots: {n} hidden disk has at most one disk that rests on"
+                " it.",
+                "{sr} is still tidying up after deleted snapshots: {n} hidden disks have at most one disk that rests on"
+                " them.",
+                waiting,
+                sr=move.source.name_of("SR", sr),
+            )
+            hint = _("Wait until it has ended if the move can wait.")
+            yield found("R64", Severity.warn, move.source, "SR", sr, message, hint, page=STORAGE)
+
+
+LONGEST: Final = 30
+"""Disks that a chain of snapshots may have."""
+LONG: Final = 25
+
+
+@rule("R65", "chain of snapshots", "SD", STORAGE)
+def chain(move: Move) -> Problems:
+    """The move makes a snapshot of its own, for which a chain near the limit has no room."""
+    own = own_disks(move.source, move.ref)
+    for ref, vdi in _moving(move):
+        length = 1 + sum(1 for _ in move.source.ancestors(vdi)) if ref in own else 0
+        if length >= LONG:
+            message = _(
+                "{disk} rests on a chain of {length} disks; {limit} are the most.",
+                disk=_name(move, vdi),
+                length=length,
+                limit=LONGEST,
+            )
+            hint = _("Delete snapshots and let the SR tidy up first.")
+            fix = "delete-snapshots" if move.source.snapshots(move.ref) else ""
+            yield found("R65", Severity.warn, move.source, "VDI", ref, message, hint, page=STORAGE, fix=fix)
+
+
+BACKUPS: Final = ("xo:backup", "xo:copy_of", "xo:base_delta", "nakivo", "veeam", "commvault", "alike", "vinchin")
+"""How the marks of backup programs begin."""
+
+
+def _backup_signs(move: Move) -> Iterator[str]:
+    snapshots = [move.source.VM[ref] for ref in move.source.snapshots(move.ref)]
+    disks = own_disks(move.source, move.ref).values()
+    marks = [key for vm in (move.vm, *snapshots) for key in (*vm.other_config, *vm.tags)]
+    marks += [key for disk in disks for key in (*disk.other_config, *disk.tags)]
+    yield from (key for key in marks if key.casefold().startswith(BACKUPS))
+
+
+@rule("R66", "backups", "SHD", STORAGE)
+def backups(move: Move) -> Problems:
+    """A disk that moves gets another uuid, so that the next backup of it is a full one or fails."""
+    signs = sorted(set(_backup_signs(move))) if move.moving and not move.draft.copy else []
+    if signs:
+        message = _(
+            "{vm} is backed up ({evidence}); its disks get new uuids, so incremental backups break.",
+            vm=move.vm.name_label,
+            evidence=joined(signs),
+        )
+        hint = _("Plan a full backup after the move.")
+        yield found("R66", Severity.warn, move.source, "VM", move.ref, message, hint, page=STORAGE)
+
+
+@rule("R62", "image format", "SHD", STORAGE)
+def image_format(move: Move) -> Problems:
+    """Drivers that name their formats (`SM.supported_image_formats`) and lack the disk's would store it in another."""
+    for ref, sr in move.moving.items():
+        vdi = move.source.VDI[ref]
+        form = vdi.sm_config.get("image-format", vdi.sm_config.get("vdi_type", ""))
+        there = move.target.SR.get(sr) if sr is not None else None
+        driver = move.target.sm_by_type.get(there.type) if there else None
+        if (
+            there
+            and driver
+            and driver.supported_image_formats
+            and form == "qcow2"
+            and form not in driver.supported_image_formats
+        ):
+            name = {"disk": _name(move, vdi), "sr": there.name_label, "format": form}
+            message = _(
+                "{disk} is a {format} image, which {sr} does not know: it will be stored in another format.", **name
+            )
+            hint = _("Choose another SR if the format matters.")
+            yield found("R62", Severity.warn, move.source, "VDI", ref, message, hint, page=STORAGE)

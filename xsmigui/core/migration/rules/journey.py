@@ -1,0 +1,77 @@
+"""Rules about the journey of a whole batch: its turn in the queue, how long it takes, what may become of it."""
+
+from xsmigui.core.capacity import AT_ONCE
+from xsmigui.core.migration.estimates import estimate, total
+from xsmigui.core.migration.moves import Kind
+from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found
+from xsmigui.core.problems import Severity
+from xsmigui.core.text import _, n_
+from xsmigui.core.units import duration, size
+
+
+@batch_rule("R04", "three at once")
+def queue(batch: Batch) -> Problems:
+    """The vendor allows three storage migrations out of a pool, and a host refuses more; those of our jobs and of other
+    clients count."""
+    ours = [move for move in batch.moves if move.kind is not Kind.live and move.host is not None]
+    if not ours:
+        return
+    source = ours[0].source
+    own = {move.vm.uuid for move in ours}
+    queued = {claim.vm for claim in batch.site.claims if claim.storage and claim.source == source.id} - own
+    others = {
+        vm.uuid
+        for vm in source.VM.values()
+        if vm.current_operations and "migrate_send" in vm.current_operations.values() and vm.uuid not in own
+    }
+    before = len(queued | others)
+    waiting = len(ours) - max(0, AT_ONCE - before)
+    if waiting > 0:
+        message = n_(
+            "{n} VM will wait in the queue: at most {most} storage migrations leave {pool} at once, and {before} are"
+            " under way.",
+            "{n} VMs will wait in the queue: at most {most} storage migrations leave {pool} at once, and {before} are"
+            " under way.",
+            waiting,
+            most=AT_ONCE,
+            pool=source.name,
+            before=before,
+        )
+        yield found("R04", Severity.info, source, "pool", source.pool_ref, message)
+
+
+@batch_rule("R19", "how long it takes")
+def how_long(batch: Batch) -> Problems:
+    """An estimate from disk sizes, memory and the speed of the link; a running VM is slower meanwhile and pauses at the
+    end."""
+    moves = [move for move in batch.moves if move.host is not None]
+    whole = total(estimate(move) for move in moves)
+    if not whole.disks and not whole.memory:
+        return
+    name = {
+        "low": duration(max(1.0, whole.low)),
+        "high": duration(max(1.0, whole.high)),
+        "disks": size(whole.disks),
+        "memory": size(whole.memory),
+        "speed": _("{gbit} Gbit/s", gbit=f"{whole.speed / 1000:g}") if whole.speed else _("an unknown speed"),
+        "pause": duration(max(1.0, whole.pause_high)),
+    }
+    if whole.memory:
+        message = _(
+            "Estimate: {low} to {high} in all, for {disks} of disks and {memory} of memory at {speed}. Meanwhile"
+            " running VMs are slower, and at the end each pauses for up to {pause}.",
+            **name,
+        )
+    else:
+        message = _("Estimate: {low} to {high} in all, for {disks} of disks at {speed}.", **name)
+    yield found("R19", Severity.info, batch.target, "pool", batch.target.pool_ref, message)
+
+
+@batch_rule("R20", "what a failure may leave")
+def may_stop(batch: Batch) -> Problems:
+    """A live migration that fails (the network breaks) can leave the VM halted on the source."""
+    if any(move.is_running and move.host is not None and (move.moving or not move.runs_on) for move in batch.moves):
+        message = _(
+            "A live migration that fails, say because the network breaks, can leave its VM halted at the source."
+        )
+        yield found("R20", Severity.info, batch.target, "pool", batch.target.pool_ref, message)
