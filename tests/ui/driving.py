@@ -127,9 +127,15 @@ async def gone(name: str) -> None:
 
 def child(parent: QWidget, kind: type[W], name: str) -> W:
     """The widget of this name below another; there must be exactly one."""
-    found = [w for w in parent.findChildren(kind, name) if not w.isHidden()]
+    found = [w for w in parent.findChildren(kind, name) if w.isVisible() or not (parent.isVisible() or w.isHidden())]
     assert len(found) == 1, f"{len(found)} widgets {name!r}"
     return found[0]
+
+
+async def appears(parent: QWidget, kind: type[W], name: str) -> W:
+    """The widget of this name below another, once it is in sight."""
+    await until(lambda: any(w.isVisible() for w in parent.findChildren(kind, name)))
+    return child(parent, kind, name)
 
 
 def menus() -> list[QMenu]:

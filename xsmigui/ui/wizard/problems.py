@@ -46,17 +46,19 @@ class ProblemPanel(QScrollArea):
             if (widget := item.widget()) is not None:
                 widget.hide()
                 widget.deleteLater()
-        if pending:
-            self._rows.addWidget(self._row("pending", pending))
         for problem in ordered:
             self._rows.addWidget(self._problem(problem))
+        if pending:  # last, so that no row jumps when the answer comes
+            self._rows.addWidget(self._row("pending", pending))
         if not ordered and not pending:
             self._rows.addWidget(self._row("done", _("Nothing stands against it so far.")))
         self._rows.addStretch(1)
 
     def sentences(self) -> list[str]:
         """What is shown, as text."""
-        return [label.text() for label in self._inside.findChildren(QLabel, "problemText") if not label.isHidden()]
+        items = (self._rows.itemAt(place).widget() for place in range(self._rows.count()))
+        labels = [row.findChild(QLabel, "problemText") for row in items if row is not None]
+        return [label.text() for label in labels if isinstance(label, QLabel)]
 
     def _problem(self, problem: Problem) -> QWidget:
         row = self._row(ICONS[problem.severity], problem.sentence())

@@ -4,7 +4,7 @@ import logging
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QFontMetrics
+from PySide6.QtGui import QCloseEvent, QFontMetrics, QKeyEvent
 from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
@@ -42,6 +42,18 @@ from xsmigui.ui.wizard.problems import ProblemPanel
 from xsmigui.ui.wizard.summary import SummaryPage, plan_bytes
 
 log = logging.getLogger(__name__)
+
+
+class _Steps(QListWidget):
+    """The list of steps. Return goes to a step, and not on to the dialog's default button besides."""
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            item = self.currentItem()
+            if item is not None:
+                self.itemActivated.emit(item)
+        else:
+            super().keyPressEvent(event)
 
 
 class MigrateWizard(QDialog):
@@ -94,7 +106,7 @@ class MigrateWizard(QDialog):
         named(self, "migrateWizard", title)
 
     def _build(self) -> None:
-        self.steps = QListWidget()
+        self.steps = _Steps()
         named(self.steps, "wizardSteps", _("Steps"))
         self.steps.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         bold = self.steps.font()

@@ -1,0 +1,124 @@
+"""A wizard on a built site, with servers that answer as a test says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from tests.core.site import TwoPools
+from tests.holding import until
+from xsmigui.core.changes import Event
+from xsmigui.core.migration.draft import Draft
+from xsmigui.core.migration.facts import Answer, Question
+from xsmigui.core.migration.plan import Plan
+from xsmigui.core.problems import Page
+from xsmigui.core.refs import PoolId
+from xsmigui.local.clock import SystemClock
+from xsmigui.local.paths import resources
+from xsmigui.services.drafting import Drafting
+from xsmigui.services.store import Store
+from xsmigui.ui.icons import Icons
+from xsmigui.ui.wizard.wizard import MigrateWizard
+
+
+class Oracle:
+    """Answers questions. While `gate` is closed nobody hears an answer."""
+
+    def __init__(self) -> None:
+        self.asked: list[Question] = []
+        self.say: Callable[[Question], Answer] = lambda _question: Answer()
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def ask(self, question: Question) -> Answer:
+        self.asked.append(question)
+        await self.gate.wait()
+        return self.say(question)
+
+
+class Wire:
+    """A gateway that keeps what is called."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[Any, ...]] = []
+        self.then: Callable[[], None] = lambda: None
+
+    async def call(self, method: str, *params: Any, deadline: float = 0) -> None:
+        self.calls.append((method, *params))
+        self.then()
+
+
+class Roads:
+    """Connections, as far as a wizard sees them."""
+
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+
+    def gateway(self, pool: PoolId) -> Any:
+        return self._wire
+
+
+class Desk:
+    """A wizard with everything that it stands on."""
+
+    def __init__(self, site: TwoPools, *vms: str, **fields: Any) -> None:
+        self.site = site
+        self.store = Store()
+        for pool in (site.madrid, site.lisboa):
+            self.store.put(pool.inventory())
+        self.oracle, self.wire = Oracle(), Wire()
+        self.planned: list[Plan] = []
+        self.heard: list[BaseException] = []
+        draft = Draft(site.madrid.id, tuple(vms), **fields)  # type: ignore[arg-type]
+        self.drafting = Drafting(self.store, self.oracle, SystemClock(), draft)  # type: ignore[arg-type]
+        self.wizard = MigrateWizard(
+            None,
+            self.drafting,
+            self.store,
+            Roads(self.wire),  # type: ignore[arg-type]
+            Icons(resources() / "icons"),
+            self.heard.append,
+        )
+        self.wizard.planned.connect(self.planned.append)
+        self.wizard.show()
+
+    @property
+    def page(self) -> Page:
+        return self.wizard.page
+
+    def front(self) -> Any:
+        """The page in front."""
+        return self.wizard.pages[self.wizard.page]
+
+    async def answered(self) -> None:
+        await until(lambda: not self.wizard.is_busy)
+
+    async def go_to(self, page: Page) -> None:
+        """Press Next until this page is in front."""
+        while self.page is not page:
+            await until(lambda: self.wizard.next.isEnabled())
+            self.wizard.next.click()
+
+    def publish(self, *refs: str) -> None:
+        """The servers tell of what the builders hold now; without names, everything."""
+        for pool in (self.site.madrid, self.site.lisboa):
+            inventory = pool.inventory()
+            if not refs:
+                self.store.put(inventory)
+            known = self.store.inventory(inventory.id)
+            assert known is not None
+            events = []
+            for ref in refs:
+                cls = ref.split("/")[1]
+                if ref in inventory.tables[cls] or ref in known.tables[cls]:
+                    events.append(Event(cls, ref, inventory.tables[cls].get(ref)))
+            self.store.apply(inventory.id, events)
+
+    def steps(self) -> list[str]:
+        return [self.wizard.steps.item(n).text() for n in range(self.wizard.steps.count())]
+
+    def close(self) -> None:
+        if not self.heard:
+            self.wizard.reject()
+        assert not self.heard
