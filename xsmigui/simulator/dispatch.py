@@ -133,7 +133,10 @@ async def _dispatch(pool: Pool, method_name: str, params: list[Value], host: str
     if asynchronous and not message.asynchronous:
         raise Failure("Fault", f"No async mode for this operation (rpc: {name})")
     if live is not None:
-        pool.sessions.authorise(live, message)
+        if message.implicit and message.name.startswith(("add_to_", "remove_from_")) and len(decoded) > 1:
+            pool.sessions.authorise_key(live, message, str(decoded[1]))
+        else:
+            pool.sessions.authorise(live, message)
     call = Call(pool, host, session, live, message)
     await pool.faults.strike(call)
     try:

@@ -35,6 +35,9 @@ def implicit(db: Database, message: Message, params: list[Value]) -> Value:
 def _map_field(db: Database, message: Message, field: str, write: Callable[..., None], params: list[Value]) -> None:
     if field not in db.schema.classes[message.cls].fields:
         raise Failure("NOT_IMPLEMENTED", message.full)
+    if isinstance(db.get(message.cls, params[0], field), list):  # subject.add_to_roles
+        _set_field(db, message.cls, field, message.name.partition("_")[0], params)
+        return
     write(message.cls, params[0], field, *params[1:])
 
 

@@ -46,6 +46,7 @@ class Pool:
         self.background: set[asyncio.Task[object]] = set()
         self.scheduled: set[str] = set()  # VMs that are on their way to a host
         self.tools: dict[str, Row] = {}  # what a guest's tools will say once it runs again, by the VM's uuid
+        self.sriov_functions: dict[str, int] = {}  # virtual functions of an SR-IOV card, by its network_sriov
         self.upgrading = False  # as allowed_operations were last computed
         self.stale: set[str] = set()  # VMs whose allowed_operations are as at the start until something is done to them
         self.keeps_addresses = False  # host.address says what the database says, not where the host is served

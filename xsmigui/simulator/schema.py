@@ -69,6 +69,10 @@ LATER_FIELDS: dict[str, tuple[tuple[str, str, str, str, str], ...]] = {
     "SM": (("supported_image_formats", "enum image_format_type set", "RO/runtime", "{}", "26.15.0"),),
     "VIF": (("trunks", "int set", "RO/runtime", "{}", "26.17.0"),),
 }  # fmt: skip
+LATER_MESSAGES: dict[str, tuple[tuple[str, str, tuple[tuple[str, str], ...], str, str], ...]] = {
+    "VM": (("set_groups", "void", (("self", "VM ref"), ("value", "VM_group ref set")), "vm-admin", "24.19.1"),),
+    "VDI": (("revert", "void", (("snapshot", "VDI ref"),), "vm-admin", "26.16.0"),),
+}
 LATER_ENUMS = {"placement_policy": ["anti_affinity", "normal"], "image_format_type": ["raw", "vhd", "qcow2"]}
 LATER_PARAMS: dict[tuple[str, str], tuple[tuple[str, str, Value, str], ...]] = {
     ("VM", "migrate_send"): (("vdi_format_map", "(VDI ref -> string) map", {}, "26.15.0"),),
@@ -181,6 +185,11 @@ def schema(version: Release = (24, 10, 0)) -> Schema:
         messages = {row[0]: _message(name, row, enums, roles, version) for row in described["messages"]}
         for extra in _later(name, version):
             messages[f"get_{extra[0]}"] = _getter(name, extra, enums, roles)
+        for word, result, params, least, since in LATER_MESSAGES.get(name, ()):
+            if release(since) <= version:
+                described_params = tuple(Param(p, parse_type(t, enums)) for p, t in params)
+                who = frozenset(_at_least(least))
+                messages[word] = Message(name, word, parse_type(result, enums), described_params, who, False)
         if "get_all_records" in messages:
             whole = messages["get_all_records"]
             expression = (Param("expr", parse_type("string", enums)),)
@@ -189,6 +198,12 @@ def schema(version: Release = (24, 10, 0)) -> Schema:
     if version >= (24, 19, 1):
         classes["VM_group"] = _whole_class("VM_group", enums, roles, version)
     return Schema(version, classes, tuple(roles), enums)
+
+
+def _at_least(role: str) -> list[str]:
+    """A role and those above it."""
+    order = ["pool-admin", "pool-operator", "vm-power-admin", "vm-admin", "vm-operator", "read-only"]
+    return order[: order.index(role) + 1]
 
 
 def _later(cls: str, version: Release) -> list[list[str]]:

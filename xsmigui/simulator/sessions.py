@@ -20,6 +20,9 @@ ORDER: Final = (
     "pool-admin", "pool-operator", "vm-power-admin", "vm-admin", "vm-operator", "read-only",
 )  # fmt: skip
 
+OPERATORS: Final = frozenset(ORDER[:5])
+GUARDED: Final = {"other_config": ("folder", "XenCenter.CustomFields.*")}
+
 
 @dataclass(slots=True)
 class Account:
@@ -104,11 +107,24 @@ class Sessions:
             if now - live.active > INACTIVE and ref not in busy:
                 self.end(ref)
 
+    def authorise_key(self, live: Live, message: Message, key: str) -> None:
+        """Some keys of other_config are everybody's who operates VMs: XenCenter keeps folders and fields there."""
+        field = message.name.partition("_to_" if message.name.startswith("add_to_") else "_from_")[2]
+        guarded = any(key == g or (g.endswith("*") and key.startswith(g[:-1])) for g in GUARDED.get(field, ()))
+        if guarded and not live.superuser:
+            if live.roles & OPERATORS:
+                return
+            raise _denied(f"{message.full.lower()}/key:{key}", OPERATORS)
+        self.authorise(live, message)
+
     def authorise(self, live: Live, message: Message, key: str | None = None) -> None:
         """RBAC_PERMISSION_DENIED [permission, text naming the roles that would do]; root passes everything."""
         if live.superuser or live.roles & message.roles:
             return
-        permission = message.full.lower() + (f"/key:{key}" if key else "")
-        able = ", ".join(role for role in ORDER if role in message.roles)
-        text = f"No permission in user session. (Roles with this permission: {able})"
-        raise Failure("RBAC_PERMISSION_DENIED", permission, text)
+        raise _denied(message.full.lower() + (f"/key:{key}" if key else ""), message.roles)
+
+
+def _denied(permission: str, roles: frozenset[str]) -> Failure:
+    able = ", ".join(role for role in ORDER if role in roles)
+    text = f"No permission in user session. (Roles with this permission: {able})"
+    return Failure("RBAC_PERMISSION_DENIED", permission, text)

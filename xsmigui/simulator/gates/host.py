@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.gates import devices
 from xsmigui.simulator.gates.vm import disk_refs, other_operation
 from xsmigui.simulator.schema import release
 from xsmigui.simulator.tables import Row
@@ -149,9 +150,12 @@ def assert_can_boot_here(
 ) -> None:
     """The checks of section 4.1, in their order."""
     vm, host = pool.db.row("VM", vm_ref), pool.db.row("host", host_ref)
+    devices.assert_known_types(pool, vm)
     _sane(vm)
     if not pool.live(host_ref):
         raise Failure("HOST_NOT_LIVE")
+    if vm["is_control_domain"] and vm["affinity"] not in {NULL, host_ref} and pool.db.has("host", vm["affinity"]):
+        raise Failure("OPERATION_NOT_ALLOWED", "Cannot boot a control domain on a host different from its affinity")
     if not host["enabled"] and not vm["is_control_domain"] and vm["resident_on"] != host_ref:
         raise Failure("HOST_DISABLED", host_ref)
     hardware(vm_ref, vm, host_ref, host)
@@ -164,7 +168,9 @@ def assert_can_boot_here(
             if not sees(pool, host_ref, ref):
                 raise Failure("VM_REQUIRES_SR", vm_ref, ref)
     networks(pool, vm_ref, vm, host_ref)
-    _devices(pool, vm_ref, vm, host_ref)
+    devices.assert_gpus(pool, vm_ref, vm, host_ref)
+    _usb(pool, vm, host_ref)
+    devices.assert_functions(pool, vm, host_ref)
     if vm["domain_type"] in {"hvm", "pvh", "pv_in_pvh"} and not any("hvm" in c for c in host["capabilities"]):
         raise Failure("VM_HVM_REQUIRED", vm_ref)
     if memory:
@@ -186,6 +192,18 @@ def _sane(vm: Row) -> None:
         raise Failure("MEMORY_CONSTRAINT_VIOLATION")
     if vm["HVM_shadow_multiplier"] < 1.0:
         raise Failure("INVALID_VALUE", "HVM_shadow_multiplier", f"{vm['HVM_shadow_multiplier']:g}")
+    assert_crash_action(vm, vm["actions_after_crash"])
+
+
+def assert_crash_action(vm: Row, value: str) -> None:
+    """5. What happens after a crash is possible for this kind of domain (xapi_vm_helpers.ml)."""
+    name = "VM.actions_after_crash"
+    if value == "rename_restart":
+        text = "option would leak a domain; VMs and not domains are managed by this API"
+        raise Failure("VALUE_NOT_SUPPORTED", name, value, text)
+    if value.startswith("coredump_and_") and vm["domain_type"] in {"hvm", "pvh", "pv_in_pvh"}:
+        text = "cannot invoke a coredump of an HVM, PV-in-PVH or PVH domain"
+        raise Failure("VALUE_NOT_SUPPORTED", name, value, text)
 
 
 def hardware(vm_ref: str, vm: Row, host_ref: str, host: Row) -> None:
@@ -196,16 +214,8 @@ def hardware(vm_ref: str, vm: Row, host_ref: str, host: Row) -> None:
         raise Failure("VM_HOST_INCOMPATIBLE_VIRTUAL_HARDWARE_PLATFORM_VERSION", host_ref, shown, vm_ref, wanted)
 
 
-def _devices(pool: Pool, vm_ref: str, vm: Row, host: str) -> None:
-    for ref in vm["VGPUs"]:
-        vgpu = pool.db.row("VGPU", ref)
-        group = pool.db.find("GPU_group", vgpu["GPU_group"])
-        gpus = [g for g in (group["PGPUs"] if group else []) if pool.db.get("PGPU", g, "host") == host]
-        if not gpus:
-            kind = pool.db.find("VGPU_type", vgpu["type"])
-            if kind is None or kind["implementation"] == "passthrough":
-                raise Failure("VM_REQUIRES_GPU", vm_ref, vgpu["GPU_group"])
-            raise Failure("VM_REQUIRES_VGPU", vm_ref, vgpu["GPU_group"], vgpu["type"])
+def _usb(pool: Pool, vm: Row, host: str) -> None:
+    """15. Virtual USB devices need their device on the host."""
     for ref in vm["VUSBs"]:
         group = pool.db.find("USB_group", pool.db.get("VUSB", ref, "USB_group"))
         if not any(pool.db.get("PUSB", p, "host") == host for p in (group["PUSBs"] if group else [])):
@@ -243,6 +253,14 @@ def choose(pool: Pool, vm: str) -> str:
         return str(home)
     if not fitting:
         raise Failure("NO_HOSTS_AVAILABLE")
+    # VMs of a group with anti-affinity go where the fewest of their kind are.
+    groups = pool.db.row("VM", vm).get("groups", [])
+    apart = [g for g in groups if (row := pool.db.find("VM_group", g)) and row["placement"] == "anti_affinity"]
+    others = [v for g in apart for v in pool.db.get("VM_group", g, "VMs") if v != vm]
+    if others:
+        homes = [r["resident_on"] for v in others if (r := pool.db.find("VM", v))]
+        least = min(homes.count(h) for h in fitting)
+        fitting = [h for h in fitting if homes.count(h) == least]
     return max(fitting, key=lambda h: (free_memory(pool, h), h))
 
 
@@ -278,5 +296,12 @@ def assert_agile(pool: Pool, vm_ref: str) -> None:
             raise Failure("HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED", sr)
     for vif in vm["VIFs"]:
         network = pool.db.get("VIF", vif, "network")
-        if not pool.db.has("network", network) or not all(pif_on(pool, network, h) for h in enabled):
+        if not pool.db.has("network", network) or not all(_plain_pif(pool, network, h) for h in enabled):
             raise Failure("HA_CONSTRAINT_VIOLATION_NETWORK_NOT_SHARED", network)
+        if any(devices.sriov_of(pool, network, h) for h in enabled):
+            raise Failure("VM_HAS_SRIOV_VIF", vm_ref)
+
+
+def _plain_pif(pool: Pool, network: str, host: str) -> bool:
+    pif = pif_on(pool, network, host)
+    return pif is not None and pool.db.get("PIF", pif, "bond_slave_of") == NULL

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.gates.vm import other_operation
 from xsmigui.simulator.guests import device_name
 from xsmigui.simulator.implicit import constructor_values
 from xsmigui.simulator.methods.guests import new_mac
@@ -46,6 +47,7 @@ async def vbd_plug(call: Call, vbd: str) -> None:
     _running(call, row)
     if row["currently_attached"]:
         raise Failure("DEVICE_ALREADY_ATTACHED", vbd)
+    assert_attachable(call, vbd)
     await call.pause(0.5)
     call.db.set("VBD", vbd, currently_attached=True, device=device_name(row["userdevice"]))
 
@@ -135,3 +137,18 @@ async def vif_unplug(call: Call, vif: str) -> None:
 def vif_move(call: Call, vif: str, network: str) -> None:
     call.db.row("network", network)
     call.db.set("VIF", vif, network=network)
+
+
+@method("VBD.assert_attachable")
+def assert_attachable(call: Call, vbd: str) -> None:
+    """A disk that is resized, destroyed, snapshotted … cannot be attached; one that is mirrored or copied can."""
+    row = call.db.row("VBD", vbd)
+    if row["empty"]:
+        return
+    disk = call.db.row("VDI", row["VDI"])
+    busy = {t: op for t, op in disk["current_operations"].items() if op not in {"mirror", "copy"}}
+    if busy:
+        raise other_operation("VDI", row["VDI"], busy)
+    others = [v for r in disk["VBDs"] if r != vbd and (v := call.db.find("VBD", r)) and v["currently_attached"]]
+    if others and not disk["sharable"] and (row["mode"] == "RW" or any(v["mode"] == "RW" for v in others)):
+        raise Failure("VDI_IN_USE", row["VDI"], "attach")

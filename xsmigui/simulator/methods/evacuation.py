@@ -9,6 +9,7 @@ from xsmigui.simulator import guests
 from xsmigui.simulator.dispatch import Call, child, method
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.faults import Moving
+from xsmigui.simulator.gates import availability
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vm as vm_gate
 from xsmigui.simulator.methods.guests import gate, suspend_image
@@ -42,7 +43,7 @@ async def pool_migrate(call: Call, vm: str, host: str, options: dict[str, str]) 
         if pool.rolling_upgrade() and not host_gate.not_older(pool, db.row("host", source), db.row("host", host)):
             raise Failure("NOT_SUPPORTED_DURING_UPGRADE")
         host_gate.assert_can_boot_here(pool, vm, host, cpu=False)
-        assert_ha_plan(call, vm, host)
+        availability.assert_plan_with(pool, vm, host)
         host_gate.assert_host_operation(pool, host, "vm_migrate")
         if pool.row["restrictions"].get("restrict_xen_motion") == "true":
             raise Failure("LICENCE_RESTRICTION", "Xen_motion")
@@ -74,23 +75,6 @@ def assert_network(call: Call, network: str, host: str) -> None:
         raise Failure("REQUIRED_PIF_IS_UNPLUGGED", pif)
     if not row["IP"] and not row["IPv6"]:
         raise Failure("INTERFACE_HAS_NO_IP", pif)
-
-
-def assert_ha_plan(call: Call, vm: str, host: str) -> None:
-    """A crude plan: with HA on, the other hosts must be able to take what the fullest host runs."""
-    pool = call.pool
-    row = pool.row
-    if not row["ha_enabled"] or row["ha_allow_overcommit"] or row["ha_plan_exists_for"] < 1:
-        return
-    needed = host_gate.needed_memory(call.db.row("VM", vm))
-    spare = sum(host_gate.free_memory(pool, h) for h in call.db.table("host") if h != host and pool.live(h))
-    protected = [
-        v for v in call.db.get("host", host, "resident_VMs") if call.db.get("VM", v, "ha_restart_priority") == "restart"
-    ]
-    if call.db.get("VM", vm, "ha_restart_priority") == "restart":
-        wanted = needed + sum(host_gate.needed_memory(call.db.row("VM", v)) for v in protected)
-        if wanted > spare:
-            raise Failure("HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN")
 
 
 async def move_memory(call: Call, vm: str, host: str) -> None:
@@ -193,6 +177,7 @@ async def evacuate(call: Call, host: str, network: str = NULL, batch: int = 0) -
     def free_to_go() -> None:
         host_gate.assert_host_operation(call.pool, host, "evacuate")
 
+    availability.assert_plan_without(call.pool, host)
     async with operation(call, "host", host, "evacuate", free_to_go):
         places, errors = plan(call, host)
         if errors:

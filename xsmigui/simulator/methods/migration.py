@@ -9,6 +9,7 @@ from xsmigui.simulator import guests
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.faults import Moving
+from xsmigui.simulator.gates import availability
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
@@ -70,6 +71,8 @@ async def _send(
         raise Failure("TOO_MANY_STORAGE_MIGRATES", AT_ONCE)
     halted = call.db.get("VM", vm, "power_state") in {"Halted", "Suspended"}
     busy = sender if halted else NULL if target.cross else target.host
+    if halted:
+        availability.assert_plan_with(call.pool, vm, sender)
     if busy != NULL:
         host_gate.assert_host_operation(call.pool, busy, "vm_migrate")
     motions[sender] += 1

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from xsmigui.simulator import guests
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import Failure
+from xsmigui.simulator.gates import availability
 from xsmigui.simulator.gates import host as gate
 from xsmigui.simulator.tables import Row
 
@@ -19,6 +21,7 @@ def enable(call: Call, host: str) -> None:
 def disable(call: Call, host: str) -> None:
     call.db.row("host", host)
     call.pool.reach(host)
+    availability.assert_plan_without(call.pool, host)
     call.db.set("host", host, enabled=False)
 
 
@@ -92,23 +95,6 @@ def has_extension(call: Call, ref: str, name: str) -> bool:
     return False
 
 
-@method("pool.enable_ha")
-def enable_ha(call: Call, srs: list[str], configuration: dict[str, str]) -> None:
-    for sr in srs:
-        call.db.row("SR", sr)
-    call.db.set("pool", call.pool.ref, ha_enabled=True, ha_configuration=configuration, ha_plan_exists_for=1)
-
-
-@method("pool.disable_ha")
-def disable_ha(call: Call) -> None:
-    call.db.set("pool", call.pool.ref, ha_enabled=False, ha_plan_exists_for=0)
-
-
-@method("pool.set_ha_host_failures_to_tolerate")
-def set_failures(call: Call, pool: str, value: int) -> None:
-    call.db.set("pool", pool, ha_host_failures_to_tolerate=value)
-
-
 @method("pool.sync_database")
 def sync_database(call: Call) -> None:
     return None
@@ -128,3 +114,110 @@ async def power(call: Call, host: str) -> None:
         await call.pause(60, cancellable=False)
         call.db.set("host_metrics", row["metrics"], live=True)
         call.db.set("host", host, enabled=True)
+
+
+@method("host.power_on")
+async def power_on(call: Call, host: str) -> None:
+    call.db.row("host", host)
+    await call.pause(60)
+    call.pool.find_host(host)
+
+
+@method("host.declare_dead")
+def declare_dead(call: Call, host: str) -> None:
+    """Whoever says so is believed: what ran there counts as halted."""
+    for vm in list(call.db.get("host", host, "resident_VMs")):
+        if not call.db.get("VM", vm, "is_control_domain"):
+            guests.halt(call.pool, vm)
+
+
+@method("host.destroy")
+def destroy(call: Call, host: str) -> None:
+    if host == call.pool.master or call.pool.live(host):
+        raise Failure("HOST_IS_LIVE", host)
+    _remove(call, host)
+
+
+def _remove(call: Call, host: str) -> None:
+    db = call.db
+    row = db.row("host", host)
+    for vm in list(row["resident_VMs"]):
+        if db.get("VM", vm, "is_control_domain"):
+            db.delete("VM", vm)
+        else:
+            guests.halt(call.pool, vm)
+    for cls, field in (("PBD", "PBDs"), ("PIF", "PIFs"), ("host_cpu", "host_CPUs")):
+        for ref in list(row[field]):
+            db.delete(cls, ref)
+    if db.has("host_metrics", row["metrics"]):
+        db.delete("host_metrics", row["metrics"])
+    db.delete("host", host)
+
+
+@method("pool.eject")
+def eject(call: Call, host: str) -> None:
+    row = call.db.row("host", host)
+    if host == call.pool.master:
+        raise Failure("OPERATION_NOT_ALLOWED", "The pool coordinator cannot be ejected")
+    running = [v for v in row["resident_VMs"] if not call.db.get("VM", v, "is_control_domain")]
+    if running:
+        raise Failure("HOST_IN_USE", host, "VM", running[0])
+    _remove(call, host)
+
+
+@method("pool.designate_new_master")
+@method("pool.emergency_transition_to_master")
+async def designate(call: Call, host: str = "") -> None:
+    """The pool's xapis start anew a moment later, the named one as coordinator."""
+    host = host or call.host
+    call.db.row("host", host)
+    call.pool.reach(host)
+    if host == call.pool.master:
+        return
+    await call.pause(1)
+    call.pool.designate(host)
+
+
+@method("host.set_hostname_live")
+def set_hostname(call: Call, host: str, name: str) -> None:
+    call.db.set("host", host, hostname=name)
+
+
+@method("host.restart_agent")
+@method("host.sync_data")
+@method("host.backup_rrds")
+@method("host.refresh_pack_info")
+def nothing_to_do(call: Call, host: str, *more: object) -> None:
+    call.db.row("host", host)
+    call.pool.reach(host)
+
+
+@method("host.get_log")
+@method("host.dmesg")
+@method("host.dmesg_clear")
+def log_of(call: Call, host: str) -> str:
+    call.db.row("host", host)
+    return ""
+
+
+@method("pool.recover_slaves")
+def recover_slaves(call: Call) -> list[str]:
+    return [h for h in call.db.table("host") if h != call.pool.master]
+
+
+@method("pool.set_https_only")
+def set_https_only(call: Call, pool: str, value: bool) -> None:
+    call.db.row("pool", pool)
+    for host in call.db.table("host"):
+        call.db.set("host", host, https_only=value)
+
+
+@method("VM.retrieve_wlb_recommendations")
+@method("host.retrieve_wlb_evacuate_recommendations")
+@method("pool.retrieve_wlb_recommendations")
+@method("pool.retrieve_wlb_configuration")
+@method("pool.send_wlb_configuration")
+@method("pool.deconfigure_wlb")
+def no_wlb(call: Call, *params: object) -> None:
+    """There is no Workload Balancing."""
+    raise Failure("WLB_NOT_INITIALIZED")

@@ -231,3 +231,103 @@ async def pbd_unplug(call: Call, pbd: str) -> None:
             raise Failure("VDI_IN_USE", disk, "detach")
     await call.pause(0.5)
     db.set("PBD", pbd, currently_attached=False)
+
+
+@method("SR.create")
+@method("SR.make")
+async def sr_create(
+    call: Call, host: str, device_config: dict[str, str], size: int, name: str, description: str, kind: str,
+    content: str, shared: bool = False, sm_config: dict[str, str] | None = None,
+) -> str:  # fmt: skip
+    """A new SR with a PBD for the host, or for all hosts where it is shared."""
+    db = call.db
+    db.row("host", host)
+    if kind not in call.pool.plugins():
+        raise Failure("SR_UNKNOWN_DRIVER", kind)
+    await call.pause(2)
+    sr = db.create("SR", {
+        "name_label": name, "name_description": description, "type": kind, "content_type": content,
+        "physical_size": size, "shared": shared, "sm_config": sm_config or {},
+    })  # fmt: skip
+    for one in db.table("host") if shared else [host]:
+        db.create("PBD", {"host": one, "SR": sr, "device_config": device_config, "currently_attached": True})
+    return sr if call.message.name == "create" else str(db.get("SR", sr, "uuid"))
+
+
+@method("SR.introduce")
+def sr_introduce(
+    call: Call, uuid: str, name: str, description: str, kind: str, content: str, shared: bool,
+    sm_config: dict[str, str] | None = None,
+) -> str:  # fmt: skip
+    if kind not in call.pool.plugins():
+        raise Failure("SR_UNKNOWN_DRIVER", kind)
+    return call.db.create("SR", {
+        "uuid": uuid or call.db.new_uuid(), "name_label": name, "name_description": description, "type": kind,
+        "content_type": content, "shared": shared, "sm_config": sm_config or {},
+    })  # fmt: skip
+
+
+@method("SR.destroy")
+async def sr_destroy(call: Call, sr: str) -> None:
+    sr_forget(call, sr)
+
+
+@method("SR.probe")
+@method("SR.probe_ext")
+def sr_probe(
+    call: Call, host: str, device_config: dict[str, str], kind: str, sm_config: dict[str, str] | None = None
+) -> object:
+    call.db.row("host", host)
+    if kind not in call.pool.plugins():
+        raise Failure("SR_UNKNOWN_DRIVER", kind)
+    return "<SRlist></SRlist>" if call.message.name == "probe" else []
+
+
+@method("SR.set_shared")
+def sr_shared(call: Call, sr: str, value: bool) -> None:
+    call.db.set("SR", sr, shared=value)
+
+
+@method("VDI.introduce")
+def vdi_introduce(
+    call: Call, uuid: str, name: str, description: str, sr: str, kind: str, sharable: bool, read_only: bool,
+    other_config: dict[str, str], location: str, *more: object,
+) -> str:  # fmt: skip
+    if "VDI_INTRODUCE" not in gate.features(call.pool, sr) and call.db.row("SR", sr):
+        raise Failure("SR_OPERATION_NOT_SUPPORTED", sr)
+    if any(v["location"] == location and v["SR"] == sr for v in call.db.table("VDI").values()):
+        raise Failure("LOCATION_NOT_UNIQUE", sr, location)
+    return add_vdi(call.pool, {
+        "uuid": uuid, "name_label": name, "name_description": description, "SR": sr, "type": kind,
+        "sharable": sharable, "read_only": read_only, "other_config": other_config, "location": location,
+    })  # fmt: skip
+
+
+@method("VDI.get_nbd_info")
+def nbd_info(call: Call, vdi: str) -> list[Row]:
+    """No network is meant for NBD."""
+    call.db.row("VDI", vdi)
+    return []
+
+
+@method("VDI.revert")
+async def vdi_revert(call: Call, snapshot: str) -> None:
+    """The disk becomes what it was at the snapshot (since 26.16)."""
+    async with operation(call, "VDI", snapshot, "revert_to", lambda: check(call, snapshot, "revert_to")):
+        leaf = call.db.get("VDI", snapshot, "snapshot_of")
+        if not call.db.has("VDI", leaf):
+            raise Failure("REVERT_ONLY_ALLOWED_ON_SNAPSHOT")
+        async with operation(call, "VDI", leaf, "revert_from", lambda: check(call, leaf, "revert_from")):
+            await call.pause(1)
+
+
+@method("SR.create_new_blob")
+@method("VM.create_new_blob")
+@method("host.create_new_blob")
+@method("pool.create_new_blob")
+@method("network.create_new_blob")
+def new_blob(call: Call, owner: str, name: str, mime: str, public: bool = False) -> str:
+    blobs = call.db.get(call.message.cls, owner, "blobs")
+    blob = call.db.create("blob", {"name_label": name, "mime_type": mime, "public": public, "size": 0})
+    call.db.set(call.message.cls, owner, blobs={**blobs, name: blob})
+    return blob

@@ -28,7 +28,7 @@ def logout(call: Call) -> None:
 
 @method("session.get_all_subject_identifiers")
 def subjects(call: Call) -> list[str]:
-    return []
+    return sorted({row["auth_user_sid"] for row in call.db.table("session").values()} - {""})
 
 
 @method("session.change_password")
@@ -190,3 +190,18 @@ def server_time(call: Call, host: str) -> str:
 @method("host.list_methods")
 def list_methods(call: Call) -> Value:
     return sorted(m.full for c in call.pool.schema.classes.values() for m in c.messages.values())
+
+
+@method("message.destroy_many")
+def messages_destroy(call: Call, refs: list[str]) -> None:
+    for ref in refs:
+        call.pool.messages.remove(ref)
+    call.db.poke()
+
+
+@method("session.logout_subject_identifier")
+def logout_subject(call: Call, identifier: str) -> None:
+    """Ends the sessions of one external user."""
+    for ref in list(call.pool.sessions.live):
+        if ref != call.session and call.db.get("session", ref, "auth_user_sid") == identifier:
+            call.pool.sessions.end(ref)

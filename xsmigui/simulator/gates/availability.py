@@ -1,0 +1,151 @@
+"""High availability: can the protected VMs be started again after so many hosts have failed?
+
+Source: xapi_ha_vm_failover.ml; research sheet, sections 5.1 and 10.8. Hosts fail in every combination while there are
+few of them, else the fullest fail first; the VMs of the failed ones are packed largest first.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Final
+
+from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.gates import host as host_gate
+
+if TYPE_CHECKING:
+    from xsmigui.simulator.pool import Pool
+
+_MOST: Final = 2000  # combinations of failing hosts that are tried one by one
+
+Places = Mapping[str, str]
+
+
+def protected(pool: Pool) -> dict[str, str]:
+    """VMs that are restarted, and where they run (NULL: nowhere yet)."""
+    return {
+        ref: vm["resident_on"]
+        for ref, vm in pool.db.table("VM").items()
+        if vm["ha_restart_priority"] == "restart" and not vm["is_a_template"] and vm["power_state"] == "Running"
+    }
+
+
+def usable(pool: Pool) -> list[str]:
+    return [h for h, row in pool.db.table("host").items() if row["enabled"] and pool.live(h)]
+
+
+def room(pool: Pool, hosts: Iterable[str], places: Places) -> dict[str, int]:
+    """Free memory when the protected VMs are where `places` says."""
+    free = {h: host_gate.free_memory(pool, h) for h in hosts}
+    for vm, host in places.items():
+        row = pool.db.row("VM", vm)
+        here, needed = row["resident_on"], host_gate.needed_memory(row)
+        if here != host:
+            if here in free:
+                free[here] += needed
+            if host in free:
+                free[host] -= needed
+    return free
+
+
+def survives(pool: Pool, failed: Iterable[str], places: Places, free: Mapping[str, int]) -> bool:
+    """All protected VMs of the failed hosts find a place on the others."""
+    lost = set(failed)
+    left = {h: f for h, f in free.items() if h not in lost}
+    homeless = sorted(
+        (host_gate.needed_memory(pool.db.row("VM", vm)) for vm, host in places.items() if host in lost), reverse=True
+    )
+    for needed in homeless:
+        best = max(left, key=lambda h: left[h], default=None)
+        if best is None or left[best] < needed:
+            return False
+        left[best] -= needed
+    return True
+
+
+def plan_exists(pool: Pool, failures: int, places: Places | None = None) -> bool:
+    """A plan for `failures` hosts at once, with the protected VMs where they are or where `places` puts them."""
+    hosts = usable(pool)
+    spots = dict(places if places is not None else protected(pool))
+    if failures <= 0 or not spots:
+        return True
+    if failures >= len(hosts):
+        return False
+    free = room(pool, hosts, spots)
+    if min(free.values()) < 0:
+        return False
+    if math.comb(len(hosts), failures) <= _MOST:
+        return all(survives(pool, dead, spots, free) for dead in itertools.combinations(hosts, failures))
+    load = {h: sum(host_gate.needed_memory(pool.db.row("VM", v)) for v, at in spots.items() if at == h) for h in hosts}
+    return survives(pool, sorted(hosts, key=lambda h: -load[h])[:failures], spots, free)
+
+
+def most_failures(pool: Pool, places: Places | None = None) -> int:
+    """How many hosts may fail."""
+    count = 0
+    while count + 1 < len(usable(pool)) and plan_exists(pool, count + 1, places):
+        count += 1
+    return count
+
+
+def assert_plan(pool: Pool, places: Mapping[str, str]) -> None:
+    """HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN if there is a plan now and none with these VMs at these places."""
+    row = pool.row
+    if not row["ha_enabled"] or row["ha_allow_overcommit"]:
+        return
+    failures = row["ha_host_failures_to_tolerate"]
+    now = protected(pool)
+    if plan_exists(pool, failures, now) and not plan_exists(pool, failures, {**now, **places}):
+        raise Failure("HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN")
+
+
+def assert_plan_with(pool: Pool, vm: str, host: str) -> None:
+    """The plan holds when this VM runs on `host`; only protected VMs and what they leave room for count."""
+    row = pool.db.row("VM", vm)
+    if row["ha_restart_priority"] == "restart":
+        assert_plan(pool, {vm: host})
+        return
+    state = pool.row
+    if not state["ha_enabled"] or state["ha_allow_overcommit"] or row["resident_on"] == host:
+        return
+    failures = state["ha_host_failures_to_tolerate"]
+    hosts, spots = usable(pool), protected(pool)
+    if not spots or failures <= 0 or not plan_exists(pool, failures, spots):
+        return
+    free = room(pool, hosts, spots)
+    needed = host_gate.needed_memory(row)
+    free = {h: f - (needed if h == host else 0) + (needed if h == row["resident_on"] else 0) for h, f in free.items()}
+    if not all(survives(pool, dead, spots, free) for dead in itertools.combinations(hosts, failures)):
+        raise Failure("HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN")
+
+
+def assert_plan_without(pool: Pool, host: str) -> None:
+    """The plan still holds when a host is disabled."""
+    row = pool.row
+    if not row["ha_enabled"] or row["ha_allow_overcommit"] or not pool.db.get("host", host, "enabled"):
+        return
+    failures, spots = row["ha_host_failures_to_tolerate"], protected(pool)
+    if not plan_exists(pool, failures, spots):
+        return
+    hosts = [h for h in usable(pool) if h != host]
+    free = room(pool, hosts, spots)
+    dead_too = itertools.combinations(hosts, min(failures, len(hosts)))
+    if not all(survives(pool, (*dead, host), spots, free) for dead in dead_too):
+        raise Failure("HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN")
+
+
+def refresh_plan(pool: Pool) -> None:
+    """pool.ha_plan_exists_for and ha_overcommitted."""
+    row = pool.row
+    count = most_failures(pool) if row["ha_enabled"] else 0
+    pool.db.set(
+        "pool", pool.ref, ha_plan_exists_for=count,
+        ha_overcommitted=bool(row["ha_enabled"]) and count < row["ha_host_failures_to_tolerate"],
+    )  # fmt: skip
+
+
+__all__ = [
+    "NULL", "assert_plan", "assert_plan_with", "assert_plan_without", "most_failures", "plan_exists", "protected",
+    "refresh_plan",
+]  # fmt: skip

@@ -1,0 +1,104 @@
+"""pool and VM: high availability (xapi_ha.ml; research sheet, 10.8)."""
+
+from __future__ import annotations
+
+from xsmigui.simulator.dispatch import Call, method
+from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.gates import availability as plans
+from xsmigui.simulator.gates import host as host_gate
+
+
+@method("pool.enable_ha")
+def enable_ha(call: Call, srs: list[str], configuration: dict[str, str]) -> None:
+    for sr in srs:
+        call.db.row("SR", sr)
+    if call.pool.row["ha_enabled"]:
+        raise Failure("HA_IS_ENABLED")
+    for host in call.db.table("host"):
+        call.pool.reach(host)
+    call.db.set("pool", call.pool.ref, ha_enabled=True, ha_configuration=configuration)
+    plans.refresh_plan(call.pool)
+
+
+@method("pool.disable_ha")
+def disable_ha(call: Call) -> None:
+    if not call.pool.row["ha_enabled"]:
+        raise Failure("HA_NOT_ENABLED")
+    call.db.set("pool", call.pool.ref, ha_enabled=False)
+    plans.refresh_plan(call.pool)
+
+
+@method("pool.set_ha_host_failures_to_tolerate")
+def set_failures(call: Call, pool: str, value: int) -> None:
+    call.db.row("pool", pool)
+    if value < 0:
+        raise Failure("INVALID_VALUE", "ha_host_failures_to_tolerate", value)
+    row = call.pool.row
+    if row["ha_enabled"] and not row["ha_allow_overcommit"] and not plans.plan_exists(call.pool, value):
+        raise Failure("HA_NO_PLAN")
+    call.db.set("pool", pool, ha_host_failures_to_tolerate=value)
+    plans.refresh_plan(call.pool)
+
+
+@method("pool.ha_failover_plan_exists")
+def plan_exists(call: Call, failures: int) -> bool:
+    return plans.plan_exists(call.pool, failures)
+
+
+@method("pool.ha_compute_max_host_failures_to_tolerate")
+def most_failures(call: Call) -> int:
+    return plans.most_failures(call.pool)
+
+
+@method("pool.ha_compute_hypothetical_max_host_failures_to_tolerate")
+def hypothetical(call: Call, configuration: dict[str, str]) -> int:
+    db = call.db
+    places = {v: db.get("VM", v, "resident_on") for v, priority in configuration.items() if priority == "restart"}
+    return plans.most_failures(call.pool, {v: h for v, h in places.items() if h != NULL})
+
+
+@method("pool.ha_compute_vm_failover_plan")
+def failover_plan(call: Call, hosts: list[str], vms: list[str]) -> dict[str, dict[str, str]]:
+    """Where each VM would start again, or the code of the reason why not."""
+    pool = call.pool
+    free = {h: host_gate.free_memory(pool, h) for h in plans.usable(pool) if h not in hosts}
+    plan: dict[str, dict[str, str]] = {}
+    for vm in sorted(vms, key=lambda v: -host_gate.needed_memory(call.db.row("VM", v))):
+        needed = host_gate.needed_memory(call.db.row("VM", vm))
+        best = max(free, key=lambda h: free[h], default=None)
+        if best is None or free[best] < needed:
+            plan[vm] = {"error_code": "HOST_NOT_ENOUGH_FREE_MEMORY"}
+            continue
+        free[best] -= needed
+        plan[vm] = {"host": best}
+    return plan
+
+
+@method("pool.ha_prevent_restarts_for")
+def prevent_restarts(call: Call, seconds: int) -> None:
+    return None
+
+
+@method("VM.set_ha_restart_priority")
+def set_priority(call: Call, vm: str, value: str) -> None:
+    row = call.db.row("VM", vm)
+    if value not in {"restart", "best-effort", ""}:
+        raise Failure("INVALID_VALUE", "ha_restart_priority", value)
+    if value == "restart" and row["ha_restart_priority"] != "restart" and call.pool.row["ha_enabled"]:
+        host_gate.assert_agile(call.pool, vm)
+        if row["power_state"] == "Running":
+            plans.assert_plan(call.pool, {vm: row["resident_on"]})
+    call.db.set("VM", vm, ha_restart_priority=value)
+    plans.refresh_plan(call.pool)
+
+
+@method("VM.set_ha_always_run")
+def set_always_run(call: Call, vm: str, value: bool) -> None:
+    call.db.set("VM", vm, ha_always_run=value)
+
+
+@method("SR.assert_can_host_ha_statefile")
+def can_host_statefile(call: Call, sr: str) -> None:
+    row = call.db.row("SR", sr)
+    if not row["shared"]:
+        raise Failure("HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED", sr)

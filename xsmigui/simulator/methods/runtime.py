@@ -1,0 +1,179 @@
+"""VM and host while they run: live changes of memory and processors, keys, plug-ins, measurements, appliances."""
+
+from __future__ import annotations
+
+from xsmigui.simulator.dispatch import Call, child, method
+from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.gates import devices
+from xsmigui.simulator.gates import host as host_gate
+from xsmigui.simulator.methods.guests import gate
+from xsmigui.simulator.tables import Row
+
+
+@method("VM.set_VCPUs_number_live")
+def set_vcpus_live(call: Call, vm: str, count: int) -> None:
+    gate(call, vm, "changing_VCPUs_live")
+    row = call.db.row("VM", vm)
+    if not 0 < count <= row["VCPUs_max"]:
+        raise Failure("INVALID_VALUE", "VCPU values must satisfy: 0 < VCPUs <= VCPUs_max", count)
+    call.db.set("VM", vm, VCPUs_at_startup=count)
+    if call.db.has("VM_metrics", row["metrics"]):
+        call.db.set("VM_metrics", row["metrics"], VCPUs_number=count)
+
+
+@method("VM.set_memory_target_live")
+def set_target_live(call: Call, vm: str, target: int) -> None:
+    gate(call, vm, "changing_memory_live")
+    call.db.set("VM", vm, memory_target=target)
+
+
+@method("VM.wait_memory_target_live")
+async def wait_target_live(call: Call, vm: str) -> None:
+    gate(call, vm, "awaiting_memory_live")
+    await call.pause(1)
+
+
+@method("VM.add_to_VCPUs_params_live")
+def add_vcpus_params(call: Call, vm: str, key: str, value: str) -> None:
+    call.db.row("VM", vm)
+
+
+@method("VM.set_shadow_multiplier_live")
+def set_shadow_live(call: Call, vm: str, value: float) -> None:
+    gate(call, vm, "changing_shadow_memory_live")
+    call.db.set("VM", vm, HVM_shadow_multiplier=value)
+
+
+@method("VM.set_actions_after_crash")
+def set_crash_action(call: Call, vm: str, value: str) -> None:
+    host_gate.assert_crash_action(call.db.row("VM", vm), value)
+    call.db.set("VM", vm, actions_after_crash=value)
+
+
+@method("VM.set_NVRAM")
+def set_nvram(call: Call, vm: str, value: dict[str, str]) -> None:
+    gate(call, vm, "changing_NVRAM")
+    call.db.set("VM", vm, NVRAM=value)
+
+
+@method("VM.set_NVRAM_EFI_variables")
+def set_efi_variables(call: Call, vm: str, value: str) -> None:
+    call.db.set("VM", vm, NVRAM={**call.db.get("VM", vm, "NVRAM"), "EFI-variables": value})
+
+
+@method("VM.get_cooperative")
+def cooperative(call: Call, vm: str) -> bool:
+    call.db.row("VM", vm)
+    return vm not in call.pool.faults.unresponsive
+
+
+@method("host.get_uncooperative_resident_VMs")
+def uncooperative(call: Call, host: str) -> list[str]:
+    return [v for v in call.db.get("host", host, "resident_VMs") if v in call.pool.faults.unresponsive]
+
+
+@method("VM.get_boot_record")
+def boot_record(call: Call, vm: str) -> Row:
+    return call.db.row("VM", vm)
+
+
+@method("VM.maximise_memory")
+def maximise_memory(call: Call, vm: str, total: int, approximate: bool) -> int:
+    return max(0, total - host_gate.memory_overhead(call.db.row("VM", vm)))
+
+
+@method("VM.send_sysrq")
+@method("VM.send_trigger")
+def send_key(call: Call, vm: str, key: str) -> None:
+    gate(call, vm, call.message.name)
+    raise Failure("NOT_IMPLEMENTED", call.message.full)
+
+
+@method("VM.call_plugin")
+def vm_plugin(call: Call, vm: str, plugin: str, function: str, args: dict[str, str]) -> str:
+    gate(call, vm, "call_plugin")
+    raise _no_plugin(plugin, function)
+
+
+@method("host.call_plugin")
+def host_plugin(call: Call, host: str, plugin: str, function: str, args: dict[str, str]) -> str:
+    """No plug-in is installed."""
+    call.db.row("host", host)
+    call.pool.reach(host)
+    raise _no_plugin(plugin, function)
+
+
+def _no_plugin(plugin: str, function: str) -> Failure:
+    return Failure("XENAPI_MISSING_PLUGIN", plugin)
+
+
+@method("VM.get_data_sources")
+@method("host.get_data_sources")
+@method("SR.get_data_sources")
+def data_sources(call: Call, ref: str) -> list[Row]:
+    """Nothing is measured."""
+    call.db.row(call.message.cls, ref)
+    return []
+
+
+@method("VM.get_SRs_required_for_recovery")
+def srs_for_recovery(call: Call, vm: str, session: str) -> list[str]:
+    return host_gate.required_srs(call.pool, call.db.row("VM", vm))
+
+
+@method("VM.copy_bios_strings")
+def copy_bios_strings(call: Call, vm: str, host: str) -> None:
+    call.db.set("VM", vm, bios_strings=dict(call.db.get("host", host, "bios_strings")))
+
+
+@method("VM.set_appliance")
+def set_appliance(call: Call, vm: str, appliance: str) -> None:
+    call.db.set("VM", vm, appliance=appliance if call.db.has("VM_appliance", appliance) else NULL)
+
+
+@method("VM.set_groups")
+def set_groups(call: Call, vm: str, groups: list[str]) -> None:
+    """At most one group a VM (since 24.19.1)."""
+    for group in groups:
+        call.db.row("VM_group", group)
+    if len(groups) > 1:
+        raise Failure("TOO_MANY_GROUPS")
+    call.db.set("VM", vm, groups=list(groups))
+
+
+_OF_MEMBERS = {"start": "VM.start", "clean_shutdown": "VM.clean_shutdown", "hard_shutdown": "VM.hard_shutdown",
+               "shutdown": "VM.shutdown"}  # fmt: skip
+
+
+@method("VM_appliance.start")
+@method("VM_appliance.clean_shutdown")
+@method("VM_appliance.hard_shutdown")
+@method("VM_appliance.shutdown")
+async def appliance(call: Call, ref: str, paused: bool = False) -> None:
+    """One VM after the other, those that are where they should be left out."""
+    starting = call.message.name == "start"
+    for vm in call.db.get("VM_appliance", ref, "VMs"):
+        state = call.db.get("VM", vm, "power_state")
+        if (state == "Halted") is starting:
+            more = [paused, False] if starting else []
+            await child(call, _OF_MEMBERS[call.message.name], [vm, *more])
+
+
+# -- graphics and network functions ------------------------------------------------------------------------------------
+
+
+@method("PGPU.get_remaining_capacity")
+def gpu_capacity(call: Call, gpu: str, kind: str) -> int:
+    call.db.row("VGPU_type", kind)
+    return devices.gpu_capacity(call.pool, call.db.row("PGPU", gpu), kind)
+
+
+@method("GPU_group.get_remaining_capacity")
+def group_capacity(call: Call, group: str, kind: str) -> int:
+    gpus = call.db.get("GPU_group", group, "PGPUs")
+    return sum(devices.gpu_capacity(call.pool, call.db.row("PGPU", g), kind) for g in gpus)
+
+
+@method("network_sriov.get_remaining_capacity")
+def sriov_capacity(call: Call, sriov: str) -> int:
+    return devices.sriov_capacity(call.pool, sriov)
