@@ -1,0 +1,180 @@
+"""The queue: order, three storage migrations at once, cancelling, a crowded host."""
+
+import asyncio
+
+from tests.holding import Hold, until
+from tests.services.engine import Engine
+from xsmigui.core.jobs import Job, State, Step, VmJob
+from xsmigui.services.jobs import CROWDED
+
+NAMES = ("web-01", "web-02", "web-03", "mail", "files-windows")
+
+
+def states(job: Job) -> list[State]:
+    return [vm.state for vm in job.vms]
+
+
+def moving(engine: Engine, pool: str = "Madrid") -> list[str]:
+    """Names of the VMs that the simulator moves at present."""
+    table = engine.served(pool).pool.db.table("VM")
+    return engine.site.run(
+        lambda: [r["name_label"] for r in table.values() if "migrate_send" in r["current_operations"].values()]
+    )
+
+
+async def test_three_at_once_in_their_order(two: Engine) -> None:
+    plan = await two.plan(*NAMES, to="Lisboa", sr="NFS Lisboa")
+    most = 0
+
+    def watch(_job: Job) -> None:
+        nonlocal most
+        most = max(most, states(_job).count(State.running))
+
+    two.jobs.subscribe(watch)
+    hold = Hold(two.site, free=3)
+    job = two.jobs.start(plan)
+    await until(lambda: len(moving(two)) == 3)
+    assert states(two.jobs.get(job.id)) == [State.running] * 3 + [State.waiting] * 2
+    assert two.jobs.running == [two.jobs.get(job.id)]
+    assert two.jobs.get(job.id).state is State.running
+    hold.release()
+    ended = await asyncio.wait_for(two.jobs.wait(job.id), 30)
+    assert states(ended) == [State.done] * 5
+    assert most == 3
+    begun = [vm.started for vm in ended.vms]
+    assert begun == sorted(t for t in begun if t)
+    assert ended.state is State.done
+    assert two.jobs.all() == [ended]
+    assert two.jobs.running == []
+    two.jobs.clear_ended()
+    assert two.jobs.all() == []
+
+
+async def test_live_migrations_do_not_wait_for_storage(two: Engine) -> None:
+    storage = await two.plan("web-01", "web-02", "web-03", "mail", to="Lisboa", sr="NFS Lisboa")
+    live = await two.plan("files-windows", to="Madrid", host="madrid-01")
+    hold = Hold(two.site, free=3)
+    first = two.jobs.start(storage)
+    await until(lambda: len(moving(two)) == 3)
+    second = two.jobs.start(live)
+    await until(lambda: states(two.jobs.get(second.id)) == [State.running])
+    assert states(two.jobs.get(first.id))[3] is State.waiting
+    hold.release()
+    for job in (first, second):
+        assert (await asyncio.wait_for(two.jobs.wait(job.id), 30)).state is State.done
+
+
+async def test_those_of_other_clients_count(two: Engine) -> None:
+    madrid = two.served("Madrid")
+    ours = await two.plan("web-01", "web-02", to="Lisboa", sr="NFS Lisboa")
+    hold = Hold(two.site)
+
+    def others() -> None:
+        host, network, sr = (
+            two.site.call(two.served("Lisboa"), f"{cls}.get_by_name_label", name)[0]
+            for cls, name in (("host", "lisboa-01"), ("network", "Storage"), ("SR", "NFS Lisboa"))
+        )
+        db = madrid.pool.db
+        guests = two.site.call(two.served("Lisboa"), "network.get_by_name_label", "Guests")[0]
+        for name in ("web-03", "files-windows"):
+            ref = two.site.vm(madrid, name)
+            received = two.site.call(two.served("Lisboa"), "host.migrate_receive", host, network, {})
+            row = two.site.run(lambda ref=ref: dict(db.row("VM", ref)))
+            disks = two.site.run(lambda row=row: [db.row("VBD", v)["VDI"] for v in row["VBDs"]])
+            two.site.call(
+                madrid, "Async.VM.migrate_send", ref, received, True,
+                dict.fromkeys([d for d in disks if d != "OpaqueRef:NULL"], sr), dict.fromkeys(row["VIFs"], guests), {},
+            )  # fmt: skip
+
+    await asyncio.to_thread(others)
+    await until(lambda: len(moving(two)) == 2)
+    await until(lambda: sum(bool(vm.current_operations) for vm in two.inventory("Madrid").VM.values()) == 2)
+    job = two.jobs.start(ours)
+    await until(lambda: len(moving(two)) == 3)
+    assert states(two.jobs.get(job.id)) == [State.running, State.waiting]
+    hold.release()
+    assert (await asyncio.wait_for(two.jobs.wait(job.id), 30)).state is State.done
+
+
+async def test_cancel_what_waits_and_what_runs(two: Engine) -> None:
+    plan = await two.plan(*NAMES, to="Lisboa", sr="NFS Lisboa")
+    hold = Hold(two.site, free=3)
+    job = two.jobs.start(plan)
+    await until(lambda: len(moving(two)) == 3)
+    two.jobs.cancel(job.id, 4)
+    vm = two.jobs.get(job.id).vms[4]
+    assert (vm.state, vm.step, vm.message) == (
+        State.cancelled,
+        Step.ended,
+        "Cancelled before anything was changed.",
+    )
+    assert states(two.jobs.get(job.id))[3] is State.waiting
+    two.jobs.cancel(job.id)
+    tasks = two.served("Madrid").pool.tasks.running
+    ours = lambda: [w.cancel.is_set() for ref, w in tasks.items() if two.jobs.is_ours(ref)]  # noqa: E731
+    await until(lambda: two.site.run(ours) == [True] * 3)
+    hold.release()
+    ended = await asyncio.wait_for(two.jobs.wait(job.id), 30)
+    assert states(ended) == [State.cancelled] * 5
+    assert ended.state is State.cancelled
+    assert all(two.has("Madrid", name) for name in NAMES)
+    assert two.sessions("Lisboa") == 1
+
+
+def crowd(engine: Engine, number: int) -> None:
+    pool = engine.served("Madrid").pool
+    host = next(r for r, row in pool.db.table("host").items() if row["name_label"] == "madrid-01")
+    engine.site.run(lambda: pool.storage_motions.update({host: number}))
+
+
+async def test_a_crowded_host_is_tried_again(two: Engine) -> None:
+    plan = await two.plan("web-01", to="Lisboa")
+    crowd(two, 3)
+    job = two.jobs.start(plan)
+    await until(lambda: CROWDED in two.clock.slept)
+    vm: VmJob = two.vm(job)
+    assert (vm.state, vm.step) == (State.waiting, Step.queued)
+    crowd(two, -3)
+    ended = await asyncio.wait_for(two.jobs.wait(job.id), 30)
+    assert ended.state is State.done
+    assert two.sessions("Lisboa") == 1
+
+
+async def test_cancelled_while_it_rests(two: Engine) -> None:
+    two.clock.factor = 100.0
+    plan = await two.plan("web-01", to="Lisboa")
+    crowd(two, 3)
+    job = two.jobs.start(plan)
+    await until(lambda: CROWDED in two.clock.slept)
+    two.jobs.cancel(job.id)
+    assert (await asyncio.wait_for(two.jobs.wait(job.id), 5)).state is State.cancelled
+
+
+async def test_cancelled_while_the_host_says_that_it_is_crowded(two: Engine) -> None:
+    """The wish is not forgotten with the refusal."""
+    from xsmigui.simulator.failures import Failure
+
+    plan = await two.plan("web-01", to="Lisboa")
+    hold = Hold(two.site, free=3)
+    job = two.jobs.start(plan)
+    await hold.until_held()
+    tasks = two.served("Madrid").pool.tasks.running
+    await until(lambda: any(two.jobs.is_ours(ref) for ref in list(tasks)))
+    (move,) = two.site.run(lambda: list(two.served("Madrid").pool.faults.moving))
+    two.site.run(lambda: move.abort(Failure("TOO_MANY_STORAGE_MIGRATES", "3")))
+    two.proxies["Madrid"].cut()  # task.cancel does not arrive in time
+    two.jobs.cancel(job.id)
+    hold.release()
+    ended = await asyncio.wait_for(two.jobs.wait(job.id), 20)
+    assert ended.state is State.cancelled
+
+
+async def test_idle_time_between_two(two: Engine) -> None:
+    """The next begins as soon as there is room."""
+    plan = await two.plan("web-01", "web-02", "web-03", "mail", to="Lisboa", sr="NFS Lisboa")
+    job = two.jobs.start(plan)
+    ended = await asyncio.wait_for(two.jobs.wait(job.id), 30)
+    first = min(vm.ended for vm in ended.vms[:3] if vm.ended)
+    fourth = ended.vms[3].started
+    assert fourth is not None
+    assert (fourth - first).total_seconds() <= 0.2
