@@ -55,7 +55,8 @@ class Way:
             raise ServerFailure(code, tuple(str(p) for p in rest), method) from None
 
     async def permissions(self) -> frozenset[str] | None:
-        return None
+        allowed = self.pool.db.row("session", self.client.session)
+        return None if allowed["is_local_superuser"] else frozenset(allowed["rbac_permissions"])
 
     async def end_session(self, reference: str) -> None:
         self.pool.sessions.live.pop(reference, None)

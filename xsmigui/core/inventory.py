@@ -283,9 +283,9 @@ class Inventory:
         """The hidden disks of each SR that will be coalesced: with a single disk that rests on them, or none."""
         found: dict[SrRef, list[VdiRef]] = {}
         for ref, vdi in self.VDI.items():
-            if not vdi.managed and not vdi.is_a_snapshot and vdi.type == "user":
-                if len(self.children.get(vdi.uuid, ())) < 2:
-                    found.setdefault(vdi.SR, []).append(ref)
+            hidden = not vdi.managed and not vdi.is_a_snapshot and vdi.type == "user"
+            if hidden and len(self.children.get(vdi.uuid, ())) < 2:
+                found.setdefault(vdi.SR, []).append(ref)
         return {sr: tuple(sorted(refs)) for sr, refs in found.items()}
 
     def vgpus(self, vm: VmRef) -> list[records.VGPU]:

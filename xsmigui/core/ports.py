@@ -45,6 +45,9 @@ class Gateway(Protocol):
     async def call(self, method: str, *params: Any, deadline: float = 60.0) -> Any:
         """One API request on the session, which is put before `params`. Only reads may be repeated by the wire."""
 
+    async def permissions(self) -> frozenset[str] | None:
+        """The methods that the session's roles allow, in lower case; None where they allow all (or nobody knows)."""
+
     async def follow(self, listener: FeedListener) -> None:
         """Load everything and then follow the events until the connection is lost (raises) or cancelled."""
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from xsmigui.core.failures import WIRE_ERRORS, ServerFailure, Unreachable
-from xsmigui.core.migration.facts import Answer, CanBootHere, CanMigrate, OperationValid, Question
+from xsmigui.core.migration.facts import Answer, CanBootHere, CanMigrate, MayCall, OperationValid, Question
 from xsmigui.core.ports import Gateway
 from xsmigui.core.refs import PoolId
 from xsmigui.core.text import _
@@ -51,10 +51,23 @@ class Asker:
             case OperationValid():
                 method = "VM.assert_operation_valid"
                 await source.call(method, question.vm, question.operation, deadline=GATE_DEADLINE)
+            case MayCall():
+                await self._put_rights(question, source)
             case CanBootHere():
                 await source.call("VM.assert_can_boot_here", question.vm, question.host, deadline=GATE_DEADLINE)
             case CanMigrate():
                 await self._put_motion(question, source)
+
+    async def _put_rights(self, question: MayCall, source: Gateway) -> None:
+        """Servers that do not tell the session's rights refuse later, if they must."""
+        try:
+            allowed = await source.permissions()
+        except ServerFailure as failure:
+            log.info("permissions: %s", failure)
+            return
+        lacking = [name for name in question.methods if allowed is not None and name.lower() not in allowed]
+        if lacking:
+            raise ServerFailure("RBAC_PERMISSION_DENIED", tuple(lacking), "session.get_rbac_permissions")
 
     async def _put_motion(self, question: CanMigrate, source: Gateway) -> None:
         target = self._gateway(question.target)

@@ -54,7 +54,7 @@ class Drafting:
         self._gathering: asyncio.TimerHandle | None = None
         self._looking_again: asyncio.TimerHandle | None = None
         self._closed = False
-        self.evaluation = evaluate(store.site(), draft, {}) if not self._is_large() else self._blank()
+        self.evaluation = evaluate(store.booked(), draft, {}) if not self._is_large() else self._blank()
         self._leave = store.subscribe(self._site_changed)
         self._after(self.evaluation)
         if self._is_large():
@@ -155,7 +155,7 @@ class Drafting:
         if self._closed:
             return
         if not self._is_large():
-            self._take(evaluate(self._store.site(), self._draft, self._facts))
+            self._take(evaluate(self._store.booked(), self._draft, self._facts))
             return
         if self._judging is not None:
             self._judging.cancel()
@@ -163,7 +163,7 @@ class Drafting:
 
     async def _judge_aside(self) -> None:
         draft = self._draft
-        found = await asyncio.to_thread(evaluate, self._store.site(), draft, dict(self._facts))
+        found = await asyncio.to_thread(evaluate, self._store.booked(), draft, dict(self._facts))
         self._judging = None
         self._take(found)
 

@@ -13,7 +13,9 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from xsmigui.core.jobs import Job, State, Step, VmJob
+from xsmigui.core.capacity import AT_ONCE
+from xsmigui.core.jobs import Job, State, Step, VmJob, claims
+from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.ports import Clock
@@ -24,9 +26,6 @@ from xsmigui.services.executor import Crowded, Gateways, Run
 from xsmigui.services.store import Change, Store
 
 log = logging.getLogger(__name__)
-
-AT_ONCE: Final = 3
-"""Storage migrations out of one pool at the same time."""
 
 CROWDED: Final = 10.0
 """Seconds until a host is tried again that runs as many as it allows."""
@@ -61,6 +60,7 @@ class Jobs:
         self._ended: dict[str, asyncio.Event] = {}
         self._cancelling: set[asyncio.Task[None]] = set()
         store.subscribe(self._site_changed)
+        store.claims = self.claims
 
     def all(self) -> list[Job]:
         """The latest first."""
@@ -68,6 +68,10 @@ class Jobs:
 
     def get(self, job: str) -> Job:
         return self._jobs[job]
+
+    def claims(self) -> tuple[Claim, ...]:
+        """What the jobs that have not ended will still take at their destinations."""
+        return claims(self._jobs.values(), self._store.inventory)
 
     def subscribe(self, listener: Listener) -> None:
         """Hear of every change of a job."""

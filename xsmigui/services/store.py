@@ -10,7 +10,7 @@ from typing import Final
 
 from xsmigui.core.changes import Delta, Event, apply, difference
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.migration.draft import Site
+from xsmigui.core.migration.draft import Claim, Site
 from xsmigui.core.refs import PoolId
 
 
@@ -34,10 +34,16 @@ class Store:
         self._pools: dict[PoolId, Inventory] = {}
         self._connected: set[PoolId] = set()
         self._listeners: Final[list[Listener]] = []
+        self.claims: Callable[[], tuple[Claim, ...]] = tuple
+        """What jobs under way will still take; `Jobs` puts itself here."""
 
     def site(self) -> Site:
         """Everything that is known, as a value."""
         return Site(dict(self._pools), frozenset(self._connected))
+
+    def booked(self) -> Site:
+        """The site with what jobs under way will still take, for drafts; a job itself is judged without."""
+        return Site(dict(self._pools), frozenset(self._connected), self.claims())
 
     def inventory(self, pool: PoolId) -> Inventory | None:
         return self._pools.get(pool)

@@ -59,6 +59,11 @@ class Connection:
             return ServerFailure(failure.code, (), failure.call)
         return failure
 
+    async def permissions(self) -> frozenset[str] | None:
+        if await self.call("session.get_is_local_superuser", self._session):
+            return None
+        return frozenset(str(name).lower() for name in await self.call("session.get_rbac_permissions", self._session))
+
     async def follow(self, listener: FeedListener) -> None:
         try:
             await Feed(self._transport, self._session, listener, self._heard).run()

@@ -140,8 +140,8 @@ class Load:
         return self.offered(sr) and not any(problem.blocks for problem in self.problems(sr))
 
     def best(self) -> SrRef | None:
-        """The pool's default SR if it is shared and suits, else the suitable SR with the most free space. Where none has
-        the space, the one that has the most, so that what is missing can be said."""
+        """The pool's default SR if it is shared and suits, else the suitable SR with the most free space. Where none
+        has the space, the one that has the most, so that what is missing can be said."""
         default = self.target.SR.get(self.target.pool.default_SR)
         if default and default.shared and self.suits(self.target.pool.default_SR):
             return self.target.pool.default_SR

@@ -13,7 +13,7 @@ from xsmigui.core.capacity import Ledger, ledger
 from xsmigui.core.migration.candidates import bare_move, host_problems
 from xsmigui.core.migration.defaults import Resolved, default_destination, resolve
 from xsmigui.core.migration.draft import Draft, Site, StorageMode
-from xsmigui.core.migration.facts import Facts, Question, assertion, finding, gate_question
+from xsmigui.core.migration.facts import Facts, Question, assertion, denied, finding, gate_question, rights
 from xsmigui.core.migration.moves import Move
 from xsmigui.core.migration.plan import Plan, make_plan
 from xsmigui.core.migration.rules import BATCH_RULES, RULES, Batch
@@ -206,6 +206,12 @@ def _with_facts(moves: tuple[Move, ...], problems: list[Problem], facts: Facts) 
         found += finding(move, gate, facts.get(gate))
         if gate not in facts:
             questions.append(gate)
+    if any(p.blocks for p in found):
+        return found, questions
+    for right in rights(moves):
+        found += denied(right, facts.get(right), moves[0].site.pools[right.pool])
+        if right not in facts:
+            questions.append(right)
     if any(p.blocks for p in found):
         return found, questions
     for move, question in [(move, asked) for move in moves if (asked := assertion(move)) is not None]:

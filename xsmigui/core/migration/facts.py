@@ -3,13 +3,16 @@
 Questions are plain values, so that an answer is kept by the whole question and is never used for another one.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
+
+from msgspec.structs import replace
 
 from xsmigui.core.catalogue import problem
 from xsmigui.core.failures import ServerFailure, Unreachable
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.migration.calls import migrate_maps
+from xsmigui.core.migration.calls import calls, migrate_maps
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.problems import Page, Problem, Severity, Subject
 from xsmigui.core.refs import HostRef, NetworkRef, PoolId, VmRef
@@ -25,6 +28,14 @@ class OperationValid:
     pool: PoolId
     vm: VmRef
     operation: str
+
+
+@dataclass(frozen=True, slots=True)
+class MayCall:
+    """Do the session's roles allow these methods? (`session.get_rbac_permissions`)"""
+
+    pool: PoolId
+    methods: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +61,13 @@ class CanMigrate:
     options: Pairs
 
 
-Question = OperationValid | CanBootHere | CanMigrate
+Question = OperationValid | MayCall | CanBootHere | CanMigrate
+
+ROLES: Final = ("pool-admin", "pool-operator", "vm-power-admin")
+"""The roles that allow every method of a plan (the API's reference: all of them want the same)."""
+
+CHECKS: Final = {"VM.migrate_send": "VM.assert_can_migrate"}
+"""Methods that ask first what another will do, with the same rights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +106,32 @@ def assertion(move: Move) -> CanBootHere | CanMigrate | None:
         tuple(sorted(vif_map.items())),
         tuple(sorted(options.items())),
     )
+
+
+def rights(moves: Iterable[Move]) -> list[MayCall]:
+    """What the sessions must be allowed, pool by pool."""
+    methods: dict[PoolId, dict[str, None]] = {}
+    for move in moves:
+        for call in calls(move) if move.host is not None else ():
+            wanted = methods.setdefault(call.pool, {})
+            if call.method in CHECKS:
+                wanted[CHECKS[call.method]] = None
+            wanted[call.method] = None
+    return [MayCall(pool, tuple(names)) for pool, names in methods.items()]
+
+
+def denied(question: MayCall, answer: Answer | None, inventory: Inventory) -> Iterator[Problem]:
+    """R08: the rights that are lacking, with the roles that would do."""
+    if answer is None or answer.failure is None:
+        return
+    found = problem(answer.failure, Subject("pool", question.pool, inventory.name), inventory)
+    if isinstance(answer.failure, ServerFailure) and answer.failure.code == "RBAC_PERMISSION_DENIED":
+        message = _(
+            "Your role in {pool} does not allow {method}.", pool=inventory.name, method=", ".join(answer.failure.params)
+        )
+        hint = _("Log in there as a user with one of these roles: {roles}.", roles=", ".join(ROLES))
+        found = replace(found, message=message, hint=hint)
+    yield replace(found, page=Page.destination)
 
 
 def finding(move: Move, question: Question, answer: Answer | None) -> Iterator[Problem]:
