@@ -211,7 +211,7 @@ class MigrateWizard(QDialog):
             return n_(
                 "Asking the servers about {n} VM…",
                 "Asking the servers about {n} VMs…",
-                len({question.vm for question in evaluation.questions}),
+                len({getattr(question, "vm", "") for question in evaluation.questions}),
             )
         return _("Checking…") if self._drafting.busy else ""
 
