@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -24,7 +25,7 @@ from xsmigui.core.catalogue import sentence
 from xsmigui.core.failures import WIRE_ERRORS, CertificateChanged, CertificateUnknown
 from xsmigui.core.jobs import Job, State, step_text, title
 from xsmigui.core.migration.evaluation import Evaluation
-from xsmigui.core.migration.plan import Plan, PlanRefused
+from xsmigui.core.migration.plan import FORMAT, Plan, PlanRefused
 from xsmigui.core.migration.selection import Asked, SelectionRefused, draft_from
 from xsmigui.core.migration.summary import summarize
 from xsmigui.core.ports import Address
@@ -222,7 +223,7 @@ class _Refusing:
 
 async def _connect(options: argparse.Namespace, connections: Connections) -> bool:
     """Connect every server; False, with a sentence each, where one fails."""
-    addresses = [Address(normal_url(server), options.user) for server in options.server]
+    addresses = [_address(server, options.user) for server in options.server]
     passwords = await _passwords(options, addresses)
     results = await asyncio.gather(
         *(connections.add(a, p, keep=False) for a, p in zip(addresses, passwords, strict=True)),
@@ -248,6 +249,16 @@ async def _connect(options: argparse.Namespace, connections: Connections) -> boo
             case BaseException():
                 raise result
     return fine
+
+
+def _address(server: str, user: str) -> Address:
+    try:
+        url = normal_url(server)
+    except ValueError:
+        url = ""
+    if not urlsplit(url).hostname or urlsplit(url).scheme not in ("https", "http"):
+        raise BadArguments(_("{server} is no address of a server.", server=server))
+    return Address(url, user)
 
 
 async def _passwords(options: argparse.Namespace, addresses: list[Address]) -> list[str]:
@@ -279,7 +290,9 @@ async def _evaluate(options: argparse.Namespace, store: Store, asker: Asker, clo
         if options.vm or options.to:
             raise BadArguments(_("Give either a plan or VMs and a destination, not both."))
         try:
-            plan = msgspec.json.decode(await asyncio.to_thread(Path(options.plan).read_bytes), type=Plan)
+            plan = _plan_in(await asyncio.to_thread(Path(options.plan).read_bytes))
+            if plan.format != FORMAT:
+                raise BadArguments(_("{path} was written by another version of this program.", path=options.plan))
             return await judge_afresh(store, asker, plan)
         except OSError as error:
             text = _("The plan {path} cannot be read: {reason}", path=options.plan, reason=error.strerror or error)
@@ -311,6 +324,12 @@ async def _evaluate(options: argparse.Namespace, store: Store, asker: Asker, clo
         return await drafting.settled()
     finally:
         drafting.close()
+
+
+def _plan_in(data: bytes) -> Plan:
+    """A plan, by itself or as `preflight --json` prints it."""
+    parts = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    return msgspec.json.decode(parts.get("plan", data), type=Plan)
 
 
 def _pairs(texts: list[str], option: str) -> tuple[tuple[str, str], ...]:
@@ -358,6 +377,8 @@ async def _migrate(options: argparse.Namespace, store: Store, asker: Asker, cloc
         _print_problems([p for p in evaluation.problems if p.blocks], sys.stderr)
         return REFUSED
     if not options.yes and not await _confirmed(evaluation):
+        if options.json:
+            _print({"job": None, "state": "cancelled", "vms": [], "problems": []}, True)
         return REFUSED
     jobs.subscribe(_Progress())
     job = jobs.start(evaluation.plan)

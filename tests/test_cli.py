@@ -1,0 +1,481 @@
+"""The command line: one JSON document on stdout, exit statuses, plans, passwords, certificates, interruption."""
+
+import io
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from gettext import NullTranslations
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.simulated import ServedPool, Simulated
+from xsmigui import cli
+from xsmigui.core import text
+from xsmigui.simulator.failures import Failure
+
+
+@pytest.fixture
+def site() -> Iterator[Simulated]:
+    with Simulated.start("two-pools") as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def shared_site() -> Iterator[Simulated]:
+    with Simulated.start("two-pools") as own:
+        yield own
+
+
+@pytest.fixture(autouse=True)
+def as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The log and the language of this process, after the command line has set its own."""
+    monkeypatch.setenv("LANGUAGE", "en")
+    root = logging.getLogger()
+    before, level = list(root.handlers), root.level
+    yield
+    for handler in [h for h in root.handlers if h not in before]:
+        root.removeHandler(handler)
+        handler.close()
+    root.setLevel(level)
+    text.use(NullTranslations())
+
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
+    """A command with the passwords on stdin: status, stdout, stderr."""
+
+    def command(*arguments: str, stdin: str = "secret\n") -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        capsys.readouterr()
+        status = cli.main(list(arguments))
+        out = capsys.readouterr()
+        return status, out.out, out.err
+
+    return command
+
+
+def at(*pools: ServedPool, trust: bool = True) -> list[str]:
+    arguments = []
+    for pool in pools:
+        arguments += ["--server", pool.url]
+    arguments.append("--password-stdin")
+    if trust:
+        for pool in pools:
+            arguments += ["--fingerprint", pool.fingerprint]
+    return arguments
+
+
+def only(out: str) -> Any:
+    """The one document on stdout."""
+    assert out.count("\n") == 1
+    assert out.endswith("\n")
+    return json.loads(out)
+
+
+# inventory
+
+
+def test_inventory(shared_site: Simulated, run: Run) -> None:
+    status, out, err = run("inventory", *at(*shared_site.pools), "--json")
+    assert (status, err) == (0, "")
+    pools = {p["name"]: p for p in only(out)["pools"]}
+    assert pools.keys() == {"Madrid", "Lisboa"}
+    madrid = pools["Madrid"]
+    assert madrid.keys() >= {"name", "uuid", "url", "version", "hosts", "vms", "srs"}
+    assert madrid["url"] == shared_site["Madrid"].url
+    host = next(h for h in madrid["hosts"] if h["name"] == "madrid-01")
+    assert host.keys() >= {"name", "uuid", "enabled", "live", "memory_free"}
+    assert (host["enabled"], host["live"]) == (True, True)
+    vm = next(v for v in madrid["vms"] if v["name"] == "web-01")
+    assert vm.keys() >= {"name", "uuid", "power_state", "host", "home_server", "disks", "networks"}
+    assert vm["power_state"] == "Running"
+    assert vm["disks"][0].keys() >= {"uuid", "name", "sr", "size"}
+    sr = next(s for s in madrid["srs"] if s["name"] == "NFS Madrid")
+    assert sr.keys() >= {"name", "uuid", "type", "shared", "size", "free", "hosts"}
+    assert sr["shared"] is True
+
+
+def test_inventory_for_a_person(shared_site: Simulated, run: Run) -> None:
+    status, out, _err = run("inventory", *at(shared_site["Lisboa"]))
+    assert status == 0
+    assert json.loads(out)["pools"][0]["name"] == "Lisboa"
+    assert out.count("\n") > 10
+
+
+# Connecting.
+
+
+def test_an_unknown_certificate_is_refused(shared_site: Simulated, run: Run, home: Path) -> None:
+    pool = shared_site["Madrid"]
+    status, out, err = run("inventory", *at(pool, trust=False), "--json")
+    assert (status, out) == (3, "")
+    assert "--fingerprint" in err
+    assert "--trust-on-first-use" in err
+    status, _out, _err = run("inventory", *at(pool, trust=False), "--fingerprint", "ab" * 32, "--json")
+    assert status == 3
+    plain = pool.fingerprint.replace(":", "").upper()
+    assert run("inventory", *at(pool, trust=False), "--fingerprint", plain, "--json")[0] == 0
+    assert run("inventory", *at(pool, trust=False), "--json")[0] == 0  # trusted by now
+    assert json.loads((home / "trusted-certificates.json").read_bytes()) == {pool.url: pool.fingerprint}
+
+
+def test_trust_on_first_use_and_a_certificate_that_changes(site: Simulated, run: Run) -> None:
+    pool = site["Madrid"]
+    assert run("inventory", *at(pool, trust=False), "--trust-on-first-use", "--json")[0] == 0
+    site.fault(pool, "exchange_certificate")
+    status, out, err = run("inventory", *at(pool, trust=False), "--trust-on-first-use", "--json")
+    assert (status, out) == (3, "")
+    assert pool.url in err
+
+
+def test_wrong_password(shared_site: Simulated, run: Run) -> None:
+    status, out, err = run("inventory", *at(shared_site["Madrid"]), "--json", stdin="hunter2\n")
+    assert (status, out) == (3, "")
+    assert err.strip()
+    assert "hunter2" not in err
+
+
+def test_a_password_for_each_server(site: Simulated, run: Run) -> None:
+    site.run(lambda: site["Lisboa"].pool.account("root", "other"))
+    assert run("inventory", *at(*site.pools), "--json", stdin="secret\nother\n")[0] == 0
+    assert run("inventory", *at(*site.pools), "--json", stdin="secret\n")[0] == 3
+    for stdin in ("", "secret"):
+        status, _out, err = run(
+            "inventory", *at(*site.pools), *at(site["Madrid"], trust=False)[:2], "--json", stdin=stdin and "a\nb\n"
+        )
+        assert status == 2
+        assert "fewer passwords" in err
+
+
+def test_no_password_and_nobody_to_ask(shared_site: Simulated, run: Run) -> None:
+    status, out, err = run("inventory", "--server", shared_site["Madrid"].url, "--json")
+    assert (status, out) == (2, "")
+    assert "--password-stdin" in err
+
+
+def test_nobody_there(shared_site: Simulated, run: Run) -> None:
+    pool = shared_site["Madrid"]
+    status, out, err = run("inventory", *at(pool), "--server", "https://127.0.0.1:1", "--json")
+    assert (status, out) == (3, "")
+    assert "127.0.0.1:1" in err
+
+
+def test_two_members_of_one_pool_are_one_pool(shared_site: Simulated, run: Run) -> None:
+    pool = shared_site["Madrid"]
+    arguments = [*at(pool), "--server", pool.member_urls[0], "--server", pool.member_urls[1]]
+    status, out, _err = run("inventory", *arguments, "--json")
+    assert status == 0
+    assert [p["name"] for p in only(out)["pools"]] == ["Madrid"]
+
+
+# Arguments.
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["inventory"],
+        ["fly"],
+        ["inventory", "--server", "https://x:99999999", "--password-stdin"],
+        ["inventory", "--server", "ftp://x", "--password-stdin"],
+        ["inventory", "--server", "x", "--fingerprint", "aa", "--trust-on-first-use"],
+        ["--lang", "fr"],
+    ],
+)
+def test_bad_arguments(run: Run, arguments: list[str]) -> None:
+    status, out, err = run(*arguments)
+    assert (status, out) == (2, "")
+    assert err
+
+
+@pytest.mark.parametrize(
+    ("selection", "message"),
+    [
+        ([], "--vm"),
+        (["--vm", "web-01"], "--to"),
+        (["--vm", "nobody", "--to", "Lisboa"], "nobody"),
+        (["--vm", "web-01", "--to", "Porto"], "Porto"),
+        (["--vm", "web-01", "--to", "Lisboa", "--host", "madrid-01"], "madrid-01"),
+        (["--vm", "web-01", "--to", "Lisboa", "--sr", "nowhere"], "nowhere"),
+        (["--vm", "web-01", "--to", "Lisboa", "--disk", "x"], "--disk"),
+        (["--vm", "web-01", "--to", "Lisboa", "--disk", "x=NFS Lisboa"], "x"),
+        (["--vm", "web-01", "--to", "Lisboa", "--network", "=Guests"], "--network"),
+        (["--vm", "web-01", "--to", "Lisboa", "--network", "0=nowhere"], "nowhere"),
+        (["--vm", "web-01", "--to", "Lisboa", "--storage-network", "nowhere"], "nowhere"),
+        (["--plan", "/nowhere.json"], "/nowhere.json"),
+        (["--plan", "/nowhere.json", "--vm", "web-01"], "either"),
+    ],
+)
+def test_bad_selections(shared_site: Simulated, run: Run, selection: list[str], message: str) -> None:
+    status, out, err = run("preflight", *at(*shared_site.pools), *selection, "--json")
+    assert (status, out) == (2, "")
+    assert message in err
+
+
+def test_help_and_version(run: Run) -> None:
+    status, out, _err = run("--version")
+    assert (status, out.split()[0]) == (0, "xsmigui")
+    assert run("migrate", "--help")[0] == 0
+    assert run("--lang", "es", "--help")[1] != run("--lang=en", "--help")[1]
+
+
+def test_the_language(shared_site: Simulated, run: Run) -> None:
+    arguments = ["preflight", *at(*shared_site.pools), "--vm", "nobody", "--to", "Lisboa"]
+    assert run("--lang", "es", *arguments)[2] != run("--lang", "en", *arguments)[2]
+
+
+# preflight
+
+
+def test_preflight_between_pools_and_inside_one(shared_site: Simulated, run: Run) -> None:
+    for to, options in (("Lisboa", []), ("Madrid", ["--host", "madrid-02"]), ("lisboa-02", ["--sr", "NFS Lisboa"])):
+        status, out, _err = run("preflight", *at(*shared_site.pools), "--vm", "web-01", "--to", to, *options, "--json")
+        document = only(out)
+        assert status == 0, document
+        assert document.keys() >= {"possible", "problems", "plan", "capacity"}
+        assert document["possible"] is True
+        assert document["plan"]["moves"][0]["vm"]["name"] == "web-01"
+        for problem in document["problems"]:
+            assert problem.keys() >= {"rule", "severity", "subject", "message", "hint", "fix", "source"}
+            assert problem["severity"] in ("block", "warn", "info")
+            assert problem["subject"].keys() == {"class", "uuid", "name"}
+    assert len(shared_site.run(lambda: list(shared_site["Lisboa"].pool.sessions.live))) == 0
+
+
+def test_changed_block_tracking_is_rule_53(shared_site: Simulated, run: Run) -> None:
+    arguments = ["preflight", *at(*shared_site.pools), "--vm", "backup-cbt", "--to", "Lisboa"]
+    status, out, _err = run(*arguments, "--json")
+    document = only(out)
+    assert (status, document["possible"], document["plan"]) == (1, False, None)
+    (problem,) = [p for p in document["problems"] if p["rule"] == "R53"]
+    assert (problem["severity"], problem["fix"]) == ("block", "disable-cbt")
+    status, out, _err = run(*arguments)
+    assert status == 1
+    assert "R53" in out
+
+
+def test_preflight_for_a_person(shared_site: Simulated, run: Run) -> None:
+    status, out, _err = run("preflight", *at(*shared_site.pools), "--vm", "web-01", "--to", "Lisboa")
+    assert status == 0
+    assert "web-01" in out
+    assert out.strip().endswith("It is possible.")
+
+
+# migrate
+
+
+def migrate(site: Simulated, *arguments: str) -> list[str]:
+    return ["migrate", *at(*site.pools), *arguments]
+
+
+def test_migrate(site: Simulated, run: Run, tmp_path: Path) -> None:
+    arguments = ["--vm", "web-01", "--to", "Lisboa", "--sr", "NFS Lisboa", "--report", str(tmp_path / "r"), "--yes"]
+    status, out, err = run(*migrate(site, *arguments), "--json")
+    document = only(out)
+    assert status == 0, document
+    assert document["state"] == "done"
+    (vm,) = document["vms"]
+    assert vm.keys() >= {"uuid", "name", "state", "host", "disks", "verified", "problems"}
+    assert (vm["name"], vm["state"], vm["verified"]) == ("web-01", "done", True)
+    assert vm["host"].startswith("lisboa-")
+    assert vm["disks"][0].keys() == {"old", "new", "sr"}
+    assert vm["disks"][0]["sr"] == "NFS Lisboa"
+    assert "copying disks" in err
+    (report,) = (tmp_path / "r").glob("*.json")
+    assert json.loads(report.read_bytes())["job"] == document["job"]
+    for pool in site.pools:
+        assert site.run(lambda pool=pool: list(pool.pool.sessions.live)) == []
+
+
+def test_migrate_for_a_person(site: Simulated, run: Run, tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    arguments = ["--vm", "web-01", "--to", "Madrid", "--host", "madrid-03", "--yes", "--report", str(blocked)]
+    status, out, err = run(*migrate(site, *arguments))
+    assert status == 0
+    assert "web-01 → madrid-03: done, and verified." in out
+    assert "The report was not written" in err
+
+
+def test_a_plan_is_kept_and_carried_out(site: Simulated, run: Run, tmp_path: Path) -> None:
+    """By itself, and as preflight prints it."""
+    status, out, _err = run("preflight", *at(*site.pools), "--vm", "web-01", "--to", "Lisboa", "--json")
+    assert status == 0
+    plan, whole = tmp_path / "plan.json", tmp_path / "whole.json"
+    plan.write_text(json.dumps(only(out)["plan"]))
+    whole.write_text(out)
+    for path in (plan, whole):
+        status, again, _err = run("preflight", *at(*site.pools), "--plan", str(path), "--json")
+        assert (status, only(again)["plan"]) == (0, only(out)["plan"])
+    status, out, _err = run(*migrate(site, "--plan", str(plan), "--yes"), "--json")
+    assert (status, only(out)["state"]) == (0, "done")
+    status, out, err = run(*migrate(site, "--plan", str(plan), "--yes"), "--json")
+    assert (status, out) == (2, "")
+    assert "web-01" in err
+
+
+@pytest.mark.parametrize("content", ["", "{}", "[]", "null", '{"plan": null}', '{"format": 1}', "\xff"])
+def test_what_is_no_plan(shared_site: Simulated, run: Run, tmp_path: Path, content: str) -> None:
+    path = tmp_path / "plan.json"
+    path.write_bytes(content.encode("latin-1"))
+    status, out, err = run("preflight", *at(*shared_site.pools), "--plan", str(path), "--json")
+    assert (status, out) == (2, "")
+    assert "plan.json" in err
+
+
+def test_a_plan_of_another_version(shared_site: Simulated, run: Run, tmp_path: Path) -> None:
+    _status, out, _err = run("preflight", *at(*shared_site.pools), "--vm", "web-01", "--to", "Lisboa", "--json")
+    path = tmp_path / "plan.json"
+    path.write_text(json.dumps(only(out)["plan"] | {"format": 99}))
+    status, out, err = run("preflight", *at(*shared_site.pools), "--plan", str(path), "--json")
+    assert (status, out) == (2, "")
+    assert "another version" in err
+
+
+def test_refused_by_preflight(shared_site: Simulated, run: Run) -> None:
+    status, out, err = run(*migrate(shared_site, "--vm", "backup-cbt", "--to", "Lisboa", "--yes"), "--json")
+    document = only(out)
+    assert (status, document["job"], document["vms"]) == (1, None, [])
+    assert "R53" in [p["rule"] for p in document["problems"]]
+    assert "R53" in err
+
+
+def test_without_yes_and_without_a_terminal_nothing_is_started(shared_site: Simulated, run: Run) -> None:
+    status, out, err = run(*migrate(shared_site, "--vm", "web-01", "--to", "Lisboa"), "--json")
+    assert (status, only(out)["job"]) == (1, None)
+    assert "--yes" in err
+
+
+@pytest.mark.parametrize(("answer", "expected"), [("no\n", 1), ("\n", 1), ("yes\n", 0)])
+def test_asked_at_the_terminal(
+    site: Simulated, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str, expected: int
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    monkeypatch.setattr("getpass.getpass", lambda _prompt, _stream: "secret")
+    arguments = ["migrate", *at(*site.pools), "--vm", "web-01", "--to", "Madrid", "--host", "madrid-02"]
+    arguments.remove("--password-stdin")
+    assert cli.main(arguments) == expected
+    assert "Start it?" in capsys.readouterr().err
+
+
+def test_a_job_that_fails(site: Simulated, run: Run) -> None:
+    refused = Failure("INTERNAL_ERROR", "no mood")
+    site.run(lambda: site["Madrid"].pool.faults.add("VM.migrate_send", failure=refused))
+    status, out, _err = run(*migrate(site, "--vm", "web-01", "--to", "Lisboa", "--yes"), "--json")
+    document = only(out)
+    assert (status, document["state"]) == (4, "failed")
+    (vm,) = document["vms"]
+    assert (vm["state"], vm["verified"]) == ("failed", False)
+    assert vm["problems"][0]["raw"] == "INTERNAL_ERROR(no mood)"
+    status, out, _err = run(*migrate(site, "--vm", "web-01", "--to", "Lisboa", "--yes"), "--json")
+    assert status == 0  # nothing was left behind that would be in the way
+
+
+def held(site: Simulated, free: int) -> tuple[threading.Event, Callable[[], None]]:
+    """Simulated time that stands still after some pauses."""
+    import asyncio
+
+    stopped = threading.Event()
+    clock, go = site.site.clock, {}
+
+    def begin() -> None:
+        go["event"] = asyncio.Event()
+        inner, left = clock.sleep, [free]
+
+        async def sleep(seconds: float) -> None:
+            left[0] -= 1
+            if left[0] < 0 and not go["event"].is_set():
+                stopped.set()
+                await go["event"].wait()
+            await inner(seconds)
+
+        clock.sleep = sleep  # type: ignore[method-assign]
+
+    site.run(begin)
+    return stopped, lambda: site.run(lambda: go["event"].set())
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 20
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_interrupted_the_server_goes_on(site: Simulated, run: Run) -> None:
+    stopped, release = held(site, 4)
+
+    def interrupt() -> None:
+        stopped.wait(20)
+        eventually(lambda: site.run(lambda: any(w for w in site["Madrid"].pool.tasks.running)))
+        time.sleep(0.3)  # the program hears of its task; either way it must say the same
+        os.kill(os.getpid(), signal.SIGINT)
+
+    killer = threading.Thread(target=interrupt, name="killer")
+    killer.start()
+    arguments = ["--vm", "web-01", "--vm", "web-02", "--to", "Lisboa", "--sr", "NFS Lisboa", "--yes"]
+    status, out, err = run(*migrate(site, *arguments), "--json")
+    killer.join()
+    document = only(out)
+    assert (status, document["state"]) == (130, "interrupted")
+    assert {vm["name"] for vm in document["vms"]} == {"web-01", "web-02"}
+    assert not any(vm["verified"] for vm in document["vms"])
+    assert "This goes on in the servers: web-01" in err
+    release()
+    eventually(lambda: site.call(site["Lisboa"], "VM.get_by_name_label", "web-01"))
+    assert not site.call(site["Madrid"], "VM.get_by_name_label", "web-01")
+
+
+# As a process of its own.
+
+
+def process(home: Path, *arguments: str) -> "subprocess.Popen[bytes]":
+    environment = {**os.environ, "XSMIGUI_HOME": str(home), "LANGUAGE": "en"}
+    environment["PYTHON_KEYRING_BACKEND"] = "keyring.backends.null.Keyring"
+    return subprocess.Popen(
+        [sys.executable, "-m", "xsmigui", *arguments],
+        env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def test_a_process(site: Simulated, home: Path) -> None:
+    with process(home, "preflight", *at(*site.pools), "--vm", "backup-cbt", "--to", "Lisboa", "--json") as started:
+        out, err = started.communicate(b"secret\n", timeout=60)
+    assert started.returncode == 1, err
+    assert "R53" in [p["rule"] for p in only(out.decode())["problems"]]
+    assert (home / "xsmigui.log").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM")
+def test_a_process_that_is_terminated(site: Simulated, home: Path) -> None:
+    stopped, release = held(site, 4)
+    with process(home, *migrate(site, "--vm", "web-01", "--to", "Lisboa", "--yes", "--json")) as started:
+        assert started.stdin is not None
+        started.stdin.write(b"secret\n")
+        started.stdin.close()
+        started.stdin = None
+        assert stopped.wait(60)
+        started.send_signal(signal.SIGTERM)
+        out, err = started.communicate(timeout=60)
+    assert started.returncode == 130, err
+    assert only(out.decode())["state"] == "interrupted"
+    assert b"web-01" in err
+    log = (home / "xsmigui.log").read_text()
+    assert "secret" not in log
+    release()
+    eventually(lambda: site.call(site["Lisboa"], "VM.get_by_name_label", "web-01"))
