@@ -35,7 +35,8 @@ class Subject(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding. `message` says what is wrong with what, `hint` what to do next, `raw` the server's own words."""
+    """One finding. `message` says what is wrong with what, `hint` what to do next, `raw` the server's own words.
+    `fix` can be done at the spot, on the object `mends` (else on the one that the problem is about)."""
 
     rule: str
     severity: Severity
@@ -47,6 +48,8 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     page: Page = Page.summary
     raw: str = ""
     about: ObjectId | None = None
+    mends: ObjectId | None = None
+    mends_name: str = ""
 
     @property
     def blocks(self) -> bool:

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from xsmigui.core.failures import Unreachable
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.moves import own_disks
+from xsmigui.core.migration.rules.general import OUR_BLOCK
 from xsmigui.core.ports import Gateway
 from xsmigui.core.problems import Problem
-from xsmigui.core.refs import PoolId
+from xsmigui.core.refs import PoolId, VmRef
 from xsmigui.core.text import _
 
 
@@ -43,7 +46,56 @@ def offer(problem: Problem) -> Offer | None:
                 _("Eject"),
                 _("Leave it"),
             )
+        case "set-default-sr":
+            return Offer(
+                _("Set the default SR"),
+                _(
+                    "{sr} becomes the default SR of {pool}, for every client: new disks, suspend images and crash dumps"
+                    " go there where nothing else is said.",
+                    sr=problem.mends_name,
+                    pool=problem.subject.name,
+                ),
+                _("Set default SR"),
+                _("Leave it"),
+            )
+        case "delete-snapshots":
+            return Offer(
+                _("Delete snapshots"),
+                _(
+                    "All snapshots of {vm} will be deleted with their disks and their memory. This cannot be undone."
+                    " The SR frees the space only some time later.",
+                    vm=problem.mends_name or problem.subject.name,
+                ),
+                _("Delete snapshots"),
+                _("Keep them"),
+            )
+        case "clear-block":
+            return Offer(
+                _("Remove the block"),
+                _(
+                    "The block of the migration of {vm} that this program has set will be removed. Do this only if"
+                    " nothing that set it goes on any more, in another window or on another computer.",
+                    vm=problem.subject.name,
+                ),
+                _("Remove block"),
+                _("Leave it"),
+            )
+        case "shut-down":
+            return Offer(
+                _("Shut down and move"),
+                _(
+                    "{vm} will be shut down: its guest is asked to, and its services end. It moves halted then; whether"
+                    " it is started afterwards is chosen on the last page.",
+                    vm=problem.mends_name or problem.subject.name,
+                ),
+                _("Shut down"),
+                _("Leave it running"),
+            )
     return None
+
+
+SHUTDOWN_DEADLINE: Final = 900.0
+"""Seconds that a guest is given to shut down."""
 
 
 async def apply(
@@ -52,18 +104,41 @@ async def apply(
     gateway: Callable[[PoolId], Gateway | None],
 ) -> None:
     """Carry the fix out. Raises the wire's errors."""
-    if problem.about is None:
+    target = problem.mends or problem.about
+    if target is None:
         return
-    way = gateway(problem.about.pool)
-    pool = inventory(problem.about.pool)
+    way = gateway(target.pool)
+    pool = inventory(target.pool)
     if way is None or pool is None:
         raise Unreachable(_("the pool"), _("not connected"))
     match problem.fix:
         case "disable-cbt":
-            await way.call("VDI.disable_cbt", problem.about.ref)
+            await way.call("VDI.disable_cbt", target.ref)
         case "eject-cd":
             for ref in _drives(pool, problem):
                 await way.call("VBD.eject", ref)
+        case "set-default-sr":
+            await way.call("pool.set_default_SR", pool.pool_ref, target.ref)
+        case "delete-snapshots":
+            for snapshot in pool.snapshots(VmRef(target.ref)):
+                await _delete(way, pool, snapshot)
+        case "clear-block":
+            for operation, reason in pool.VM[VmRef(target.ref)].blocked_operations.items():
+                if reason.startswith(OUR_BLOCK):
+                    await way.call("VM.remove_from_blocked_operations", target.ref, operation)
+        case "shut-down":
+            await way.call("VM.clean_shutdown", target.ref, deadline=SHUTDOWN_DEADLINE)
+
+
+async def _delete(way: Gateway, pool: Inventory, snapshot: VmRef) -> None:
+    """A snapshot with its disks and its memory. The server keeps the disks of a VM that it destroys."""
+    disks = list(own_disks(pool, snapshot))
+    image = pool.VM[snapshot].suspend_VDI
+    if image in pool.VDI:
+        disks.append(image)
+    await way.call("VM.destroy", snapshot)
+    for disk in disks:
+        await way.call("VDI.destroy", disk)
 
 
 def _drives(pool: Inventory, problem: Problem) -> list[str]:

@@ -13,7 +13,14 @@ from xsmigui.ui.style import STEP, named
 
 ICONS: Final = {Severity.block: "block", Severity.warn: "warn", Severity.info: "info"}
 WORDS: Final = {Severity.block: N_("Prevents it"), Severity.warn: N_("Warning"), Severity.info: N_("Note")}
-FIXES: Final = {"disable-cbt": N_("Disable CBT…"), "eject-cd": N_("Eject the CD…")}
+FIXES: Final = {
+    "disable-cbt": N_("Disable CBT…"),
+    "eject-cd": N_("Eject the CD…"),
+    "set-default-sr": N_("Set default SR…"),
+    "delete-snapshots": N_("Delete snapshots…"),
+    "clear-block": N_("Remove block…"),
+    "shut-down": N_("Shut down and move…"),
+}
 
 Fix = Callable[[Problem], None]
 
@@ -56,8 +63,9 @@ class ProblemPanel(QScrollArea):
 
     def sentences(self) -> list[str]:
         """What is shown, as text."""
-        items = (self._rows.itemAt(place).widget() for place in range(self._rows.count()))
-        labels = [row.findChild(QLabel, "problemText") for row in items if row is not None]
+        items = [self._rows.itemAt(place) for place in range(self._rows.count())]
+        rows = [item.widget() for item in items if item is not None]
+        labels = [row.findChild(QLabel, "problemText") for row in rows if row is not None]
         return [label.text() for label in labels if isinstance(label, QLabel)]
 
     def _problem(self, problem: Problem) -> QWidget:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from msgspec.structs import replace
+
 from xsmigui.core.capacity import Ledger
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.draft import Draft, Site
@@ -89,8 +91,10 @@ def found(
     *,
     page: Page = Page.summary,
     fix: str = "",
+    mends: tuple[str, str] | None = None,
 ) -> Problem:
-    """A problem about an object of this inventory."""
+    """A problem about an object of this inventory; `mends` is the class and reference of what its fix is done to, where
+    that is another."""
     record = inventory.record(cls, ref)
     return Problem(
         rule=rule_id,
@@ -101,9 +105,14 @@ def found(
         page=page,
         fix=fix,
         about=inventory.object_id(cls, ref),
+        mends=inventory.object_id(*mends) if fix and mends else None,
+        mends_name=inventory.name_of(*mends) if fix and mends else "",
     )
 
 
-def can_shut_down(move: Move) -> str:
-    """The fix “shut down and move”, where the server would let the guest be shut down."""
-    return "shut-down" if "clean_shutdown" in move.vm.allowed_operations else ""
+def offer_shut_down(move: Move, problem: Problem) -> Problem:
+    """With the fix “shut down and move”, where the server would let the guest be shut down."""
+    if "clean_shutdown" not in move.vm.allowed_operations:
+        return problem
+    vm = move.source.object_id("VM", move.ref)
+    return replace(problem, fix="shut-down", mends=vm, mends_name=move.vm.name_label)

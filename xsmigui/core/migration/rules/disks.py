@@ -139,7 +139,10 @@ def chain(move: Move) -> Problems:
             )
             hint = _("Delete snapshots and let the SR tidy up first.")
             fix = "delete-snapshots" if move.source.snapshots(move.ref) else ""
-            yield found("R65", Severity.warn, move.source, "VDI", ref, message, hint, page=STORAGE, fix=fix)
+            mends = ("VM", move.ref)
+            yield found(
+                "R65", Severity.warn, move.source, "VDI", ref, message, hint, page=STORAGE, fix=fix, mends=mends
+            )
 
 
 BACKUPS: Final = ("xo:backup", "xo:copy_of", "xo:base_delta", "nakivo", "veeam", "commvault", "alike", "vinchin")

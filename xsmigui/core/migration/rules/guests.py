@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from xsmigui.core.migration.moves import Move, own_disks
-from xsmigui.core.migration.rules.base import Problems, can_shut_down, found, rule
+from xsmigui.core.migration.rules.base import Problems, found, offer_shut_down, rule
 from xsmigui.core.migration.rules.hosts import version_of
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VGPU
@@ -67,8 +67,9 @@ def cannot_suspend(move: Move) -> Problems:
             "The guest of {vm} says that it cannot be paused: “{reason}”.", vm=move.vm.name_label, reason=reason
         )
         hint = _("Shut {vm} down and move it halted.", vm=move.vm.name_label)
-        fix = can_shut_down(move)
-        yield found("R76", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION, fix=fix)
+        yield offer_shut_down(
+            move, found("R76", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
+        )
 
 
 @rule("R70", "PCI devices", "LS", DESTINATION)
@@ -86,8 +87,9 @@ def pci(move: Move) -> Problems:
                 networks=joined(networks),
             )
         hint = _("Shut {vm} down and move it halted.", vm=move.vm.name_label)
-        fix = can_shut_down(move)
-        yield found("R70", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION, fix=fix)
+        yield offer_shut_down(
+            move, found("R70", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
+        )
 
 
 @rule("R71", "USB devices", page=DESTINATION)
@@ -111,8 +113,9 @@ def immobile(move: Move) -> Problems:
     if reasons:
         message = _("{vm} cannot be migrated live: {reasons}.", vm=move.vm.name_label, reasons=joined(reasons))
         hint = _("Shut {vm} down and move it halted.", vm=move.vm.name_label)
-        fix = can_shut_down(move)
-        yield found("R73", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION, fix=fix)
+        yield offer_shut_down(
+            move, found("R73", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
+        )
 
 
 def _moves(move: Move, gpu: VGPU) -> bool:
@@ -142,8 +145,9 @@ def virtual_gpus(move: Move) -> Problems:
     if len(gpus) < len(move.vm.VGPUs) or not all(_moves(move, gpu) for gpu in gpus):
         message = _("{vm} uses a virtual GPU that cannot move.", vm=move.vm.name_label)
         hint = _("Shut {vm} down and move it halted.", vm=move.vm.name_label)
-        fix = can_shut_down(move)
-        yield found("R72", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION, fix=fix)
+        yield offer_shut_down(
+            move, found("R72", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
+        )
         return
     kinds = [move.source.VGPU_type[gpu.type] for gpu in gpus]
     message = _(

@@ -6,7 +6,7 @@ from typing import Final
 from xsmigui.core.features import comparable, missing
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.moves import Kind, Move
-from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, can_shut_down, found, rule
+from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, offer_shut_down, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VM, Host
 from xsmigui.core.refs import HostRef
@@ -181,8 +181,9 @@ def vendor(move: Move) -> Problems:
             has=has,
         )
         hint = _("Shut {vm} down and move it halted.", vm=move.vm.name_label)
-        fix = can_shut_down(move)
-        yield found("R30", Severity.block, move.target, "host", move.host, message, hint, page=HOME, fix=fix)
+        yield offer_shut_down(
+            move, found("R30", Severity.block, move.target, "host", move.host, message, hint, page=HOME)
+        )
 
 
 def _domain(inventory: Inventory, vm: VM) -> str:
@@ -249,8 +250,9 @@ def features(move: Move) -> Problems:
             **name,
         )
         hint = _("Shut {vm} down and start it there, or choose another host.", **name)
-        fix = can_shut_down(move)
-        yield found("R31", Severity.block, move.target, "host", move.host, message, hint, page=HOME, fix=fix)
+        yield offer_shut_down(
+            move, found("R31", Severity.block, move.target, "host", move.host, message, hint, page=HOME)
+        )
     elif used and not comparable(used, offered):
         message = _("The processor features of {vm} and {host} cannot be compared from here.", **name)
         hint = _("The server compares them before it starts.")

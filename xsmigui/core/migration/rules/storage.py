@@ -327,8 +327,11 @@ def placed(move: Move) -> Problems:
     if homeless and move.host is not None and move.target.pool.default_SR not in move.target.SR:
         message = _("{pool} has no default SR.", pool=move.target.name)
         hint = _("Set one: suspend images and disks of snapshots go there where nothing else is said.")
-        pool, fix = move.target.pool_ref, "set-default-sr"
-        yield found("R67", Severity.warn, move.target, "pool", pool, message, hint, page=STORAGE, fix=fix)
+        able = [sr for sr in move.target.srs_by_space if move.target.SR[sr].shared]
+        best = next((sr for sr in able if not any(sr_health(move.target, sr))), None)
+        fix, mends = ("set-default-sr", ("SR", best)) if best is not None else ("", None)
+        pool = move.target.pool_ref
+        yield found("R67", Severity.warn, move.target, "pool", pool, message, hint, page=STORAGE, fix=fix, mends=mends)
 
 
 @rule("R68", "health of the SRs", page=STORAGE)
