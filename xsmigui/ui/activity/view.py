@@ -224,7 +224,7 @@ class ActivityView(QWidget):
         font.setBold(True)
         title_label.setFont(font)
         self.summary = QLabel()
-        named(self.summary, "activitySummary", _("What is under way"))
+        self.summary.setObjectName("activitySummary")
         self.clear = QPushButton(_("Clear finished"))
         self.clear.setObjectName("clearActivityButton")
         self.clear.clicked.connect(on_clear)

@@ -44,7 +44,7 @@ class AddServerDialog(Sheet):
         self.body.addWidget(hint(kept if keyring else asked))
         self.state = QLabel()
         self.state.setWordWrap(True)
-        named(self.state, "addServerState", _("State of the connection"))
+        self.state.setObjectName("addServerState")
         self.state.hide()
         self.body.addWidget(self.state)
         self.go = self.finish(_("Connect"), _("Cancel"), "connectButton")

@@ -7,6 +7,7 @@ from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistent
 
 from xsmigui.core.outline import Node, Outline, steps
 from xsmigui.core.refs import ObjectId
+from xsmigui.core.text import _
 from xsmigui.ui.icons import Icons
 
 Index = QModelIndex | QPersistentModelIndex
@@ -143,6 +144,10 @@ class ResourceModel(QAbstractItemModel):
 
     def columnCount(self, parent: Index = QModelIndex()) -> int:  # noqa: B008
         return 1
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """The header is hidden; screen readers read it."""
+        return _("Resources") if role == Qt.ItemDataRole.DisplayRole else None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         node = self.node(index)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QPainter
+from PySide6.QtGui import QAction, QColor, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QLineEdit,
@@ -80,6 +80,8 @@ class ResourceTree(QTreeView):
         self.setHeaderHidden(True)
         self.setUniformRowHeights(True)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        # Not rows: when a screen reader selects a row, Qt takes its number among its siblings for that in the tree.
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectItems)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self._closed: set[ObjectId] = set()
@@ -205,7 +207,10 @@ class TreePane(QWidget):
         named(self.search, "searchBox", _("Search"))
         self.search.setPlaceholderText(_("Search…"))
         self.search.setClearButtonEnabled(True)
-        self.search.addAction(icons("search"), QLineEdit.ActionPosition.LeadingPosition)
+        self.search.addAction(icons("search"), QLineEdit.ActionPosition.LeadingPosition).setText(_("Search"))
+        clear = self.search.findChild(QAction, "_q_qlineeditclearaction")
+        if clear is not None:  # Qt's own button, which has no name
+            clear.setText(_("Clear the search"))
         self.tree = ResourceTree(icons)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(STEP, STEP, 0, 0)

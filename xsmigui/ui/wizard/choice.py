@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import QItemSelection, Qt, Signal
 from PySide6.QtGui import QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QComboBox, QWidget
 
@@ -55,6 +55,7 @@ class ChoiceCombo(QComboBox):
                         item.setFlags(item.flags() & ~(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable))
                     model.appendRow(item)
                 self.setModel(model)  # Qt deletes the old one, whose parent is the box
+                self.view().selectionModel().selectionChanged.connect(self._selected_in_list)
                 self._current = None
             self._current = current
             refs = [ref for ref, _text, _usable in items]
@@ -76,6 +77,12 @@ class ChoiceCombo(QComboBox):
         later, self._later = self._later, None
         if later is not None:
             later()
+
+    def _selected_in_list(self, chosen: QItemSelection) -> None:
+        """A screen reader chooses by selecting in the list, which need not be open for that."""
+        rows = [index.row() for index in chosen.indexes()]
+        if rows and not self._filling and not self.view().isVisible() and self._shown[rows[0]][2]:
+            self.setCurrentIndex(rows[0])
 
     def _index_changed(self, index: int) -> None:
         if self._filling or not 0 <= index < len(self._shown):

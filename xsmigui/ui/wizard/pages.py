@@ -3,18 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import (
-    QAbstractItemView,
-    QCheckBox,
-    QHBoxLayout,
-    QHeaderView,
-    QRadioButton,
-    QTableWidget,
-    QTableWidgetItem,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import candidates
@@ -28,9 +18,10 @@ from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef
 from xsmigui.core.text import N_, _, n_
 from xsmigui.core.units import size
 from xsmigui.services.drafting import Edit
-from xsmigui.ui.style import STEP, heading, hint, named, plain_table
+from xsmigui.ui.style import STEP, heading, hint, named
 from xsmigui.ui.wizard.bars import Bars
 from xsmigui.ui.wizard.choice import ChoiceCombo
+from xsmigui.ui.wizard.grid import Table
 
 ADD_SERVER: Final = "add-server"
 """Stands among the destinations for adding a new one."""
@@ -69,56 +60,6 @@ class WizardPage(QWidget):
         raise NotImplementedError
 
 
-class Table(QTableWidget):
-    """A table of labels and combo boxes, one row for each thing to be chosen for."""
-
-    def __init__(self, object_name: str, accessible: str, columns: list[str]) -> None:
-        super().__init__(0, len(columns))
-        named(self, object_name, accessible)
-        plain_table(self)
-        self.setHorizontalHeaderLabels(columns)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setAlternatingRowColors(False)
-        self._keys: tuple[str, ...] = ()
-        self._combos: dict[str, ChoiceCombo] = {}
-
-    def rows(self, keys: tuple[str, ...], combo: Callable[[str], ChoiceCombo], column: int) -> bool:
-        """Make a row for each key, with a combo box in `column`. True where the rows are new."""
-        if keys == self._keys:
-            return False
-        self._keys = keys
-        self._combos.clear()
-        self.clearContents()
-        self.setRowCount(len(keys))
-        header = self.horizontalHeader()
-        for number in range(self.columnCount()):
-            mode = QHeaderView.ResizeMode.Stretch if number == column else QHeaderView.ResizeMode.ResizeToContents
-            header.setSectionResizeMode(number, mode)
-        for row, key in enumerate(keys):
-            widget = self._combos[key] = combo(key)
-            self.setCellWidget(row, column, widget)
-            self.setRowHeight(row, widget.sizeHint().height() + STEP // 2)
-        return True
-
-    def combo(self, key: str) -> ChoiceCombo:
-        return self._combos[key]
-
-    def put(self, row: int, column: int, text: str, right: bool = False) -> None:
-        """Set a cell's text, if it is another."""
-        item = self.item(row, column)
-        if item is None:
-            item = QTableWidgetItem()
-            item.setFlags(Qt.ItemFlag.ItemIsEnabled)
-            if right:
-                item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-            self.setItem(row, column, item)
-        if item.text() != text:
-            item.setText(text)
-            item.setToolTip(text)
-
-
 class DestinationPage(WizardPage):
     page = Page.destination
     add_server = Signal()
@@ -129,7 +70,6 @@ class DestinationPage(WizardPage):
         self.combo.chosen.connect(self._chosen)
         self.body.addWidget(self.combo)
         self.vms = Table("destinationVms", _("Selected VMs"), [_("VM"), _("State"), _("Now on")])
-        self.vms.horizontalHeader().setStretchLastSection(False)
         self.body.addWidget(self.vms, 1)
 
     def _chosen(self, ref: str) -> None:
@@ -152,10 +92,6 @@ class DestinationPage(WizardPage):
             self.vms.put(row, 0, vm.name_label if vm else _("(gone)"))
             self.vms.put(row, 1, _state(vm.power_state) if vm else "")
             self.vms.put(row, 2, source.name_of("host", home) if source is not None and home is not None else "–")
-        header = self.vms.horizontalHeader()
-        header.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
-        for column in (1, 2):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
 
 
 def _state(power_state: str) -> str:
@@ -174,7 +110,7 @@ class HomeServerPage(WizardPage):
     def __init__(self, choose: Choose) -> None:
         super().__init__("homeServerPage", _("On which server shall each VM run?"), choose)
         columns = [_("VM"), _("Memory"), _("Server")]
-        self.table = Table("homeServerTable", _("Home servers"), columns)
+        self.table = Table("homeServerTable", _("Home servers"), columns, 2)
         self.body.addWidget(self.table, 1)
         self.bars = Bars("memoryBars")
         self.body.addWidget(self.bars)
@@ -217,7 +153,7 @@ class StoragePage(WizardPage):
         line.addWidget(self.same)
         line.addWidget(self.combo, 1)
         columns = [_("Virtual disk"), _("Size"), _("From"), _("To")]
-        self.table = Table("diskPlacementTable", _("Placement of the virtual disks"), columns)
+        self.table = Table("diskPlacementTable", _("Placement of the virtual disks"), columns, 3)
         self.following = hint()
         self.bars = Bars("spaceBars")
         self.body.addWidget(self.keep)
@@ -293,7 +229,7 @@ class NetworksPage(WizardPage):
         question = _("To which network of the destination shall each network interface be connected?")
         super().__init__("networksPage", question, choose)
         columns = [_("VM"), _("Interface"), _("Now on"), _("Network there")]
-        self.table = Table("vifTable", _("Network interfaces"), columns)
+        self.table = Table("vifTable", _("Network interfaces"), columns, 3)
         self.body.addWidget(self.table, 1)
 
     def _combo(self, vif: str) -> ChoiceCombo:
