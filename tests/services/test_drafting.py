@@ -21,7 +21,7 @@ from xsmigui.simulator.failures import Failure
 
 
 class Recording(Asker):
-    """Keeps the questions; may be held."""
+    """Keeps the questions; those about migrations may be held."""
 
     def __init__(self, inner: Asker) -> None:
         super().__init__(inner._gateways)
@@ -35,7 +35,8 @@ class Recording(Asker):
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         try:
-            await self.open.wait()
+            if isinstance(question, CanMigrate):
+                await self.open.wait()
             return await super().ask(question)
         finally:
             self.at_once -= 1

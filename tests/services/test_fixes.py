@@ -76,3 +76,65 @@ async def test_not_connected(two: Engine) -> None:
     await two.connections.close(two.address("Madrid").url)
     with pytest.raises(Unreachable):
         await mend(two, problem)
+
+
+def about(two: Engine, pool: str, cls: str, name: str, fix: str) -> Problem:
+    inventory = two.inventory(pool)
+    found = inventory.object_id(cls, inventory.find(cls, name)[0])
+    subject = Subject(cls, "", name)
+    return Problem(rule="R00", severity=Severity.warn, subject=subject, message=name, fix=fix, mends=found)
+
+
+async def test_the_default_sr(two: Engine) -> None:
+    problem = about(two, "Madrid", "SR", "iSCSI Madrid", "set-default-sr")
+    assert offer(problem) is not None
+    await mend(two, problem)
+    pool = two.served("Madrid").pool
+    assert two.site.run(lambda: pool.db.row("SR", pool.row["default_SR"])["name_label"]) == "iSCSI Madrid"
+
+
+async def test_deleting_snapshots_leaves_the_vm_and_its_disks(two: Engine) -> None:
+    problem = about(two, "Madrid", "VM", "db-postgres", "delete-snapshots")
+    assert offer(problem) is not None
+    db = two.served("Madrid").pool.db
+
+    def disks(snapshots: bool) -> list[str]:
+        rows = [v for v in db.table("VDI").values() if v["is_a_snapshot"] is snapshots]
+        return [v["name_label"] for v in rows if v["name_label"].startswith("db-postgres")]
+
+    before = two.site.run(lambda: disks(False))
+    assert two.site.run(lambda: disks(True))
+    await mend(two, problem)
+    assert two.row("Madrid", "VM", "db-postgres")["snapshots"] == []
+    assert two.row("Madrid", "VM", "db-postgres")["power_state"] == "Running"
+    assert two.site.run(lambda: disks(True)) == []
+    assert two.site.run(lambda: disks(False)) == before
+
+
+async def test_only_blocks_of_our_own_are_removed(two: Engine) -> None:
+    from xsmigui.services.fixes import OUR_BLOCK
+
+    madrid = two.served("Madrid")
+    ref = two.site.vm(madrid, "locked-by-backup")
+    blocks = {"migrate_send": "Backup is running", "pool_migrate": f"{OUR_BLOCK} job"}
+    await asyncio.to_thread(two.site.call, madrid, "VM.set_blocked_operations", ref, blocks)
+    await until(lambda: two.inventory("Madrid").VM[ref].blocked_operations == blocks)  # type: ignore[index]
+    problem = about(two, "Madrid", "VM", "locked-by-backup", "clear-block")
+    assert offer(problem) is not None
+    await mend(two, problem)
+    assert two.row("Madrid", "VM", "locked-by-backup")["blocked_operations"] == {"migrate_send": "Backup is running"}
+
+
+async def test_shutting_down(two: Engine) -> None:
+    problem = about(two, "Madrid", "VM", "web-01", "shut-down")
+    assert offer(problem) is not None
+    await mend(two, problem)
+    assert two.row("Madrid", "VM", "web-01")["power_state"] == "Halted"
+
+
+@pytest.mark.parametrize("fix", ["clear-block", "delete-snapshots", "eject-cd"])
+async def test_what_is_gone_meanwhile_needs_no_mending(two: Engine, fix: str) -> None:
+    problem = about(two, "Madrid", "VM", "intranet-old", fix)
+    assert problem.mends is not None
+    gone = problem.mends._replace(ref="OpaqueRef:gone")
+    await mend(two, replace(problem, mends=gone, about=gone))

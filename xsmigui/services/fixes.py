@@ -123,7 +123,8 @@ async def apply(
             for snapshot in pool.snapshots(VmRef(target.ref)):
                 await _delete(way, pool, snapshot)
         case "clear-block":
-            for operation, reason in pool.VM[VmRef(target.ref)].blocked_operations.items():
+            vm = pool.VM.get(VmRef(target.ref))
+            for operation, reason in vm.blocked_operations.items() if vm is not None else ():
                 if reason.startswith(OUR_BLOCK):
                     await way.call("VM.remove_from_blocked_operations", target.ref, operation)
         case "shut-down":
