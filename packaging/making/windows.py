@@ -1,0 +1,4 @@
+from making.common import Options
+
+
+def setup(options: Options) -> None: ...
