@@ -105,6 +105,7 @@ class Call:
 
 async def dispatch(pool: Pool, method_name: str, params: list[Value], host: str) -> tuple[Value, Type]:
     """Carries out a call at `host` of `pool`; returns its result and the result's type, or raises `Failure`."""
+    pool.refresh()  # work in the background writes between calls
     try:
         return await _dispatch(pool, method_name, params, host)
     except (Failure, Dropped, Cut, asyncio.CancelledError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from xsmigui.simulator.failures import NULL
+from xsmigui.simulator.gates.devices import gpu_for
 from xsmigui.simulator.gates.host import free_memory
 from xsmigui.simulator.tables import Row
 
@@ -39,6 +40,12 @@ def boot(pool: Pool, vm: str, host: str, *, paused: bool = False, fresh: bool = 
         if fresh:
             fields["start_time"] = pool.clock.date()
         db.set("VM_metrics", row["metrics"], **fields)
+    for ref in row["VGPUs"]:
+        vgpu = db.row("VGPU", ref)
+        home = db.find("PGPU", vgpu["resident_on"])
+        if home is None or home["host"] != host:
+            gpu = gpu_for(pool, vgpu["GPU_group"], vgpu["type"], host, ignore=ref)
+            db.set("VGPU", ref, resident_on=gpu or NULL, currently_attached=True)
     tools = pool.tools.get(row["uuid"])
     if tools is not None and not db.has("VM_guest_metrics", row["guest_metrics"]):
         db.set("VM", vm, guest_metrics=db.create("VM_guest_metrics", tools))
@@ -78,6 +85,8 @@ def halt(pool: Pool, vm: str, state: str = "Halted") -> None:
         if db.has("VDI", row["suspend_VDI"]):
             remove_vdi(pool, row["suspend_VDI"])
         db.set("VM", vm, suspend_VDI=NULL)
+    for ref in row["VGPUs"]:
+        db.set("VGPU", ref, resident_on=NULL, currently_attached=False)
     left = row["resident_on"]
     db.set("VM", vm, power_state=state, resident_on=NULL, scheduled_to_be_resident_on=NULL, domid=-1)
     pool.scheduled.discard(vm)

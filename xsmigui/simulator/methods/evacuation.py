@@ -10,11 +10,13 @@ from xsmigui.simulator.dispatch import Call, child, method
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.faults import Moving
 from xsmigui.simulator.gates import availability
+from xsmigui.simulator.gates import devices as gpus
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vm as vm_gate
 from xsmigui.simulator.methods.guests import gate, suspend_image
 from xsmigui.simulator.methods.lifecycle import schedule
 from xsmigui.simulator.methods.locking import enter, leave, operation
+from xsmigui.simulator.methods.motion_checks import assert_gpu_fits
 
 NETWORK_SPEED: Final = 118e6  # bytes a second on a gigabit link
 BATCH: Final = 10
@@ -49,6 +51,11 @@ async def pool_migrate(call: Call, vm: str, host: str, options: dict[str, str]) 
             raise Failure("LICENCE_RESTRICTION", "Xen_motion")
         if "network" in options:
             assert_network(call, options["network"], host)
+        for ref in row["VGPUs"]:
+            vgpu = db.row("VGPU", ref)
+            gpu = gpus.gpu_for(pool, vgpu["GPU_group"], vgpu["type"], host, ignore=ref)
+            if gpu is not None:
+                assert_gpu_fits(pool, ref, vgpu, gpu, host)
         pool.reach(source)
         db.set("task", call.task, resident_on=source)
         enter(call, "host", host, "vm_migrate")

@@ -36,7 +36,11 @@ def update_allowed(call: Call, vm: str) -> None:
 
 @method("VM.assert_can_boot_here")
 def assert_can_boot_here(call: Call, vm: str, host: str) -> None:
-    call.db.row("VM", vm)
+    row, there = call.db.row("VM", vm), call.db.row("host", host)
+    if call.pool.rolling_upgrade():
+        home = row["resident_on"] if call.db.has("host", row["resident_on"]) else call.pool.master
+        if not host_gate.not_older(call.pool, call.db.row("host", home), there):
+            raise Failure("VM_HOST_INCOMPATIBLE_VERSION", host, vm)
     host_gate.assert_can_boot_here(call.pool, vm, host)
 
 

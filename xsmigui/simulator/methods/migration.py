@@ -24,6 +24,7 @@ from xsmigui.simulator.methods.transfer import Transfer, complete_map, family
 from xsmigui.simulator.tables import Row
 from xsmigui.simulator.tasks import Work
 
+IMAGE_FORMATS: Final = ["raw", "vhd", "qcow2"]
 AT_ONCE: Final = 3  # storage motions that one host's xapi sends at the same time
 Map = dict[str, str]
 _NO_COPY_INSIDE: Final = (
@@ -42,7 +43,7 @@ def assert_can_migrate(
     options: Options,
     vgpu_map: Map | None = None,
 ) -> None:
-    checks.assert_can_migrate(call, vm, dest, vdi_map, vif_map, options)
+    checks.assert_can_migrate(call, vm, dest, vdi_map, vif_map, options, vgpu_map)
 
 
 @method("VM.migrate_send")
@@ -58,12 +59,20 @@ async def migrate_send(
     format_map: Map | None = None,
 ) -> str:
     async with operation(call, "VM", vm, "migrate_send", lambda: gate(call, vm, "migrate_send")):
-        target = checks.assert_can_migrate(call, vm, dest, vdi_map, vif_map, options)
-        return await _send(call, vm, target, vdi_map, vif_map, options, format_map or {})
+        target = checks.assert_can_migrate(call, vm, dest, vdi_map, vif_map, options, vgpu_map)
+        checks.assert_sendable(call.pool, vm, target, vgpu_map or {})
+        return await _send(call, vm, target, vdi_map, vif_map, options, format_map or {}, vgpu_map or {})
 
 
 async def _send(
-    call: Call, vm: str, target: Destination, vdi_map: Map, vif_map: Map, options: Options, formats: Map
+    call: Call,
+    vm: str,
+    target: Destination,
+    vdi_map: Map,
+    vif_map: Map,
+    options: Options,
+    formats: Map,
+    vgpu_map: Map,
 ) -> str:
     sender = _sender(call, vm, target)
     motions = call.pool.storage_motions
@@ -84,7 +93,7 @@ async def _send(
     try:
         if busy != NULL:
             enter(call, "host", busy, "vm_migrate")
-        motion = Motion(call, vm, target, sender, options, inner)
+        motion = Motion(call, vm, target, sender, options, inner, vgpu_map)
         return await motion.run(vdi_map, vif_map, formats)
     finally:
         for pool in both:
@@ -129,6 +138,7 @@ class Motion:
     sender: str
     options: Options
     inner: Work | None
+    vgpu_map: Map
 
     async def run(self, vdi_map: Map, vif_map: Map, formats: Map) -> str:
         call, pool, target = self.call, self.call.pool, self.target
@@ -192,8 +202,13 @@ class Motion:
             if not wanted or sr is None:
                 continue
             row = there.db.row("SR", sr)
-            plugin = next((s for s in there.db.table("SM").values() if s["type"] == row["type"]), {})
-            known = plugin.get("supported_image_formats", [])
+            plugins = [s for s in there.db.table("SM").values() if s["type"] == row["type"]]
+            if len(plugins) > 1:
+                text = f"Found more than one SM ref ({len(plugins)}) when checking type ({wanted}) of VDI."
+                raise Failure("VDI_INCOMPATIBLE_TYPE", text)
+            known = plugins[0].get("supported_image_formats", []) if plugins else []
+            if wanted not in IMAGE_FORMATS:
+                known = known or IMAGE_FORMATS
             if known and wanted not in known:
                 text = f"Image format {wanted} is not supported by {row['uuid']}"
                 raise Failure("VDI_INCOMPATIBLE_TYPE", text)
@@ -218,7 +233,9 @@ class Motion:
         call = self.call
         if self.vm in call.pool.faults.unresponsive:
             await call.pause(60)
-            raise Failure("VM_FAILED_SUSPEND_ACKNOWLEDGMENT", self.vm)
+            # What xenopsd says is not translated here, unlike in VM.pool_migrate.
+            text = f"[S(Failed_to_acknowledge_suspend_request);S({call.db.get('VM', self.vm, 'uuid')})]"
+            raise Failure("INTERNAL_ERROR", f"Xenops_interface.Xenopsd_error({text})")
         seconds = call.db.get("VM", self.vm, "memory_target") / NETWORK_SPEED
         self.report(0.0)
         for step in range(STEPS):
@@ -270,10 +287,15 @@ class Motion:
     async def _cross(self, transfer: Transfer, networks: Map, copy: bool) -> str:
         call, pool, there = self.call, self.call.pool, self.target.pool
         force = checks.true(self.options, "force")
-        checks.assert_importable(pool, self.vm, self.target, copy=copy, force=force)
+        checks.assert_importable(
+            pool, self.vm, self.target, copy=copy, force=force, vgpu_map=self.vgpu_map
+        )  # fmt: skip
         row = call.db.row("VM", self.vm)
+        protected = row["ha_always_run"] and not copy
+        if protected:  # nobody restarts it here while it is on its way
+            call.db.set("VM", self.vm, ha_always_run=False)
         live = row["power_state"] in {"Running", "Paused"} and not copy
-        arrival = Arrival(transfer, networks, copy)
+        arrival = Arrival(transfer, networks, copy, self.vgpu_map)
         self._point(transfer)
         try:
             new = arrival.bring(self.vm)
@@ -286,6 +308,8 @@ class Motion:
             if self.tidies():
                 arrival.undo()
             self._unpoint(transfer)
+            if protected and call.db.has("VM", self.vm):
+                call.db.set("VM", self.vm, ha_always_run=True)
             raise
         call.cancellable(False)
         self._unpoint(transfer)
@@ -294,6 +318,8 @@ class Motion:
         elif live:
             there.scheduled.discard(new)
             there.db.set("VM", new, scheduled_to_be_resident_on=NULL)
+        if protected:
+            there.db.set("VM", new, ha_always_run=True)
         if not copy:
             self._leave_source(transfer)
         await self._tidy()
@@ -336,6 +362,7 @@ class Arrival:
     transfer: Transfer
     networks: Map
     copy: bool
+    vgpu_map: Map
     made: list[str] | None = None
 
     def bring(self, vm: str) -> str:
@@ -387,6 +414,15 @@ class Arrival:
             there.db.create("VIF", {
                 **{k: v for k, v in vif.items() if k not in self._dropped}, "VM": new, "network": self.networks[ref],
                 "MAC": new_mac(there) if self.copy else vif["MAC"], "currently_attached": False, "metrics": NULL,
+            })  # fmt: skip
+        for ref in row["VGPUs"]:
+            vgpu = pool.db.row("VGPU", ref)
+            target = self.transfer.target
+            there.db.create("VGPU", {
+                **{k: v for k, v in vgpu.items() if k not in self._dropped}, "VM": new,
+                "GPU_group": checks.gpu_group(target, ref, vgpu, self.vgpu_map),
+                "type": checks.same_type(pool, there, vgpu["type"]), "currently_attached": False, "resident_on": NULL,
+                "scheduled_to_be_resident_on": NULL, "PCI": NULL,
             })  # fmt: skip
         for ref in [] if self.copy else row["VTPMs"]:
             there.db.create("VTPM", {**pool.db.row("VTPM", ref), "VM": new})
@@ -447,7 +483,7 @@ async def vdi_pool_migrate(call: Call, vdi: str, sr: str, options: Options) -> s
             dest = {"host": host, "SM": "", "xenops": "", "master": "", "session_id": call.session}
             checks.assert_can_migrate(call, vm, dest, vdi_map, {}, {})
             formats = {vdi: options.get("dest-img-format", "")}
-            await _send(call, vm, target, vdi_map, {}, {}, formats)
+            await _send(call, vm, target, vdi_map, {}, {}, formats, {})
         return str(db.get("VBD", vbd, "VDI"))
 
 

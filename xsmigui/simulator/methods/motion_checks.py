@@ -8,7 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from xsmigui.simulator.dispatch import Call
-from xsmigui.simulator.failures import Failure, internal
+from xsmigui.simulator.failures import NULL, Failure, internal
+from xsmigui.simulator.gates import devices
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
@@ -43,10 +44,17 @@ def true(options: Options, name: str) -> bool:
 
 
 def assert_can_migrate(
-    call: Call, vm_ref: str, dest: dict[str, str], vdi_map: dict[str, str], vif_map: dict[str, str], options: Options
+    call: Call,
+    vm_ref: str,
+    dest: dict[str, str],
+    vdi_map: dict[str, str],
+    vif_map: dict[str, str],
+    options: Options,
+    vgpu_map: dict[str, str] | None = None,
 ) -> Destination:
     pool, db = call.pool, call.db
     vm = db.row("VM", vm_ref)
+    devices.assert_known_types(pool, vm)
     if db.has("host", vm["resident_on"]):
         pool.reach(vm["resident_on"])
     if pool.row["restrictions"].get("restrict_storage_xen_motion") == "true":
@@ -62,7 +70,7 @@ def assert_can_migrate(
         if older:
             raise Failure("VM_HOST_INCOMPATIBLE_VERSION_MIGRATE", vm_ref, target.host)
         _capabilities(pool, target, vdi_map)
-        _cross(pool, vm_ref, vm, target, target_host, vif_map, options)
+        _cross(pool, vm_ref, vm, target, target_host, vif_map, options, vgpu_map or {})
     else:
         if older:
             raise Failure("NOT_SUPPORTED_DURING_UPGRADE")
@@ -115,7 +123,14 @@ def assert_movable(pool: Pool, vdi_map: dict[str, str]) -> None:
 
 
 def _cross(
-    pool: Pool, vm_ref: str, vm: Row, target: Destination, host: Row, vif_map: dict[str, str], options: Options
+    pool: Pool,
+    vm_ref: str,
+    vm: Row,
+    target: Destination,
+    host: Row,
+    vif_map: dict[str, str],
+    options: Options,
+    vgpu_map: dict[str, str],
 ) -> None:
     copy, force = true(options, "copy"), true(options, "force")
     if copy and not force and vm["power_state"] != "Halted":
@@ -125,7 +140,9 @@ def _cross(
         raise Failure("HOST_DISABLED", target.host)
     host_gate.processors(vm, host)
     infer_vif_map(pool, vm, vif_map)
-    assert_importable(pool, vm_ref, target, copy=copy, force=force)
+    if not target.pool.live(target.host):  # the metadata are sent to that host itself
+        raise Failure("CANNOT_CONTACT_HOST", host["address"])
+    assert_importable(pool, vm_ref, target, copy=copy, force=force, vgpu_map=vgpu_map)
 
 
 def infer_vif_map(pool: Pool, vm: Row, vif_map: dict[str, str]) -> dict[str, str]:
@@ -143,7 +160,15 @@ def infer_vif_map(pool: Pool, vm: Row, vif_map: dict[str, str]) -> dict[str, str
     return whole
 
 
-def assert_importable(pool: Pool, vm_ref: str, target: Destination, *, copy: bool, force: bool) -> None:
+def assert_importable(
+    pool: Pool,
+    vm_ref: str,
+    target: Destination,
+    *,
+    copy: bool,
+    force: bool,
+    vgpu_map: dict[str, str] | None = None,
+) -> None:
     """What the destination says while it imports the VM's metadata (import.ml)."""
     vm, there = pool.db.row("VM", vm_ref), target.pool.db.table("VM")
     if not copy:
@@ -160,12 +185,60 @@ def assert_importable(pool: Pool, vm_ref: str, target: Destination, *, copy: boo
         needed, free = host_gate.needed_memory(vm), host_gate.free_memory(target.pool, target.host)
         if needed > free:
             raise Failure("HOST_NOT_ENOUGH_FREE_MEMORY", needed, free)
-    if vm["power_state"] != "Halted" and not force:
-        booted = host_gate.booted_as(pool, vm)
-        host = target.pool.db.row("host", target.host)
-        failure = host_gate.cpu_error("OpaqueRef:NULL", vm, booted, target.host, host)
-        if failure:
-            raise failure
+    if not force:
+        snapshots = [] if copy else [pool.db.row("VM", r) for r in vm["snapshots"]]
+        with_memory = [s for s in snapshots if s["power_state"] == "Suspended"]
+        for row in [*([vm] if vm["power_state"] != "Halted" else []), *with_memory]:
+            host = target.pool.db.row("host", target.host)
+            failure = host_gate.cpu_error("OpaqueRef:NULL", row, host_gate.booted_as(pool, row), target.host, host)
+            if failure:
+                raise failure
     for ref in vm["VGPUs"]:
         vgpu = pool.db.row("VGPU", ref)
-        raise Failure("VM_REQUIRES_GPU", vm_ref, vgpu["GPU_group"])
+        group = gpu_group(target, ref, vgpu, vgpu_map or {})
+        if devices.gpu_for(target.pool, group, same_type(pool, target.pool, vgpu["type"]), target.host) is None:
+            raise Failure("VM_REQUIRES_GPU", vm_ref, vgpu["GPU_group"] if group == NULL else group)
+
+
+def gpu_group(target: Destination, ref: str, vgpu: Row, vgpu_map: dict[str, str]) -> str:
+    """The group at the destination: as mapped, else the same one inside the pool."""
+    wanted = str(vgpu_map.get(ref) or vgpu["GPU_group"])
+    return wanted if target.pool.db.has("GPU_group", wanted) else NULL
+
+
+def same_type(pool: Pool, there: Pool, kind: str) -> str:
+    """The same type of vGPU in another pool, by its identifier or model."""
+    if there is pool:
+        return kind
+    row = pool.db.find("VGPU_type", kind)
+    if row is None:
+        return NULL
+    named = ("identifier", "vendor_name", "model_name", "implementation")
+    return next((r for r, o in there.db.table("VGPU_type").items() if all(o[n] == row[n] for n in named)), NULL)
+
+
+def assert_sendable(pool: Pool, vm_ref: str, target: Destination, vgpu_map: dict[str, str]) -> None:
+    """What the sending host checks of NVIDIA's vGPUs while the VM is not halted (sheet, 6.3)."""
+    vm = pool.db.row("VM", vm_ref)
+    if vm["power_state"] == "Halted":
+        return
+    for ref in vm["VGPUs"]:
+        vgpu = pool.db.row("VGPU", ref)
+        kind = pool.db.find("VGPU_type", vgpu["type"])
+        if kind is None or kind["implementation"] not in {"nvidia", "nvidia_sriov"}:
+            continue
+        group = gpu_group(target, ref, vgpu, vgpu_map)
+        gpu = devices.gpu_for(target.pool, group, same_type(pool, target.pool, vgpu["type"]), target.host, ignore=ref)
+        if gpu is None:
+            raise Failure("VM_REQUIRES_GPU", vm_ref, vgpu["GPU_group"] if group == NULL else group)
+        assert_gpu_fits(target.pool, ref, vgpu, gpu, target.host)
+
+
+def assert_gpu_fits(there: Pool, ref: str, vgpu: Row, gpu: str, host: str) -> None:
+    """NVIDIA's compatibility: the metadata of both must be known, and of the same version."""
+    theirs = there.db.get("PGPU", gpu, "compatibility_metadata")
+    if not theirs:
+        raise Failure("NVIDIA_TOOLS_ERROR", host)
+    ours = vgpu["compatibility_metadata"]
+    if ours and ours.get("version") != theirs.get("version"):
+        raise Failure("VGPU_DESTINATION_INCOMPATIBLE", "Incompatible host driver", ref, host)

@@ -56,11 +56,6 @@ def set_nvram(call: Call, vm: str, value: dict[str, str]) -> None:
     call.db.set("VM", vm, NVRAM=value)
 
 
-@method("VM.set_NVRAM_EFI_variables")
-def set_efi_variables(call: Call, vm: str, value: str) -> None:
-    call.db.set("VM", vm, NVRAM={**call.db.get("VM", vm, "NVRAM"), "EFI-variables": value})
-
-
 @method("VM.get_cooperative")
 def cooperative(call: Call, vm: str) -> bool:
     call.db.row("VM", vm)

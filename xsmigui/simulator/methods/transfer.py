@@ -10,7 +10,7 @@ from xsmigui.simulator.dispatch import Call
 from xsmigui.simulator.failures import NULL, Failure, internal
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vm as vm_gate
-from xsmigui.simulator.guests import add_vdi, remove_vdi, room, space_for
+from xsmigui.simulator.guests import account, add_vdi, remove_vdi, room, space_for
 from xsmigui.simulator.methods.evacuation import NETWORK_SPEED
 from xsmigui.simulator.methods.guests import DISK_SPEED
 from xsmigui.simulator.methods.motion_checks import Destination
@@ -83,7 +83,8 @@ class Transfer:
                 self.target.pool.db.set("VDI", new, snapshot_of=origin)
 
     async def _one(self, vdi: str, row: Row, start: float, share: float) -> None:
-        pool, there, sr = self.call.pool, self.target.pool, self.places[vdi]
+        there, sr = self.target.pool, self.places[vdi]
+        pool = self.call.pool
         if there is pool and row["SR"] == sr:
             self.moved[vdi] = vdi
             return
@@ -97,6 +98,29 @@ class Transfer:
             raise self._full(vdi)
         new = add_vdi(there, self._successor(row, sr, space))
         self.made.append(new)
+        temporary = self._snapshot(vdi, row) if vdi in self.mirrored else 0
+        try:
+            await self._copy(vdi, row, sr, start, share)
+        finally:
+            if self.call.db.has("SR", row["SR"]):
+                account(self.call.pool, row["SR"], -temporary, 0)
+        self.moved[vdi] = new
+
+    def _snapshot(self, vdi: str, row: Row) -> int:
+        """A mirror takes a snapshot of its source for as long as it lasts; it needs room there."""
+        pool, sr = self.call.pool, row["SR"]
+        space = space_for(pool, sr, 0, 64 << 20)
+        if room(pool, sr) < space:
+            uuid = pool.db.get("SR", sr, "uuid")
+            if pool.profile.wraps_storage_errors:
+                text = f"[S(Migration_mirror_snapshot_failure);S(SR_SOURCE_SPACE_INSUFFICIENT:{uuid})]"
+                raise internal(f"Storage_error ({text})")
+            raise Failure("SR_BACKEND_FAILURE_44", "", "There is insufficient space", "")
+        account(pool, sr, space, 0)
+        return space
+
+    async def _copy(self, vdi: str, row: Row, sr: str, start: float, share: float) -> None:
+        pool, there = self.call.pool, self.target.pool
         size = max(row["physical_utilisation"], LEAST)
         seconds = size / (DISK_SPEED if self.near else NETWORK_SPEED)
         steps = min(MOST_STEPS, max(STEPS, int(seconds)))
@@ -107,7 +131,6 @@ class Transfer:
             if there.faults.fills(sr, (step + 1) / steps):
                 raise self._full(vdi)
             self.report(start + share * (0.05 + 0.9 * (step + 1) / steps))
-        self.moved[vdi] = new
 
     def _shared(self, row: Row, sr: str) -> str | None:
         """An SR that both pools see under one uuid: the disk is there already."""

@@ -60,6 +60,7 @@ def _source(site: Site, seed: int) -> None:
     vm("R13 same VM at the destination", uuid=_TWIN)
     vm("R13 same MAC seed", other_config={"mac_seed": _SEED})
     vm("R15 protected", ha_restart_priority="restart", ha_always_run=True)
+    vm("R18 machine of a catalog", other_config={"mac_seed": "c" * 8, "CitrixProvisioningSchemeId": _TWIN})
     vm("R18 desktop", tags=["MCS"], other_config={"mac_seed": "d" * 8, "XenDesktop": "true", "citrix-vda": "1"})
     amd = {"vendor": "AuthenticAMD", "features": SECOND_FEATURES}
     for name, flags in (
@@ -78,11 +79,27 @@ def _source(site: Site, seed: int) -> None:
     vm("R53 changed block tracking", disk={"cbt_enabled": True})
     vm("R54 resets at boot", disk={"on_boot": "reset"})
     vm("R55 encrypted", disk={"sm_config": {"key_hash": "ab12", "vdi_type": "vhd"}})
-    vm("R57 local disk", sr=local)
+    vm("R57 halted", host=NULL)
+    vm("R58 local disk", sr=local)
     snapped = vm("R60 snapshots")
     for n in range(3):
         b.snapshot(snapped, f"snapshot {n + 1}", hours_ago=10 - n)
     vm("R61 shared disk", disk={"sharable": True})
+    tidying = b.sr("R64 tidying up", "nfs", 100)
+    b.row("VDI", b.vdi("hidden", Disk(tidying, 4, 2)))["managed"] = False
+    vm("R64 coalescing", sr=tidying)
+    chained = vm("R65 long chain", disks=[])
+    parent = ""
+    for n in range(28):
+        last = n == 27
+        config = {"vhd-parent": parent} if parent else {}
+        label = "R65 end of the chain" if last else f"link {n}"
+        link = b.vdi(label, Disk(nfs, 4, 0.01, sm_config=config))
+        b.row("VDI", link)["managed"] = last
+        parent = str(b.row("VDI", link)["uuid"])
+        if not last:  # a second disk that rests on it, so that nothing is to be coalesced
+            b.vdi(f"side {n}", Disk(nfs, 4, 0.01, sm_config={"vhd-parent": parent}))
+    b.vbd(chained, link, "0", attached=True)
     vm("R62 above two TiB", disks=[Disk(nfs, 2100, 1)])
     vm("R63 CD inserted", cd=iso)
     vm("R66 backed up", other_config={"mac_seed": "e" * 8, "xo:backup:job": "nightly"})
