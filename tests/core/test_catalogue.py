@@ -1,4 +1,5 @@
 import re
+from pathlib import Path
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_storage_errors_are_found_inside_internal_errors(mark: str, code: str) -
 
 def test_other_internal_errors_are_shown_whole() -> None:
     failure = ServerFailure("INTERNAL_ERROR", ("Not_found",))
-    assert sentence(failure) == ("The server refused: INTERNAL_ERROR(Not_found)", "")
+    assert sentence(failure)[0] == "The server failed with an error of its own: Not_found"
     assert sentence(ServerFailure("SOMETHING_NEW"))[0] == "The server refused: SOMETHING_NEW"
 
 
@@ -99,3 +100,46 @@ def test_a_refusal_becomes_a_problem_of_its_rule() -> None:
     other = problem(Unreachable("https://h", "refused"), SUBJECT, page=Page.destination)
     assert (other.rule, other.page, other.raw) == ("R05", Page.destination, "https://h: refused")
     assert problem(ServerFailure("SOMETHING_NEW"), SUBJECT).page is Page.summary
+
+
+def test_backend_failures_without_an_entry_tell_the_driver_s_words() -> None:
+    failure = ServerFailure("SR_BACKEND_FAILURE_46", ("", "The VDI is not available", "EIO"))
+    assert sentence(failure)[0] == "The driver of the SR failed: The VDI is not available"
+    assert problem(failure, SUBJECT).page is Page.storage
+
+
+def test_image_formats_come_as_free_text() -> None:
+    failure = ServerFailure("VDI_INCOMPATIBLE_TYPE", ("Image format qcow2 is not supported by x",))
+    assert sentence(failure)[0] == "Image format qcow2 is not supported by x."
+    assert problem(failure, SUBJECT).rule == "R62"
+    assert problem(ServerFailure("VDI_INCOMPATIBLE_TYPE", ("OpaqueRef:1", "cbt_metadata")), SUBJECT).rule == "R61"
+
+
+def test_the_roles_are_found_in_the_server_s_words() -> None:
+    text = "No permission in user session. (Roles with this permission: pool-admin, vm-power-admin)"
+    message, hint = sentence(ServerFailure("RBAC_PERMISSION_DENIED", ("vm.migrate_send", text)))
+    assert message == "Your role does not allow vm.migrate_send."
+    assert hint == "Log in as a user with one of these roles: pool-admin, vm-power-admin"
+    assert sentence(ServerFailure("RBAC_PERMISSION_DENIED"))[0] == "Your role does not allow –."
+
+
+def test_handles_of_objects_that_nobody_knows_are_not_shown() -> None:
+    assert sentence(ServerFailure("SR_NOT_ATTACHED", ("OpaqueRef:1",)))[0] == "an unknown object is not attached."
+
+
+SHEET = Path(__file__).parents[3] / "shared" / "research" / "xapi.md"
+
+
+@pytest.mark.shared
+@pytest.mark.skipif(not SHEET.exists(), reason="lies beside the checkout")
+def test_every_code_that_migration_can_raise_has_an_entry() -> None:
+    """The codes that the sheet on the server names in the sections on moves; features of drivers look like codes."""
+    text = SHEET.read_text(encoding="utf-8")
+    sections = re.split(r"(?m)^## ", text)
+    about = "".join(s for s in sections if s.startswith(("4.", "5.", "6.", "7.", "11.")))
+    features = {"SNAPSHOT", "MIRROR", "MIRROR_IN", "CLONE", "CONFIG_CBT", "DELETE", "GENERATE_CONFIG", "UPDATE"}
+    features |= {"RESET_ON_BOOT", "RESIZE", "RESIZE_ONLINE"}
+    known = {"VM_MIGRATED", "SR_SOURCE_SPACE_INSUFFICIENT"} | {f"VDI_{feature}" for feature in features}
+    codes = set(re.findall(r"\b[A-Z][A-Z0-9]+(?:_[A-Z0-9]+)+\b", about)) - known
+    assert codes
+    assert {code for code in codes if not entry_for(ServerFailure(code))} == set()

@@ -4,6 +4,7 @@ Parameters are references, uuids or free text, and their shapes vary between rel
 resolved to names where a known object stands behind them. Codes that are not listed are shown whole.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -59,6 +60,15 @@ ENTRIES: Final[dict[str, Entry]] = {
     "VM_LACKS_FEATURE": Entry(
         N_("VM Tools are not running in {0}."),
         N_("Install them in the guest, or shut the VM down and move it halted."),
+        "R02",
+        _D,
+    ),
+    "VM_LACKS_FEATURE_SUSPEND": Entry(
+        N_("The guest of {0} cannot be suspended: VM Tools are not running in it."), N_("Install them."), "R02", _D
+    ),
+    "VM_LACKS_FEATURE_SHUTDOWN": Entry(
+        N_("The guest of {0} cannot be asked to shut down: VM Tools are not running in it."),
+        N_("Shut it down inside the guest."),
         "R02",
         _D,
     ),
@@ -150,6 +160,90 @@ ENTRIES: Final[dict[str, Entry]] = {
     "BALLOONING_TIMEOUT_BEFORE_MIGRATION": Entry(
         N_("The guest of {0} did not give back memory in time."), N_("Set its minimum and maximum memory alike.")
     ),
+    "VMS_FAILED_TO_COOPERATE": Entry(
+        N_("The guests on the host did not give back memory in time."),
+        N_("Make room on the host, or set their minimum and maximum memory alike."),
+        "R40",
+        _H,
+    ),
+    "MEMORY_CONSTRAINT_VIOLATION": Entry(
+        N_("The host does not accept the VM's memory settings."),
+        N_("Give the VM a fixed amount of memory, within its static limits."),
+        "R43",
+        _H,
+    ),
+    "INVALID_VALUE": Entry(N_("The server does not accept {1} as {0}."), N_("Correct this setting of the VM.")),
+    "VALUE_NOT_SUPPORTED": Entry(N_("The server does not accept {1} as {0}: {2}"), N_("Correct it in the VM.")),
+    "NETWORK_SRIOV_INSUFFICIENT_CAPACITY": Entry(
+        N_("The host has no virtual function (SR-IOV) left on {0}."), N_("Choose another host or network."), "R81", _H
+    ),
+    "NVIDIA_TOOLS_ERROR": Entry(
+        N_("{0} cannot tell whether the virtual GPU could move: NVIDIA's driver does not answer."),
+        N_("Check the driver on the host."),
+        "R72",
+        _H,
+    ),
+    "VGPU_DESTINATION_INCOMPATIBLE": Entry(
+        N_("The virtual GPU cannot run on {2}: {0}"), N_("Choose another host, or shut the VM down."), "R72", _H
+    ),
+    "VGPU_TYPE_NO_LONGER_SUPPORTED": Entry(
+        N_("Virtual GPUs of the type {0} are no longer supported."), N_("Remove it from the VM."), "R72", _D
+    ),
+    "VDI_IS_SHARABLE": Entry(
+        N_("{0} is shared by several VMs."), N_("Take it off the other VMs, or leave it where it is."), "R61", _S
+    ),
+    "VDI_IS_A_PHYSICAL_DEVICE": Entry(N_("{0} is a physical device."), N_("Take it off the VM."), "R61", _S),
+    "VDI_NOT_MANAGED": Entry(N_("{0} is a hidden part of other disks."), N_("Rescan the SR."), "R61", _S),
+    "VDI_READONLY": Entry(N_("{0} is read-only."), N_("Choose another target."), "R61", _S),
+    "VDI_TOO_SMALL": Entry(N_("{0} is too small to hold the disk."), N_("Choose another target."), "R62", _S),
+    "VDI_NEEDS_VM_FOR_MIGRATE": Entry(
+        N_("{0} belongs to no VM; only disks of VMs can be moved live."), N_("Copy the disk instead."), "R61", _S
+    ),
+    "VDI_HAS_RRDS": Entry(N_("{0} holds statistics of the server."), N_("Leave it where it is."), "R61", _S),
+    "VDI_CONTENT_ID_MISSING": Entry(
+        N_("The content of a disk could not be identified at the destination."), N_("Rescan both SRs, then try again.")
+    ),
+    "VDI_IO_ERROR": Entry(
+        N_("A disk could not be read or written: {0}"), N_("Check the SR and its storage, then start the move again.")
+    ),
+    "VDI_LOCATION_MISSING": Entry(
+        N_("A disk that was copied is not on {0} any more."), N_("Rescan the SR, then start the move again."), "", _S
+    ),
+    "LOCATION_NOT_UNIQUE": Entry(N_("{0} has two disks in one place."), N_("Rescan the SR."), "", _S),
+    "UNIMPLEMENTED_IN_SM_BACKEND": Entry(
+        N_("The driver of the SR cannot do this: {0}"), N_("Choose another SR."), "R52", _S
+    ),
+    "VBD_MISSING": Entry(N_("The disk is attached to no VM any more."), N_("Look at the VM's disks again.")),
+    "HOST_HAS_NO_MANAGEMENT_IP": Entry(
+        N_("The host has no address on its management network."), N_("Configure its management interface."), "R82", _C
+    ),
+    "HOST_EVACUATE_VM_NOT_HA_PROTECTED": Entry(
+        N_("{0} is not protected by high availability, so it cannot be evacuated."),
+        N_("Move it first, or protect it."),
+        "R15",
+        _D,
+    ),
+    "HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED": Entry(
+        N_("{0} is not shared, which high availability wants."), N_("Choose a shared SR."), "R15", _S
+    ),
+    "HA_CONSTRAINT_VIOLATION_NETWORK_NOT_SHARED": Entry(
+        N_("{0} is not on every host, which high availability wants."), N_("Choose another network."), "R15", _N
+    ),
+    "HA_IS_ENABLED": Entry(
+        N_("High availability is on; this is not possible meanwhile."), N_("Turn it off first."), "R15"
+    ),
+    "XAPI_HOOK_FAILED": Entry(
+        N_("A script of the host, {0}, refused: {2}"), N_("Ask whoever installed the script on the host.")
+    ),
+    "MAP_DUPLICATE_KEY": Entry(N_("{0}: the entry {3} is there already."), N_("Somebody else did the same just now.")),
+    "CANNOT_EVACUATE_HOST": Entry(N_("The host cannot be evacuated: {0}"), N_("Mend what is said of each VM."), "", _H),
+    "MESSAGE_METHOD_UNKNOWN": Entry(N_("This server does not know {0}."), N_("It may be too old for this.")),
+    "NOT_IMPLEMENTED": Entry(N_("This server cannot do {0}.")),
+    "WLB_NOT_INITIALIZED": Entry(N_("Workload balancing is not configured.")),
+    "INTERNAL_ERROR": Entry(
+        N_("The server failed with an error of its own: {0}"),
+        N_("Look at the log of the host, /var/log/xensource.log, before you try again."),
+    ),
 }
 
 INSIDE: Final = (
@@ -167,6 +261,17 @@ SOURCE_FULL: Final = Entry(
 )
 
 
+BACKEND: Final = Entry(
+    N_("The driver of the SR failed: {1}"), N_("Check the SR and its storage, then try again."), "", Page.storage
+)
+"""Any SR_BACKEND_FAILURE: a number in the code, then what, why and more."""
+
+FORMAT: Final = Entry(N_("{0}."), N_("Choose another SR."), "R62", Page.storage)
+"""VDI_INCOMPATIBLE_TYPE with a single parameter is free text about an image format (xapi 11)."""
+
+ROLES: Final = re.compile(r"Roles with this permission: ([^)]*)")
+
+
 def entry_for(failure: ServerFailure) -> Entry | None:
     """The code's entry, also where it hides inside INTERNAL_ERROR."""
     if failure.code == "INTERNAL_ERROR":
@@ -174,6 +279,10 @@ def entry_for(failure: ServerFailure) -> Entry | None:
         for mark, code in INSIDE:
             if mark in text:
                 return SOURCE_FULL if code == "SR_SOURCE_SPACE_INSUFFICIENT" else ENTRIES[code]
+    if failure.code.startswith("SR_BACKEND_FAILURE") and failure.code not in ENTRIES:
+        return BACKEND
+    if failure.code == "VDI_INCOMPATIBLE_TYPE" and len(failure.params) == 1:
+        return FORMAT
     if failure.code == "HOST_NOT_ENOUGH_FREE_MEMORY" and len(failure.params) < 2:
         return Entry(N_("No host has enough free memory for {0}."), "", "R40", Page.home_server)
     return ENTRIES.get(failure.code)
@@ -189,7 +298,7 @@ def _named(param: str, inventories: Sequence[Inventory]) -> str:
         for cls in ("VM", "host", "SR", "VDI", "network", "VIF", "PIF", "task", "pool"):
             if param in inventory.tables[cls]:
                 return inventory.name_of(cls, param)
-    return param
+    return _("an unknown object") if param.startswith("OpaqueRef:") else param
 
 
 def _fill(text: str, params: Sequence[str]) -> str:
@@ -209,6 +318,8 @@ def sentence(failure: Exception, *inventories: Inventory) -> tuple[str, str]:
             params = named(failure.params, inventories)
             if failure.code in ("HOST_NOT_ENOUGH_FREE_MEMORY", "SR_FULL"):
                 params = [size(int(p)) if p.isdigit() else p for p in params]
+            if failure.code == "RBAC_PERMISSION_DENIED":
+                params = [params[0], *ROLES.findall(" ".join(params[1:]))] if params else []
             return _fill(entry.message, params), _fill(entry.hint, params)
         case Unreachable():
             return (

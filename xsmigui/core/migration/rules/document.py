@@ -36,7 +36,7 @@ def rules_document() -> str:
         told.add(id)
         lines.append(f"| {id} | {what} | {kinds} | {page} | {own} |")
     others = sorted({entry.rule for entry in ENTRIES.values()} - told - {""})
-    tail = [f"| {id} | known to the server alone | | | {', '.join(sorted(codes[id]))} |" for id in others]
+    tail = [f"| {id} | **asked of the server** | | | {', '.join(sorted(codes[id]))} |" for id in others]
     return HEAD + "\n".join(lines + tail) + "\n"
 
 
