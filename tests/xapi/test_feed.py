@@ -147,7 +147,7 @@ async def test_a_cut_socket_ends_the_feed_and_the_owner_decides(site: Simulated,
     async with Proxy(pool.url) as proxy:
         connection = await login(pool, proxy.url)
         async with following(connection) as (listener, task):
-            await until(lambda: proxy.open == 2)  # one for calls, one for events
+            await until(lambda: proxy.received == 3)  # to look at the certificate, for calls, for events
             proxy.cut()
             with pytest.raises(Unreachable) as caught:
                 await task
