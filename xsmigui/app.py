@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import msgspec
 import qasync
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QLibraryInfo, QTimer, QTranslator
 from PySide6.QtWidgets import QApplication
 
 from xsmigui.core.outline import Link
@@ -141,6 +141,7 @@ class Program:
         resources = paths.resources()
         language = languages.preferred(options.language, self.settings.now.language)
         use(languages.catalogue(language, resources))
+        _translate_qt(app, language)
         clock = SystemClock()
         self.trust = TrustFile(home)
         self._decisions = WindowDecisions()
@@ -205,6 +206,13 @@ class Program:
         """Every server is loaded."""
         servers = self.connections.servers()
         return bool(servers) and all(server.link is Link.connected for server in servers)
+
+
+def _translate_qt(app: QApplication, language: str) -> None:
+    """The toolkit's own words (context menus, file dialogs) in the program's language too."""
+    translator = QTranslator(app)
+    if translator.load(f"qtbase_{language}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
+        app.installTranslator(translator)
 
 
 def run(options: Options) -> int:

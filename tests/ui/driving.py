@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 import pytest
 import qasync
 from PySide6.QtCore import QCoreApplication, QEvent
-from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QMenu, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMainWindow, QMenu, QWidget
 
 from tests.holding import until
 from xsmigui.ui import style
@@ -136,6 +136,11 @@ async def appears(parent: QWidget, kind: type[W], name: str) -> W:
     """The widget of this name below another, once it is in sight."""
     await until(lambda: any(w.isVisible() for w in parent.findChildren(kind, name)))
     return child(parent, kind, name)
+
+
+def message(box: QWidget) -> str:
+    """What a message dialog says."""
+    return child(box, QLabel, "messageText").text()
 
 
 def menus() -> list[QMenu]:

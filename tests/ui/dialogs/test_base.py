@@ -4,7 +4,7 @@ import asyncio
 
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QMessageBox, QPushButton, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QPushButton, QWidget
 
 from tests.ui.driving import child, dialog, driven, gone, settled
 from xsmigui.ui.dialogs.base import Sheet, ask, opened, tell
@@ -56,10 +56,15 @@ async def test_a_parent_that_goes_away_ends_the_wait() -> None:
 @driven
 async def test_telling_shows_the_raw_error_on_request() -> None:
     told = asyncio.create_task(tell(None, "Title", "It did not work.", "SR_BACKEND_FAILURE_44"))
-    box = await dialog("messageDialog", QMessageBox)
-    assert box.text() == "It did not work."
-    assert box.detailedText() == "SR_BACKEND_FAILURE_44"
-    box.buttons()[0].click() if box.buttons()[0].text() == "Close" else box.reject()
+    box = await dialog("messageDialog")
+    assert child(box, QLabel, "messageText").text() == "It did not work."
+    error = box.findChild(QPlainTextEdit, "rawError")
+    assert isinstance(error, QPlainTextEdit)
+    assert not error.isVisible()
+    child(box, QPushButton, "rawErrorButton").click()
+    assert error.isVisible()
+    assert error.toPlainText() == "SR_BACKEND_FAILURE_44"
+    QTest.keyClick(box, Qt.Key.Key_Return)
     await told
 
 

@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QFileDialog, QPushButton
 
 from tests.core.site import TwoPools
 from tests.holding import until
-from tests.ui.driving import appears, child, dialog, driven, gone, settled, windows
+from tests.ui.driving import appears, child, dialog, driven, gone, message, settled, windows
 from tests.ui.wizard.desk import Desk
 from xsmigui.core.failures import ServerFailure
 from xsmigui.core.migration.draft import StorageMode
@@ -424,7 +424,7 @@ async def test_a_plan_is_saved(tmp_path: Path) -> None:
     assert plan is not None
     desk.wizard._save_plan(plan, tmp_path / "nowhere" / "plan.json")
     box = await dialog("messageDialog")
-    assert "not saved" in box.text()  # type: ignore[attr-defined]
+    assert "not saved" in message(box)
     box.reject()
     await gone("messageDialog")
     desk.close()

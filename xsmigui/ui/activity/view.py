@@ -149,8 +149,10 @@ class _Row(QFrame):
         self.bar.setMaximumHeight(STEP + 2)
         self.bar.setAccessibleName(_("Progress"))
         self.cancel = QPushButton(_("Cancel"))
+        self.cancel.setObjectName("activityCancelButton")
         self.cancel.clicked.connect(on_cancel)
         self.details = QPushButton(_("Details…"))
+        self.details.setObjectName("activityDetailsButton")
         self.details.clicked.connect(on_details)
         self.message = QLabel()
         self.message.setObjectName("activityMessage")
@@ -196,6 +198,8 @@ class _Row(QFrame):
         self.message.setText(line.message)
         self.message.setVisible(bool(line.message))
         self.setAccessibleName(f"{line.title}: {line.state}")
+        for button in (self.cancel, self.details):
+            button.setAccessibleName(f"{button.text()} {line.title}")
 
 
 class ActivityView(QWidget):

@@ -4,10 +4,18 @@ import asyncio
 
 import shiboken6
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QMessageBox, QPushButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QDialog,
+    QDialogButtonBox,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from xsmigui.core.text import _
-from xsmigui.ui.style import heading, primary, spaced
+from xsmigui.ui.style import STEP, heading, named, primary, spaced
 
 
 async def opened(dialog: QDialog) -> int:
@@ -84,9 +92,24 @@ async def ask(parent: QWidget | None, title: str, question: str, go: str, leave:
 
 async def tell(parent: QWidget | None, title: str, text: str, raw: str = "") -> None:
     """Say something that has to be read; the raw error is one click away."""
-    box = QMessageBox(QMessageBox.Icon.Warning, title, text, QMessageBox.StandardButton.NoButton, parent)
-    box.setObjectName("messageDialog")
-    box.addButton(_("Close"), QMessageBox.ButtonRole.AcceptRole)
+    sheet = Sheet(parent, title, "messageDialog")
+    sheet.setMinimumWidth(420)
+    sheet.text(text, selectable=True).setObjectName("messageText")
+    close = sheet.buttons.addButton(_("Close"), QDialogButtonBox.ButtonRole.AcceptRole)
+    close.setObjectName("closeButton")
+    primary(close)
+    sheet.buttons.accepted.connect(sheet.accept)
     if raw:
-        box.setDetailedText(raw)
-    await opened(box)
+        error = QPlainTextEdit(raw)
+        named(error, "rawError", _("Raw error"))
+        error.setReadOnly(True)
+        error.setMaximumHeight(20 * STEP)
+        error.hide()
+        show = sheet.buttons.addButton(_("Show the raw error"), QDialogButtonBox.ButtonRole.ActionRole)
+        show.setObjectName("rawErrorButton")
+        show.setCheckable(True)
+        show.toggled.connect(error.setVisible)
+        sheet.body.addWidget(error)
+    sheet.body.addWidget(sheet.buttons)
+    close.setFocus()
+    await opened(sheet)

@@ -17,6 +17,7 @@ async def edit_preferences(parent: QWidget | None, preferences: Preferences, lan
     sheet.setMinimumWidth(420)
     language = QComboBox()
     named(language, "languageCombo", _("Language"))
+    named(language.view(), "languageList", _("Language"))
     language.addItem(_("As the system is set"), SYSTEM)
     for code, name in languages.items():
         language.addItem(name, code)

@@ -27,6 +27,7 @@ class ChoiceCombo(QComboBox):
     def __init__(self, object_name: str, accessible: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         named(self, object_name, accessible)
+        named(self.view(), f"{object_name}-list", accessible)
         self._shown: tuple[tuple[str, str, bool], ...] = ()
         self._current: str | None = None
         self._filling = False

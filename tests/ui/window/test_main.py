@@ -1,0 +1,357 @@
+"""The window with the real program behind it and a simulated site before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QPoint
+from PySide6.QtGui import QAction
+from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMenu, QPlainTextEdit, QPushButton
+
+from tests.holding import Hold, until
+from tests.simulated import Simulated
+from tests.ui.driving import child, dialog, driven, gone, message, settled, windows
+from tests.ui.programs import by_name, connected, next_page, ready, running, select, vm_key, wizard_on
+from xsmigui.app import Program
+from xsmigui.core.jobs import State
+from xsmigui.core.outline import Link
+from xsmigui.core.preferences import Server as Remembered
+from xsmigui.core.problems import Page
+from xsmigui.core.refs import ObjectId
+
+
+@pytest.fixture
+def site() -> Iterator[Simulated]:
+    with Simulated.start("two-pools") as simulated:
+        yield simulated
+
+
+def act(program: Program, name: str) -> QAction:
+    return program.window._actions[name]
+
+
+async def started(program: Program, vm: str = "web-01") -> None:
+    """Start a migration of a VM to Lisboa."""
+    wizard = await wizard_on(program, vm)
+    by_name(wizard.pages[Page.destination].combo, "Lisboa")  # type: ignore[attr-defined]
+    while wizard.next.isVisible():
+        await next_page(wizard)
+    await ready(wizard)
+    assert wizard.finish.isEnabled(), wizard.finish.toolTip()
+    wizard.finish.click()
+    await until(lambda: program.jobs.running)
+
+
+@driven
+async def test_an_empty_window_offers_the_first_step(qapp: QApplication, home: Path) -> None:
+    async with running(qapp, home) as program:
+        window = program.window
+        assert window.object.add.isVisible()
+        window.object.add.click()
+        (await dialog("addServerDialog")).reject()
+        await gone("addServerDialog")
+        for name in ("actionMigrateVm", "actionMoveVm", "actionCopyVm", "actionConnect", "actionRemoveServer"):
+            assert not act(program, name).isEnabled()
+            assert len(act(program, name).toolTip()) > 10
+        assert window.open_wizard() is None
+
+
+@driven
+async def test_what_is_selected_is_shown(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        window = program.window
+        key = vm_key(program, "db-postgres")
+        await select(program, key)
+        pane = window.object
+        assert pane.name.text() == "db-postgres"
+        assert "madrid-01" in pane.place.text()
+        assert pane.migrate.isVisible()
+        assert pane.migrate.text() == "Migrate…"
+        assert "Inside this pool" in pane.move_line.text()
+        assert pane.storage.rows.rowCount() >= 3
+        assert pane.networking.rows.rowCount() == 2
+        inventory = program.store.site().pools[key.pool]
+        nfs = next(ref for ref, sr in inventory.SR.items() if sr.name_label == "NFS Madrid")
+        await select(program, ObjectId(key.pool, "SR", nfs))
+        assert pane.storage.rows.rowCount() > 5
+        assert not pane.tabs.isTabVisible(2)
+        assert not pane.migrate.isVisible()
+        await select(program, ObjectId(key.pool, "host", next(iter(inventory.host))))
+        assert pane.tabs.isTabVisible(2)
+        assert not pane.tabs.isTabVisible(1)
+        await select(program, ObjectId(key.pool, "pool", inventory.pool_ref))
+        assert pane.name.text() == "Madrid"
+        await select(program, vm_key(program, "erp-test"))
+        assert pane.migrate.text() == "Move…"
+        site.call(site["Madrid"], "VM.set_name_label", site.vm(site["Madrid"], "erp-test"), "erp-new")
+        await until(lambda: pane.name.text() == "erp-new")
+
+
+@driven
+async def test_a_selected_vm_that_vanishes(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        await select(program, vm_key(program, "erp-test"))
+        site.call(site["Madrid"], "VM.destroy", site.vm(site["Madrid"], "erp-test"))
+        await until(lambda: program.window.object.name.text() != "erp-test" or not program.window.tree.selected())
+        await until(lambda: not act(program, "actionMoveVm").isEnabled())
+        assert program.window.object.stack.currentIndex() == 0
+
+
+@driven
+async def test_search(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        window = program.window
+        before = len(window.bridge.outline.nodes)
+        act(program, "actionSearch").trigger()
+        QTest.keyClicks(window.search, "web-0")
+        await until(lambda: 0 < len(window.bridge.outline.nodes) < before)
+        labels = {node.label for node in window.bridge.outline.nodes.values()}
+        assert {"web-01", "web-02", "web-03", "Madrid"} <= labels
+        assert "mail" not in labels
+        window.search.clear()
+        await until(lambda: len(window.bridge.outline.nodes) == before)
+
+
+@driven
+async def test_what_the_tree_shows(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        nodes = program.window.bridge.outline.nodes
+
+        def labels() -> set[str]:
+            return {node.label for node in program.window.bridge.outline.nodes.values()}
+
+        assert any("Local storage" in node.label for node in nodes.values())
+        act(program, "actionShowLocalSrs").trigger()
+        assert not any("Local storage" in label for label in labels())
+        act(program, "actionShowTemplates").trigger()
+        assert "Debian 12 (golden image)" in labels()
+        act(program, "actionShowSnapshots").trigger()
+        assert "nightly" in labels()
+        assert program.settings.now.show_snapshots
+        program.window.preferences()
+        sheet = await dialog("preferencesDialog")
+        child(sheet, QPushButton, "savePreferencesButton").click()
+        await gone("preferencesDialog")
+
+
+@driven
+async def test_migrate_to_server(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        window = program.window
+        await select(program, vm_key(program, "web-01"))
+        window.to_server.aboutToShow.emit()
+        entries = {action.text(): action for action in window.to_server.actions() if action.text()}
+        here = next(action for text, action in entries.items() if text.startswith("madrid-01"))
+        assert not here.isEnabled()
+        assert "current server" in here.text()
+        assert window.to_server.actions()[-1] is act(program, "actionMigrateVm")
+        there = entries["madrid-03"]
+        assert there.isEnabled()
+        there.trigger()
+        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended)
+        assert program.jobs.all()[0].state is State.done
+        await until(lambda: "madrid-03" in window.object.place.text())
+        assert window.tree.selected() == [vm_key(program, "web-01")]
+
+
+@driven
+async def test_migrating_at_once_says_why_not(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        await select(program, vm_key(program, "locked-by-backup"))
+        hosts = program.store.site().pools[vm_key(program, "web-01").pool].host
+        third = next(ref for ref, host in hosts.items() if host.name_label == "madrid-03")
+        program.window._migrate_to(third)
+        box = await dialog("messageDialog")
+        assert "locked-by-backup" in message(box)
+        assert not program.jobs.all()
+        box.reject()
+        await gone("messageDialog")
+
+
+@driven
+async def test_the_context_menu(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        window = program.window
+        for key, expected in (
+            (vm_key(program, "web-01"), "actionMigrateVm"),
+            (next(k for k in window.bridge.outline.nodes if k.cls == "pool"), "actionDisconnect"),
+        ):
+            await select(program, key)
+            where = window.tree.visualRect(window.tree.currentIndex()).center()
+            window.tree.customContextMenuRequested.emit(where)
+            await until(lambda: windows(QMenu))
+            menu = windows(QMenu)[0]
+            assert expected in [action.objectName() for action in menu.actions()]
+            assert "actionAddServer" in [action.objectName() for action in menu.actions()]
+            menu.close()
+            await until(lambda: not windows(QMenu))
+        window.tree.clearSelection()
+        window._context_menu(QPoint(0, 0))
+        await until(lambda: windows(QMenu))
+        windows(QMenu)[0].close()
+        await settled()
+
+
+@driven
+async def test_disconnecting_connecting_and_removing(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site.pools[:1])
+        window = program.window
+        url = site.pools[0].url
+        assert [s.url for s in program.settings.now.servers] == [url]
+        await select(program, next(k for k in window.bridge.outline.nodes if k.cls == "pool"))
+        assert not act(program, "actionConnect").isEnabled()
+        act(program, "actionDisconnect").trigger()
+        await until(lambda: program.connections.servers()[0].link is Link.closed)
+        assert not program.settings.now.servers[0].connect
+        top = await until_only(program, "server")
+        await select(program, top)
+        await until(lambda: "Not connected" in window.object.welcome_text.text())
+        assert not act(program, "actionDisconnect").isEnabled()
+        window.tree.doubleClicked.emit(window.tree.currentIndex())
+        # No keyring: the password is asked for again, or still known.
+        await until(lambda: windows(QDialog, "passwordDialog") or program.is_connected())
+        for sheet in windows(QDialog, "passwordDialog"):
+            sheet.findChild(type(window.search), "passwordEdit").setText(site.pools[0].password)
+            child(sheet, QPushButton, "connectButton").click()
+        await until(program.is_connected)
+        await select(program, await until_only(program, "pool"))
+        act(program, "actionRemoveServer").trigger()
+        question = await dialog("questionDialog")
+        assert child(question, QPushButton, "leaveButton").isDefault()
+        child(question, QPushButton, "goButton").click()
+        await until(lambda: not program.connections.servers())
+        await until(lambda: not program.settings.now.servers)
+        await until(lambda: window.object.add.isVisible())
+
+
+async def until_only(program: Program, cls: str) -> ObjectId:
+    """The only uppermost line, once it is of this class."""
+
+    def tops() -> list[ObjectId]:
+        return [k for k in program.window.bridge.outline.children.get(None, ()) if k.cls == cls]
+
+    await until(lambda: len(tops()) == 1)
+    return tops()[0]
+
+
+@driven
+async def test_servers_of_last_time_are_connected_again(qapp: QApplication, home: Path, site: Simulated) -> None:
+    from xsmigui.local.settings import SettingsFile
+    from xsmigui.local.trust import TrustFile
+
+    pool = site.pools[0]
+    SettingsFile(home).remember(Remembered(pool.url, pool.user, pool.name, True))
+    SettingsFile(home).remember(Remembered(site.pools[1].url, pool.user, "Lisboa", False))
+    TrustFile(home).trust(pool.url, pool.fingerprint)
+    async with running(qapp, home) as program:
+        sheet = await dialog("passwordDialog")
+        nodes = program.window.bridge
+        await until(lambda: {"Madrid", "Lisboa"} <= {node.label for node in nodes.outline.nodes.values()})
+        sheet.findChild(type(program.window.search), "passwordEdit").setText(pool.password)
+        child(sheet, QPushButton, "connectButton").click()
+        await until(lambda: any(s.link is Link.connected for s in program.connections.servers()))
+        assert [s.link for s in program.connections.servers() if s.name == "Lisboa"] == [Link.closed]
+
+
+@driven
+async def test_quitting_with_running_jobs_asks(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        hold = Hold(site, free=2)
+        await started(program)
+        await hold.until_held()
+        act(program, "actionQuit").trigger()
+        question = await dialog("questionDialog")
+        words = " ".join(label.text() for label in question.findChildren(QLabel))
+        assert "web-01" in words
+        assert child(question, QPushButton, "leaveButton").isDefault()
+        child(question, QPushButton, "leaveButton").click()
+        await gone("questionDialog")
+        assert program.window.isVisible()
+        wizard = await wizard_on(program, "web-02")
+        program.window.close()
+        child(await dialog("questionDialog"), QPushButton, "goButton").click()
+        await until(lambda: not program.window.isVisible())
+        assert not windows(type(wizard))
+        assert program.settings.now.window
+        assert program.settings.now.splitter
+        hold.release()
+
+
+@driven
+async def test_cancelling_asks_and_details_are_told(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        hold = Hold(site, free=2)
+        await started(program)
+        await hold.until_held()
+        activity = program.window.activity
+        activity.refresh()
+        row = next(iter(activity._rows.values()))
+        await until(lambda: row.cancel.isVisible())
+        row.cancel.click()
+        question = await dialog("questionDialog")
+        child(question, QPushButton, "leaveButton").click()
+        await gone("questionDialog")
+        assert program.jobs.running
+        row.cancel.click()
+        child(await dialog("questionDialog"), QPushButton, "goButton").click()
+        await until(lambda: program.jobs.all()[0].vms[0].cancelling or program.jobs.all()[0].has_ended)
+        hold.release()
+        await until(lambda: program.jobs.all()[0].has_ended)
+        assert program.jobs.all()[0].state is State.cancelled
+        activity.refresh()
+        assert "cancelled" in row.state.text()
+        assert activity.clear.isVisible()
+        activity.clear.click()
+        assert not activity._rows
+        assert activity.empty.isVisible()
+
+
+@driven
+async def test_an_unforeseen_error_is_presented(qapp: QApplication, home: Path, expected_errors: list[str]) -> None:
+    expected_errors.append("unforeseen")
+    async with running(qapp, home) as program:
+        program.window.present(ValueError("a surprise"))
+        box = await dialog("messageDialog")
+        assert "ValueError" in box.findChild(QPlainTextEdit).toPlainText()
+        box.reject()
+        await gone("messageDialog")
+        act(program, "actionAbout").trigger()
+        about = await dialog("messageDialog")
+        assert "Apache" in message(about)
+        about.reject()
+        await gone("messageDialog")
+
+
+@driven
+async def test_the_window_is_as_it_was(qapp: QApplication, home: Path) -> None:
+    async with running(qapp, home) as program:
+        program.window.resize(780, 560)  # as small as the screen that is not there
+        program.window.splitter.setSizes([260, 520])
+        await settled()
+        size, sizes = program.window.size(), program.window.splitter.sizes()
+    async with running(qapp, home) as program:
+        assert program.window.size() == size
+        assert program.window.splitter.sizes() == sizes
+
+
+@driven
+async def test_shortcuts_do_not_clash(qapp: QApplication, home: Path) -> None:
+    async with running(qapp, home) as program:
+        seen: dict[str, str] = {}
+        for name, action in program.window._actions.items():
+            text = action.shortcut().toString()
+            assert not text or text not in seen, (name, seen.get(text))
+            seen[text] = name
