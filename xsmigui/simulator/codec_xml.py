@@ -140,7 +140,7 @@ def _record(row: dict[str, Value], cls: str, schema: Schema) -> str:
 def _batch(batch: EventBatch, schema: Schema) -> str:
     plain = Type("string")
     events = []
-    for generation, cls, operation, ref, table in batch.events:
+    for generation, cls, operation, ref, table in batch.left():
         head = {"id": str(generation), "timestamp": "0.0", "class": cls, "operation": operation, "ref": ref}
         members = [(k, escape(v)) for k, v in head.items()]
         if ref in batch.messages:
