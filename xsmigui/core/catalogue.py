@@ -269,6 +269,13 @@ BACKEND: Final = Entry(
 FORMAT: Final = Entry(N_("{0}."), N_("Choose another SR."), "R62", Page.storage)
 """VDI_INCOMPATIBLE_TYPE with a single parameter is free text about an image format (xapi 11)."""
 
+VENDOR: Final = Entry(
+    N_("The VM was started on a processor of another vendor than that of {1}."),
+    N_("Shut it down and start it there."),
+    "R30",
+    Page.home_server,
+)
+
 ROLES: Final = re.compile(r"Roles with this permission: ([^)]*)")
 
 
@@ -279,6 +286,8 @@ def entry_for(failure: ServerFailure) -> Entry | None:
         for mark, code in INSIDE:
             if mark in text:
                 return SOURCE_FULL if code == "SR_SOURCE_SPACE_INSUFFICIENT" else ENTRIES[code]
+    if failure.code == "VM_INCOMPATIBLE_WITH_THIS_HOST" and "different vendor" in " ".join(failure.params):
+        return VENDOR
     if failure.code.startswith("SR_BACKEND_FAILURE") and failure.code not in ENTRIES:
         return BACKEND
     if failure.code == "VDI_INCOMPATIBLE_TYPE" and len(failure.params) == 1:

@@ -151,7 +151,10 @@ def _target(site: Site, seed: int) -> None:
     b.nic(guests, "eth2", [None] * 4)
     nfs = b.sr("NFS Target", "nfs", 60)
     b.sr("Local storage on target-1", "ext", 40, hosts=[one])
-    b.sr("R52 cannot receive", "udev", 10, content="disk")
+    b.sr("R52 cannot receive", "gfs2", 100)
+    b.add("SM", name_label="gfs2", type="gfs2", features={"VDI_CREATE": 1, "VDI_DELETE": 1, "VDI_ATTACH": 1},
+          capabilities=["VDI_CREATE", "VDI_DELETE", "VDI_ATTACH"])  # fmt: skip
     b.vm("twin of R13", host=one, uuid=_TWIN, memory=0.5, disks=[Disk(nfs, 4, 0.4)], networks=[guests])
     b.vm("seed of R13", memory=0.5, disks=[Disk(nfs, 4, 0.4)], networks=[guests], other_config={"mac_seed": _SEED})
-    b.finish(default_sr=nfs)
+    pool = b.finish(default_sr=nfs)
+    pool.db.set("pool", pool.ref, restrictions={**pool.row["restrictions"], "restrict_dmc": "true"})  # R43

@@ -43,8 +43,8 @@ def sr_health(inventory: Inventory, sr: SrRef) -> Problems:
 
 
 def sr_visible(inventory: Inventory, host: HostRef, sr: SrRef) -> Problems:
-    """R56: the host sees the SR (an attached PBD)."""
-    if sr in inventory.SR and not inventory.sees(host, sr):
+    """R56: the host sees the SR (an attached PBD). Of an SR that no host sees R68 speaks."""
+    if sr in inventory.SR and inventory.sr_hosts.get(sr) and not inventory.sees(host, sr):
         message = _("{host} cannot see {sr}.", host=inventory.name_of("host", host), sr=inventory.name_of("SR", sr))
         hint = _("Choose another SR or another host, or attach the SR there.")
         yield found("R56", Severity.block, inventory, "SR", sr, message, hint, page=STORAGE)
