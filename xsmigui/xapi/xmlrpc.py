@@ -5,7 +5,6 @@ The package blocks, so its calls run in threads: one proxy for calls behind a lo
 
 import asyncio
 import http.client
-import select
 import socket
 import ssl
 import threading
@@ -54,6 +53,20 @@ class _PinnedConnection(http.client.HTTPSConnection):
             raise CertificateChanged(self._url, shown, tls.normal(self._pinned))
 
 
+def _has_ended(sock: socket.socket) -> bool:
+    """The server closed the socket while nothing was asked. What else may wait there are TLS session tickets."""
+    deadline = sock.gettimeout()
+    sock.settimeout(0)
+    try:
+        sock.recv(1)
+    except (BlockingIOError, ssl.SSLWantReadError):
+        sock.settimeout(deadline)
+        return False
+    except OSError:
+        pass
+    return True
+
+
 class _Transport(xmlrpc.client.Transport):
     """A transport with a deadline for each call and a pinned certificate. The package's own repeats a request whose
     answer was lost; what the server may have done already must not be done twice, so this one does not."""
@@ -72,8 +85,8 @@ class _Transport(xmlrpc.client.Transport):
         if self.closed:
             raise ConnectionAbortedError("the connection was closed")
         kept = self._connection[1] if self._connection and self._connection[0] == host else None
-        if kept is not None and kept.sock is not None and select.select([kept.sock], [], [], 0)[0]:
-            kept.close()  # the server ended it while nothing was asked
+        if kept is not None and kept.sock is not None and _has_ended(kept.sock):
+            kept.close()  # and opened again
         if kept is None:
             if self._pinned:
                 kept = _PinnedConnection(host, self._pinned, self._url, self.deadline)
