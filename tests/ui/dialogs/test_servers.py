@@ -89,6 +89,7 @@ async def test_an_error_is_said_inside_and_may_be_mended(error: Exception, said:
     assert said in sheet.state.text()
     assert sheet.isVisible()
     assert sheet.password.selectedText() == "secret"
+    assert sheet.server.height() >= sheet.server.sizeHint().height()
     door.outcome = object
     connect.click()
     assert await waiting == 1

@@ -63,6 +63,15 @@ class Sheet(QDialog):
         self.body.addWidget(label)
         return label
 
+    def grow(self) -> None:
+        """Make room for what has just been shown; nothing else is pressed together for it."""
+        layout = self.layout()
+        if layout is not None:
+            layout.activate()
+            width = self.width()
+            wanted = layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else layout.sizeHint().height()
+            self.resize(width, max(self.height(), wanted))
+
     def finish(self, go: str, leave: str, name: str = "", *, dangerous: bool = False) -> QPushButton:
         """Add the buttons. With `dangerous` the one that leaves is the default. The answer is the one that goes on."""
         goes = self.buttons.addButton(go, QDialogButtonBox.ButtonRole.AcceptRole)
@@ -109,6 +118,7 @@ async def tell(parent: QWidget | None, title: str, text: str, raw: str = "") -> 
         show.setObjectName("rawErrorButton")
         show.setCheckable(True)
         show.toggled.connect(error.setVisible)
+        show.toggled.connect(sheet.grow)
         sheet.body.addWidget(error)
     sheet.body.addWidget(sheet.buttons)
     close.setFocus()

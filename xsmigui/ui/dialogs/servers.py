@@ -88,6 +88,7 @@ class AddServerDialog(Sheet):
     def _say(self, words: str) -> None:
         self.state.setText(words)
         self.state.show()
+        self.grow()
 
     def _show_error(self, error: BaseException) -> None:
         self._busy(False)

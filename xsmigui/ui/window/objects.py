@@ -164,8 +164,10 @@ def storage_tab() -> RowsTab:
         Column(_("Position"), lambda r: r.position),
         Column(_("Name"), lambda r: r.name or _("(no name)")),
         Column(_("SR"), lambda r: r.sr),
-        Column(_("Size"), lambda r: size(r.virtual_size), lambda r: r.virtual_size, right=True),
-        Column(_("Used"), lambda r: size(r.used), lambda r: r.used, right=True),
+        Column(
+            _("Size"), lambda r: size(r.virtual_size) if r.virtual_size else "–", lambda r: r.virtual_size, right=True
+        ),
+        Column(_("Used"), lambda r: size(r.used) if r.virtual_size else "–", lambda r: r.used, right=True),
         Column(_("CBT"), lambda r: _("on") if r.cbt else "–"),
         Column(_("VMs"), lambda r: r.vms),
         Column(_("State"), lambda r: _("snapshot") if r.of_snapshot and not r.state else r.state),

@@ -16,6 +16,9 @@ from xsmigui.ui.wizard.choice import ChoiceCombo
 WIDEST: Final = 28 * STEP
 """Pixels that a text may take beside a column of combo boxes; what is longer is elided, and whole in its tooltip."""
 
+NARROWEST: Final = 12
+"""Letters that a combo box has room for at least."""
+
 
 class Table(QScrollArea):
     """Rows under a line of titles. The stretching column takes what the others leave."""
@@ -59,6 +62,7 @@ class Table(QScrollArea):
         self.setRowCount(len(keys))
         for row, key in enumerate(keys):
             widget = self._combos[key] = combo(key)
+            widget.setMinimumContentsLength(NARROWEST)
             self._grid.addWidget(widget, row + 1, column)
         return True
 

@@ -182,7 +182,8 @@ class StoragePage(WizardPage):
         self.combo.setEnabled(resolved.mode is StorageMode.same)
         if known:
             offered = candidates.same_srs(site, draft, at)
-            self.combo.fill(offered, resolved.same_sr, _("No SR can hold all of them"))
+            none = _("No SR can hold all of them") if resolved.mode is StorageMode.same else ""
+            self.combo.fill(offered, resolved.same_sr, none)
         self._render_disks(evaluation)
         self.bars.show_accounts(tuple(evaluation.ledger.space.values()))
 
