@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any
 
 from xsmigui.simulator import operations
 from xsmigui.simulator.clock import Clock, PoolClock
@@ -48,6 +49,7 @@ class Pool:
         self.tools: dict[str, Row] = {}  # what a guest's tools will say once it runs again, by the VM's uuid
         self.sriov_functions: dict[str, int] = {}  # virtual functions of an SR-IOV card, by its network_sriov
         self.upgrading = False  # as allowed_operations were last computed
+        self.while_served: list[Callable[[], Coroutine[Any, Any, None]]] = []  # run from the first served moment on
         self.stale: set[str] = set()  # VMs whose allowed_operations are as at the start until something is done to them
         self.keeps_addresses = False  # host.address says what the database says, not where the host is served
         self.management_known = True  # xapi's own inventory names a bridge of this database as management interface

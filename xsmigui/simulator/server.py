@@ -235,7 +235,8 @@ class Servers:
             if not pool.keeps_addresses:
                 pool.db.set("host", host, address=f"{shown}:{door.port}")
         self._pools.append(pool)
-        self._collectors.append(asyncio.ensure_future(pool.collect_forever()))
+        for work in (pool.collect_forever, *pool.while_served):
+            self._collectors.append(asyncio.ensure_future(work()))
         members = [pool.endpoints[h] for h in hosts[1:]]
         return Served(pool, pool.endpoints[pool.master], made.fingerprint if made else "", members)
 

@@ -131,8 +131,21 @@ def _source(site: Site, seed: int) -> None:
     other["data-cant-suspend-reason"] = "A driver refuses to sleep"
     vm("R81 network of one host", networks=[alone])
     b.template("R11 default template", default=True)
+    _more(b, one, nfs, guests)
     b.vm("R10 suspended", state="Suspended", memory=0.5, disks=[Disk(nfs, 4, 0.4)], networks=[guests], image_sr=nfs)
     b.finish(default_sr=nfs)
+
+
+def _more(b: Builder, one: str, nfs: str, guests: str) -> None:
+    """Rules that need an SR, a network or a task of their own."""
+    two, small = [h for h in b.hosts if h != one]
+    b.sr("R56 seen by block-1 only", "nfs", 100, unplugged=[two, small])
+    lonely = b.network("R80 without counterpart", bridge="xenbr8")
+    b.nic(lonely, "eth8", [None] * 3)
+    b.vm("R80 network that is only here", host=one, memory=0.5, disks=[Disk(nfs, 4, 0.4)], networks=[lonely])
+    busy = b.vm("R06 busy", host=one, memory=0.5, disks=[Disk(nfs, 4, 0.4)], networks=[guests])
+    task = b.add("task", name_label="Async.VM.snapshot", status="pending", created=b.pool.clock.date(), type="<none/>")
+    b.row("VM", busy)["current_operations"] = {task: "snapshot"}
 
 
 def _target(site: Site, seed: int) -> None:
