@@ -29,13 +29,14 @@ class Part:
     purl: str
 
 
-def python_parts(site: Path, licences: Path, *, without: Iterable[str] = ()) -> list[Part]:
-    """Every distribution in a folder of wheels; the texts of their licences are copied to `licences`."""
+def python_parts(site: Path, licences: Path, wanted: Iterable[str]) -> list[Part]:
+    """The wanted distributions of a folder of wheels; the texts of their licences are copied to `licences`."""
     parts = []
+    names = {_normal(name) for name in wanted}
     for info in sorted(site.glob("*.dist-info")):
         metadata = email.message_from_string((info / "METADATA").read_text(encoding="utf-8"))
         name = str(metadata["Name"])
-        if name.lower() in without:
+        if _normal(name) not in names:
             continue
         found = [path for path in info.rglob("*") if path.is_file() and LICENCE_FILE.match(path.name)]
         folder = licences / name

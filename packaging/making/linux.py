@@ -145,8 +145,7 @@ def _list_parts(sources: Path, inside: Path) -> None:
     site = next((Path(sys.prefix) / "lib").glob("python3*/site-packages"))
     wanted = {line.partition("==")[0] for line in (HERE / "linux.txt").read_text().splitlines() if "==" in line}
     wanted |= {"pyinstaller"}
-    others = {str(i["name"]).lower() for i in json.loads(_pip_list()) if i["name"].lower() not in wanted}
-    parts = bundled.python_parts(site, licences, without=others)
+    parts = bundled.python_parts(site, licences, wanted)
     python = ".".join(str(number) for number in sys.version_info[:3])
     parts.append(bundled.Part("CPython", python, "PSF-2.0", f"pkg:generic/cpython@{python}"))
     base = Path(sys.base_prefix) / "lib" / f"python3.{sys.version_info.minor}" / "LICENSE.txt"
@@ -161,10 +160,6 @@ def _list_parts(sources: Path, inside: Path) -> None:
     bundled.write_bill(DIST / f"xsmigui-{version()}-linux.cdx.json", parts, files)
     for path in licences.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
-
-
-def _pip_list() -> str:
-    return output(Path(sys.executable).parent / "uv", "pip", "list", "--format", "json", "--python", sys.executable)
 
 
 def _packages_of(sources: Path) -> set[tuple[str, str]]:
@@ -216,7 +211,7 @@ def _zipped(text: str) -> bytes:
 
 def _contents(packager: str) -> list[dict[str, Any]]:
     """Every file and link of a package."""
-    contents: list[dict[str, Any]] = [{"src": f"{HOME}/xsmigui", "dst": "/usr/bin/xsmigui", "type": "symlink"}]
+    contents: list[dict[str, Any]] = [{"src": "../lib/xsmigui/xsmigui", "dst": "/usr/bin/xsmigui", "type": "symlink"}]
     only_deb = ("changelog.Debian.gz", "lintian")
     for base, prefix in ((FOLDER, Path(HOME)), (ROOT, Path("/"))):
         for path in sorted(base.rglob("*")):

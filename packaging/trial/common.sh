@@ -39,7 +39,8 @@ picture() {
   say "picture: dist/trial/$1.png ($(identify -format '%k colours' "$pictures/$1.png"))"
 }
 
-# new_root SUITE [PACKAGE...]: makes $root, a minimal Debian of its own, from a copy that is kept between trials.
+# new_root SUITE [PACKAGE...]: makes $root, a minimal Debian of its own, from a copy that is kept between trials (which is
+# used itself where packages are named).
 new_root() {
   local suite=$1
   shift
@@ -57,9 +58,12 @@ new_root() {
     fi
     touch "$base/complete"
   fi
-  root=$work/root.$$
-  cp -a --reflink=auto "$base" "$root"
-  cleanups+=("rm -rf --one-file-system '$root'")
+  root=$base
+  if [ $# = 0 ]; then
+    root=$work/root.$$
+    cp -a --reflink=auto "$base" "$root"
+    cleanups+=("rm -rf --one-file-system '$root'")
+  fi
   mount -t proc proc "$root/proc" || skip "mount is not allowed here"
   cleanups+=("umount '$root/proc'")
   mount --bind /dev "$root/dev"
