@@ -2,7 +2,7 @@ from tests.core.site import PoolBuilder
 from xsmigui.core.capacity import Flow, ledger, load, written
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import SrRef
-from xsmigui.core.units import GiB, TiB
+from xsmigui.core.units import GiB, MiB, TiB
 
 
 def test_written() -> None:
@@ -17,7 +17,7 @@ def test_a_thick_sr_takes_whole_disks_and_a_thin_one_what_is_written() -> None:
     disk = pool.disk(nfs, 100 * GiB, physical_utilisation=30 * GiB)
     inventory = pool.inventory()
     disks = {disk: inventory.VDI[disk]}
-    assert load(inventory, disks, thin=False) == 100 * GiB
+    assert load(inventory, disks, thin=False) == 100 * GiB + 100 * GiB // 256 + 8 * MiB
     assert load(inventory, disks, thin=True) == 30 * GiB
 
 

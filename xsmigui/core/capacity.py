@@ -11,6 +11,7 @@ from typing import Final
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import HostRef, ObjectId, SrRef, VdiRef
+from xsmigui.core.units import MiB
 
 AT_ONCE: Final = 3
 """Storage migrations out of one pool at the same time: the vendor's limit, which the queue keeps."""
@@ -91,6 +92,11 @@ class Flow:
     leaving_space: Mapping[SrRef, int] = field(default_factory=dict)
 
 
+MAPPED: Final = 256
+LABEL: Final = 8 * MiB
+"""A volume of a thick SR holds the image's own tables besides: a part of its size, and some extents."""
+
+
 def written(vdi: VDI) -> int:
     """What a disk itself has written; all of it where the driver does not tell (a negative number)."""
     known = vdi.physical_utilisation >= 0
@@ -102,7 +108,7 @@ def load(source: Inventory, disks: Mapping[VdiRef, VDI], thin: bool) -> int:
     is thin what they, and the hidden disks that they rest on, have written, but never more than their sizes."""
     whole = sum(vdi.virtual_size for vdi in disks.values())
     if not thin:
-        return whole
+        return whole + sum(vdi.virtual_size // MAPPED + LABEL for vdi in disks.values())
     parts = dict(disks)
     for vdi in disks.values():
         parts.update(source.ancestors(vdi))

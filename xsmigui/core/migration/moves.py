@@ -85,6 +85,11 @@ class Move:
         return not self.crosses and self.host is not None and self.host == self.source.home(self.ref)
 
     @property
+    def starts(self) -> bool:
+        """The VM is halted and will be started when it has arrived."""
+        return self.draft.start_after and self.vm.power_state == "Halted"
+
+    @property
     def runs_on(self) -> bool:
         """The VM is running on this very host already, so that it has all it needs there."""
         return self.is_running and self.stays_on_host

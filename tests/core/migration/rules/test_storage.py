@@ -25,7 +25,7 @@ def test_r50_space(site: TwoPools) -> None:
     found = evaluate(site.site, draft)
     assert problem(found, "R50").severity is Severity.warn
     assert problem(found, "R50").message == (
-        "l1 local has 400.0 GiB free, less than three times the 200.0 GiB that the disks need."
+        "l1 local has 400.0 GiB free, less than three times the 200.8 GiB that the disks need."
     )
     site.lisboa.set(site.l1_local, physical_utilisation=250 * GiB)
     found = evaluate(site.site, draft)
@@ -64,6 +64,8 @@ def test_r51_space_at_the_source(site: TwoPools) -> None:
     assert "has 40.0 GiB free; their temporary snapshots may need up to 50.0 GiB" in problem(found, "R51").message
     site.madrid.set(site.m_nfs, physical_utilisation=40 * GiB - 10 * MiB)
     assert blocks(evaluate(site.site, draft)) == ["R51"]
+    assert blocks(evaluate(site.site, away(site, site.files))) == ["R51"]  # halted VMs are mirrored too
+    site.madrid.set(site.m_nfs, physical_utilisation=39 * GiB)
     assert "R51" not in rules(evaluate(site.site, away(site, site.files)))
     assert "R51" not in rules(evaluate(site.site, away(site, site.sleeper)))
 

@@ -6,10 +6,12 @@ from typing import Final
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.moves import Kind, Move, own_disks
 from xsmigui.core.migration.rules.base import Problems, found, rule
+from xsmigui.core.migration.rules.networks import host_attaches, pinned_elsewhere
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VDI
-from xsmigui.core.refs import VdiRef
+from xsmigui.core.refs import HostRef, SrRef, VdiRef
 from xsmigui.core.text import N_, _, joined, n_
+from xsmigui.core.units import size
 
 STORAGE: Final = Page.storage
 
@@ -65,6 +67,56 @@ def kind_of_disk(move: Move) -> Problems:
             if vdi.missing:
                 hint = _("Rescan its SR, or take it off {vm} first.", vm=move.vm.name_label)
             yield found("R61", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
+
+
+def _needed_srs(move: Move) -> set[SrRef]:
+    """The SRs that a host needs to hold the VM as it is: of its disks, its CDs and its suspend image."""
+    needed = {vdi.SR for _vbd, _ref, vdi in move.source.disks(move.ref)}
+    needed |= {vdi.SR for _ref, _vbd, vdi in move.source.cds(move.ref)}
+    image = move.source.VDI.get(move.vm.suspend_VDI)
+    return needed | ({image.SR} if image else set())
+
+
+def _could_hold(move: Move, host: HostRef) -> bool:
+    """The host could start the VM where it is now (xapi 4.1, without the processor's features)."""
+    record = move.source.host[host]
+    count = record.cpu_info.get("cpu_count", "")
+    versions = record.virtual_hardware_platform_versions
+    return (
+        record.enabled
+        and (not versions or move.vm.hardware_platform_version in versions)
+        and (not count.isdigit() or move.vm.VCPUs_max <= int(count) or "vcpu-unrestricted" in move.vm.platform)
+        and move.memory <= move.source.free_memory(host)
+        and all(
+            host_attaches(move.source, host, vif.network) and not pinned_elsewhere(move.source, host, vif.network)
+            for _ref, vif in move.source.vifs(move.ref)
+            if vif.network in move.source.network
+        )
+    )
+
+
+@rule("R05", "a host can send", "SH", STORAGE)
+def sender(move: Move) -> Problems:
+    """A VM that does not run is sent by a host that could start it, to another pool also by one that only sees its
+    disks, its CDs and its suspend image (xapi 6.1 #3: NO_HOSTS_AVAILABLE)."""
+    if move.is_running or move.host is None or not (move.crosses or move.moving):
+        return
+    needed = _needed_srs(move)
+    seeing = [
+        host
+        for host in move.source.host
+        if move.source.is_live(host) and needed <= move.source.visible_srs.get(host, frozenset())
+    ]
+    name = {"pool": move.source.name, "vm": move.vm.name_label, "memory": size(move.memory)}
+    if not seeing:
+        message = _("No host of {pool} sees everything that {vm} needs, so none can send it.", **name)
+        hint = _("Attach its SRs to one host, or eject its CD.")
+    elif not move.crosses and not any(_could_hold(move, host) for host in seeing):
+        message = _("No host of {pool} could hold {vm} while its disks move; it needs {memory} of memory.", **name)
+        hint = _("Make room on a host that sees its disks and is on its networks.")
+    else:
+        return
+    yield found("R05", Severity.block, move.source, "VM", move.ref, message, hint, page=STORAGE)
 
 
 @rule("R58", "local disk comes along", "LS", STORAGE)

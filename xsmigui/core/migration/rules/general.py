@@ -110,7 +110,7 @@ def template(move: Move) -> Problems:
         message = _("{vm} is a control domain, which belongs to its host.", vm=name)
     elif move.vm.is_a_snapshot:
         message = _("{vm} is a snapshot; it moves with its VM.", vm=name)
-    elif move.vm.is_default_template:
+    elif move.vm.is_default_template or move.vm.other_config.get("default_template") == "true":
         message = _("{vm} is one of the templates that come with the server.", vm=name)
     else:
         return

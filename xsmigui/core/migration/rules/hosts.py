@@ -336,10 +336,10 @@ def memory(move: Move) -> Problems:
     """One VM against what is free now; R42 looks at VMs that stay on their host. Inside a
     pool the server asks for the memory of VMs that do not run too (xapi 6.2 #7i); a suspended one that goes to another
     pool could not be resumed there."""
-    if move.host is None or move.runs_on or (move.crosses and move.kind is Kind.halted):
+    if move.host is None or move.runs_on or (move.crosses and move.kind is Kind.halted and not move.starts):
         return
     free = move.target.free_memory(move.host)
-    if move.is_running or not move.crosses:
+    if move.is_running or move.starts or not move.crosses:
         yield from lacks_memory(move.target, move.host, move.vm.name_label, move.memory, free)
     elif move.memory > free:
         message = _(
@@ -412,7 +412,7 @@ def dynamic_memory(move: Move) -> Problems:
 def memory_of_batch(batch: Batch) -> Problems:
     """Several VMs that each fit alone, and not together."""
     for host, account in batch.ledger.memory.items():
-        coming = [m for m in batch.moves if m.host == host and m.is_running and not m.runs_on]
+        coming = [m for m in batch.moves if m.host == host and (m.is_running or m.starts) and not m.runs_on]
         name = {
             "host": batch.target.name_of("host", host),
             "free": size(account.free),

@@ -15,8 +15,8 @@ from xsmigui.core.units import MiB, TiB, size
 
 STORAGE: Final = Page.storage
 DISKLESS: Final = frozenset({"iso", "udev", "tmpfs"})
-LEAST: Final = 8 * MiB
-"""What a temporary snapshot takes at least for each disk: two extents of the thick SRs' volumes."""
+LEAST: Final = 64 * MiB
+"""What a temporary snapshot takes at least for each disk that is mirrored, whether the VM runs or not."""
 COMFORT: Final = 3
 """The vendor asks for up to three times the disks' size at the destination."""
 
@@ -161,14 +161,14 @@ def space_of_others(batch: Batch) -> Problems:
         yield found("R50", Severity.info, batch.target, "pool", batch.target.pool_ref, message, page=STORAGE)
 
 
-@rule("R51", "space at the source", "S", STORAGE)
+@rule("R51", "space at the source", "SH", STORAGE)
 def source_space(move: Move) -> Problems:
     """A temporary snapshot of each disk grows while the VM writes, in the worst case to the disk's size; the server
-    finds out only when it is full."""
+    finds out only when it is full. Disks of VMs that do not run are mirrored too (xapi 7.4)."""
     by_sr: dict[SrRef, list[VDI]] = {}
     own = own_disks(move.source, move.ref)
     for ref, vdi, _sr in _moving(move):
-        if ref in own and move.is_running and vdi.SR in move.source.SR:
+        if ref in own and vdi.SR in move.source.SR:
             by_sr.setdefault(vdi.SR, []).append(vdi)
     for sr, disks in by_sr.items():
         free, needed = move.source.free_space(sr), sum(vdi.virtual_size for vdi in disks)
@@ -176,7 +176,7 @@ def source_space(move: Move) -> Problems:
         if free < LEAST * len(disks):
             message = _("{sr}, which the disks of {vm} come from, has no room for their temporary snapshots.", **name)
             severity = Severity.block
-        elif free < needed:
+        elif move.is_running and free < needed:
             message = _(
                 "{sr}, which the disks of {vm} come from, has {free} free; their temporary snapshots may need up to"
                 " {need}.",
@@ -186,7 +186,7 @@ def source_space(move: Move) -> Problems:
             severity = Severity.warn
         else:
             continue
-        hint = _("Free some space there, or shut {vm} down and move it halted.", **name)
+        hint = _("Free some space there first.")
         yield found("R51", severity, move.source, "SR", sr, message, hint, page=STORAGE)
 
 
@@ -354,14 +354,14 @@ def flow_of(move: Move) -> Flow:
         if not move.crosses and vdi.SR in move.target.SR:
             thin = move.source.is_thin(vdi.SR)
             leaving[vdi.SR] = leaving.get(vdi.SR, 0) + (written(vdi) if thin else vdi.virtual_size)
-            if ref in own and move.is_running:
+            if ref in own:
                 passing[vdi.SR] = passing.get(vdi.SR, 0) + LEAST
     memory, twice, freed = {}, {}, {}
     if move.is_running and move.runs_on:
         twice = {move.host: move.memory} if move.moving else {}
-    elif move.is_running:
+    elif move.is_running or move.starts:
         memory = {move.host: move.memory}
-        if not move.crosses and move.vm.resident_on in move.target.host:
+        if move.is_running and not move.crosses and move.vm.resident_on in move.target.host:
             freed = {move.vm.resident_on: move.memory}
     return Flow(
         storage=move.kind is not Kind.live,
