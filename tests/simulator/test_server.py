@@ -164,3 +164,37 @@ def test_nothing_is_left_behind() -> None:
     assert set(threading.enumerate()) == before
     with pytest.raises(urllib.error.URLError):
         post(url, "/jsonrpc", b"{}")
+
+
+def test_both_protocols_list_the_methods(site: Simulated) -> None:
+    pool = site.pools[0]
+    listed = call(pool, "system.listMethods")["result"]
+    assert {"VM.migrate_send", "event.from", "VM.get_all_records_where"} <= set(listed)
+    body = b"<methodCall><methodName>system.listMethods</methodName><params/></methodCall>"
+    text = post(pool.url, "/RPC2", body)[2].decode()
+    assert text.count("<value>") == len(listed) + 1  # a bare array, without a status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "session", "status"),
+    [
+        ("GET", "/", False, 200), ("GET", "/nothing<b>", False, 404), ("PUT", "/nothing", False, 403),
+        ("DELETE", "/", False, 501), ("GET", "/rrd_updates", False, 401), ("GET", "/rrd_updates", True, 501),
+        ("PUT", "/import", True, 501), ("OPTIONS", "/jsonrpc", False, 200),
+    ],
+)  # fmt: skip
+def test_what_is_no_call(site: Simulated, method: str, path: str, session: bool, status: int) -> None:
+    pool = site.pools[0]
+    known = call(pool, "session.login_with_password", pool.user, pool.password)["result"]
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    headers = {"Cookie": f"session_id={known}; task_id=x"} if session else {}
+    request = urllib.request.Request(pool.url + path.replace("<", "%3C"), method=method, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20, context=context) as answer:
+            got, text = answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            got, text = error.code, error.read().decode()
+    assert got == status
+    assert "<b>" not in text

@@ -97,6 +97,8 @@ class Endpoint:
 
     async def _json(self, body: bytes) -> bytes | tuple[bytes, int]:
         call = codec_json.decode(body)
+        if call.method == "system.listMethods":
+            return codec_json.success(call, self._methods())
         try:
             value, _ = await self._dispatch(call.method, call.params)
         except Failure as error:
@@ -108,8 +110,7 @@ class Endpoint:
     async def _xml(self, body: bytes) -> bytes | tuple[bytes, int]:
         call = codec_xml.decode(body)
         if call.method == "system.listMethods":
-            classes = self.pool.schema.classes.values()
-            return codec_xml.bare(sorted(m.full for c in classes for m in c.messages.values()))
+            return codec_xml.bare(self._methods())
         try:
             value, kind = await self._dispatch(call.method, call.params)
         except Failure as error:
@@ -119,6 +120,9 @@ class Endpoint:
                 return codec_xml.failure(cut.failure or Failure("INTERNAL_ERROR")), cut.at
             return codec_xml.success(cut.value, cut.kind, self.pool.schema), cut.at
         return codec_xml.success(value, kind, self.pool.schema)
+
+    def _methods(self) -> list[str]:
+        return sorted(m.full for c in self.pool.schema.classes.values() for m in c.messages.values())
 
     async def _dispatch(self, name: str, params: list[Value]) -> tuple[Value, Type]:
         """A call goes on when its client leaves: the work is the server's, not the connection's."""
