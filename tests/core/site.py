@@ -402,6 +402,10 @@ class PoolBuilder:
             self.set(ref, power_state="Suspended", suspend_VDI=image, suspend_SR=memory_on, last_boot_CPU_flags=flags)
         return ref
 
+    def update(self, name: str, hosts: Iterable[HostRef]) -> str:
+        """An update of the pool that is applied to these hosts."""
+        return self._add(records.PoolUpdate, "pool_update", name, name_label=name, hosts=list(hosts))
+
     def task(self, name: str, **fields: Any) -> TaskRef:
         return TaskRef(self._add(records.Task, "task", name, name_label=name, **fields))
 

@@ -66,7 +66,7 @@ def estimate(move: Move) -> Estimate:
     slow, fast = (speed, speed) if speed else GUESSED
     best, worst = BEST * fast * MBIT, WORST * slow * MBIT
     disks = {ref: move.source.VDI[ref] for ref in move.moving}
-    least, most = load(move.source, disks, thin=True), load(move.source, disks, thin=False)
+    least, most = load(move.source, disks, thin=True), sum(vdi.virtual_size for vdi in disks.values())
     memory = move.vm.memory_dynamic_max or move.memory
     travels = memory if move.is_running and not (move.runs_on and not disks) else 0
     frames = sum(

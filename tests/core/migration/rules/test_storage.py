@@ -30,7 +30,7 @@ def test_r50_space(site: TwoPools) -> None:
     site.lisboa.set(site.l1_local, physical_utilisation=250 * GiB)
     found = evaluate(site.site, draft)
     assert problem(found, "R50").severity is Severity.block
-    assert problem(found, "R50").message == "l1 local has 150.0 GiB free; the disks need 200.0 GiB."
+    assert problem(found, "R50").message == "l1 local has 150.0 GiB free; the disks need 200.8 GiB."
 
 
 def test_r50_is_the_sum_of_a_batch(site: TwoPools) -> None:

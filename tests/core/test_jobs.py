@@ -1,0 +1,71 @@
+"""What jobs under way will still take."""
+
+from datetime import UTC, datetime
+
+import pytest
+from msgspec.structs import replace
+
+from tests.core.migration.helpers import answered, away, inside
+from tests.core.site import TwoPools
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.jobs import Job, State, Step, VmJob, claims
+from xsmigui.core.migration.draft import Claim, Draft
+from xsmigui.core.refs import PoolId
+from xsmigui.core.units import GiB
+
+
+@pytest.fixture
+def site() -> TwoPools:
+    return TwoPools()
+
+
+def job(site: TwoPools, draft: Draft, **fields: object) -> Job:
+    plan = answered(site.site, draft).plan
+    assert plan is not None
+    vms = tuple(VmJob(move=move, **fields) for move in plan.moves)  # type: ignore[arg-type]
+    return Job(id="job", plan=plan, created=datetime(2026, 8, 21, tzinfo=UTC), vms=vms)
+
+
+def taken(site: TwoPools, *jobs: Job) -> tuple[Claim, ...]:
+    pools = site.site.pools
+
+    def inventory(pool: PoolId) -> Inventory | None:
+        return pools.get(pool)
+
+    return claims(jobs, inventory)
+
+
+def test_what_waits_takes_all_of_it(site: TwoPools) -> None:
+    (claim,) = taken(site, job(site, away(site, site.web)))
+    assert (claim.source, claim.pool, claim.host) == (site.madrid.id, site.lisboa.id, site.l1)
+    assert claim.vm == site.madrid.uuid(site.web)
+    assert (claim.memory, claim.space, claim.storage) == (2 * GiB, ((site.l_nfs, 25 * GiB),), True)
+
+
+def test_what_has_been_copied_no_longer_counts(site: TwoPools) -> None:
+    draft = away(site, site.web)
+    (half,) = taken(site, job(site, draft, state=State.running, step=Step.disks, progress=0.5))
+    assert half.space == ((site.l_nfs, 25 * GiB // 2),)
+    (memory,) = taken(site, job(site, draft, state=State.running, step=Step.memory, progress=0.5))
+    assert (memory.memory, memory.space) == (2 * GiB, ())
+    (last,) = taken(site, job(site, draft, state=State.running, step=Step.verifying))
+    assert (last.memory, last.space) == (0, ())
+
+
+def test_the_server_s_own_reservation_is_not_counted_twice(site: TwoPools) -> None:
+    running = job(site, inside(site, site.web), state=State.running, step=Step.memory)
+    (claim,) = taken(site, running)
+    assert (claim.memory, claim.space, claim.storage) == (2 * GiB, (), False)
+    site.madrid.set(site.web, scheduled_to_be_resident_on=site.m3)
+    assert [c.memory for c in taken(site, running)] == [0]
+
+
+def test_what_has_ended_or_is_gone_takes_nothing(site: TwoPools) -> None:
+    ended = job(site, away(site, site.web), state=State.done)
+    assert taken(site, ended) == ()
+    gone = job(site, away(site, site.web))
+    plan = replace(gone.plan, target=replace(gone.plan.target, uuid="gone"))
+    assert taken(site, replace(gone, plan=plan)) == ()
+    for ref in (site.web, "OpaqueRef:Madrid/VDI/web 0", "OpaqueRef:Madrid/VDI/web 1"):
+        site.madrid.remove(ref)
+    assert [(c.memory, c.space) for c in taken(site, gone)] == [(0, ())]
