@@ -27,7 +27,7 @@ from xsmigui.core.jobs import Job, State, step_text, title
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.plan import FORMAT, Plan, PlanRefused
 from xsmigui.core.migration.selection import Asked, SelectionRefused, draft_from
-from xsmigui.core.migration.summary import summarize
+from xsmigui.core.migration.summary import overview, summarize
 from xsmigui.core.ports import Address
 from xsmigui.core.problems import Problem, Severity
 from xsmigui.core.survey import survey
@@ -351,7 +351,9 @@ def _report_preflight(evaluation: Evaluation, as_json: bool) -> int:
 
 
 def _show(evaluation: Evaluation) -> None:
-    """The plan and the problems, for a person."""
+    """The plan and the problems, for a person; several VMs as a table first."""
+    if len(evaluation.resolved.moves) > 1:
+        _print_table(overview(evaluation))
     if evaluation.plan is not None:
         for vm in summarize(evaluation.plan):
             print(vm.sentence)
@@ -359,6 +361,14 @@ def _show(evaluation: Evaluation) -> None:
                 print(f"  {label}: {value}")
     _print_problems(evaluation.problems)
     print(_("It is possible.") if evaluation.plan is not None else _("It is not possible."))
+
+
+def _print_table(rows: list[tuple[str, ...]]) -> None:
+    """Columns as wide as their widest cell, the last one open."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print()
 
 
 def _print_problems(problems: Iterable[Problem], file: Any = None) -> None:

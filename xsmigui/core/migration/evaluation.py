@@ -3,7 +3,8 @@
 Pure: the same site, draft and facts give the same evaluation. Pages render it; nobody else decides.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 import msgspec
@@ -18,7 +19,8 @@ from xsmigui.core.migration.moves import Move
 from xsmigui.core.migration.plan import Plan, make_plan
 from xsmigui.core.migration.rules import BATCH_RULES, RULES, Batch
 from xsmigui.core.migration.rules.storage import flow_of
-from xsmigui.core.problems import Page, Problem, Severity, Subject
+from xsmigui.core.problems import Page, Problem, Severity, Subject, worst
+from xsmigui.core.refs import VmRef
 from xsmigui.core.text import _, n_
 
 MOST: Final = 4
@@ -38,6 +40,8 @@ class Evaluation:
     questions: tuple[Question, ...]
     ledger: Ledger
     plan: Plan | None
+    verdicts: Mapping[VmRef, Severity | None] = field(default_factory=dict)
+    """For each VM the worst that is said of it; None where nothing is."""
 
     @property
     def pending(self) -> bool:
@@ -58,6 +62,17 @@ class Evaluation:
             "problems": [p.as_json() for p in self.problems],
             "plan": msgspec.to_builtins(self.plan) if self.plan is not None else None,
             "capacity": self.ledger.as_json(),
+            "vms": [self._verdict(move) for move in self.resolved.moves],
+        }
+
+    def _verdict(self, move: Move) -> dict[str, object]:
+        verdict = self.verdicts.get(move.ref)
+        return {
+            "uuid": move.vm.uuid,
+            "name": move.vm.name_label,
+            "power_state": move.vm.power_state,
+            "host": move.target.name_of("host", move.host) if move.host is not None else None,
+            "worst": verdict.name if verdict is not None else None,
         }
 
 
@@ -86,22 +101,26 @@ def evaluate(site: Site, draft: Draft, facts: Facts | None = None) -> Evaluation
     moves = resolved.moves
     problems = [*_missing(site, draft), *_unreachable(site, draft), *_homeless(moves)]
     books = _ledger(site, draft, moves)
+    verdicts: dict[VmRef, Severity | None] = {}
     for move in moves:
-        for rule in RULES:
-            if move.kind in rule.kinds:
-                problems += rule.check(move)
+        said = [problem for rule in RULES if move.kind in rule.kinds for problem in rule.check(move)]
+        verdicts[move.ref] = worst(said)
+        problems += said
     target = site.pools.get(draft.destination) if draft.destination else None
     if target is not None:
         batch = Batch(site, draft, target, moves, books)
         for batch_rule in BATCH_RULES:
             problems += batch_rule.check(batch)
     problems, questions = _with_facts(moves, problems, facts)
+    for move in moves:
+        of_vm = [p.severity for p in problems if p.subject.uuid == move.vm.uuid and p.subject.cls == "VM"]
+        verdicts[move.ref] = max((s for s in (*of_vm, verdicts[move.ref]) if s is not None), default=None)
     pages = flow(draft, moves)
     problems = [p if p.page in pages else replace(p, page=Page.summary) for p in dict.fromkeys(problems)]
     done = not questions and not any(p.blocks for p in problems) and bool(moves)
     plan = make_plan(draft, moves) if done else None
     ordered = sorted(problems, key=lambda p: (pages.index(p.page), -p.severity))
-    return Evaluation(site, draft, resolved, pages, tuple(ordered), tuple(questions), books, plan)
+    return Evaluation(site, draft, resolved, pages, tuple(ordered), tuple(questions), books, plan, verdicts)
 
 
 def _gone(cls: str, ref: str, message: str, hint: str, page: Page = Page.destination) -> Problem:

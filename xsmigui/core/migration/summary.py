@@ -4,8 +4,10 @@ import shlex
 from dataclasses import dataclass
 
 from xsmigui.core.migration.calls import Call
+from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import DiskMove, Plan, VmMove
+from xsmigui.core.problems import Severity
 from xsmigui.core.text import _, n_
 from xsmigui.core.units import size
 
@@ -77,6 +79,28 @@ def _followers(move: VmMove) -> list[tuple[str, str]]:
         label = n_("{n} disk that follows", "{n} disks that follow", len(disks))
         bytes_ = size(sum(disk.size for disk in disks))
         rows.append((label, _("stays on {sr}", sr=source) if stays else f"{source} → {target} · {bytes_}"))
+    return rows
+
+
+def overview(evaluation: Evaluation) -> list[tuple[str, ...]]:
+    """The VMs of a draft as a table, with its heads: who goes where with how much, and whether it can."""
+    states = {"Running": _("running"), "Suspended": _("suspended"), "Halted": _("halted"), "Paused": _("paused")}
+    verdicts = {Severity.block: _("no"), Severity.warn: _("yes, with warnings")}
+    rows: list[tuple[str, ...]] = [(_("VM"), _("State"), _("From"), _("To"), _("Disks that move"), _("Possible"))]
+    for move in evaluation.resolved.moves:
+        home = move.source.home(move.ref)
+        travelling = sum(move.source.VDI[ref].virtual_size for ref in move.moving)
+        verdict = evaluation.verdicts.get(move.ref)
+        rows.append(
+            (
+                move.vm.name_label,
+                states.get(move.vm.power_state, move.vm.power_state),
+                move.source.name_of("host", home) if home is not None else "–",
+                move.target.name_of("host", move.host) if move.host is not None else "–",
+                size(travelling) if travelling else "–",
+                verdicts.get(verdict, _("yes")) if verdict is not None else _("yes"),
+            )
+        )
     return rows
 
 

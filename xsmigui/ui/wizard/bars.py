@@ -1,4 +1,6 @@
-"""Before/after bars of space and memory: used, incoming, free."""
+"""Bars of space and memory: used now, taken by running jobs, incoming, the peak meanwhile, free afterwards."""
+
+from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
@@ -11,15 +13,21 @@ from xsmigui.ui.style import ACCENT, STEP
 
 
 def words(account: Account) -> str:
-    """``nfs: used 3.2 TiB · incoming 0.6 TiB · free afterwards 1.3 TiB``"""
-    used = max(0, account.total - account.free)
-    return _(
-        "{name}: used {used} · incoming {incoming} · free afterwards {after}",
-        name=account.name,
-        used=size(used),
-        incoming=size(account.incoming),
-        after=size(account.after),
-    )
+    """``nfs: used 3.2 TiB · running jobs 0.1 TiB · incoming 0.6 TiB · at its peak 4.0 TiB · free afterwards 1.3 TiB``
+
+    Running jobs are named where there are any, the peak where it is above what will be used in the end."""
+    parts = [_("{name}: used {used}", name=account.name, used=size(account.used))]
+    if account.running:
+        parts.append(_("running jobs {running}", running=size(account.running)))
+    parts.append(_("incoming {incoming}", incoming=size(account.incoming)))
+    if account.used_at_peak > account.total - account.after:
+        parts.append(_("at its peak {peak}", peak=size(account.used_at_peak)))
+    parts.append(_("free afterwards {after}", after=size(account.after)))
+    return " · ".join(parts)
+
+
+MOST: Final = 5
+"""Bars that are shown: of more accounts the fullest."""
 
 
 class Bar(QWidget):
@@ -40,16 +48,23 @@ class Bar(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         width, height = float(self.width()), float(STEP)
-        total = max(account.total, account.total - account.free + account.incoming, 1)
-        used = (account.total - account.free) / total * width
+        total = max(account.total, account.used_at_peak, account.total - account.after, 1)
+        used = account.used / total * width
+        running = account.running / total * width
         incoming = account.incoming / total * width
+        peak = account.used_at_peak / total * width
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(self.palette().midlight())
         painter.drawRoundedRect(QRectF(0, 0, width, height), 3, 3)
         painter.setBrush(self.palette().dark())
         painter.drawRoundedRect(QRectF(0, 0, used, height), 3, 3)
-        painter.setBrush(QColor("#c0392b") if account.after < 0 else ACCENT)
-        painter.drawRect(QRectF(used, 0, incoming, height))
+        painter.setBrush(self.palette().mid())
+        painter.drawRect(QRectF(used, 0, running, height))
+        too_much = account.after < 0 or account.used_at_peak > account.total
+        painter.setBrush(QColor("#c0392b") if too_much else ACCENT)
+        painter.drawRect(QRectF(used + running, 0, incoming, height))
+        painter.setBrush(self.palette().windowText())
+        painter.drawRect(QRectF(min(peak, width - 2), -1, 2, height + 2))
         painter.setPen(self.palette().windowText().color())
         painter.drawText(
             QRectF(0, height + 2, width, self.height() - height - 2),
@@ -70,6 +85,9 @@ class Bars(QWidget):
         self._shown: tuple[Account, ...] = ()
 
     def show_accounts(self, accounts: tuple[Account, ...]) -> None:
+        accounts = tuple(account for account in accounts if account.incoming or account.peak)
+        if len(accounts) > MOST:
+            accounts = tuple(sorted(accounts, key=lambda a: -a.used_at_peak / max(a.total, 1))[:MOST])
         if accounts == self._shown:
             return
         self._shown = accounts
