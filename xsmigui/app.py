@@ -219,7 +219,7 @@ def run(options: Options) -> int:
     """Show the window until it is closed; the answer is the process's exit status."""
     demo_home = tempfile.mkdtemp(prefix="xsmigui-demo-") if options.demo else ""
     home = Path(demo_home) if demo_home else paths.home()
-    logs.start(home)
+    written = logs.start(home)
     app = QApplication.instance() or QApplication(["xsmigui"])
     assert isinstance(app, QApplication)
     app.setApplicationName("xsmigui")
@@ -239,6 +239,7 @@ def run(options: Options) -> int:
             return int(loop.run_until_complete(program.run()))
     finally:
         asyncio.set_event_loop(None)
+        logs.end(written)
         if demo_home:
             shutil.rmtree(demo_home, ignore_errors=True)
 

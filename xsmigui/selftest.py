@@ -9,7 +9,6 @@ The modules are imported by the checks: what is missing is a check that failed, 
 
 import asyncio
 import importlib
-import logging
 import os
 import platform
 import ssl
@@ -93,8 +92,8 @@ def run(language: str = "") -> int:
 
 @contextmanager
 def _home_of_its_own() -> Iterator[Path]:
-    """An empty folder of settings for as long as this lasts; the window's log in it is closed at the end."""
-    before, loggers = os.environ.get("XSMIGUI_HOME"), list(logging.getLogger().handlers)
+    """An empty folder of settings for as long as this lasts."""
+    before = os.environ.get("XSMIGUI_HOME")
     with tempfile.TemporaryDirectory(prefix="xsmigui-self-test-", ignore_cleanup_errors=True) as folder:
         os.environ["XSMIGUI_HOME"] = folder
         try:
@@ -104,9 +103,6 @@ def _home_of_its_own() -> Iterator[Path]:
                 del os.environ["XSMIGUI_HOME"]
             else:
                 os.environ["XSMIGUI_HOME"] = before
-            for handler in [h for h in logging.getLogger().handlers if h not in loggers]:
-                logging.getLogger().removeHandler(handler)
-                handler.close()
 
 
 def modules() -> str:

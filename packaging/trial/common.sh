@@ -8,7 +8,7 @@ mkdir -p "$work" "$pictures"
 version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' xsmigui/__init__.py)
 cleanups=()
 
-say() { printf -- '-- %s\n' "$*"; }
+say() { printf -- '-- %s s: %s\n' "$SECONDS" "$*"; }
 
 skip() {
   say "skipped: $*"

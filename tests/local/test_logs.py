@@ -135,3 +135,12 @@ def test_long_lines_cost_little() -> None:
     """A hundred kilobytes without a space: quadratic patterns would take minutes (the time limit of the suite)."""
     for text in ("x" * 200_000, "password" * 25_000, "https://" * 25_000, "change_password" * 15_000):
         logs.redacted(text)
+
+
+@pytest.mark.usefixtures("root")
+def test_an_ended_log_lets_go_of_its_file(tmp_path: Path) -> None:
+    handler = logs.start(tmp_path)
+    logs.end(handler)
+    assert handler not in logging.getLogger().handlers
+    logging.getLogger("somewhere").warning("too late")
+    assert (tmp_path / "xsmigui.log").read_text() == ""

@@ -34,9 +34,9 @@ class Redactor(logging.Formatter):
         return redacted(super().format(record))
 
 
-def start(folder: Path, level: int = logging.INFO) -> None:
+def start(folder: Path, level: int = logging.INFO) -> logging.Handler:
     """Write the log of this process to `folder/xsmigui.log`: a megabyte at most, five kept. Where the
-    folder cannot be written to, nothing is logged."""
+    folder cannot be written to, nothing is logged. What is returned may be given to `end`."""
     try:
         handler: logging.Handler = logging.handlers.RotatingFileHandler(
             folder / "xsmigui.log", maxBytes=1 << 20, backupCount=5, encoding="utf-8", errors="backslashreplace"
@@ -48,3 +48,10 @@ def start(folder: Path, level: int = logging.INFO) -> None:
     root.setLevel(level)
     root.addHandler(handler)
     logging.getLogger("asyncio").setLevel(logging.WARNING)
+    return handler
+
+
+def end(handler: logging.Handler) -> None:
+    """Write no more to this log, and let go of its file: only then Windows lets it be removed."""
+    logging.getLogger().removeHandler(handler)
+    handler.close()
