@@ -174,6 +174,7 @@ class Program:
         finally:
             starting.cancel()
             await asyncio.gather(starting, return_exceptions=True)
+            await self.window.stop()
             await self.jobs.shut_down()
             await self.connections.shut_down()
             if self._demo is not None:

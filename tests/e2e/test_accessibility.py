@@ -137,3 +137,5 @@ def test_everything_that_can_be_used_has_a_name(program: Outside) -> None:
             except accessibility.Gone:
                 continue
         assert not unnamed
+        program.process.terminate()
+        assert program.process.wait(20) == 0

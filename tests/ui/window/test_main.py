@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtCore import QPoint
+from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMenu, QPlainTextEdit, QPushButton
@@ -15,7 +16,7 @@ from tests.holding import Hold, until
 from tests.simulated import Simulated
 from tests.ui.driving import child, dialog, driven, gone, message, settled, windows
 from tests.ui.programs import by_name, connected, next_page, ready, running, select, vm_key, wizard_on
-from xsmigui.app import Program
+from xsmigui.app import Options, Program
 from xsmigui.core.jobs import State
 from xsmigui.core.outline import Link
 from xsmigui.core.preferences import Server as Remembered
@@ -218,7 +219,7 @@ async def test_disconnecting_connecting_and_removing(qapp: QApplication, home: P
         await select(program, top)
         await until(lambda: "Not connected" in window.object.welcome_text.text())
         assert not act(program, "actionDisconnect").isEnabled()
-        window.tree.doubleClicked.emit(window.tree.currentIndex())
+        QTest.keyClick(window.tree, Qt.Key.Key_Return)
         # No keyring: the password is asked for again, or still known.
         await until(lambda: windows(QDialog, "passwordDialog") or program.is_connected())
         for sheet in windows(QDialog, "passwordDialog"):
@@ -355,3 +356,20 @@ async def test_shortcuts_do_not_clash(qapp: QApplication, home: Path) -> None:
             text = action.shortcut().toString()
             assert not text or text not in seen, (name, seen.get(text))
             seen[text] = name
+
+
+@driven
+async def test_a_dialog_in_the_way_does_not_keep_the_program(qapp: QApplication, home: Path) -> None:
+    """At the end of a session the window is closed although a dialog stands before it."""
+    program = Program(qapp, Options(language="en"), home)
+    program.window.show()
+    ending = asyncio.create_task(program.run())
+    program.window.add_server()
+    await dialog("addServerDialog")
+    program.window.close()
+    assert await ending == 0
+    assert not windows(QDialog)
+    mine = asyncio.current_task()
+    await until(lambda: not [task for task in asyncio.all_tasks() if task is not mine], 2)
+    program.window.deleteLater()
+    del program

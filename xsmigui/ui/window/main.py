@@ -98,7 +98,7 @@ class MainWindow(QMainWindow):
         self.tree_pane.search_changed.connect(lambda text: self.bridge.look(self._view(text)))
         self.tree_pane.menu_wanted.connect(self._context_menu)
         self.tree.selectionModel().selectionChanged.connect(lambda *_changes: self._selected())
-        self.tree.doubleClicked.connect(lambda _index: self._activate())
+        self.tree.activated.connect(lambda _index: self._activate())
         self.object = ObjectPane(self._icons, self._migrate_or_move, self.add_server)
         self.activity = ActivityView(
             self._icons,
@@ -493,6 +493,11 @@ class MainWindow(QMainWindow):
         text = " ".join(part for part in (message, next_step) if part)
         if not self._quitting:
             self._scope.spawn(tell(self, _("This did not work"), text, repr(error)))
+
+    async def stop(self) -> None:
+        """End the window's work, and with it the dialogs that still wait for an answer."""
+        self._scope.cancel()
+        await self._scope.finished()
 
     def closeEvent(self, event: QCloseEvent) -> None:
         if self._quitting:
