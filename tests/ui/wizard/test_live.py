@@ -98,6 +98,24 @@ async def test_the_destination_goes_away_and_comes_back(qapp: QApplication, home
 
 
 @driven
+async def test_the_chosen_host_goes_down(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        wizard = await to_lisboa(program, "web-01")
+        await next_page(wizard, Page.home_server)
+        combo = wizard.pages[Page.home_server].table.combo(vm_key(program, "web-01").ref)  # type: ignore[attr-defined]
+        by_name(combo, "lisboa-02")
+        while wizard.next.isVisible():
+            await next_page(wizard)
+        await until(lambda: wizard.finish.isEnabled())
+        site.fault(site["Lisboa"], "lose_host", host="lisboa-02")
+        await until(lambda: not wizard.finish.isEnabled() and "lisboa-02" in wizard.finish.toolTip(), 20)
+        wizard.go_to(Page.home_server)
+        assert any(text.startswith("lisboa-02") and text.count("·") > 1 for text in combo.texts())
+        wizard.reject()
+
+
+@driven
 async def test_the_vm_is_taken_away_by_somebody_else(qapp: QApplication, home: Path, site: Simulated) -> None:
     async with running(qapp, home) as program:
         await connected(program, site)
