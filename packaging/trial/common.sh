@@ -1,8 +1,9 @@
-# What the trials share. Sourced. Everything a trial makes lies in build/trial and in dist/trial (pictures and lists).
+# What the trials share. Sourced. Everything a trial makes lies in $XSMIGUI_TRIALS (outside the checkout: roots
+# hold links to the whole system), but its pictures in dist/trial.
 # shellcheck shell=bash
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
-work=$PWD/build/trial
+work=${XSMIGUI_TRIALS:-/var/tmp/xsmigui-trials}
 pictures=$PWD/dist/trial
 mkdir -p "$work" "$pictures"
 version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' xsmigui/__init__.py)
@@ -25,11 +26,11 @@ trap clean_up EXIT
 # A screen of our own; sets DISPLAY.
 screen() {
   command -v Xvfb >/dev/null || skip "there is no Xvfb (apt-get install xvfb)"
-  Xvfb -displayfd 3 -screen 0 1280x800x24 -ac -nolisten tcp 3>"$work/display" 2>/dev/null &
+  Xvfb -displayfd 3 -screen 0 1280x800x24 -ac -nolisten tcp 3>"$work/display.$$" 2>/dev/null &
   local pid=$!
-  cleanups+=("kill $pid 2>/dev/null")
-  for _ in $(seq 50); do [ -s "$work/display" ] && break || sleep 0.1; done
-  DISPLAY=:$(cat "$work/display")
+  cleanups+=("kill $pid 2>/dev/null" "rm -f '$work/display.$$'")
+  for _ in $(seq 50); do [ -s "$work/display.$$" ] && break || sleep 0.1; done
+  DISPLAY=:$(cat "$work/display.$$")
   export DISPLAY
 }
 
