@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class Screen:
     def __init__(self, size: str = "1280x800") -> None:
         self._processes: list[subprocess.Popen[bytes]] = []
         self.environment = {k: v for k, v in os.environ.items() if k not in ("WAYLAND_DISPLAY", "QT_QPA_PLATFORM")}
+        self._folder = tempfile.mkdtemp(prefix="xsmigui-screen-")  # for the sockets of the bus
+        self.environment["XDG_RUNTIME_DIR"] = self._folder
         try:
             read, write = os.pipe()
             self._start("Xvfb", "-displayfd", str(write), "-screen", "0", f"{size}x24", "-nolisten", "tcp", keep=write)
@@ -71,6 +74,10 @@ class Screen:
     def _bus_address(self) -> str:
         with open_dbus_connection(self.environment["DBUS_SESSION_BUS_ADDRESS"]) as session:
             launcher = DBusAddress("/org/a11y/bus", "org.a11y.Bus", "org.a11y.Bus")
+            bus = DBusAddress("/org/freedesktop/DBus", "org.freedesktop.DBus", "org.freedesktop.DBus")
+            there = new_method_call(bus, "NameHasOwner", "s", ("org.a11y.Bus",))
+            # Asked before, the message bus would start another launcher, which nobody ends.
+            wait_for(lambda: session.send_and_get_reply(there, timeout=5).body[0], what="the accessibility bus")
 
             def ask() -> str:
                 reply = session.send_and_get_reply(new_method_call(launcher, "GetAddress"), timeout=5)
@@ -88,6 +95,7 @@ class Screen:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _line(read: int) -> str:

@@ -78,7 +78,7 @@ def test_a_vm_migrates_by_names_alone(program: Outside) -> None:
         tree = program.find("resourceTree")
         line = item(tree, "web-01", "tree item")
         line.act("Toggle")
-        assert [t.name for t in tree.children() if t.has(SELECTED)] == ["web-01, running"]
+        wait_for(lambda: [t.name for t in tree.children() if t.has(SELECTED)] == ["web-01, running"], what="web-01")
         wait_for(lambda: program.find("objectName").name == "web-01", what="the VM at the right")
         entry = action(program, "actionMigrateVm")
         wait_for(lambda: entry.has(ENABLED), what="Migrate")
