@@ -62,17 +62,6 @@ class Evaluation:
             "problems": [p.as_json() for p in self.problems],
             "plan": msgspec.to_builtins(self.plan) if self.plan is not None else None,
             "capacity": self.ledger.as_json(),
-            "vms": [self._verdict(move) for move in self.resolved.moves],
-        }
-
-    def _verdict(self, move: Move) -> dict[str, object]:
-        verdict = self.verdicts.get(move.ref)
-        return {
-            "uuid": move.vm.uuid,
-            "name": move.vm.name_label,
-            "power_state": move.vm.power_state,
-            "host": move.target.name_of("host", move.host) if move.host is not None else None,
-            "worst": verdict.name if verdict is not None else None,
         }
 
 
@@ -199,6 +188,7 @@ def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
             reasons.append(n_("{n} more host cannot either.", "{n} more hosts cannot either.", rest))
         subject = Subject("VM", move.vm.uuid, move.vm.name_label)
         rule = told[0].rule if told else "R05"
+        mended = next((p for p in told if p.fix), None)
         problems.append(
             Problem(
                 rule=rule,
@@ -207,6 +197,9 @@ def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
                 message=" ".join([message, *reasons]),
                 hint=_("Choose another destination."),
                 page=Page.home_server,
+                fix=mended.fix if mended else "",
+                mends=mended.mends if mended else None,
+                mends_name=mended.mends_name if mended else "",
             )
         )
     return problems

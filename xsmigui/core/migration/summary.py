@@ -8,6 +8,7 @@ from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import DiskMove, Plan, VmMove
 from xsmigui.core.problems import Severity
+from xsmigui.core.refs import VmRef
 from xsmigui.core.text import _, n_
 from xsmigui.core.units import size
 
@@ -85,12 +86,10 @@ def _followers(move: VmMove) -> list[tuple[str, str]]:
 def overview(evaluation: Evaluation) -> list[tuple[str, ...]]:
     """The VMs of a draft as a table, with its heads: who goes where with how much, and whether it can."""
     states = {"Running": _("running"), "Suspended": _("suspended"), "Halted": _("halted"), "Paused": _("paused")}
-    verdicts = {Severity.block: _("no"), Severity.warn: _("yes, with warnings")}
     rows: list[tuple[str, ...]] = [(_("VM"), _("State"), _("From"), _("To"), _("Disks that move"), _("Possible"))]
     for move in evaluation.resolved.moves:
         home = move.source.home(move.ref)
         travelling = sum(move.source.VDI[ref].virtual_size for ref in move.moving)
-        verdict = evaluation.verdicts.get(move.ref)
         rows.append(
             (
                 move.vm.name_label,
@@ -98,10 +97,18 @@ def overview(evaluation: Evaluation) -> list[tuple[str, ...]]:
                 move.source.name_of("host", home) if home is not None else "–",
                 move.target.name_of("host", move.host) if move.host is not None else "–",
                 size(travelling) if travelling else "–",
-                verdicts.get(verdict, _("yes")) if verdict is not None else _("yes"),
+                verdict(evaluation, move.ref),
             )
         )
     return rows
+
+
+def verdict(evaluation: Evaluation, vm: VmRef) -> str:
+    """Whether a VM of the draft can do what it shall, as far as that is known."""
+    if vm not in evaluation.verdicts:
+        return "…"
+    worst = evaluation.verdicts[vm]
+    return {Severity.block: _("no"), Severity.warn: _("yes, with warnings")}.get(worst or Severity.info, _("yes"))
 
 
 def total(plan: Plan) -> str:

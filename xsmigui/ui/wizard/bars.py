@@ -22,7 +22,10 @@ def words(account: Account) -> str:
     parts.append(_("incoming {incoming}", incoming=size(account.incoming)))
     if account.used_at_peak > account.total - account.after:
         parts.append(_("at its peak {peak}", peak=size(account.used_at_peak)))
-    parts.append(_("free afterwards {after}", after=size(account.after)))
+    if account.after < 0:
+        parts.append(_("{lack} too little", lack=size(-account.after)))
+    else:
+        parts.append(_("free afterwards {after}", after=size(account.after)))
     return " · ".join(parts)
 
 

@@ -13,6 +13,7 @@ from xsmigui.core.migration.defaults import can_keep
 from xsmigui.core.migration.draft import StorageMode
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.moves import Move, chosen_vifs, following_disks, own_disks
+from xsmigui.core.migration.summary import verdict
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef
 from xsmigui.core.text import N_, _, n_
@@ -69,7 +70,7 @@ class DestinationPage(WizardPage):
         self.combo = ChoiceCombo("destinationCombo", _("Destination"))
         self.combo.chosen.connect(self._chosen)
         self.body.addWidget(self.combo)
-        self.vms = Table("destinationVms", _("Selected VMs"), [_("VM"), _("State"), _("Now on")])
+        self.vms = Table("destinationVms", _("Selected VMs"), [_("VM"), _("State"), _("Now on"), _("Possible")])
         self.body.addWidget(self.vms, 1)
 
     def _chosen(self, ref: str) -> None:
@@ -92,6 +93,7 @@ class DestinationPage(WizardPage):
             self.vms.put(row, 0, vm.name_label if vm else _("(gone)"))
             self.vms.put(row, 1, _state(vm.power_state) if vm else "")
             self.vms.put(row, 2, source.name_of("host", home) if source is not None and home is not None else "–")
+            self.vms.put(row, 3, verdict(evaluation, ref) if vm else "")
 
 
 def _state(power_state: str) -> str:

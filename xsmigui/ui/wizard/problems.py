@@ -44,7 +44,7 @@ class ProblemPanel(QScrollArea):
 
     def show_problems(self, problems: tuple[Problem, ...], page: Page, pending: str) -> None:
         """Show these, the page's own first; `pending` says what is still being asked."""
-        ordered = tuple(sorted(problems, key=lambda p: (p.page is not page, -p.severity)))
+        ordered = tuple(sorted(problems, key=lambda p: (p.severity is Severity.info, p.page is not page, -p.severity)))
         shown = (ordered, page, pending)
         if shown == self._shown:
             return

@@ -1,4 +1,4 @@
-"""The last page: what will happen, as sentences first, then tables; the same as xe commands; what cannot be checked."""
+"""The last page: what will happen, as sentences first, then tables; the same as xe commands; what to know."""
 
 from collections.abc import Callable
 from html import escape
@@ -109,7 +109,7 @@ def plan_html(plan: Plan, evaluation: Evaluation) -> str:
     parts.append(f"<p>{escape(total(plan))}</p>")
     unchecked = [p for p in evaluation.problems if p.page is Page.summary and p.severity is Severity.info]
     if unchecked:
-        parts.append(f"<h4>{escape(_('What cannot be checked from here'))}</h4>")
+        parts.append(f"<h4>{escape(_('What to know beforehand'))}</h4>")
         parts += [f"<p>{escape(problem.sentence())}</p>" for problem in unchecked]
     return "".join(parts)
 

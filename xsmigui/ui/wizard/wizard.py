@@ -203,7 +203,7 @@ class MigrateWizard(QDialog):
         self._render_buttons(evaluation)
 
     def _belongs_on_panel(self, problem: Problem) -> bool:
-        """What cannot be checked from here is said on Summary itself."""
+        """What is to be known beforehand is said on Summary itself."""
         return problem.page is not Page.summary or problem.severity is not Severity.info
 
     def _pending(self, evaluation: Evaluation) -> str:
