@@ -70,7 +70,8 @@ def output(*command: str | Path, cwd: Path = ROOT) -> str:
 
 
 def need(**packages: str) -> None:
-    """Programs (`makensis="nsis"`) or files (as `_=path:package`) of the system; on Debian as root they are installed."""
+    """Programs and static libraries of the system, each with its Debian package (`makensis="nsis"`,
+    `libzstd_a="libzstd-dev"`); where we are root they are installed."""
     missing = sorted({package for program, package in packages.items() if not _is_there(program)})
     if not missing:
         return

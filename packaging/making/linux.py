@@ -43,8 +43,8 @@ GLIBC: Final = "2.35"
 """The newest version of a symbol that anything bundled asks for; `glibc_asked_for` checks it."""
 
 DEB_DEPENDS: Final = (
-    f"libc6 (>= {GLIBC})", "libegl1", "libexpat1", "libfontconfig1", "libfreetype6", "libgcc-s1", "libgl1", "libopengl0",
-    "libstdc++6", "libx11-6", "libx11-xcb1", "libxcb1", "libxext6",
+    f"libc6 (>= {GLIBC})", "libegl1", "libexpat1", "libfontconfig1", "libfreetype6", "libgcc-s1", "libgl1",
+    "libopengl0", "libstdc++6", "libx11-6", "libx11-xcb1", "libxcb1", "libxext6",
 )  # fmt: skip
 DEB_RECOMMENDS: Final = (
     "fonts-dejavu-core | fonts-liberation | fonts-noto-core", "libwayland-client0", "libwayland-cursor0",
@@ -227,7 +227,8 @@ def _contents(packager: str) -> list[dict[str, Any]]:
                 mode = 0o755 if place == Path(HOME) / "xsmigui" else 0o644
                 contents.append({"src": str(path), "dst": str(place), "file_info": {"mode": mode}})
     if packager == "rpm":
-        contents.append({"dst": HOME, "type": "dir", "file_info": {"mode": 0o755}})
+        places = (HOME, "/usr/share/doc/xsmigui")
+        contents += [{"dst": place, "type": "dir", "file_info": {"mode": 0o755}} for place in places]
     return contents
 
 

@@ -1,5 +1,6 @@
 """The program's icon as PNG and ICO, drawn from its SVG."""
 
+import functools
 import os
 import struct
 from collections.abc import Iterable
@@ -11,17 +12,23 @@ from making.common import RESOURCES
 SVG = RESOURCES / "icons" / "xsmigui.svg"
 
 
-def _drawn(side: int) -> bytes:
+@functools.cache
+def _application() -> Any:
+    """Pixmaps need one, for as long as they live."""
     os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
-    from PySide6.QtCore import QBuffer, QIODevice
-    from PySide6.QtGui import QGuiApplication, QIcon
+    from PySide6.QtGui import QGuiApplication
 
-    keep: Any = QGuiApplication.instance() or QGuiApplication(["xsmigui"])
-    assert keep is not None
-    globals()["_application"] = keep
+    return QGuiApplication.instance() or QGuiApplication(["xsmigui"])
+
+
+def _drawn(side: int) -> bytes:
+    from PySide6.QtCore import QBuffer, QIODevice
+    from PySide6.QtGui import QIcon
+
+    _application()
     buffer = QBuffer()
     buffer.open(QIODevice.OpenModeFlag.WriteOnly)
-    QIcon(str(SVG)).pixmap(side, side).save(buffer, "PNG")  # type: ignore[call-overload]
+    QIcon(str(SVG)).pixmap(side, side).save(buffer, "PNG")
     return bytes(buffer.data().data())
 
 

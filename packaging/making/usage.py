@@ -58,9 +58,7 @@ def completion(program: Path) -> str:
     """The function for bash."""
     parser = _parser(program)
     commands = _commands(parser)
-    cases = [
-        f"    {name}) words='{' '.join(_words(command))}' ;;" for name, command in commands.items()
-    ]
+    cases = [f"    {name}) words='{' '.join(_words(command))}' ;;" for name, command in commands.items()]
     return filled(
         PACKAGING / "linux" / "completion.bash",
         WORDS=" ".join([*_words(parser), *commands]),

@@ -1,5 +1,6 @@
 """Wheel and sdist; and the wheel unpacked, which is what every other target packs."""
 
+import functools
 import sys
 import zipfile
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from making.common import DIST, ROOT, WORK, fresh, moment, run, say, version
 
 
+@functools.cache
 def wheel() -> Path:
     """`dist/xsmigui-….whl` and the sdist beside it."""
     say("wheel and sdist")
