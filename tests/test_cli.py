@@ -423,7 +423,6 @@ def test_interrupted_the_server_goes_on(site: Simulated, run: Run) -> None:
     def interrupt() -> None:
         stopped.wait(20)
         eventually(lambda: site.run(lambda: any(w for w in site["Madrid"].pool.tasks.running)))
-        time.sleep(0.3)  # the program hears of its task; either way it must say the same
         os.kill(os.getpid(), signal.SIGINT)
 
     killer = threading.Thread(target=interrupt, name="killer")
