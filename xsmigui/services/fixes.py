@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from xsmigui.core.failures import Unreachable
+from xsmigui.core.failures import ServerFailure, Unreachable
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.moves import own_disks
 from xsmigui.core.migration.rules.general import OUR_BLOCK
@@ -132,14 +132,19 @@ async def apply(
 
 
 async def _delete(way: Gateway, pool: Inventory, snapshot: VmRef) -> None:
-    """A snapshot with its disks and its memory. The server keeps the disks of a VM that it destroys."""
+    """A snapshot with its disks and its memory. The server keeps the disks of a VM that it destroys; some of them may be
+    gone all the same."""
     disks = list(own_disks(pool, snapshot))
     image = pool.VM[snapshot].suspend_VDI
     if image in pool.VDI:
         disks.append(image)
     await way.call("VM.destroy", snapshot)
     for disk in disks:
-        await way.call("VDI.destroy", disk)
+        try:
+            await way.call("VDI.destroy", disk)
+        except ServerFailure as failure:
+            if failure.code != "HANDLE_INVALID":
+                raise
 
 
 def _drives(pool: Inventory, problem: Problem) -> list[str]:

@@ -8,8 +8,10 @@ import pytest
 from tests.core.migration.helpers import answered, away, inside
 from tests.core.site import TwoPools
 from xsmigui.core.migration.draft import Draft
+from xsmigui.core.migration.evaluation import evaluate
 from xsmigui.core.migration.plan import Plan
-from xsmigui.core.migration.summary import summarize, total, xe_script
+from xsmigui.core.migration.summary import overview, summarize, total, verdict, xe_script
+from xsmigui.core.refs import VmRef
 
 
 @pytest.fixture
@@ -111,3 +113,22 @@ def test_names_cannot_smuggle_commands(site: TwoPools, tmp_path: Path) -> None:
     script.write_text("stty() { :; }\nxe() { :; }\n" + xe_script(plan_of(site, away(site, site.web))))
     subprocess.run(["/bin/sh", str(script)], cwd=tmp_path, input=b"a\nb\n", check=True, capture_output=True)
     assert [p.name for p in tmp_path.iterdir()] == ["script.sh"]
+
+
+def test_the_overview_tells_which_vms_can() -> None:
+    site = TwoPools()
+    site.madrid.set("OpaqueRef:Madrid/VDI/db 0", cbt_enabled=True)
+    site.madrid.set(site.madrid.get(site.web).guest_metrics, PV_drivers_up_to_date=False)
+    draft = away(site, site.web, site.db, site.files)
+    found = evaluate(site.site, draft)
+    rows = overview(found)
+    assert rows[0][0] == "VM"
+    assert [(row[0], row[1], row[3], row[5]) for row in rows[1:]] == [
+        ("web", "running", "l1", "yes, with warnings"),
+        ("db", "running", "l1", "no"),
+        ("files", "halted", "l1", "yes"),
+    ]
+    assert [row[4] for row in rows[1:]] == ["50.0 GiB", "200.0 GiB", "20.0 GiB"]
+    bare = overview(evaluate(site.site, inside(site, site.files)))
+    assert bare[1][4] == "–"
+    assert verdict(found, VmRef("gone")) == "…"
