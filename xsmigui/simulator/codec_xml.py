@@ -146,7 +146,7 @@ def _batch(batch: EventBatch, schema: Schema) -> str:
         if ref in batch.messages:
             members.append(("snapshot", _record(batch.messages[ref], "message", schema)))
         elif table is not None:
-            members.append(("snapshot", _record(table.rows[ref], table.name, schema)))
+            members.append(("snapshot", _record(table.shown(ref), table.name, schema)))
         events.append(f"<value>{_struct(members)}</value>")
     # The counts are the only numbers that xapi tags (int32).
     counts = _struct([(cls, f"<i4>{count}</i4>") for cls, count in batch.counts.items()])

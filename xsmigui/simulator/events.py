@@ -94,7 +94,9 @@ class Events:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._tables = {
-            name.lower(): table for name, table in pool.db.tables.items() if name not in EVENTLESS
+            name.lower(): table
+            for name, table in pool.db.tables.items()
+            if name not in EVENTLESS and name not in pool.schema.absent
         }  # fmt: skip
         self.losing = False  # a fault: deletions are no longer told
 
@@ -169,7 +171,9 @@ class Events:
 
     def counts(self) -> dict[str, int]:
         """Rows of every table: what a client compares with its own to find lost deletions."""
-        counts = {name.lower(): len(table.rows) for name, table in self._pool.db.tables.items()}
+        absent = self._pool.schema.absent
+        tables = self._pool.db.tables.items()
+        counts = {name.lower(): len(table.rows) for name, table in tables if name not in absent}
         return {**counts, "diagnostics": 0}
 
     def inject(self, cls: str, ref: str) -> str:

@@ -62,7 +62,8 @@ def _where(db: Database, cls: str, params: list[Value]) -> Value:
 
 
 def _get_record(db: Database, cls: str, params: list[Value]) -> Value:
-    return db.row(cls, params[0])
+    db.row(cls, params[0])
+    return db.tables[cls].shown(params[0])
 
 
 def _by_uuid(db: Database, cls: str, params: list[Value]) -> Value:

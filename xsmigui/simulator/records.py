@@ -16,7 +16,7 @@ def record_json(table: Table, ref: str) -> bytes:
     """The row as JSON, encoded once for each change."""
     cached = table.encoded.get(ref)
     if cached is None:
-        cached = table.encoded[ref] = _encode(table.rows[ref])
+        cached = table.encoded[ref] = _encode(table.shown(ref))
     return cached
 
 
@@ -31,7 +31,7 @@ class Records:
         return b"{" + b",".join(b'"%s":%s' % (ref.encode(), record_json(self.table, ref)) for ref in self.refs) + b"}"
 
     def as_dict(self) -> dict[str, Row]:
-        return {ref: self.table.rows[ref] for ref in self.refs}
+        return {ref: self.table.shown(ref) for ref in self.refs}
 
 
 class EventBatch:
@@ -85,6 +85,6 @@ class EventBatch:
             if ref in self.messages:
                 event["snapshot"] = self.messages[ref]
             elif table is not None:
-                event["snapshot"] = table.rows[ref]
+                event["snapshot"] = table.shown(ref)
             events.append(event)
         return {"events": events, "valid_ref_counts": self.counts, "token": self.token}

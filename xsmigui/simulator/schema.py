@@ -147,6 +147,8 @@ class Schema:
     classes: dict[str, Class]
     roles: tuple[str, ...]
     enums: dict[str, list[str]]
+    hidden: dict[str, frozenset[str]] = field(default_factory=dict)  # fields that clients of an old release don't see
+    absent: frozenset[str] = frozenset()  # classes that an old release does not have
 
     def message(self, method: str) -> Message | None:
         """`VM.get_record`, or the accepted alias `VM_get_record`; None if there is no such call."""
@@ -170,6 +172,33 @@ def resource(name: str) -> Path:
 @functools.cache
 def _facts() -> dict[str, Any]:
     return msgspec.json.decode(resource("xenapi.json").read_bytes())  # type: ignore[no-any-return]
+
+
+@functools.cache
+def _since() -> dict[str, dict[str, Any]]:
+    return msgspec.json.decode(resource("xenapi-since.json").read_bytes())["since"]  # type: ignore[no-any-return]
+
+
+def _as_it_was(classes: dict[str, Class], version: Release) -> tuple[dict[str, frozenset[str]], frozenset[str]]:
+    """Takes away the calls that an old release does not know; returns the fields and classes that it lacks.
+
+    The tables keep them, for the simulator's own use: they only never reach a client.
+    """
+    hidden: dict[str, frozenset[str]] = {}
+    absent = set()
+    for name, told in _since().items():
+        described = classes[name]
+        if release(told.get("class", "")) > version:
+            absent.add(name)
+            classes[name] = replace(described, messages={})
+            continue
+        gone = frozenset(f for f, first in told.get("fields", {}).items() if release(first) > version)
+        calls = {m for m, first in told.get("messages", {}).items() if release(first) > version}
+        calls |= {f"{verb}_{f}" for f in gone for verb in ("get", "set", "add", "remove", "add_to", "remove_from")}
+        classes[name] = replace(described, messages={n: m for n, m in described.messages.items() if n not in calls})
+        if gone:
+            hidden[name] = gone
+    return hidden, frozenset(absent)
 
 
 @functools.cache
@@ -197,7 +226,8 @@ def schema(version: Release = (24, 10, 0)) -> Schema:
         classes[name] = Class(name, fields, messages, {f.name: f.default for f in fields.values()})
     if version >= (24, 19, 1):
         classes["VM_group"] = _whole_class("VM_group", enums, roles, version)
-    return Schema(version, classes, tuple(roles), enums)
+    hidden, absent = _as_it_was(classes, version)
+    return Schema(version, classes, tuple(roles), enums, hidden, absent)
 
 
 def _at_least(role: str) -> list[str]:

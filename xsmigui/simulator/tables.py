@@ -25,15 +25,21 @@ Deletion = tuple[int, int, str]  # created, deleted, reference
 class Table:
     """Rows of one class by reference. `touched` holds every row's mtime, in the order of the last write."""
 
-    __slots__ = ("created", "deleted", "encoded", "name", "rows", "touched")
+    __slots__ = ("created", "deleted", "encoded", "hidden", "name", "rows", "touched")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, hidden: frozenset[str] = frozenset()) -> None:
         self.name = name
+        self.hidden = hidden
         self.rows: dict[str, Row] = {}
         self.created: dict[str, int] = {}
         self.touched: dict[str, int] = {}
         self.deleted: list[Deletion] = []
         self.encoded: dict[str, bytes] = {}  # the row as JSON, until it changes
+
+    def shown(self, ref: str) -> Row:
+        """The row as clients see it: without fields that their release does not have."""
+        row = self.rows[ref]
+        return {k: v for k, v in row.items() if k not in self.hidden} if self.hidden else row
 
     def changed_since(self, generation: int) -> Iterator[str]:
         """References of rows written after `generation`, the latest first; costs only what changed."""
@@ -61,7 +67,7 @@ class Database:
     def __init__(self, schema: Schema, seed: int | str = 0) -> None:
         self.schema = schema
         self.generation = 1
-        self.tables = {name: Table(name) for name in schema.classes}
+        self.tables = {name: Table(name, schema.hidden.get(name, frozenset())) for name in schema.classes}
         self.random = random.Random(seed)
         self.before_read: Callable[[], None] = lambda: None  # derived fields are brought up to date here
         self.dirty: set[tuple[str, str]] = set()
