@@ -38,7 +38,8 @@ from xsmigui.ui import style
 from xsmigui.ui.dialogs.base import tell
 from xsmigui.ui.dialogs.decisions import WindowDecisions
 from xsmigui.ui.icons import Icons
-from xsmigui.ui.window.main import MainWindow, Services
+from xsmigui.ui.window.given import Services
+from xsmigui.ui.window.main import MainWindow
 
 log = logging.getLogger(__name__)
 

@@ -97,7 +97,7 @@ async def test_every_window(qapp: QApplication, home: Path) -> None:
             await ready(wizard)
             wizard.finish.click()
 
-            window.add_server()
+            window.servers.add()
             sheet = await dialog("addServerDialog")
             assert names(sheet) >= SERVER
             assert not nameless(sheet)

@@ -364,7 +364,7 @@ async def test_a_dialog_in_the_way_does_not_keep_the_program(qapp: QApplication,
     program = Program(qapp, Options(language="en"), home)
     program.window.show()
     ending = asyncio.create_task(program.run())
-    program.window.add_server()
+    program.window.servers.add()
     await dialog("addServerDialog")
     program.window.close()
     assert await ending == 0

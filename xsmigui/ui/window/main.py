@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from PySide6.QtCore import QByteArray, QPoint, Qt
@@ -18,44 +18,24 @@ from xsmigui.core.migration import candidates
 from xsmigui.core.migration.candidates import Candidate
 from xsmigui.core.migration.draft import Draft, StorageMode
 from xsmigui.core.migration.plan import Plan
-from xsmigui.core.outline import Link, Outline, View
-from xsmigui.core.ports import Address, Clock
-from xsmigui.core.preferences import Preferences
-from xsmigui.core.preferences import Server as Remembered
+from xsmigui.core.outline import Outline, View
 from xsmigui.core.refs import HostRef, ObjectId, PoolId
 from xsmigui.core.text import _, joined, n_
-from xsmigui.services.asking import Asker
-from xsmigui.services.connections import Connections, Server
 from xsmigui.services.drafting import Drafting
-from xsmigui.services.jobs import Jobs
-from xsmigui.services.store import Store
 from xsmigui.ui.activity.view import ActivityView, Line, foreign_lines, headline, job_lines
 from xsmigui.ui.bridge import Bridge
-from xsmigui.ui.dialogs.base import ask, opened, tell
+from xsmigui.ui.dialogs.base import ask, tell
 from xsmigui.ui.dialogs.preferences import edit_preferences
-from xsmigui.ui.dialogs.servers import AddServerDialog
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Scope
+from xsmigui.ui.window.given import Services
 from xsmigui.ui.window.objects import ObjectPane
 from xsmigui.ui.window.selection import Selection, selection
+from xsmigui.ui.window.servers import ServerCommands, link_text
 from xsmigui.ui.window.tree import TreePane
 from xsmigui.ui.wizard.wizard import MigrateWizard
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What the window works with."""
-
-    store: Store
-    connections: Connections
-    jobs: Jobs
-    asker: Asker
-    clock: Clock
-    preferences: Preferences
-    languages: dict[str, str]
-    has_keyring: Callable[[], bool]
 
 
 class MainWindow(QMainWindow):
@@ -85,7 +65,7 @@ class MainWindow(QMainWindow):
         self.bridge.pools_changed.connect(self._pools_changed)
         self.bridge.servers_changed.connect(self._selected)
         services.jobs.subscribe(self._job_changed)
-        services.connections.subscribe(self._remember)
+        services.connections.subscribe(self.servers.remember)
         self._restore()
         self._selected()
 
@@ -98,8 +78,9 @@ class MainWindow(QMainWindow):
         self.tree_pane.search_changed.connect(lambda text: self.bridge.look(self._view(text)))
         self.tree_pane.menu_wanted.connect(self._context_menu)
         self.tree.selectionModel().selectionChanged.connect(lambda *_changes: self._selected())
-        self.tree.activated.connect(lambda _index: self._activate())
-        self.object = ObjectPane(self._icons, self._migrate_or_move, self.add_server)
+        self.servers: ServerCommands = ServerCommands(self, self._services, self._scope, self.tree)
+        self.tree.activated.connect(lambda _index: self.servers.activate())
+        self.object = ObjectPane(self._icons, self._migrate_or_move, self.servers.add)
         self.activity = ActivityView(
             self._icons,
             self._activity_lines,
@@ -163,12 +144,12 @@ class MainWindow(QMainWindow):
         view.addAction(self._action("actionSearch", _("S&earch"), self.search.setFocus, QKeySequence.StandardKey.Find))
         server = self._menu(_("&Server"))
         server.addAction(
-            self._action("actionAddServer", _("&Add a server…"), self.add_server, "Ctrl+N", icon="add-server")
+            self._action("actionAddServer", _("&Add a server…"), self.servers.add, "Ctrl+N", icon="add-server")
         )
         server.addSeparator()
-        server.addAction(self._action("actionConnect", _("&Connect"), self._connect))
-        server.addAction(self._action("actionDisconnect", _("&Disconnect"), self._disconnect))
-        server.addAction(self._action("actionRemoveServer", _("&Remove…"), self._remove))
+        server.addAction(self._action("actionConnect", _("&Connect"), self.servers.connect))
+        server.addAction(self._action("actionDisconnect", _("&Disconnect"), self.servers.disconnect))
+        server.addAction(self._action("actionRemoveServer", _("&Remove…"), self.servers.remove))
         vm = self._menu(_("&VM"))
         self.to_server = QMenu(_("Migrate to &Server"), self)
         self.to_server.setObjectName("menuMigrateToServer")
@@ -249,9 +230,9 @@ class MainWindow(QMainWindow):
         if not keys:
             self.object.show_nothing(bool(self._services.connections.servers()))
         elif keys[0].cls == "server":
-            server = self._server_of(keys[0])
+            server = self.servers.of(keys[0])
             if server is not None:
-                self.object.show_waiting(server.name, _link_text(server))
+                self.object.show_waiting(server.name, link_text(server))
         else:
             self.object.show_object(site, keys[0], chosen.button)
 
@@ -260,7 +241,7 @@ class MainWindow(QMainWindow):
             "actionMigrateVm": self._selection.migrate,
             "actionMoveVm": self._selection.move,
             "actionCopyVm": self._selection.copy,
-            **self._server_reasons(),
+            **self.servers.reasons(),
         }
         for name, reason in reasons.items():
             action = self._actions[name]
@@ -269,85 +250,11 @@ class MainWindow(QMainWindow):
         self.to_server.setEnabled(not self._selection.migrate)
         self.to_server.menuAction().setToolTip(self._selection.migrate)
 
-    def _server_reasons(self) -> dict[str, str]:
-        server = self._current_server()
-        if server is None:
-            none = _("Select a server or something of it first.")
-            return dict.fromkeys(("actionConnect", "actionDisconnect", "actionRemoveServer"), none)
-        open_ = server.link not in (Link.closed, Link.failed)
-        waiting = server.link is Link.waiting
-        return {
-            "actionConnect": _("{name} is connected already.", name=server.name) if open_ and not waiting else "",
-            "actionDisconnect": "" if open_ else _("{name} is not connected.", name=server.name),
-            "actionRemoveServer": "",
-        }
-
-    def _server_of(self, key: ObjectId) -> Server | None:
-        for server in self._services.connections.servers():
-            if (key.cls == "server" and server.address.url == key.ref) or (server.pool and server.pool == key.pool):
-                return server
-        return None
-
-    def _current_server(self) -> Server | None:
-        keys = self.tree.selected()
-        return self._server_of(keys[0]) if keys else None
-
-    def _remember(self, server: Server) -> None:
-        """Keep a server that has been connected, so that it is connected again at the next start."""
-        if server.link is Link.connected and server.pool:
-            wanted = Remembered(server.address.url, server.address.user, server.name, True)
-            if wanted not in self._services.preferences.now.servers:
-                self._services.preferences.remember(wanted)
-
-    # Servers.
-
-    def add_server(self) -> None:
-        self._scope.spawn(self._add_server(), "add-server")
-
-    async def _add_server(self) -> None:
-        async def connect(address: Address, password: str) -> object:
-            return await self._services.connections.add(address, password)
-
-        dialog = AddServerDialog(self, connect, self._services.has_keyring())
-        await opened(dialog)
-
-    def _connect(self) -> None:
-        server = self._current_server()
-        if server is not None:
-            self._services.connections.open(server.address.url)
-
-    def _disconnect(self) -> None:
-        server = self._current_server()
-        if server is not None:
-            self._scope.spawn(self._close_server(server))
-
-    async def _close_server(self, server: Server) -> None:
-        await self._services.connections.close(server.address.url)
-        kept = Remembered(server.address.url, server.address.user, server.name, False)
-        self._services.preferences.remember(kept)
-
-    def _remove(self) -> None:
-        server = self._current_server()
-        if server is not None:
-            self._scope.spawn(self._remove_server(server), "remove-server")
-
-    async def _remove_server(self, server: Server) -> None:
-        question = _("{name} will be disconnected and forgotten, its password too. Nothing changes on the server.")
-        question = question.format(name=server.name)
-        if await ask(self, _("Remove a server"), question, _("Remove"), _("Keep it")):
-            await self._services.connections.remove(server.address.url)
-            self._services.preferences.forget(server.address.url)
-
     # VMs.
 
     def _migrate_or_move(self) -> None:
         if self._selection.vms:
             self.open_wizard()
-
-    def _activate(self) -> None:
-        server = self._current_server()
-        if server is not None and server.link in (Link.closed, Link.failed, Link.waiting):
-            self._connect()
 
     def open_wizard(self, copy: bool = False) -> MigrateWizard | None:
         """Open the wizard on the selected VMs."""
@@ -359,7 +266,7 @@ class MainWindow(QMainWindow):
         drafting = Drafting(services.store, services.asker, services.clock, draft)
         wizard = MigrateWizard(self, drafting, services.store, services.connections, self._icons, self.present)
         wizard.planned.connect(self.start)
-        wizard.add_server.connect(self.add_server)
+        wizard.add_server.connect(self.servers.add)
         wizard.finished.connect(lambda _result: self._wizards.remove(wizard) if wizard in self._wizards else None)
         self._wizards.append(wizard)
         wizard.show()
@@ -429,7 +336,7 @@ class MainWindow(QMainWindow):
             menu.addMenu(self.to_server)
             for name in ("actionMigrateVm", "actionMoveVm", "actionCopyVm"):
                 menu.addAction(self._actions[name])
-        elif keys and self._server_of(keys[0]) is not None:
+        elif keys and self.servers.of(keys[0]) is not None:
             for name in ("actionConnect", "actionDisconnect", "actionRemoveServer"):
                 menu.addAction(self._actions[name])
         if not menu.isEmpty():
@@ -526,14 +433,3 @@ class MainWindow(QMainWindow):
         self.close()
         self._on_quit()
         await asyncio.sleep(0)
-
-
-def _link_text(server: Server) -> str:
-    """How a server that is not loaded stands, in words."""
-    words = {
-        Link.connecting: _("Connecting…"),
-        Link.loading: _("Loading…"),
-        Link.asking: _("Waiting for your decision"),
-        Link.closed: _("Not connected. Choose “Connect” in the Server menu, or double-click it."),
-    }
-    return server.detail or words.get(server.link, "")

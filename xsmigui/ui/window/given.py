@@ -1,0 +1,25 @@
+"""What the window works with, put in by `app`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xsmigui.core.ports import Clock
+from xsmigui.core.preferences import Preferences
+from xsmigui.services.asking import Asker
+from xsmigui.services.connections import Connections
+from xsmigui.services.jobs import Jobs
+from xsmigui.services.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the window works with."""
+
+    store: Store
+    connections: Connections
+    jobs: Jobs
+    asker: Asker
+    clock: Clock
+    preferences: Preferences
+    languages: dict[str, str]
+    has_keyring: Callable[[], bool]

@@ -1,0 +1,108 @@
+"""What may be done with servers from the window: add, connect, disconnect, remove."""
+
+from PySide6.QtWidgets import QWidget
+
+from xsmigui.core.outline import Link
+from xsmigui.core.ports import Address
+from xsmigui.core.preferences import Server as Remembered
+from xsmigui.core.refs import ObjectId
+from xsmigui.core.text import _
+from xsmigui.services.connections import Server
+from xsmigui.ui.dialogs.base import ask, opened
+from xsmigui.ui.dialogs.servers import AddServerDialog
+from xsmigui.ui.scope import Scope
+from xsmigui.ui.window.given import Services
+from xsmigui.ui.window.tree import ResourceTree
+
+
+class ServerCommands:
+    """The commands of the Server menu, on the server that is selected in the tree."""
+
+    def __init__(self, window: QWidget, services: Services, scope: Scope, tree: ResourceTree) -> None:
+        self._window = window
+        self._services = services
+        self._scope = scope
+        self._tree = tree
+
+    def reasons(self) -> dict[str, str]:
+        server = self.current()
+        if server is None:
+            none = _("Select a server or something of it first.")
+            return dict.fromkeys(("actionConnect", "actionDisconnect", "actionRemoveServer"), none)
+        open_ = server.link not in (Link.closed, Link.failed)
+        waiting = server.link is Link.waiting
+        return {
+            "actionConnect": _("{name} is connected already.", name=server.name) if open_ and not waiting else "",
+            "actionDisconnect": "" if open_ else _("{name} is not connected.", name=server.name),
+            "actionRemoveServer": "",
+        }
+
+    def of(self, key: ObjectId) -> Server | None:
+        for server in self._services.connections.servers():
+            if (key.cls == "server" and server.address.url == key.ref) or (server.pool and server.pool == key.pool):
+                return server
+        return None
+
+    def current(self) -> Server | None:
+        keys = self._tree.selected()
+        return self.of(keys[0]) if keys else None
+
+    def remember(self, server: Server) -> None:
+        """Keep a server that has been connected, so that it is connected again at the next start."""
+        if server.link is Link.connected and server.pool:
+            wanted = Remembered(server.address.url, server.address.user, server.name, True)
+            if wanted not in self._services.preferences.now.servers:
+                self._services.preferences.remember(wanted)
+
+    def add(self) -> None:
+        self._scope.spawn(self._adding(), "add-server")
+
+    async def _adding(self) -> None:
+        async def connect(address: Address, password: str) -> object:
+            return await self._services.connections.add(address, password)
+
+        dialog = AddServerDialog(self._window, connect, self._services.has_keyring())
+        await opened(dialog)
+
+    def connect(self) -> None:
+        server = self.current()
+        if server is not None:
+            self._services.connections.open(server.address.url)
+
+    def disconnect(self) -> None:
+        server = self.current()
+        if server is not None:
+            self._scope.spawn(self._closing(server))
+
+    async def _closing(self, server: Server) -> None:
+        await self._services.connections.close(server.address.url)
+        kept = Remembered(server.address.url, server.address.user, server.name, False)
+        self._services.preferences.remember(kept)
+
+    def remove(self) -> None:
+        server = self.current()
+        if server is not None:
+            self._scope.spawn(self._removing(server), "remove-server")
+
+    async def _removing(self, server: Server) -> None:
+        question = _("{name} will be disconnected and forgotten, its password too. Nothing changes on the server.")
+        question = question.format(name=server.name)
+        if await ask(self._window, _("Remove a server"), question, _("Remove"), _("Keep it")):
+            await self._services.connections.remove(server.address.url)
+            self._services.preferences.forget(server.address.url)
+
+    def activate(self) -> None:
+        server = self.current()
+        if server is not None and server.link in (Link.closed, Link.failed, Link.waiting):
+            self.connect()
+
+
+def link_text(server: Server) -> str:
+    """How a server that is not loaded stands, in words."""
+    words = {
+        Link.connecting: _("Connecting…"),
+        Link.loading: _("Loading…"),
+        Link.asking: _("Waiting for your decision"),
+        Link.closed: _("Not connected. Choose “Connect” in the Server menu, or double-click it."),
+    }
+    return server.detail or words.get(server.link, "")
