@@ -132,8 +132,8 @@ async def apply(
 
 
 async def _delete(way: Gateway, pool: Inventory, snapshot: VmRef) -> None:
-    """A snapshot with its disks and its memory. The server keeps the disks of a VM that it destroys; some of them may be
-    gone all the same."""
+    """A snapshot with its disks and its memory. The server keeps the disks of a VM that it destroys; some may be gone
+    all the same."""
     disks = list(own_disks(pool, snapshot))
     image = pool.VM[snapshot].suspend_VDI
     if image in pool.VDI:

@@ -62,9 +62,9 @@ def _source(site: Site, seed: int) -> None:
     vm("R15 protected", ha_restart_priority="restart", ha_always_run=True)
     vm("R18 machine of a catalog", other_config={"mac_seed": "c" * 8, "CitrixProvisioningSchemeId": _TWIN})
     vm("R18 desktop", tags=["MCS"], other_config={"mac_seed": "d" * 8, "XenDesktop": "true", "citrix-vda": "1"})
-    amd = {"vendor": "AuthenticAMD", "features": SECOND_FEATURES}
+    hygon = {"vendor": "HygonGenuine", "features": SECOND_FEATURES}
     for name, flags in (
-        ("R30 other vendor", amd),
+        ("R30 other vendor", hygon),
         ("R31 more features", {"vendor": "GenuineIntel", "features": "f" * 8}),
     ):
         b.row("VM", vm(name))["last_boot_CPU_flags"] = flags
