@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from making import linux, sums, wheel, windows
-from making.common import DIST, CannotMake, Options, say
+from making.common import DIST, CannotMake, Missing, Options, say
 
 FAST: Final = ("wheel", "onefolder", "deb", "windows")
 FULL: Final = ("wheel", "onefolder", "deb", "rpm", "appimage", "windows")
@@ -20,6 +20,9 @@ def main() -> int:
     parser.add_argument("--windows-python", type=Path, metavar="ZIP|DIR", help="an embeddable Python 3.13 for Windows")
     parser.add_argument("--sign-windows", default="", metavar="COMMAND", help="signs the file named at its end")
     parser.add_argument("--sign-gpg", default="", metavar="KEYFILE", help="signs .deb, .rpm and SHA256SUMS")
+    parser.add_argument(
+        "--skip-missing", action="store_true", help="a target whose tools of the system are missing is no failure"
+    )
     given = parser.parse_args()
     quick = given.quick or "fast" in given.targets
     options = Options(quick, given.windows_python, given.sign_windows, given.sign_gpg)
@@ -33,8 +36,9 @@ def main() -> int:
             try:
                 make(target, options)
             except CannotMake as error:
-                say(f"{target} was not made: {error}")
-                fine = False
+                skip = given.skip_missing and isinstance(error, Missing)
+                say(f"{target} was {'skipped' if skip else 'not made'}: {error}")
+                fine = fine and skip
     sums.write(options)
     say(f"done in {time.monotonic() - started:.0f} s")
     return 0 if fine else 1

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -34,12 +34,14 @@ class Options:
     """An embeddable Python for Windows, unpacked or as .zip, instead of the pinned one."""
     sign_windows: str = ""
     sign_gpg: str = ""
-    skipped: list[str] = field(default_factory=list)
-    """What was not made, with the reason."""
 
 
 class CannotMake(Exception):
     """A target cannot be made here; the text says why."""
+
+
+class Missing(CannotMake):
+    """Something of the system is missing that a target needs."""
 
 
 def say(text: str) -> None:
@@ -77,10 +79,13 @@ def need(**packages: str) -> None:
         return
     line = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise CannotMake(f"this line installs what is missing: sudo {' '.join(line)}")
+        raise Missing(f"this line installs what is missing: sudo {' '.join(line)}")
     say(f"installing {' '.join(missing)}")
-    run("apt-get", "update", "-qq")
-    run(*line, env={"DEBIAN_FRONTEND": "noninteractive"})
+    try:
+        run("apt-get", "update", "-qq")
+        run(*line, env={"DEBIAN_FRONTEND": "noninteractive"})
+    except CannotMake as error:
+        raise Missing(f"{' '.join(missing)} could not be installed: {error}") from None
 
 
 def _is_there(program: str) -> bool:

@@ -20,6 +20,7 @@ from making.common import (
     SUMMARY,
     WORK,
     CannotMake,
+    Missing,
     Options,
     digest,
     filled,
@@ -120,7 +121,7 @@ def _need_libraries() -> None:
         return "ok installed" in shown.stdout
 
     if shutil.which("dpkg-query") is None:
-        raise CannotMake("packages for Linux are made on Debian or a relative of it")
+        raise Missing("packages for Linux are made on Debian or a relative of it")
     missing = [name for name in LIBRARIES if not there(name)]
     if missing:
         need(**{f"libraries-of-qt-{name}": name for name in missing})

@@ -41,7 +41,7 @@ picture() {
 }
 
 # new_root SUITE [PACKAGE...]: makes $root, a minimal Debian of its own, from a copy that is kept between trials (which is
-# used itself where packages are named).
+# used itself where packages are named: making that takes minutes, so XSMIGUI_TRIAL_ROOTS=kept skips the trial instead).
 new_root() {
   local suite=$1
   shift
@@ -49,6 +49,9 @@ new_root() {
   command -v debootstrap >/dev/null || skip "there is no debootstrap (apt-get install debootstrap)"
   local base=$work/$suite.base
   if [ ! -e "$base/complete" ]; then
+    if [ $# -gt 0 ] && [ "${XSMIGUI_TRIAL_ROOTS:-}" = kept ]; then
+      skip "Debian $suite with $* was not made here before"
+    fi
     say "Debian $suite"
     rm -rf --one-file-system "$base"
     debootstrap --variant=minbase "$suite" "$base" "${XSMIGUI_MIRROR:-http://deb.debian.org/debian}" >"$work/debootstrap.log"
