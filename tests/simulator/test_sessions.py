@@ -60,3 +60,24 @@ async def test_the_number_of_sessions_of_an_originator_is_limited() -> None:
     for _n in range(505):
         await one.raw("session.login_with_password", "root", "secret", "1", "many")
     assert sum(s["originator"] == "many" for s in one.pool.db.table("session").values()) == 500
+
+
+@pytest.mark.parametrize(("originator", "most"), [("", 400), ("tool", 500)])
+async def test_the_oldest_sessions_make_room(originator: str, most: int) -> None:
+    one, _ = await clients()
+    for _n in range(most + 3):
+        await one.raw("session.login_with_password", "root", "secret", "1", originator)
+    kept = [s for s in one.pool.db.table("session").values() if s["originator"] == originator]
+    assert len(kept) == most
+    assert len(one.pool.sessions.live) <= 500
+
+
+async def test_members_without_a_coordinator_are_still_booting() -> None:
+    one, _ = await clients()
+    member = next(h for h in one.pool.db.table("host") if h != one.pool.master)
+    one.pool.lose_host(one.pool.master)
+    lost = Client(one.pool)
+    lost.host, lost.session = member, one.session
+    assert await lost.refused("pool.get_all") == ["HOST_STILL_BOOTING"]
+    one.pool.designate(member)
+    assert await lost("pool.get_all") == [one.pool.ref]

@@ -126,6 +126,8 @@ async def _dispatch(pool: Pool, method_name: str, params: list[Value], host: str
         raise Failure("MESSAGE_METHOD_UNKNOWN", name)
     session, arguments = _split(message, params)
     decoded = _decode(message, arguments)
+    if host != pool.master and not pool.live(pool.master):
+        raise Failure("HOST_STILL_BOOTING")  # emergency mode: the coordinator is gone
     if host != pool.master and message.full in _NO_SESSION_HOST_CHECK:
         raise Failure("HOST_IS_SLAVE", pool_address(pool))
     live = pool.sessions.check(session) if message.needs_session else None

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 INACTIVE: Final = 86400.0  # seconds until an idle session is dropped
 FRESH: Final = 600.0  # last_active is only rewritten when it is older
 PER_ORIGINATOR: Final = 500
+PER_USER: Final = 500
+ANONYMOUS: Final = 400
 POOL_ADMIN: Final = "pool-admin"
 ORDER: Final = (
     "pool-admin", "pool-operator", "vm-power-admin", "vm-admin", "vm-operator", "read-only",
@@ -61,7 +63,7 @@ class Sessions:
 
     def open(self, user: str, roles: frozenset[str], superuser: bool, originator: str, host: str) -> str:
         pool = self._pool
-        self._make_room(originator)
+        self._make_room(originator, user)
         moment = pool.clock.date()
         ref = pool.db.create("session", {
             "this_host": host, "this_user": NULL, "last_active": moment, "validation_time": moment,
@@ -76,10 +78,15 @@ class Sessions:
         messages = (m for c in self._pool.schema.classes.values() for m in c.messages.values())
         return sorted(m.full.lower() for m in messages if m.roles & roles)
 
-    def _make_room(self, originator: str) -> None:
+    def _make_room(self, originator: str, user: str) -> None:
+        """The oldest sessions go where one originator or user has too many; root without an originator has fewer."""
         rows = self._pool.db.table("session")
-        mine = [ref for ref in self.live if rows[ref]["originator"] == originator]
-        for ref in sorted(mine, key=lambda r: self.live[r].active)[: max(0, len(mine) - PER_ORIGINATOR + 1)]:
+        mine = [r for r in self.live if rows[r]["originator"] == originator]
+        self._drop(mine, PER_ORIGINATOR if originator else ANONYMOUS)
+        self._drop([r for r, live in self.live.items() if live.user == user], PER_USER)
+
+    def _drop(self, refs: list[str], most: int) -> None:
+        for ref in sorted(refs, key=lambda r: self.live[r].active)[: max(0, len(refs) - most + 1)]:
             self.end(ref)
 
     def end(self, ref: str) -> None:
