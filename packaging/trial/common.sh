@@ -83,6 +83,9 @@ inside() {
     DEBIAN_FRONTEND=noninteractive "$@"
 }
 
+# Is the program's window on the screen?
+shown() { grep -q '"xsmigui' <<<"$(xwininfo -root -tree 2>/dev/null)"; }
+
 # demo NAME COMMAND...: the demo's window, a picture of it, how long it took to show, and its end.
 demo() {
   local name=$1 started pid
@@ -91,9 +94,9 @@ demo() {
   "$@" --demo &
   pid=$!
   for _ in $(seq 200); do
-    xwininfo -root -tree 2>/dev/null | grep -q '"xsmigui' && break || sleep 0.05
+    shown && break || sleep 0.05
   done
-  xwininfo -root -tree | grep -q '"xsmigui' || { say "no window"; return 1; }
+  shown || { say "no window"; return 1; }
   say "window after $(((($(date +%s%N) - started)) / 1000000)) ms"
   sleep "${XSMIGUI_TRIAL_WAIT:-6}"
   picture "$name"
