@@ -1,5 +1,7 @@
 """`dist/SHA256SUMS`, signed where a key is given."""
 
+import tempfile
+
 from making.common import DIST, Options, digest, run, say
 
 
@@ -12,7 +14,7 @@ def write(options: Options) -> None:
     target.write_text("".join(f"{digest(path)}  {path.name}\n" for path in files))
     if options.sign_gpg:
         say("signature of SHA256SUMS")
-        home = DIST.parent / "build" / "gpg"
-        home.mkdir(mode=0o700, exist_ok=True)
-        run("gpg", "--homedir", home, "--batch", "--import", options.sign_gpg)
-        run("gpg", "--homedir", home, "--batch", "--yes", "--armor", "--detach-sign", target)
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as home:  # the key is kept nowhere
+            run("gpg", "--homedir", home, "--batch", "--import", options.sign_gpg)
+            run("gpg", "--homedir", home, "--batch", "--armor", "--detach-sign", target)
+            run("gpgconf", "--homedir", home, "--kill", "all")
