@@ -1,14 +1,16 @@
 from tests.core.site import PoolBuilder
-from xsmigui.core.capacity import Flow, ledger, load, written
+from xsmigui.core.capacity import Flow, full, ledger, load, written
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import SrRef
 from xsmigui.core.units import GiB, MiB, TiB
 
+FULL = GiB + 4 * MiB + 8 * MiB
+
 
 def test_written() -> None:
     assert written(VDI(virtual_size=10, physical_utilisation=4)) == 4
-    assert written(VDI(virtual_size=10, physical_utilisation=40)) == 10
-    assert written(VDI(virtual_size=10, physical_utilisation=-1)) == 10
+    assert written(VDI(virtual_size=GiB, physical_utilisation=4 * GiB)) == FULL
+    assert written(VDI(virtual_size=GiB, physical_utilisation=-1)) == FULL
 
 
 def test_a_thick_sr_takes_whole_disks_and_a_thin_one_what_is_written() -> None:
@@ -43,7 +45,7 @@ def test_a_chain_takes_no_more_than_its_disk() -> None:
     leaf, _snapshot = chain(pool)
     pool.set(leaf, physical_utilisation=60 * GiB)
     inventory = pool.inventory()
-    assert load(inventory, {leaf: inventory.VDI[leaf]}, thin=True) == 100 * GiB
+    assert load(inventory, {leaf: inventory.VDI[leaf]}, thin=True) == full(inventory.VDI[leaf])  # type: ignore[index]
 
 
 def test_a_broken_chain_ends() -> None:

@@ -94,21 +94,26 @@ class Flow:
 
 MAPPED: Final = 256
 LABEL: Final = 8 * MiB
-"""A volume of a thick SR holds the image's own tables besides: a part of its size, and some extents."""
+"""An image holds tables of its own besides the data: a part of its size, and some extents."""
+
+
+def full(vdi: VDI) -> int:
+    """What a disk takes when all of it is written: its size and the image's tables."""
+    return vdi.virtual_size + vdi.virtual_size // MAPPED + LABEL
 
 
 def written(vdi: VDI) -> int:
     """What a disk itself has written; all of it where the driver does not tell (a negative number)."""
     known = vdi.physical_utilisation >= 0
-    return min(vdi.virtual_size, vdi.physical_utilisation) if known else vdi.virtual_size
+    return min(full(vdi), vdi.physical_utilisation) if known else full(vdi)
 
 
 def load(source: Inventory, disks: Mapping[VdiRef, VDI], thin: bool) -> int:
-    """Bytes that disks of one pool take together on a thin or thick SR: their virtual sizes where it is thick; where it
-    is thin what they, and the hidden disks that they rest on, have written, but never more than their sizes."""
-    whole = sum(vdi.virtual_size for vdi in disks.values())
+    """Bytes that disks of one pool take together on a thin or thick SR: their full sizes where it is thick; where it is
+    thin what they, and the hidden disks that they rest on, have written, but never more than their full sizes."""
+    whole = sum(full(vdi) for vdi in disks.values())
     if not thin:
-        return whole + sum(vdi.virtual_size // MAPPED + LABEL for vdi in disks.values())
+        return whole
     parts = dict(disks)
     for vdi in disks.values():
         parts.update(source.ancestors(vdi))
