@@ -26,6 +26,10 @@ log = logging.getLogger(__name__)
 API_VERSION: Final = "2.21"
 LOGIN_DEADLINE: Final = 30.0
 
+LOOK_AGAIN: Final = 5.0
+"""Seconds without a word of a task until it is looked at: one that came and went between two answers of `event.from` is
+never told of."""
+
 
 class Connection:
     """A session with the coordinator of a pool. Its reference is a secret: it is in no text, log or exception."""
@@ -99,7 +103,7 @@ class Connection:
                 if task.status not in ("pending", "cancelling"):
                     return task
                 try:
-                    async with asyncio.timeout(30.0):
+                    async with asyncio.timeout(LOOK_AGAIN):
                         task = await queue.get()
                 except TimeoutError:
                     task = None
