@@ -269,8 +269,7 @@ def snapshots(move: Move) -> Problems:
             total=total,
             vm=move.vm.name_label,
         )
-        fix = "delete-snapshots" if move.source.snapshots(move.ref) else ""
-        yield found("R60", Severity.info, move.source, "VM", move.ref, message, page=STORAGE, fix=fix)
+        yield found("R60", Severity.info, move.source, "VM", move.ref, message, page=STORAGE)
 
 
 @rule("R62", "size limit", "SH", STORAGE)
