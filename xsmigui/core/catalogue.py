@@ -332,7 +332,7 @@ def sentence(failure: Exception, *inventories: Inventory) -> tuple[str, str]:
             return _fill(entry.message, params), _fill(entry.hint, params)
         case Unreachable():
             return (
-                _("{url} does not answer: {detail}", url=failure.url, detail=failure.detail),
+                _("{url} does not answer ({detail}).", url=failure.url, detail=failure.detail),
                 _("Check that the server is up and its address is right."),
             )
         case NotSpeaking():

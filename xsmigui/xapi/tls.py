@@ -4,7 +4,9 @@ XenServer hosts have self-signed certificates, so authorities say nothing; the S
 """
 
 import asyncio
+import errno
 import hashlib
+import os
 import ssl
 from typing import Final
 from urllib.parse import urlsplit
@@ -77,5 +79,7 @@ def check(url: str, shown: str, trusted: str | None) -> None:
 def reason(error: BaseException) -> str:
     """What the operating system says, without the addresses and numbers around it."""
     if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+        number = error.errno or 0
+        is_system = number in errno.errorcode and not isinstance(error, ssl.SSLError)
+        return os.strerror(number) if is_system else error.strerror  # asyncio puts the address into strerror
     return str(error) or type(error).__name__
