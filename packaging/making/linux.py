@@ -122,7 +122,10 @@ def _need_libraries() -> None:
 
     if shutil.which("dpkg-query") is None:
         raise Missing("packages for Linux are made on Debian or a relative of it")
-    missing = [name for name in LIBRARIES if not there(name)]
+    wanted = [*LIBRARIES]
+    if sys.base_prefix == "/usr":  # the system's own Python: its library is in a package of its own
+        wanted.append(f"libpython{sys.version_info.major}.{sys.version_info.minor}")
+    missing = [name for name in wanted if not there(name)]
     if missing:
         need(**{f"libraries-of-qt-{name}": name for name in missing})
 
