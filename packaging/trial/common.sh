@@ -88,8 +88,14 @@ shown() { grep -q '"xsmigui' <<<"$(xwininfo -root -tree 2>/dev/null)"; }
 
 # demo NAME COMMAND...: the demo's window, a picture of it, how long it took to show, and its end.
 demo() {
-  local name=$1 started pid
+  local name=$1 started pid tool
   shift
+  for tool in xwininfo import; do
+    if ! command -v "$tool" >/dev/null; then
+      say "the demo was not tried: there is no $tool (apt-get install x11-utils imagemagick)"
+      return 0
+    fi
+  done
   started=$(date +%s%N)
   "$@" --demo &
   pid=$!

@@ -221,9 +221,16 @@ async def _move_all(call: Call, places: dict[str, str], options: dict[str, str],
     if not moves:
         return
     for move in moves:
+        move.add_done_callback(_heard)  # when one has failed the others go on, and nobody waits for them
         call.pool.spawn(move)
     done_moves, _ = await asyncio.wait(moves, return_when=asyncio.FIRST_EXCEPTION)
     for move in done_moves:
         failure = move.exception()
         if failure is not None:
             raise failure
+
+
+def _heard(move: asyncio.Future[None]) -> None:
+    """A failure that nobody waits for is in the move's own task."""
+    if not move.cancelled():
+        move.exception()
