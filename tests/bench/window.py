@@ -149,11 +149,11 @@ def child() -> None:
         stalls.start()
         begun = time.time()
         await program.connections.add(Address(pool["url"], pool["user"]), pool["password"], keep=False)
-        while len(window.bridge.outline.nodes) < 100:
-            tree.again.clear()
+        while True:  # the first paint that shows the whole tree
             await tree.again.wait()
-        tree.again.clear()
-        await tree.again.wait()
+            tree.again.clear()
+            if len(window.bridge.outline.nodes) >= 100:
+                break
         result["login sent to painted tree, ms"] = (tree.at - begun) * 1000
         await asyncio.sleep(1.0)
         result["longest stall of the interface, ms"] = stalls.stop()

@@ -49,6 +49,14 @@ async def test_add(alone: Engine) -> None:
     assert await alone.connections.wait_for_gateway(added.pool) is gateway
 
 
+async def test_a_server_that_was_added_meanwhile_is_not_remembered_over(alone: Engine) -> None:
+    """The operator was faster than the start, which connects the servers of the last time."""
+    address = alone.address("Madrid")
+    added = await alone.connections.add(address, "secret")
+    alone.connections.remember(address, "Madrid", True)
+    assert server(alone, "Madrid") == added
+
+
 async def test_wrong_password_leaves_nothing(alone: Engine) -> None:
     with pytest.raises(ServerFailure, match="SESSION_AUTHENTICATION_FAILED"):
         await alone.connections.add(alone.address("Madrid"), "wrong")

@@ -173,7 +173,10 @@ class Connections:
         return self._servers[url]
 
     def remember(self, address: Address, name: str, connect: bool) -> None:
-        """A server of earlier times: shown at once, and connected in the background if it was when we ended."""
+        """A server of earlier times: shown at once, and connected in the background if it was when we ended. One that
+        the operator has added meanwhile stays as it is."""
+        if address.url in self._servers:
+            return
         self._set(Server(address, name or address.url, Link.connecting if connect else Link.closed))
         if connect:
             self.open(address.url)
