@@ -47,6 +47,27 @@ async def test_deleting_all_snapshots_with_their_disks_and_memory(two: Engine) -
     assert left <= disks
 
 
+async def test_a_disk_that_the_vm_shares_with_its_snapshot_is_kept(two: Engine) -> None:
+    """Else the only copy of it would go with the snapshot."""
+    madrid = two.served("Madrid")
+    vm = two.site.vm(madrid, "intranet-old")
+
+    def share() -> str:
+        db = madrid.pool.db
+        snapshot = db.get("VM", vm, "snapshots")[0]
+        own = next(
+            v for b in db.get("VM", vm, "VBDs") if db.get("VBD", b, "type") == "Disk" for v in [db.get("VBD", b, "VDI")]
+        )
+        db.create("VBD", {"VM": snapshot, "VDI": own, "type": "Disk", "mode": "RO", "userdevice": "9", "empty": False})
+        return str(own)
+
+    own = two.site.run(share)
+    await until(lambda: len(two.inventory("Madrid").VDI[own].VBDs) == 2)  # type: ignore[index]
+    await mend(two, problem(two, "Madrid", "delete-snapshots", "VM", vm))
+    assert two.site.run(lambda: madrid.pool.db.has("VDI", own))
+    await until(lambda: two.inventory("Madrid").snapshots(vm) == [])  # type: ignore[arg-type]
+
+
 async def test_only_the_blocks_that_this_program_set_are_cleared(two: Engine) -> None:
     madrid = two.served("Madrid")
     vm = two.site.vm(madrid, "web-01")

@@ -11,6 +11,7 @@ from xsmigui.core.migration.moves import own_disks
 from xsmigui.core.migration.rules.general import OUR_BLOCK
 from xsmigui.core.ports import Gateway
 from xsmigui.core.problems import Problem
+from xsmigui.core.records import VDI
 from xsmigui.core.refs import PoolId, VmRef
 from xsmigui.core.text import _
 
@@ -133,10 +134,13 @@ async def apply(
 
 async def _delete(way: Gateway, pool: Inventory, snapshot: VmRef) -> None:
     """A snapshot with its disks and its memory. The server keeps the disks of a VM that it destroys; some may be gone
-    all the same."""
-    disks = list(own_disks(pool, snapshot))
+    all the same. A disk that is no snapshot, or that anybody else uses, is never touched: a VM may share one with its
+    snapshots, where it is read only say."""
+    disks = [
+        ref for ref, vdi in own_disks(pool, snapshot).items() if vdi.is_a_snapshot and _is_alone(pool, vdi, snapshot)
+    ]
     image = pool.VM[snapshot].suspend_VDI
-    if image in pool.VDI:
+    if image in pool.VDI and sum(vm.suspend_VDI == image for vm in pool.VM.values()) == 1:
         disks.append(image)
     await way.call("VM.destroy", snapshot)
     for disk in disks:
@@ -145,6 +149,11 @@ async def _delete(way: Gateway, pool: Inventory, snapshot: VmRef) -> None:
         except ServerFailure as failure:
             if failure.code != "HANDLE_INVALID":
                 raise
+
+
+def _is_alone(pool: Inventory, vdi: VDI, vm: VmRef) -> bool:
+    """Nobody but this VM has the disk; a VBD that is not known might be anybody's."""
+    return all(ref in pool.VBD and vm == pool.VBD[ref].VM for ref in vdi.VBDs)
 
 
 def _drives(pool: Inventory, problem: Problem) -> list[str]:
