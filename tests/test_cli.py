@@ -478,3 +478,75 @@ def test_a_process_that_is_terminated(site: Simulated, home: Path) -> None:
     assert "secret" not in log
     release()
     eventually(lambda: site.call(site["Lisboa"], "VM.get_by_name_label", "web-01"))
+
+
+# The journal.
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_killed_and_taken_up(site: Simulated, run: Run, home: Path) -> None:
+    """SIGKILL of the real program while the server works: the next one sees it, and brings it to its end."""
+    stopped, release = held(site, 4)
+    with process(home, *migrate(site, "--vm", "web-01", "--to", "Lisboa", "--yes", "--json")) as started:
+        assert started.stdin is not None
+        started.stdin.write(b"secret\n")
+        started.stdin.close()
+        started.stdin = None
+        assert stopped.wait(60)
+        eventually(lambda: [t for t in jobs_of(run) if t["vms"][0]["state"] == "running"])
+        (job,) = jobs_of(run)
+        assert run("jobs", "--resume", job["job"], *at(*site.pools))[0] == 2  # another carries it out
+        started.kill()
+        started.communicate(timeout=60)
+    (job,) = jobs_of(run)
+    assert (job["finished"], job["vms"][0]["name"]) == (False, "web-01")
+    assert "unfinished" in run("jobs")[1]
+    release()
+    status, out, err = run("jobs", "--resume", job["job"], *at(*site.pools), "--json")
+    assert status == 0, err
+    (vm,) = only(out)["vms"]
+    assert (vm["state"], vm["verified"]) == ("done", True)
+    assert vm["disks"][0]["old"] != vm["disks"][0]["new"]
+    status, out, _err = run("jobs", "--show", job["job"], "--json")
+    shown = only(out)
+    assert (status, shown["state"], shown["finished"]) == (0, "done", True)
+    assert [entry["state"] for entry in shown["history"]][-1] == "done"
+    assert vm["disks"][0]["new"] in run("jobs", "--show", job["job"])[1]
+    status, _out, err = run("jobs", "--resume", job["job"], *at(*site.pools))
+    assert status == 2
+    assert "no unfinished job" in err
+
+
+def jobs_of(run: Run) -> Any:
+    status, out, err = run("jobs", "--json")
+    assert status == 0, err
+    return only(out)["jobs"]
+
+
+def test_the_journal_of_nothing(run: Run) -> None:
+    assert jobs_of(run) == []
+    assert run("jobs", "--show", "nothing")[0] == 2
+    assert run("jobs", "--resume", "nothing")[0] == 2  # no servers were given
+
+
+def test_an_unfinished_job_is_given_up(site: Simulated, run: Run, home: Path) -> None:
+    stopped, release = held(site, 4)
+    arguments = ["--vm", "web-01", "--vm", "web-02", "--to", "Lisboa", "--sr", "NFS Lisboa", "--yes", "--json"]
+    with process(home, *migrate(site, *arguments)) as started:
+        assert started.stdin is not None
+        started.stdin.write(b"secret\n")
+        started.stdin.close()
+        started.stdin = None
+        assert stopped.wait(60)
+        eventually(lambda: [t for t in jobs_of(run) if t["vms"][0]["state"] == "running"])
+        started.kill()
+        started.communicate(timeout=60)
+    (job,) = jobs_of(run)
+    releasing = threading.Timer(0.5, release)
+    releasing.start()
+    status, out, _err = run("jobs", "--revert", job["job"], *at(*site.pools), "--json")
+    releasing.join()
+    assert status == 4
+    assert {vm["state"] for vm in only(out)["vms"]} == {"cancelled"}
+    assert site.call(site["Madrid"], "VM.get_by_name_label", "web-01")
+    assert not site.call(site["Lisboa"], "VM.get_by_name_label", "web-01")

@@ -27,6 +27,7 @@ from xsmigui.core.ports import Address, Gateway
 from xsmigui.core.text import _, use
 from xsmigui.local import languages, logs, paths
 from xsmigui.local.clock import SystemClock
+from xsmigui.local.journal import JournalFile
 from xsmigui.local.keyring import Keyring
 from xsmigui.local.settings import SettingsFile
 from xsmigui.local.trust import TrustFile
@@ -151,7 +152,8 @@ class Program:
         self.store = Store()
         self.connections = Connections(self.store, LateWire(), self.trust, self._secrets, self._decisions, clock)
         asker = Asker(self.connections.gateway)
-        self.jobs = Jobs(self.store, self.connections, asker, clock)
+        self._journal = JournalFile(home)
+        self.jobs = Jobs(self.store, self.connections, asker, clock, self._journal)
         self._demo = DemoSite() if options.demo else None
         self._ended = asyncio.Event()
         services = Services(
@@ -177,19 +179,26 @@ class Program:
             await asyncio.gather(starting, return_exceptions=True)
             await self.window.stop()
             await self.jobs.shut_down()
+            await self._journal.close()
             await self.connections.shut_down()
             if self._demo is not None:
                 await self._demo.stop()
         return 0
 
     async def _start(self) -> None:
-        """Connect the servers of the last time, or the demo's."""
+        """Connect the servers of the last time, or the demo's, and take up the jobs that were left unfinished."""
         self._has_keyring = await self._secrets.available()
         if self._demo is not None:
             await self._start_demo(self._demo)
             return
         for server in self.settings.now.servers:
             self.connections.remember(server.address, server.name, server.connect)
+        try:
+            await self.jobs.take_up()
+        except OSError as error:
+            log.error("%s", error)
+            text = _("The journal cannot be used, so nothing can be started: {reason}", reason=str(error))
+            await tell(self.window, _("Journal"), text)
 
     async def _start_demo(self, demo: DemoSite) -> None:
         try:

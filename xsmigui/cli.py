@@ -23,18 +23,20 @@ from xsmigui import __version__
 from xsmigui.core.addresses import normal_url
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.failures import WIRE_ERRORS, CertificateChanged, CertificateUnknown
-from xsmigui.core.jobs import Job, State, step_text, title
+from xsmigui.core.jobs import Entry, Job, State, job_text, step_text, title
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.plan import FORMAT, Plan, PlanRefused
 from xsmigui.core.migration.selection import Asked, SelectionRefused, draft_from
 from xsmigui.core.migration.summary import overview, summarize
 from xsmigui.core.ports import Address
 from xsmigui.core.problems import Problem, Severity
+from xsmigui.core.refs import PoolId
 from xsmigui.core.survey import survey
 from xsmigui.core.text import _, joined, use
 from xsmigui.core.units import percent
 from xsmigui.local import languages, logs, paths
 from xsmigui.local.clock import SystemClock
+from xsmigui.local.journal import JournalFile
 from xsmigui.local.keyring import Keyring
 from xsmigui.local.trust import GivenTrust, TrustFile
 from xsmigui.services.asking import Asker
@@ -78,6 +80,12 @@ def parser() -> argparse.ArgumentParser:
         _selection(command)
     migrate.add_argument("--yes", action="store_true", help=_("start without asking"))
     migrate.add_argument("--report", metavar="DIR", help=_("write what became of it into this folder"))
+    jobs = commands.add_parser("jobs", help=_("show the journal; take up what was left unfinished"))
+    which = jobs.add_mutually_exclusive_group()
+    which.add_argument("--show", metavar="ID", help=_("everything that is known of one job"))
+    which.add_argument("--resume", metavar="ID", help=_("take up an unfinished job and bring it to its end"))
+    which.add_argument("--revert", metavar="ID", help=_("give up what an unfinished job has not done yet"))
+    _connection(jobs, required=False)
     return top
 
 
@@ -94,9 +102,9 @@ def _simulate(command: argparse.ArgumentParser) -> None:
     command.add_argument("--seed", type=int, metavar="N")
 
 
-def _connection(command: argparse.ArgumentParser) -> None:
+def _connection(command: argparse.ArgumentParser, required: bool = True) -> None:
     group = command.add_argument_group(_("connection"))
-    group.add_argument("--server", action="append", required=True, metavar="URL")
+    group.add_argument("--server", action="append", required=required, default=[], metavar="URL")
     group.add_argument("--user", default="root", metavar="U")
     group.add_argument("--password-stdin", action="store_true", help=_("read a line per server, or one for all"))
     trust = group.add_mutually_exclusive_group()
@@ -150,7 +158,8 @@ def carry_out(options: argparse.Namespace) -> int:
         return command.run(command.Options(databases=tuple(options.database), **fields))
     logs.start(paths.home())
     try:
-        return asyncio.run(_until_interrupted(_run(options)))
+        reads = options.command == "jobs" and not (options.resume or options.revert)
+        return asyncio.run(_until_interrupted(_jobs(options) if reads else _run(options)))
     except BadArguments as error:
         _say(str(error))
         return BAD_ARGUMENTS
@@ -181,6 +190,8 @@ async def _until_interrupted(work: Awaitable[int]) -> int:
 
 async def _run(options: argparse.Namespace) -> int:
     """Connect, do it, and log out."""
+    if not options.server:
+        raise BadArguments(_("Say which servers to connect to: --server."))
     trust = GivenTrust(TrustFile(paths.home()), options.fingerprint, options.trust_on_first_use)
     store = Store()
     clock = SystemClock()
@@ -188,7 +199,8 @@ async def _run(options: argparse.Namespace) -> int:
 
     connections = Connections(store, XapiWire(), trust, Keyring(), _Refusing(trust), clock)
     asker = Asker(connections.gateway)
-    jobs = Jobs(store, connections, asker, clock)
+    journal = JournalFile(paths.home())
+    jobs = Jobs(store, connections, asker, clock, journal)
     try:
         if not await _connect(options, connections):
             return NO_CONNECTION
@@ -199,10 +211,13 @@ async def _run(options: argparse.Namespace) -> int:
                 return DONE
             case "preflight":
                 return _report_preflight(await _evaluate(options, store, asker, clock), options.json)
+            case "jobs":
+                return await _take_up(options, jobs, store)
             case _:
                 return await _migrate(options, store, asker, clock, jobs)
     finally:
         await jobs.shut_down()
+        await journal.close()
         await connections.shut_down()
 
 
@@ -391,7 +406,11 @@ async def _migrate(options: argparse.Namespace, store: Store, asker: Asker, cloc
             _print({"job": None, "state": "cancelled", "vms": [], "problems": []}, True)
         return REFUSED
     jobs.subscribe(_Progress())
-    job = jobs.start(evaluation.plan)
+    return await _to_the_end(options, jobs, jobs.start(evaluation.plan))
+
+
+async def _to_the_end(options: argparse.Namespace, jobs: Jobs, job: Job) -> int:
+    """Wait for a job and say what became of it."""
     try:
         job = await jobs.wait(job.id)
     except asyncio.CancelledError:
@@ -402,10 +421,11 @@ async def _migrate(options: argparse.Namespace, store: Store, asker: Asker, cloc
             _say(_("Interrupted. This goes on in the servers: {names}.", names=joined(going)))
         if waiting:
             _say(_("This was not started: {names}.", names=joined(waiting)))
+        _say(_("The journal keeps it: xsmigui jobs --resume {job}", job=job.id))
         if options.json:
             _print(job.as_json() | {"state": "interrupted"}, True)
         raise
-    if options.report:
+    if getattr(options, "report", None):
         await asyncio.to_thread(_write_report, job, Path(options.report))
     if options.json:
         _print(job.as_json(), True)
@@ -413,6 +433,83 @@ async def _migrate(options: argparse.Namespace, store: Store, asker: Asker, cloc
         for vm in job.vms:
             print(f"{title(vm)}: {step_text(vm)}. {vm.message}")
     return DONE if job.state is State.done else FAILED
+
+
+async def _jobs(options: argparse.Namespace) -> int:
+    """Show the journal, or one job of it; no server is asked."""
+    journal = JournalFile(paths.home())
+    try:
+        found = await journal.all()
+        job = _named(found, options.show) if options.show else None
+        history = await journal.history(job.id) if job is not None else []
+    except OSError as error:
+        raise BadArguments(_("The journal cannot be read: {reason}", reason=str(error))) from None
+    finally:
+        await journal.close()
+    if job is not None:
+        _show_job(job, history, options.json)
+    elif options.json:
+        _print({"jobs": [_job_json(job) for job in found]}, True)
+    else:
+        rows: list[tuple[str, ...]] = [(_("Job"), _("Started"), _("State"), _("VMs"))]
+        for each in found:
+            names = joined([vm.move.vm.name for vm in each.vms])
+            rows.append((each.id, f"{each.created.astimezone():%Y-%m-%d %H:%M}", _state(each), names))
+        _print_table(rows)
+    return DONE
+
+
+def _named(found: list[Job], name: str) -> Job:
+    job = next((job for job in found if job.id == name), None)
+    if job is None:
+        raise BadArguments(_("The journal has no job {job}.", job=name))
+    return job
+
+
+def _state(job: Job) -> str:
+    """How a job of the journal stands, in a word."""
+    return job_text(job.state) if job.has_ended else _("unfinished")
+
+
+def _job_json(job: Job) -> dict[str, object]:
+    return {"created": job.created.isoformat(), "finished": job.has_ended, **job.as_json()}
+
+
+def _show_job(job: Job, history: list[Entry], as_json: bool) -> None:
+    if as_json:
+        _print(_job_json(job) | {"history": msgspec.to_builtins(history)}, True)
+        return
+    print(f"{job.id}: {_state(job)}")
+    for vm in job.vms:
+        print(f"{title(vm)}: {step_text(vm)}. {vm.message}")
+        for disk in vm.disks:
+            print(f"  {disk.old} → {disk.new} ({disk.sr})")
+    for entry in history:
+        line = f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}  {entry.vm}: {entry.state}, {entry.step}"
+        print("  ".join(part for part in (line, entry.task, entry.message) if part))
+
+
+async def _take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int:
+    """Bring an unfinished job to its end, or give up what it has not done yet."""
+    wanted = options.resume or options.revert
+    try:
+        found = await jobs.take_up(wanted)
+    except OSError as error:
+        raise BadArguments(_("The journal cannot be read: {reason}", reason=str(error))) from None
+    if not found:
+        text = _("There is no unfinished job {job}, or another xsmigui is carrying it out.", job=wanted)
+        raise BadArguments(text)
+    (job,) = found
+    missing = [p.name for p in (job.plan.source, job.plan.target) if not store.is_connected(PoolId(p.uuid))]
+    if missing:
+        names = joined(list(dict.fromkeys(missing)))
+        raise BadArguments(_("The job needs a connection to {pools} as well.", pools=names))
+    jobs.subscribe(_Progress())
+    if options.revert:
+        jobs.cancel(job.id)
+    else:
+        jobs.proceed(job.id)
+    return await _to_the_end(options, jobs, job)
 
 
 def _write_report(job: Job, folder: Path) -> None:

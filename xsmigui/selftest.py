@@ -185,6 +185,7 @@ async def migration(home: Path) -> str:
     from xsmigui.core.migration.selection import Asked, draft_from
     from xsmigui.core.ports import Address
     from xsmigui.local.clock import SystemClock
+    from xsmigui.local.journal import JournalFile
     from xsmigui.local.trust import TrustFile
     from xsmigui.services.asking import Asker
     from xsmigui.services.connections import Connections
@@ -197,7 +198,8 @@ async def migration(home: Path) -> str:
     trust, store, clock = TrustFile(home), Store(), SystemClock()
     connections = Connections(store, XapiWire(), trust, NoKeyring(), _Nobody(), clock)
     asker = Asker(connections.gateway)
-    jobs = Jobs(store, connections, asker, clock)
+    journal = JournalFile(home)
+    jobs = Jobs(store, connections, asker, clock, journal)
     try:
         async with asyncio.timeout(WITHIN):
             served = await simulated.start()
@@ -219,6 +221,7 @@ async def migration(home: Path) -> str:
         raise Failed(_("It took more than {seconds} s.", seconds=WITHIN)) from None
     finally:
         await jobs.shut_down()
+        await journal.close()
         await connections.shut_down()
         await simulated.stop()
 

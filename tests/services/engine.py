@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import tempfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from tests.holding import until
@@ -22,6 +24,7 @@ from xsmigui.core.migration.plan import Plan
 from xsmigui.core.migration.selection import Asked, draft_from
 from xsmigui.core.ports import Address
 from xsmigui.core.refs import PoolId
+from xsmigui.local.journal import JournalFile
 from xsmigui.services.asking import Asker
 from xsmigui.services.connections import Connections
 from xsmigui.services.drafting import Drafting
@@ -95,7 +98,7 @@ class Person:
 class Engine:
     """Use `engine(...)`."""
 
-    def __init__(self, site: Simulated, proxies: dict[str, Proxy]) -> None:
+    def __init__(self, site: Simulated, proxies: dict[str, Proxy], home: Path) -> None:
         self.site = site
         self.proxies = proxies
         self.clock = QuickClock()
@@ -105,7 +108,8 @@ class Engine:
             self.store, XapiWire(), self.pins, self.secrets, self.person, self.clock
         )  # fmt: skip
         self.asker = Asker(self.connections.gateway)
-        self.jobs = Jobs(self.store, self.connections, self.asker, self.clock)
+        self.journal = JournalFile(home)
+        self.jobs = Jobs(self.store, self.connections, self.asker, self.clock, self.journal)
 
     def served(self, name: str) -> ServedPool:
         return self.site[name]
@@ -162,14 +166,15 @@ class Engine:
 
 
 @contextlib.asynccontextmanager
-async def engine(site: Simulated, *names: str, connect: bool = True) -> AsyncIterator[Engine]:
-    """An engine for these pools of a site (all, where none is named), connected to them."""
+async def engine(site: Simulated, *names: str, connect: bool = True, home: Path | None = None) -> AsyncIterator[Engine]:
+    """An engine for these pools of a site (all, where none is named), connected to them; its journal in `home`."""
     async with contextlib.AsyncExitStack() as stack:
+        home = home or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         proxies = {}
         for served in site.pools:
             if not names or served.name in names:
                 proxies[served.name] = await stack.enter_async_context(Proxy(served.url))
-        made = Engine(site, proxies)
+        made = Engine(site, proxies, home)
         try:
             if connect:
                 for name in proxies:
@@ -178,4 +183,5 @@ async def engine(site: Simulated, *names: str, connect: bool = True) -> AsyncIte
             yield made
         finally:
             await made.jobs.shut_down()
+            await made.journal.close()
             await made.connections.shut_down()

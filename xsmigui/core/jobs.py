@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from xsmigui.core.capacity import load
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.calls import MOTIONS
 from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan, VmMove
@@ -70,7 +73,9 @@ class DiskResult(msgspec.Struct, frozen=True):
 class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     """One VM's part of a job. `progress` is of the present step, 0 to 1, None where nothing can be said. Times are UTC.
 
-    `message` is a sentence on how it stands; `task` the name of the server's task where there is one.
+    `message` is a sentence on how it stands; `task` the server's task while there is one; `begun` how many of the
+    move's calls were begun, so that a job which was cut off can be taken up where it stood; `held` that it waits for
+    the operator.
     """
 
     move: VmMove
@@ -83,11 +88,19 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     started: datetime | None = None
     ended: datetime | None = None
     step_started: datetime | None = None
+    task: str = ""
+    begun: int = 0
+    held: bool = False
     arrived: VmRef | None = None
     host: str = ""
     disks: tuple[DiskResult, ...] = ()
     verified: bool = False
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def has_begun(self) -> bool:
+        """The migration itself was begun, or may have been: what came before it changes nothing on a server."""
+        return any(call.method in MOTIONS for call in self.move.calls[: self.begun])
 
     def remaining(self, now: datetime) -> float | None:
         """Seconds that the present step will still take, at the pace so far; None where nothing can be said."""
@@ -140,6 +153,24 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
         state = self.state
         return {"job": self.id, "state": str(state), "vms": [vm.as_json() for vm in self.vms]}
 
+
+class Entry(msgspec.Struct, frozen=True):
+    """A line of the journal: when, how which VM stood, and the server's task where there was one."""
+
+    at: datetime
+    vm: str
+    state: str
+    step: str
+    task: str
+    message: str
+
+
+def says_more(new: VmJob, old: VmJob) -> bool:
+    """Something else than the progress has changed: what the journal keeps."""
+    return replace(new, **_FLEETING) != replace(old, **_FLEETING)
+
+
+_FLEETING: Final[dict[str, Any]] = {"progress": None, "cancellable": True, "step_started": None}
 
 BEFORE_DISKS = (Step.queued, Step.checking, Step.preparing, Step.disks)
 BEFORE_MEMORY = (*BEFORE_DISKS, Step.memory)
@@ -196,11 +227,20 @@ def step_text(vm: VmJob) -> str:
     """What is being done, or how it ended, in a few words."""
     if vm.state is State.lost:
         return _("connection lost; it goes on in the server")
+    if vm.held and not vm.state.has_ended:
+        return _("held until you continue it")
     if vm.cancelling and not vm.state.has_ended:
         return _("cancelling")
+    if vm.state is State.done and vm.verified:
+        return _("done, and verified")
+    return job_text(vm.state) or _(STEP_TEXTS[vm.step])
+
+
+def job_text(state: State) -> str:
+    """How something ended, in a word; empty for what has not."""
     return {
-        State.done: _("done, and verified") if vm.verified else _("done"),
+        State.done: _("done"),
         State.failed: _("failed"),
         State.cancelled: _("cancelled"),
         State.interrupted: _("interrupted"),
-    }.get(vm.state) or _(STEP_TEXTS[vm.step])
+    }.get(state, "")

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from xsmigui.core.changes import Event
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.jobs import Entry, Job
 from xsmigui.core.records import Task
 
 
@@ -95,6 +96,22 @@ class TrustStore(Protocol):
     def trusted(self, url: str) -> str | None: ...
 
     def trust(self, url: str, fingerprint: str) -> None: ...
+
+
+class Journal(Protocol):
+    """The jobs on disk. A write that has returned survives a crash; `OSError` where it cannot be done."""
+
+    async def write(self, job: Job, place: int) -> None:
+        """Keep how the VM at this place of a job stands. Writes keep the order of their calls."""
+
+    async def all(self) -> list[Job]:
+        """Every job, the latest first."""
+
+    async def history(self, job: str) -> list[Entry]:
+        """What was written of a job, in its order."""
+
+    async def adopt(self, job: str = "") -> list[Job]:
+        """Take over the jobs that have not ended and whose process has (or this one of them), the oldest first."""
 
 
 class Clock(Protocol):

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 from xsmigui.core.catalogue import problem, sentence
 from xsmigui.core.failures import WIRE_ERRORS, NotSpeaking, ServerFailure, Unreachable
 from xsmigui.core.jobs import State, Step, VmJob
-from xsmigui.core.migration.calls import MIGRATED, RECEIVED, Call
+from xsmigui.core.migration.calls import MIGRATED, MOTIONS, RECEIVED, Call
 from xsmigui.core.migration.evaluation import Evaluation, evaluate
 from xsmigui.core.migration.facts import Answer, Question
 from xsmigui.core.migration.moves import Kind
@@ -98,7 +98,10 @@ async def judge_afresh(store: Store, asker: Asker, plan: Plan) -> Evaluation:
 
 
 class Run:
-    """One VM on its way. `report` hears of every change; `job` is the present state."""
+    """One VM on its way. `report` hears of every change; `job` is the present state; `keep` returns when it is on disk.
+
+    A job whose migration was begun by a process that has ended is taken up where it stood.
+    """
 
     def __init__(
         self,
@@ -110,6 +113,7 @@ class Run:
         asker: Asker,
         clock: Clock,
         report: Callable[[VmJob], None],
+        keep: Callable[[VmJob], Awaitable[None]],
     ) -> None:
         self._plan = plan
         self._move = move
@@ -119,9 +123,11 @@ class Run:
         self._asker = asker
         self._clock = clock
         self._report = report
+        self._keep = keep
         self._source = PoolId(plan.source.uuid)
         self._target = PoolId(plan.target.uuid)
-        self._task: TaskRef | None = None
+        self._task = TaskRef(job.task) if job.task else None
+        self._taken_up = job.has_begun
         self._received: dict[str, Any] | None = None
         self._sent = False
         self._peak = 0.0
@@ -136,10 +142,15 @@ class Run:
 
     async def run(self) -> None:
         """Carry it out. Every outcome ends in the job; only `Crowded` and cancellation of the task itself come out."""
-        self._tell(state=State.running, step=Step.checking, started=self._clock.now(), message="")
         try:
-            await self._check()
-            arrived = await self._motion()
+            if self._taken_up:
+                text = _("Begun before this program was started; how it stands is being asked.")
+                self._tell(state=State.lost, held=False, message=text)
+                arrived = await self._take_up()
+            else:
+                self._tell(state=State.running, step=Step.checking, started=self._clock.now(), message="", begun=0)
+                await self._check()
+                arrived = await self._motion()
             await self._read_back(arrived)
         except Refused as refusal:
             message = _("Not started: {reason}", reason=refusal.problems[0].message)
@@ -150,7 +161,7 @@ class Run:
             if self._wants_stop:
                 self._end(State.cancelled, _("Cancelled before anything was changed."))
                 return
-            self._tell(state=State.waiting, step=Step.queued, progress=None)
+            self._tell(state=State.waiting, step=Step.queued, progress=None, begun=0, task="")
             raise
         except _Failed as end:
             text = end.message if end.told else f"{end.message} {await self._where()}"
@@ -195,14 +206,17 @@ class Run:
         """Carry out the calls. The answer is the VM's reference at its destination."""
         arrived = VmRef(self._move.vm.ref)
         try:
-            for call in self._move.calls:
+            for number, call in enumerate(self._move.calls, 1):
                 if call.method == "host.migrate_receive":
                     self._tell(step=Step.preparing)
                     self._received = await receive(self._gateway(self._target), *call.params)
                     self._stop_if_wanted()
-                elif call.method in ("VM.pool_migrate", "VM.migrate_send"):
+                elif call.method in MOTIONS:
+                    await self._begin(number)
                     arrived = await self._send(call)
+                    self._tell(arrived=arrived, task="")
                 else:
+                    await self._mark(number)
                     await self._finish(call, arrived)
         except CancelledError:
             if not self._sent:  # else the server still needs the session
@@ -213,6 +227,53 @@ class Run:
             raise
         await self._let_go()
         return arrived
+
+    async def _take_up(self) -> VmRef:
+        """Go on where an earlier process was cut off: find the migration, and do what is still to follow it."""
+        motion = next(n for n, call in enumerate(self._move.calls, 1) if call.method in MOTIONS)
+        begun = self.job.begun
+        if self.job.arrived is not None:
+            arrived = self.job.arrived
+        else:
+            if self._task is None:
+                self._task = await self._find_task(self._move.calls[motion - 1].method)
+            arrived = await self._end_of_motion(self._task is not None or bool(self.job.task))
+            self._tell(arrived=arrived, task="")
+        for number, call in enumerate(self._move.calls, 1):
+            if number <= motion or number < begun:
+                continue
+            if number == begun and call.method == "VM.start_on":  # not repeated: somebody may have halted it meanwhile
+                if await self._is_halted():
+                    self._warn(_("It is not known whether it was started."))
+                continue
+            await self._mark(number)
+            await self._finish(call, arrived)
+        return arrived
+
+    async def _is_halted(self) -> bool:
+        found = await self._persist(lambda: self._find(self._target))
+        return found is not None and found[1]["power_state"] == "Halted"
+
+    async def _begin(self, number: int) -> None:
+        """What the journal must know before the migration starts. Where it cannot be written nothing is started."""
+        self._tell(begun=number)
+        try:
+            await self._keep(self.job)
+        except OSError as error:
+            log.error("%s", error)
+            hint = _("Make room on this computer's disk, then start it again.")
+            message = _("The journal of this program cannot be written ({reason}).", reason=str(error))
+            self._tell(begun=0)
+            raise Refused((self._block(message, hint),)) from None
+        self._stop_if_wanted()
+
+    async def _mark(self, number: int) -> None:
+        """A call that follows the migration: it is made even where the journal fails, since nothing is lost by it."""
+        self._tell(begun=number)
+        try:
+            await self._keep(self.job)
+        except OSError as error:
+            log.error("%s", error)
 
     async def _send(self, call: Call) -> VmRef:
         """Start the migration and wait for its end."""
@@ -232,11 +293,15 @@ class Run:
             self._lost()
             self._task = await self._find_task(call.method)
             known = self._task is not None
-        task_record = await self._follow() if self._task is not None else None
+        return await self._end_of_motion(known)
+
+    async def _end_of_motion(self, known: bool) -> VmRef:
+        """Follow the task to its end where there is one, else see what became of the migration."""
+        if self._task is not None:
+            self._tell(task=str(self._task))
+        record = await self._follow() if self._task is not None else None
         self._task = None
-        if task_record is None:
-            return await self._reconstruct(known)
-        return self._outcome(task_record)
+        return self._outcome(record) if record is not None else await self._reconstruct(known)
 
     async def _persist(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do it, once more each time that the connection fails meanwhile."""
@@ -345,6 +410,8 @@ class Run:
             return here[0]
         if known:
             lost = _("The server no longer knows of this migration; it was probably restarted meanwhile.")
+        elif self._taken_up:
+            lost = _("This program ended while the migration was being started, and the server shows no sign of it.")
         else:
             lost = _("The connection broke while the migration was being started, and the server shows no sign of it.")
         if self._plan.copy and here is not None:
@@ -464,6 +531,10 @@ class Run:
         subject = Subject("VM", self._move.vm.uuid, self._move.vm.name)
         return problem(failure, subject, *self._inventories())
 
+    def _warn(self, message: str) -> None:
+        warning = replace(self._block(message), severity=Severity.warn)
+        self._tell(problems=(*self.job.problems, warning))
+
     def _block(self, message: str, hint: str = "") -> Problem:
         subject = Subject("VM", self._move.vm.uuid, self._move.vm.name)
         return Problem(rule="R05", severity=Severity.block, subject=subject, message=message, hint=hint)
@@ -471,7 +542,14 @@ class Run:
     def _end(self, state: State, message: str, problems: tuple[Problem, ...] = ()) -> None:
         now: datetime = self._clock.now()
         self._tell(
-            state=state, step=Step.ended, message=message, problems=problems, ended=now, progress=None, cancelling=False
+            state=state,
+            step=Step.ended,
+            message=message,
+            problems=problems,
+            ended=now,
+            progress=None,
+            cancelling=False,
+            task="",
         )
 
     def _tell(self, **changes: Any) -> None:

@@ -1,7 +1,11 @@
 """Jobs: plans that were started, in their order, never more storage migrations at once than a pool allows.
 
 The vendor allows three out of a pool, those of other clients counted; what is more waits here, because the server would
-refuse it (TOO_MANY_STORAGE_MIGRATES).
+refuse it (TOO_MANY_STORAGE_MIGRATES). The operator may lower the number, hold what waits, and change its order.
+
+Every job is in the journal before it changes anything, and each step of it. What an earlier process left unfinished is
+taken up: a migration that goes on in a server is followed to its end; what had not begun waits until the operator
+continues it, since nobody watched meanwhile.
 """
 
 import asyncio
@@ -14,11 +18,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from xsmigui.core.capacity import AT_ONCE
-from xsmigui.core.jobs import Job, State, Step, VmJob, claims
+from xsmigui.core.jobs import Job, State, Step, VmJob, claims, says_more
 from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan
-from xsmigui.core.ports import Clock
+from xsmigui.core.ports import Clock, Journal
 from xsmigui.core.refs import PoolId
 from xsmigui.core.text import _
 from xsmigui.services.asking import Asker
@@ -47,13 +51,19 @@ class _Place:
 
 
 class Jobs:
-    """All jobs of this run of the program."""
+    """All jobs of this run of the program, and those it took up.
 
-    def __init__(self, store: Store, gateways: Gateways, asker: Asker, clock: Clock) -> None:
+    `limit` is how many storage migrations may leave a pool at once, 1 to 3.
+    """
+
+    def __init__(self, store: Store, gateways: Gateways, asker: Asker, clock: Clock, journal: Journal) -> None:
         self._store = store
         self._gateways = gateways
         self._asker = asker
         self._clock = clock
+        self._journal = journal
+        self._writing: set[asyncio.Task[None]] = set()
+        self._limit = AT_ONCE
         self._jobs: dict[str, Job] = {}
         self._queue: list[_Place] = []
         self._listeners: list[Listener] = []
@@ -90,13 +100,55 @@ class Jobs:
         now = self._clock.now()
         name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         job = Job(id=name, plan=plan, created=now, vms=tuple(VmJob(move=move) for move in plan.moves))
-        self._jobs[name] = job
-        self._ended[name] = asyncio.Event()
-        for index, move in enumerate(plan.moves):
-            self._queue.append(_Place(name, index, PoolId(plan.source.uuid), move.kind is not Kind.live))
-        self._tell(job)
+        self._put(job)
+        self._write_soon(job, 0)
         self._pump()
         return self._jobs[name]
+
+    async def take_up(self, wanted: str = "") -> list[Job]:
+        """Take up what earlier processes left unfinished (or this job of it). Raises `OSError` where the journal cannot
+        be read."""
+        found = []
+        for left in await self._journal.adopt(wanted):
+            job = replace(left, vms=tuple(_as_left(vm) for vm in left.vms))
+            self._put(job)
+            for index, vm in enumerate(job.vms):
+                if vm != left.vms[index]:
+                    self._write_soon(job, index)
+            found.append(job)
+        self._pump()
+        return found
+
+    @property
+    def limit(self) -> int:
+        return self._limit
+
+    @limit.setter
+    def limit(self, number: int) -> None:
+        if not 1 <= number <= AT_ONCE:
+            raise ValueError(number)
+        self._limit = number
+        self._pump()
+
+    def hold(self, job: str, index: int) -> None:
+        """Let a VM that waits wait on, until it is continued; what runs is not held."""
+        self._set_held(job, index, True)
+
+    def proceed(self, job: str, index: int | None = None) -> None:
+        """Continue what is held: one VM of a job, or all of them."""
+        for number in range(len(self._jobs[job].vms)):
+            if index in (None, number):
+                self._set_held(job, number, False)
+        self._pump()
+
+    def put_first(self, job: str, index: int) -> None:
+        """Let a VM that waits be the next of all that wait."""
+        place = next((p for p in self._queue if (p.job, p.index) == (job, index) and p.run is None), None)
+        if place is not None:
+            self._queue.remove(place)
+            first = next((i for i, p in enumerate(self._queue) if p.run is None), len(self._queue))
+            self._queue.insert(first, place)
+            self._pump()
 
     async def wait(self, job: str) -> Job:
         """The job when it has ended."""
@@ -115,7 +167,10 @@ class Jobs:
                 vm = self._jobs[job].vms[place.index]
                 message = _("Cancelled before anything was changed.")
                 ended = self._clock.now()
-                self._set(place, replace(vm, state=State.cancelled, step=Step.ended, message=message, ended=ended))
+                self._set(
+                    place,
+                    replace(vm, state=State.cancelled, step=Step.ended, message=message, ended=ended, held=False),
+                )
             else:
                 task = asyncio.create_task(place.run.cancel(), name="cancel")
                 self._cancelling.add(task)
@@ -135,6 +190,8 @@ class Jobs:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
+        while self._writing:
+            await asyncio.wait(self._writing)
 
     # How it is done.
 
@@ -145,14 +202,15 @@ class Jobs:
     def _pump(self) -> None:
         """Start what may start, in the order of the queue."""
         for place in self._queue:
-            if place.run is None and not place.resting and self._has_room(place):
+            vm = self._jobs[place.job].vms[place.index]
+            if place.run is None and not place.resting and not vm.held and (vm.has_begun or self._has_room(place)):
                 self._begin(place)
 
     def _has_room(self, place: _Place) -> bool:
         if not place.storage:
             return True
         ours = sum(1 for p in self._queue if p.run is not None and p.storage and p.pool == place.pool)
-        return ours + self._of_others(place.pool) < AT_ONCE
+        return ours + self._of_others(place.pool) < self._limit
 
     def _of_others(self, pool: PoolId) -> int:
         """Storage migrations that other clients run out of a pool."""
@@ -178,6 +236,7 @@ class Jobs:
             self._asker,
             self._clock,
             lambda changed: self._set(place, changed),
+            lambda changed: self._journal.write(self._with(place, changed), place.index),
         )
         place.task = asyncio.create_task(self._carry_out(place), name=f"job {place.job}")
 
@@ -200,10 +259,44 @@ class Jobs:
         self._queue.remove(place)
         self._pump()
 
+    def _put(self, job: Job) -> None:
+        """Into the queue with what has not ended of it."""
+        self._jobs[job.id] = job
+        self._ended[job.id] = asyncio.Event()
+        for index, vm in enumerate(job.vms):
+            if not vm.state.has_ended:
+                storage = vm.move.kind is not Kind.live
+                self._queue.append(_Place(job.id, index, PoolId(job.plan.source.uuid), storage))
+        self._tell(job)
+
+    def _set_held(self, job: str, index: int, held: bool) -> None:
+        for place in self._queue:
+            vm = self._jobs[job].vms[index]
+            if (place.job, place.index) == (job, index) and place.run is None and vm.held is not held:
+                self._set(place, replace(vm, held=held, message=""))
+
     def _set(self, place: _Place, vm: VmJob) -> None:
+        before = self._jobs[place.job].vms[place.index]
+        job = self._with(place, vm)
+        self._tell(job)
+        if says_more(vm, before):
+            self._write_soon(job, place.index)
+
+    def _with(self, place: _Place, vm: VmJob) -> Job:
         job = self._jobs[place.job]
-        vms = (*job.vms[: place.index], vm, *job.vms[place.index + 1 :])
-        self._tell(replace(job, vms=vms))
+        return replace(job, vms=(*job.vms[: place.index], vm, *job.vms[place.index + 1 :]))
+
+    def _write_soon(self, job: Job, index: int) -> None:
+        """Into the journal, in the order of the changes; nobody waits for it."""
+        task = asyncio.create_task(self._write(job, index), name="journal")
+        self._writing.add(task)
+        task.add_done_callback(self._writing.discard)
+
+    async def _write(self, job: Job, index: int) -> None:
+        try:
+            await self._journal.write(job, index)
+        except OSError as error:
+            log.error("%s", error)
 
     def _tell(self, job: Job) -> None:
         self._jobs[job.id] = job
@@ -211,3 +304,11 @@ class Jobs:
             listener(job)
         if job.has_ended:
             self._ended[job.id].set()
+
+
+def _as_left(vm: VmJob) -> VmJob:
+    """How a VM's part stands when another process takes it up."""
+    if vm.state.has_ended or vm.has_begun:
+        return vm
+    text = _("This program ended before it was begun; nothing was changed.")
+    return replace(vm, state=State.waiting, step=Step.queued, held=True, begun=0, message=text, cancelling=False)

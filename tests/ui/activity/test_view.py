@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 from PySide6.QtCore import QCoreApplication, QEvent
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QPushButton, QWidget
 
 from tests.core.site import TwoPools
 from tests.holding import until
@@ -17,7 +17,7 @@ from xsmigui.core.jobs import Job, State, Step, VmJob
 from xsmigui.core.migration.evaluation import evaluate
 from xsmigui.core.migration.facts import Answer
 from xsmigui.core.problems import Page, Problem, Severity, Subject
-from xsmigui.ui.activity.view import ActivityView, Line, foreign_lines, headline, job_lines, times
+from xsmigui.ui.activity.view import ActivityView, Line, Order, foreign_lines, headline, job_lines, times
 from xsmigui.ui.icons import Icons
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -108,8 +108,17 @@ class Desk:
         self.cancelled: list[Line] = []
         self.detailed: list[Line] = []
         self.cleared = 0
+        self.ordered: list[tuple[Line, Order]] = []
+        self.limits: list[int] = []
         self.view = ActivityView(
-            icons, lambda: self.lines, lambda: "a headline", self.cancelled.append, self.detailed.append, self._clear
+            icons,
+            lambda: self.lines,
+            lambda: "a headline",
+            self.cancelled.append,
+            self.detailed.append,
+            self._clear,
+            lambda line, order: self.ordered.append((line, order)),
+            self.limits.append,
         )
         self.view.resize(700, 300)
         self.view.show()
@@ -192,3 +201,32 @@ async def test_many_changes_cost_one_refresh(qapp: QApplication, icons: Icons) -
     assert len(asked) == 1
     desk.view._tick.stop()
     desk.view.deleteLater()
+
+
+def test_what_waits_can_be_held_continued_and_put_first(desk: Desk) -> None:
+    waiting, held = line(1, running=False, waiting=True), line(1, running=False, waiting=True, held=True)
+    desk.lines = [waiting]
+    desk.view.refresh()
+    row = desk.view.findChild(QWidget, "activityRow")
+    assert row is not None
+
+    def buttons() -> dict[str, QPushButton]:
+        return {b.objectName(): b for b in row.findChildren(QPushButton) if not b.isHidden()}
+
+    assert set(buttons()) == {"activityFirstButton", "activityHoldButton"}  # Cancel and Details are for others
+    buttons()["activityFirstButton"].click()
+    buttons()["activityHoldButton"].click()
+    desk.lines = [held]
+    desk.view.refresh()
+    assert set(buttons()) == {"activityContinueButton"}
+    buttons()["activityContinueButton"].click()
+    assert desk.ordered == [(waiting, Order.first), (waiting, Order.hold), (held, Order.proceed)]
+    desk.lines = [line(1)]
+    desk.view.refresh()
+    assert buttons() == {}
+
+
+def test_the_number_at_once_is_lowered(desk: Desk) -> None:
+    assert (desk.view.limit.minimum(), desk.view.limit.maximum(), desk.view.limit.value()) == (1, 3, 3)
+    desk.view.limit.setValue(2)
+    assert desk.limits == [2]

@@ -18,6 +18,10 @@ MIGRATED: Final = "<reference of the migrated VM>"
 """Stands for the VM at its destination, whose reference only the end of `VM.migrate_send` tells."""
 
 
+MOTIONS: Final = ("VM.pool_migrate", "VM.migrate_send")
+"""The calls that move a VM."""
+
+
 class Call(msgspec.Struct, frozen=True):
     """One API request: the pool whose session sends it, the method, and its parameters without the session."""
 

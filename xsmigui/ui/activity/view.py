@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 from typing import Final
 
 from PySide6.QtCore import Qt, QTimer
@@ -14,10 +15,12 @@ from PySide6.QtWidgets import (
     QPushButton,
     QScrollArea,
     QSizePolicy,
+    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
 
+from xsmigui.core.capacity import AT_ONCE
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.jobs import Job, State, VmJob, step_text, title
 from xsmigui.core.text import _, n_
@@ -53,6 +56,8 @@ class Line:
     message: str = ""
     cancel: str = ""
     details: bool = False
+    waiting: bool = False
+    held: bool = False
 
 
 def job_lines(job: Job, now: datetime) -> list[Line]:
@@ -78,6 +83,8 @@ def job_lines(job: Job, now: datetime) -> list[Line]:
                 vm.message,
                 cancel,
                 bool(vm.problems),
+                vm.state is State.waiting,
+                vm.held,
             )
         )
     return lines
@@ -125,10 +132,24 @@ def headline(jobs: list[Job]) -> str:
     return " · ".join(parts)
 
 
+class Order(StrEnum):
+    """What the operator may say of a line that waits."""
+
+    hold = "hold"
+    proceed = "proceed"
+    first = "first"
+
+
 class _Row(QFrame):
     """One line, as widgets."""
 
-    def __init__(self, icons: Icons, on_cancel: Callable[[], None], on_details: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        icons: Icons,
+        on_cancel: Callable[[], None],
+        on_details: Callable[[], None],
+        on_order: Callable[[Order], None],
+    ) -> None:
         super().__init__()
         self._icons = icons
         self.line: Line | None = None
@@ -154,6 +175,17 @@ class _Row(QFrame):
         self.details = QPushButton(_("Details…"))
         self.details.setObjectName("activityDetailsButton")
         self.details.clicked.connect(on_details)
+        self.proceed = QPushButton(_("Continue"))
+        self.proceed.setObjectName("activityContinueButton")
+        self.proceed.clicked.connect(lambda: on_order(Order.proceed))
+        self.hold = QPushButton(_("Hold"))
+        self.hold.setObjectName("activityHoldButton")
+        self.hold.setToolTip(_("Let it wait until you continue it"))
+        self.hold.clicked.connect(lambda: on_order(Order.hold))
+        self.first = QPushButton(_("Start next"))
+        self.first.setObjectName("activityFirstButton")
+        self.first.setToolTip(_("Put it before everything else that waits"))
+        self.first.clicked.connect(lambda: on_order(Order.first))
         self.message = QLabel()
         self.message.setObjectName("activityMessage")
         self.message.setWordWrap(True)
@@ -166,7 +198,8 @@ class _Row(QFrame):
         top = QHBoxLayout()
         top.setSpacing(STEP)
         left: tuple[QWidget, ...] = (self.icon, self.title, self.state)
-        right: tuple[QWidget, ...] = (self.times, self.bar, self.details, self.cancel)
+        orders = (self.first, self.hold, self.proceed)
+        right: tuple[QWidget, ...] = (self.times, self.bar, self.details, *orders, self.cancel)
         for widget in left:
             top.addWidget(widget)
         top.addStretch(1)
@@ -195,10 +228,13 @@ class _Row(QFrame):
             self.bar.setValue(round(line.progress * 1000))
         self.cancel.setVisible(bool(line.cancel))
         self.details.setVisible(line.details)
+        self.first.setVisible(line.waiting and not line.held)
+        self.hold.setVisible(line.waiting and not line.held)
+        self.proceed.setVisible(line.held)
         self.message.setText(line.message)
         self.message.setVisible(bool(line.message))
         self.setAccessibleName(f"{line.title}: {line.state}")
-        for button in (self.cancel, self.details):
+        for button in (self.cancel, self.details, self.first, self.hold, self.proceed):
             button.setAccessibleName(f"{button.text()} {line.title}")
 
 
@@ -213,6 +249,8 @@ class ActivityView(QWidget):
         on_cancel: Callable[[Line], None],
         on_details: Callable[[Line], None],
         on_clear: Callable[[], None],
+        on_order: Callable[[Line, Order], None],
+        on_limit: Callable[[int], None],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -222,6 +260,7 @@ class ActivityView(QWidget):
         self._summary = summary
         self._on_cancel = on_cancel
         self._on_details = on_details
+        self._on_order = on_order
         self._rows: dict[tuple[str, str], _Row] = {}
         title_label = QLabel(_("Activity"))
         font = title_label.font()
@@ -232,12 +271,23 @@ class ActivityView(QWidget):
         self.clear = QPushButton(_("Clear finished"))
         self.clear.setObjectName("clearActivityButton")
         self.clear.clicked.connect(on_clear)
+        self.limit = QSpinBox()
+        self.limit.setRange(1, AT_ONCE)
+        self.limit.setValue(AT_ONCE)
+        named(self.limit, "storageLimit", _("Storage migrations at once"))
+        explanation = _("How many storage migrations may leave a pool at the same time, other clients' counted")
+        self.limit.setToolTip(explanation)
+        self.limit.valueChanged.connect(on_limit)
+        limit_label = QLabel(_("At &once:"))
+        limit_label.setBuddy(self.limit)
         head = QHBoxLayout()
         head.setContentsMargins(STEP, STEP // 2, STEP, 0)
         head.setSpacing(STEP)
         head.addWidget(title_label)
         head.addWidget(self.summary)
         head.addStretch(1)
+        head.addWidget(limit_label)
+        head.addWidget(self.limit)
         head.addWidget(self.clear)
         self._inside = QWidget()
         self._list = QVBoxLayout(self._inside)
@@ -298,7 +348,12 @@ class ActivityView(QWidget):
             assert found is not None
             return found
 
-        row = _Row(self._icons, lambda: self._on_cancel(line()), lambda: self._on_details(line()))
+        row = _Row(
+            self._icons,
+            lambda: self._on_cancel(line()),
+            lambda: self._on_details(line()),
+            lambda order: self._on_order(line(), order),
+        )
         self._rows[key] = row
         self._list.insertWidget(place, row)
         return row

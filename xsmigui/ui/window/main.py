@@ -22,7 +22,7 @@ from xsmigui.core.outline import Outline, View
 from xsmigui.core.refs import HostRef, ObjectId, PoolId
 from xsmigui.core.text import _, joined, n_
 from xsmigui.services.drafting import Drafting
-from xsmigui.ui.activity.view import ActivityView, Line, foreign_lines, headline, job_lines
+from xsmigui.ui.activity.view import ActivityView, Line, Order, foreign_lines, headline, job_lines
 from xsmigui.ui.bridge import Bridge
 from xsmigui.ui.dialogs.base import ask, tell
 from xsmigui.ui.dialogs.preferences import edit_preferences
@@ -88,6 +88,8 @@ class MainWindow(QMainWindow):
             self._cancel_line,
             self._show_details,
             self._clear_activity,
+            self._order_line,
+            self._limit_storage,
         )
         right = QSplitter(Qt.Orientation.Vertical)
         right.addWidget(self.object)
@@ -369,6 +371,14 @@ class MainWindow(QMainWindow):
         vm = self._services.jobs.get(job).vms[int(index)]
         raw = "\n".join(problem.raw for problem in vm.problems if problem.raw)
         self._scope.spawn(tell(self, line.title, vm.message, raw))
+
+    def _order_line(self, line: Line, order: Order) -> None:
+        job, index = line.key
+        jobs = self._services.jobs
+        {Order.hold: jobs.hold, Order.proceed: jobs.proceed, Order.first: jobs.put_first}[order](job, int(index))
+
+    def _limit_storage(self, number: int) -> None:
+        self._services.jobs.limit = number
 
     def _clear_activity(self) -> None:
         self._services.jobs.clear_ended()
