@@ -550,3 +550,64 @@ def test_an_unfinished_job_is_given_up(site: Simulated, run: Run, home: Path) ->
     assert {vm["state"] for vm in only(out)["vms"]} == {"cancelled"}
     assert site.call(site["Madrid"], "VM.get_by_name_label", "web-01")
     assert not site.call(site["Lisboa"], "VM.get_by_name_label", "web-01")
+
+
+# Single disks.
+
+
+def disk_of(site: Simulated, vm: str) -> dict[str, Any]:
+    """The record of a VM's first disk."""
+    madrid = site["Madrid"]
+    vbds = site.call(madrid, "VM.get_VBDs", site.call(madrid, "VM.get_by_name_label", vm)[0])
+    records = [site.call(madrid, "VBD.get_record", vbd) for vbd in vbds]
+    first = min((r for r in records if r["type"] == "Disk"), key=lambda r: r["userdevice"])
+    return dict(site.call(madrid, "VDI.get_record", first["VDI"]))
+
+
+@pytest.mark.parametrize("vm", ["monitoring", "web-01", "intranet-old", "erp-test", "test-suspended"])
+def test_a_disk_moves_and_its_vm_stays(site: Simulated, run: Run, vm: str) -> None:
+    madrid = site["Madrid"]
+    ref = site.call(madrid, "VM.get_by_name_label", vm)[0]
+    before = site.call(madrid, "VM.get_record", ref)
+    disk = disk_of(site, vm)
+    source = site.call(madrid, "SR.get_name_label", disk["SR"])
+    goal = next(name for name in ("NFS Madrid", "iSCSI Madrid") if name != source)
+    command = ["move-disk", *at(madrid), "--vdi", disk["uuid"], "--sr", goal, "--json"]
+    status, out, _err = run(*command)
+    assert (status, only(out)["state"]) == (1, "cancelled")  # nobody said yes
+    status, out, err = run(*command, "--yes")
+    assert status == 0, err
+    (told,) = only(out)["vms"]
+    assert (told["name"], told["verified"]) == (vm, True)
+    moved = next(d for d in told["disks"] if d["old"] == disk["uuid"])
+    assert (moved["sr"], moved["new"] != moved["old"]) == (goal, True)
+    after = site.call(madrid, "VM.get_record", ref)
+    kept = ("power_state", "resident_on", "affinity", "blocked_operations")
+    assert {key: before[key] for key in kept} == {key: after[key] for key in kept}
+    now = disk_of(site, vm)
+    assert (now["uuid"], now["name_label"], now["virtual_size"]) == (
+        moved["new"], disk["name_label"], disk["virtual_size"],
+    )  # fmt: skip
+    assert site.call(madrid, "SR.get_name_label", now["SR"]) == goal
+    status, out, _err = run(*command[:-1], "--json", "--yes")
+    assert status == 2  # the old uuid is gone
+
+
+def test_disks_that_cannot_move(site: Simulated, run: Run) -> None:
+    madrid = site["Madrid"]
+    tracked = disk_of(site, "backup-cbt")
+    status, out, _err = run(
+        "move-disk", *at(madrid), "--vdi", tracked["uuid"], "--sr", "iSCSI Madrid", "--yes", "--json"
+    )
+    assert status == 1
+    assert "R53" in [p["rule"] for p in only(out)["problems"]]
+    iso = site.call(madrid, "VDI.get_by_name_label", "ubuntu-24.04-live-server-amd64.iso")[0]
+    uuid = site.call(madrid, "VDI.get_uuid", iso)
+    status, _out, err = run("move-disk", *at(madrid), "--vdi", uuid, "--sr", "NFS Madrid", "--yes")
+    assert status == 2
+    assert "belongs to no VM" in err
+    status, _out, err = run(
+        "move-disk", *at(madrid), "--vdi", tracked["uuid"], "--sr", "NFS Madrid", "--keep-source", "3", "--yes"
+    )
+    assert status == 2
+    assert "keep-source" in err

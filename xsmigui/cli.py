@@ -24,9 +24,10 @@ from xsmigui.core.addresses import normal_url
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.failures import WIRE_ERRORS, CertificateChanged, CertificateUnknown
 from xsmigui.core.jobs import Entry, Job, State, job_text, step_text, title
+from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.plan import FORMAT, Plan, PlanRefused
-from xsmigui.core.migration.selection import Asked, SelectionRefused, draft_from
+from xsmigui.core.migration.selection import Asked, SelectionRefused, disks_from, draft_from, network_from
 from xsmigui.core.migration.summary import overview, summarize
 from xsmigui.core.ports import Address
 from xsmigui.core.problems import Problem, Severity
@@ -80,6 +81,13 @@ def parser() -> argparse.ArgumentParser:
         _selection(command)
     migrate.add_argument("--yes", action="store_true", help=_("start without asking"))
     migrate.add_argument("--report", metavar="DIR", help=_("write what became of it into this folder"))
+    disks = commands.add_parser("move-disk", help=_("move virtual disks of VMs to another SR of their pool"))
+    _connection(disks)
+    disks.add_argument("--vdi", action="append", required=True, metavar="UUID")
+    disks.add_argument("--sr", required=True, metavar="NAME|UUID")
+    disks.add_argument("--storage-network", metavar="NAME|UUID")
+    disks.add_argument("--keep-source", type=int, metavar="DAYS", help=_("keep the source (not possible yet)"))
+    disks.add_argument("--yes", action="store_true", help=_("start without asking"))
     jobs = commands.add_parser("jobs", help=_("show the journal; take up what was left unfinished"))
     which = jobs.add_mutually_exclusive_group()
     which.add_argument("--show", metavar="ID", help=_("everything that is known of one job"))
@@ -213,6 +221,9 @@ async def _run(options: argparse.Namespace) -> int:
                 return _report_preflight(await _evaluate(options, store, asker, clock), options.json)
             case "jobs":
                 return await _take_up(options, jobs, store)
+            case "move-disk":
+                evaluation = await _evaluate_disks(options, store, asker, clock)
+                return await _start(options, evaluation, jobs)
             case _:
                 return await _migrate(options, store, asker, clock, jobs)
     finally:
@@ -334,6 +345,25 @@ async def _evaluate(options: argparse.Namespace, store: Store, asker: Asker, clo
         draft = draft_from(store.site(), asked)
     except SelectionRefused as refused:
         raise BadArguments(str(refused)) from None
+    return await _settled(store, asker, clock, draft)
+
+
+async def _evaluate_disks(options: argparse.Namespace, store: Store, asker: Asker, clock: SystemClock) -> Evaluation:
+    """The evaluation of moving single disks."""
+    if options.keep_source is not None:
+        text = _("--keep-source is not possible: the server removes the source when the move has worked.")
+        raise BadArguments(text)
+    site = store.site()
+    try:
+        draft = disks_from(site, tuple(options.vdi), options.sr)
+        if options.storage_network:
+            draft = draft.over(network_from(site.pools[draft.source], options.storage_network))
+    except SelectionRefused as refused:
+        raise BadArguments(str(refused)) from None
+    return await _settled(store, asker, clock, draft)
+
+
+async def _settled(store: Store, asker: Asker, clock: SystemClock, draft: Draft) -> Evaluation:
     drafting = Drafting(store, asker, clock, draft)
     try:
         return await drafting.settled()
@@ -394,7 +424,11 @@ def _print_problems(problems: Iterable[Problem], file: Any = None) -> None:
 
 
 async def _migrate(options: argparse.Namespace, store: Store, asker: Asker, clock: SystemClock, jobs: Jobs) -> int:
-    evaluation = await _evaluate(options, store, asker, clock)
+    return await _start(options, await _evaluate(options, store, asker, clock), jobs)
+
+
+async def _start(options: argparse.Namespace, evaluation: Evaluation, jobs: Jobs) -> int:
+    """Carry out what was selected, if nothing stands against it and it is agreed to."""
     if evaluation.plan is None:
         if options.json:
             problems = [problem.as_json() for problem in evaluation.problems]

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.diskdraft import DisksRefused, draft_of_disks
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.moves import own_disks
 from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef
@@ -53,8 +54,31 @@ def draft_from(site: Site, asked: Asked) -> Draft:
         vif = _vif(here, vms, name)
         draft = draft.connecting(vif, NetworkRef(_one(there, "network", network, _("network"))))
     if asked.storage_network:
-        draft = draft.over(NetworkRef(_one(there, "network", asked.storage_network, _("network"))))
+        draft = draft.over(network_from(there, asked.storage_network))
     return draft
+
+
+def network_from(inventory: Inventory, name: str) -> NetworkRef:
+    """A network by its name or uuid. Raises `SelectionRefused`."""
+    return NetworkRef(_one(inventory, "network", name, _("network")))
+
+
+def disks_from(site: Site, names: tuple[str, ...], sr: str) -> Draft:
+    """The draft that moves these disks (by uuid, or a name that is the only one) to an SR of their pool. Raises
+    `SelectionRefused`."""
+    found: dict[VdiRef, PoolId] = {}
+    for name in names:
+        hits = {VdiRef(ref): pool for pool, inventory in site.pools.items() for ref in inventory.find("VDI", name)}
+        ref = VdiRef(_only(list(hits), _("virtual disk"), name))
+        found[ref] = hits[ref]
+    if len(set(found.values())) > 1:
+        raise SelectionRefused(_("The disks belong to several pools: move them pool by pool."))
+    pool = next(iter(found.values()))
+    place = SrRef(_one(site.pools[pool], "SR", sr, _("SR")))
+    try:
+        return draft_of_disks(site, pool, found, place)
+    except DisksRefused as refused:
+        raise SelectionRefused(str(refused)) from None
 
 
 def _with_disks(draft: Draft, here: Inventory, there: Inventory, asked: Asked) -> Draft:
