@@ -50,6 +50,15 @@ async def take(app: QApplication, folder: Path, language: str, home: Path) -> No
     await until(lambda: window.tree.select(key))
     window.object.tabs.setCurrentWidget(window.object.storage)
     await keep(window, "window")
+    window.object.storage.table.selectRow(1)
+    moving = window.move_disks()
+    assert moving is not None
+    free = next(n for n in range(moving.rows.rowCount()) if moving.rows.row(n).usable)
+    moving.table.selectRow(free)
+    await until(lambda: moving.move_button.isEnabled() or bool(moving.move_button.toolTip()))
+    await until(lambda: not moving.is_busy)
+    await keep(moving, "move-disk")
+    moving.reject()
     wizard = window.open_wizard()
     assert wizard is not None
     target = next(pool for pool, inventory in program.store.site().pools.items() if inventory.name == POOL)

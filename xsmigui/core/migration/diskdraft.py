@@ -9,10 +9,15 @@ those of VMs.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from xsmigui.core.capacity import load
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.candidates import Load
 from xsmigui.core.migration.draft import Draft, Site
+from xsmigui.core.migration.moves import following_disks
+from xsmigui.core.records import VDI
 from xsmigui.core.refs import PoolId, SrRef, VdiRef, VmRef
 from xsmigui.core.text import _, joined
+from xsmigui.core.units import natural
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,82 @@ def draft_of_disks(site: Site, pool: PoolId, disks: Iterable[VdiRef], sr: SrRef 
         set_home=False,
     ).each_disk()
     if sr is not None:
-        for disk in placed:
-            draft = draft.placing(disk, sr)
+        draft = draft.placing_all(dict.fromkeys(placed, sr))
     return draft
+
+
+def why_not(site: Site, pool: PoolId | None, disks: tuple[VdiRef, ...]) -> str:
+    """Why the selected disks cannot be moved, as far as their kinds tell; empty where they can."""
+    if pool is None or not disks:
+        return _("Select a virtual disk first.")
+    if pool not in site.connected:
+        return _("{pool} is not connected.", pool=site.pools[pool].name if pool in site.pools else "")
+    try:
+        draft_of_disks(site, pool, disks, None)
+    except DisksRefused as refused:
+        return str(refused)
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class SrTarget:
+    """An SR as a target of the selected disks. Sizes in bytes; `after` is what is free when they have arrived; `reason`
+    why it cannot be chosen, empty where it can."""
+
+    ref: SrRef
+    name: str
+    type: str
+    shared: bool
+    size: int
+    free: int
+    after: int
+    reason: str = ""
+
+    @property
+    def usable(self) -> bool:
+        return not self.reason
+
+
+def targets(site: Site, draft: Draft, disks: Iterable[VdiRef]) -> tuple[SrTarget, ...]:
+    """Every SR of the pool that holds disks at all, the usable ones first, for disks that go to one SR together with
+    the snapshots that follow them."""
+    inventory = site.pools[draft.source]
+    selected = [disk for disk in disks if disk in inventory.VDI]
+    group: dict[VdiRef, VDI] = {disk: inventory.VDI[disk] for disk in selected}
+    for vm in draft.vms:
+        if vm in inventory.VM:
+            group.update({ref: vdi for ref, vdi, leader in following_disks(inventory, vm) if leader in selected})
+    places = Load(inventory, inventory, tuple(dict.fromkeys(draft.hosts.values())), group, crosses=False)
+    found = []
+    for candidate in places.candidates():
+        ref = SrRef(candidate.ref)
+        sr = inventory.SR[ref]
+        coming = {disk: vdi for disk, vdi in group.items() if ref != vdi.SR}
+        free = inventory.free_space(ref)
+        after = free - load(inventory, coming, inventory.is_thin(ref))
+        reason = "" if candidate.usable else candidate.reason
+        if not coming:
+            reason = _("the disks are on it already")
+        found.append(SrTarget(ref, sr.name_label, sr.type, sr.shared, sr.physical_size, free, after, reason))
+    return tuple(sorted(found, key=lambda t: (not t.usable, natural(t.name), t.ref)))
+
+
+def manner(inventory: Inventory, draft: Draft) -> str:
+    """How the disks will be moved, in a sentence for each state of their VMs."""
+    by_state: dict[str, list[str]] = {}
+    for vm in draft.vms:
+        if vm in inventory.VM:
+            by_state.setdefault(inventory.VM[vm].power_state, []).append(inventory.VM[vm].name_label)
+    parts = []
+    for state, names in sorted(by_state.items()):
+        vms = joined(names)
+        match state:
+            case "Running":
+                parts.append(_("Live: {vms} goes on running, and is slower meanwhile.", vms=vms))
+            case "Suspended":
+                parts.append(_("{vms} stays suspended; it cannot be resumed meanwhile.", vms=vms))
+            case "Halted":
+                parts.append(_("{vms} is halted; it cannot be started meanwhile.", vms=vms))
+            case _:
+                parts.append(_("{vms} is paused.", vms=vms))
+    return " ".join(parts)

@@ -93,6 +93,10 @@ class Draft:
         """Place this disk on this SR."""
         return replace(self, storage=StorageMode.each, disks={**self.disks, disk: sr})
 
+    def placing_all(self, disks: Mapping[VdiRef, SrRef]) -> "Draft":
+        """Place these disks."""
+        return replace(self, storage=StorageMode.each, disks={**self.disks, **disks})
+
     def connecting(self, vif: VifRef, network: NetworkRef) -> "Draft":
         """Put this VIF on this network."""
         return replace(self, networks={**self.networks, vif: network})

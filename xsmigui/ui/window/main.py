@@ -16,6 +16,7 @@ from xsmigui.core.changes import Delta
 from xsmigui.core.jobs import Job, State
 from xsmigui.core.migration import candidates
 from xsmigui.core.migration.candidates import Candidate
+from xsmigui.core.migration.diskdraft import draft_of_disks, why_not
 from xsmigui.core.migration.draft import Draft, StorageMode
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.outline import Outline, View
@@ -25,6 +26,7 @@ from xsmigui.services.drafting import Drafting
 from xsmigui.ui.activity.view import ActivityView, Line, Order, foreign_lines, headline, job_lines
 from xsmigui.ui.bridge import Bridge
 from xsmigui.ui.dialogs.base import ask, tell
+from xsmigui.ui.dialogs.disks import MoveDiskDialog
 from xsmigui.ui.dialogs.preferences import edit_preferences
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Scope
@@ -47,7 +49,7 @@ class MainWindow(QMainWindow):
         self._icons = icons
         self._on_quit = on_quit
         self._scope = Scope(self, self.present)
-        self._wizards: list[MigrateWizard] = []
+        self._wizards: list[MigrateWizard | MoveDiskDialog] = []
         self._actions: dict[str, QAction] = {}
         self._selection = Selection()
         self._quitting = False
@@ -80,7 +82,8 @@ class MainWindow(QMainWindow):
         self.tree.selectionModel().selectionChanged.connect(lambda *_changes: self._selected())
         self.servers: ServerCommands = ServerCommands(self, self._services, self._scope, self.tree)
         self.tree.activated.connect(lambda _index: self.servers.activate())
-        self.object = ObjectPane(self._icons, self._migrate_or_move, self.servers.add)
+        self.object = ObjectPane(self._icons, self._migrate_or_move, self.servers.add, self.move_disks)
+        self.object.disks_selected.connect(self._enable_disks)
         self.activity = ActivityView(
             self._icons,
             self._activity_lines,
@@ -165,6 +168,8 @@ class MainWindow(QMainWindow):
         )
         vm.addAction(self._action("actionMoveVm", _("M&ove VM…"), lambda: self.open_wizard()))
         vm.addAction(self._action("actionCopyVm", _("&Copy VM…"), lambda: self.open_wizard(copy=True)))
+        storage = self._menu(_("S&torage"))
+        storage.addAction(self._action("actionMoveDisk", _("Move &virtual disk…"), self.move_disks, icon="disk"))
         activity = self._menu(_("&Activity"))
         activity.addAction(self._action("actionClearActivity", _("&Clear finished"), self._clear_activity))
         about = self._menu(_("&Help"))
@@ -237,6 +242,7 @@ class MainWindow(QMainWindow):
                 self.object.show_waiting(server.name, link_text(server))
         else:
             self.object.show_object(site, keys[0], chosen.button)
+        self._enable_disks()
 
     def _enable(self) -> None:
         reasons = {
@@ -251,6 +257,31 @@ class MainWindow(QMainWindow):
             action.setToolTip(reason or action.text().replace("&", ""))
         self.to_server.setEnabled(not self._selection.migrate)
         self.to_server.menuAction().setToolTip(self._selection.migrate)
+
+    def _enable_disks(self) -> None:
+        """Offer to move the selected virtual disks, or say why not."""
+        reason = why_not(self._services.store.site(), *self.object.selected_disks())
+        self.object.offer_move(reason)
+        action = self._actions["actionMoveDisk"]
+        action.setEnabled(not reason)
+        action.setToolTip(reason or action.text().replace("&", ""))
+
+    # Virtual disks.
+
+    def move_disks(self) -> MoveDiskDialog | None:
+        """Open the dialog on the selected virtual disks."""
+        services = self._services
+        site = services.store.site()
+        pool, disks = self.object.selected_disks()
+        if pool is None or why_not(site, pool, disks):
+            return None
+        drafting = Drafting(services.store, services.asker, services.clock, draft_of_disks(site, pool, disks, None))
+        opened = MoveDiskDialog(self, drafting, disks, services.store, services.connections, self._icons, self.present)
+        opened.planned.connect(self.start)
+        opened.finished.connect(lambda _result: self._wizards.remove(opened) if opened in self._wizards else None)
+        self._wizards.append(opened)
+        opened.show()
+        return opened
 
     # VMs.
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QFrame,
@@ -25,7 +25,7 @@ from xsmigui.core.description import DiskRow, NetworkRow, Section
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import candidates
 from xsmigui.core.migration.draft import Draft, Site
-from xsmigui.core.refs import HostRef, ObjectId, SrRef, VmRef
+from xsmigui.core.refs import HostRef, ObjectId, PoolId, SrRef, VdiRef, VmRef
 from xsmigui.core.text import _, joined, n_
 from xsmigui.core.units import size
 from xsmigui.ui.icons import Icons
@@ -148,6 +148,10 @@ class RowsTab(QWidget):
         layout.addWidget(self.empty)
         layout.addWidget(self.table, 1)
 
+    def selected(self) -> list[Any]:
+        """The selected rows."""
+        return [self.rows.row(index.row()) for index in self.table.selectionModel().selectedRows()]
+
     def show_rows(self, rows: tuple[Any, ...]) -> None:
         self.rows.show(rows)
         self.empty.setVisible(not rows)
@@ -191,7 +195,16 @@ def networking_tab() -> RowsTab:
 class ObjectPane(QWidget):
     """Header and tabs of the selected object; a word of welcome where there is none."""
 
-    def __init__(self, icons: Icons, on_migrate: Callable[[], None], on_add: Callable[[], None]) -> None:
+    disks_selected = Signal()
+    """Other virtual disks are selected on the Storage tab."""
+
+    def __init__(
+        self,
+        icons: Icons,
+        on_migrate: Callable[[], None],
+        on_add: Callable[[], None],
+        on_move_disks: Callable[[], object],
+    ) -> None:
         super().__init__()
         self._icons = icons
         self._key: ObjectId | None = None
@@ -218,6 +231,17 @@ class ObjectPane(QWidget):
         top.addWidget(self.migrate)
         self.general = GeneralTab()
         self.storage = storage_tab()
+        self.storage.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.storage.table.selectionModel().selectionChanged.connect(lambda *_changes: self.disks_selected.emit())
+        self.move_disks = QPushButton(_("Move…"))
+        named(self.move_disks, "moveDiskButton", _("Move the selected virtual disks"))
+        self.move_disks.clicked.connect(on_move_disks)
+        foot = QHBoxLayout()
+        foot.addStretch(1)
+        foot.addWidget(self.move_disks)
+        below = self.storage.layout()
+        assert isinstance(below, QVBoxLayout)
+        below.addLayout(foot)
         self.networking = networking_tab()
         self.tabs = QTabWidget()
         named(self.tabs, "objectTabs", _("Tabs"))
@@ -241,6 +265,18 @@ class ObjectPane(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.stack)
+
+    def selected_disks(self) -> tuple[PoolId | None, tuple[VdiRef, ...]]:
+        """The virtual disks selected on the Storage tab, and their pool."""
+        if self._key is None or not self.tabs.isTabVisible(1):
+            return None, ()
+        refs = dict.fromkeys(VdiRef(row.ref) for row in self.storage.selected() if row.ref)
+        return self._key.pool, tuple(refs)
+
+    def offer_move(self, why_not: str) -> None:
+        """Offer to move the selected disks, or say why they cannot be moved."""
+        self.move_disks.setEnabled(not why_not)
+        self.move_disks.setToolTip(why_not)
 
     def _welcome(self, on_add: Callable[[], None]) -> QWidget:
         page = QWidget()

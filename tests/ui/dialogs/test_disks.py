@@ -1,0 +1,131 @@
+"""Moving virtual disks from the Storage tab, with the real program and a simulated site."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtWidgets import QApplication
+
+from tests.holding import until
+from tests.simulated import Simulated
+from tests.ui.driving import dialog, driven, gone
+from tests.ui.programs import connected, running, select, vm_key
+from xsmigui.app import Program
+from xsmigui.core.jobs import State
+from xsmigui.core.refs import ObjectId
+from xsmigui.ui.dialogs.disks import MoveDiskDialog
+
+
+@pytest.fixture
+def site() -> Iterator[Simulated]:
+    with Simulated.start("two-pools") as simulated:
+        yield simulated
+
+
+def sr_key(program: Program, name: str) -> ObjectId:
+    pool = next(i for i in program.store.site().pools.values() if i.name == "Madrid")
+    return ObjectId(pool.id, "SR", next(ref for ref, sr in pool.SR.items() if sr.name_label == name))
+
+
+def mark(program: Program, *names: str, snapshots: bool = False) -> None:
+    """Select the disks (or snapshots) of these names on the Storage tab."""
+    tab = program.window.object.storage
+    tab.table.clearSelection()
+    for number in range(tab.rows.rowCount()):
+        row = tab.rows.row(number)
+        if row.name in names and row.of_snapshot is snapshots:
+            flags = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows
+            tab.table.selectionModel().select(tab.rows.index(number, 0), flags)
+
+
+def choose(opened: MoveDiskDialog, name: str) -> None:
+    row = next(n for n in range(opened.rows.rowCount()) if opened.rows.row(n).name == name)
+    assert opened.rows.flags(opened.rows.index(row, 0)) & Qt.ItemFlag.ItemIsSelectable
+    opened.table.selectRow(row)
+
+
+async def opened_on(program: Program, vm: str, *disks: str) -> MoveDiskDialog:
+    await select(program, vm_key(program, vm))
+    mark(program, *disks)
+    program.window.object.tabs.setCurrentIndex(1)
+    assert program.window.object.move_disks.isEnabled(), program.window.object.move_disks.toolTip()
+    program.window.object.move_disks.click()
+    return await dialog("moveDiskDialog", MoveDiskDialog)
+
+
+@driven
+async def test_a_disk_of_a_running_vm(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        opened = await opened_on(program, "db-postgres", "db-postgres data")
+        assert opened.windowTitle() == "Move virtual disk: db-postgres data"
+        assert "Live: db-postgres goes on running" in opened.manner.text()
+        assert not opened.move_button.isEnabled()
+        assert "Choose an SR" in opened.move_button.toolTip()
+        rows = {opened.rows.row(n).name: opened.rows.row(n) for n in range(opened.rows.rowCount())}
+        assert rows["NFS Madrid"].reason == "the disks are on it already"
+        assert not rows["Local storage on madrid-02"].usable  # the VM's host does not see it
+        there = rows["iSCSI Madrid"]
+        assert there.free - there.after >= 3 * 20 * 2**30  # a thick SR takes all of it, two snapshots included
+        choose(opened, "iSCSI Madrid")
+        await until(opened.move_button.isEnabled)
+        assert "3 disks with 60.0 GiB" in opened.total.text()
+        opened.move_button.click()
+        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended, 30)
+        (vm,) = program.jobs.all()[0].vms
+        assert (vm.state, vm.verified) == (State.done, True), vm.message
+        assert "iSCSI Madrid" in {d.sr for d in vm.disks if d.old != d.new}
+        await gone("moveDiskDialog")
+
+
+@driven
+async def test_what_stands_against_it_is_said(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        await select(program, vm_key(program, "backup-cbt"))
+        names = [program.window.object.storage.rows.row(0).name]
+        opened = await opened_on(program, "backup-cbt", *names)
+        choose(opened, "iSCSI Madrid")
+        await until(lambda: any("hanged block tracking" in text for text in opened.panel.sentences()))
+        await asyncio.sleep(0)
+        assert not opened.move_button.isEnabled()
+        assert opened.move_button.toolTip()
+        opened.cancel.click()
+        await gone("moveDiskDialog")
+        assert program.jobs.all() == []
+
+
+@driven
+async def test_several_disks_of_an_sr(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        pane = program.window.object
+        action = program.window._actions["actionMoveDisk"]
+        await select(program, sr_key(program, "iSCSI Madrid"))
+        assert not pane.move_disks.isEnabled()
+        assert pane.move_disks.toolTip() == action.toolTip() == "Select a virtual disk first."
+        assert program.window.move_disks() is None
+        tab = pane.storage
+        rows = [tab.rows.row(n) for n in range(tab.rows.rowCount())]
+        snapshots = [row.name for row in rows if row.of_snapshot]
+        own = [row.name for row in rows if not row.of_snapshot and row.vms in ("intranet-old", "db-postgres")]
+        assert len(own) >= 2
+        mark(program, *snapshots, snapshots=True)
+        assert "snapshot" in pane.move_disks.toolTip()
+        assert not action.isEnabled()
+        mark(program, *own)
+        assert action.isEnabled(), action.toolTip()
+        action.trigger()
+        opened = await dialog("moveDiskDialog", MoveDiskDialog)
+        assert "virtual disks" in opened.windowTitle()
+        choose(opened, "NFS Madrid")
+        await until(opened.move_button.isEnabled)
+        opened.move_button.click()
+        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended, 30)
+        job = program.jobs.all()[0]
+        assert [vm.state for vm in job.vms] == [State.done] * len(job.vms)
+        assert len(job.vms) >= 2

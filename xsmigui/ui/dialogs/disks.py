@@ -1,0 +1,214 @@
+"""Move virtual disk: where selected disks may go, why not elsewhere, and everything that stands against it."""
+
+from typing import Final
+
+from PySide6.QtCore import QItemSelection, Qt, Signal
+from PySide6.QtWidgets import (
+    QAbstractItemView,
+    QDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from xsmigui.core.migration import candidates
+from xsmigui.core.migration.diskdraft import SrTarget, manner, targets
+from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.summary import total
+from xsmigui.core.problems import Page, Problem, Severity
+from xsmigui.core.refs import NetworkRef, SrRef, VdiRef
+from xsmigui.core.text import _, n_
+from xsmigui.core.units import size
+from xsmigui.services import fixes
+from xsmigui.services.connections import Connections
+from xsmigui.services.drafting import Drafting
+from xsmigui.services.store import Store
+from xsmigui.ui.dialogs.base import ask
+from xsmigui.ui.icons import Icons
+from xsmigui.ui.models.table import Column, RowsModel
+from xsmigui.ui.scope import Presenter, Scope
+from xsmigui.ui.style import STEP, heading, hint, named, plain_table, primary, spaced
+from xsmigui.ui.wizard.choice import ChoiceCombo
+from xsmigui.ui.wizard.problems import ProblemPanel
+
+MINE: Final = (Page.storage, Page.storage_network)
+
+
+class _Targets(RowsModel[SrTarget]):
+    """SRs; those that cannot be chosen are greyed, with the reason in the same line."""
+
+    def flags(self, index: object) -> Qt.ItemFlag:
+        usable = self.row(index.row()).usable  # type: ignore[attr-defined]
+        return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable if usable else Qt.ItemFlag.NoItemFlags
+
+
+class MoveDiskDialog(QDialog):
+    """Selected disks on their way to a plan: renders the drafting's evaluations and sends edits, like the wizard."""
+
+    planned = Signal(object)
+    """The `Plan` that the operator has started."""
+
+    def __init__(
+        self,
+        parent: QWidget | None,
+        drafting: Drafting,
+        disks: tuple[VdiRef, ...],
+        store: Store,
+        connections: Connections,
+        icons: Icons,
+        present: Presenter,
+    ) -> None:
+        super().__init__(parent)
+        self._drafting = drafting
+        self._disks = disks
+        self._store = store
+        self._connections = connections
+        self._scope = Scope(self, present)
+        self._chosen: SrRef | None = None
+        self._filling = False
+        inventory = store.inventory(drafting.draft.source)
+        names = [inventory.VDI[disk].name_label for disk in disks if inventory is not None and disk in inventory.VDI]
+        name = names[0] if len(names) == 1 else n_("{n} virtual disk", "{n} virtual disks", len(disks))
+        title = _("Move virtual disk: {name}", name=name)
+        self.setWindowTitle(title)
+        named(self, "moveDiskDialog", title)
+        self.setModal(False)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.resize(760, 560)
+        self._build(icons, title)
+        drafting.subscribe(self.show_evaluation)
+        self.show_evaluation(drafting.evaluation)
+        self.table.resizeColumnsToContents()
+        for column in range(self.rows.columnCount() - 1):
+            self.table.setColumnWidth(column, self.table.columnWidth(column) + 2 * STEP)
+
+    def _build(self, icons: Icons, title: str) -> None:
+        columns: list[Column[SrTarget]] = [
+            Column(_("SR"), lambda r: r.name, icon=lambda r: icons("sr" if r.shared else "sr-local")),
+            Column(_("Type"), lambda r: f"{r.type} · {_('shared') if r.shared else _('local')}"),
+            Column(_("Size"), lambda r: size(r.size), lambda r: r.size, right=True),
+            Column(_("Free"), lambda r: size(r.free), lambda r: r.free, right=True),
+            Column(_("Free after"), lambda r: size(max(r.after, 0)), lambda r: r.after, right=True),
+            Column(_("Not possible because"), lambda r: r.reason),
+        ]
+        self.rows = _Targets(columns, lambda r: r.ref, self)
+        self.table = QTableView()
+        named(self.table, "srTable", _("Storage repositories"))
+        plain_table(self.table)
+        self.table.setModel(self.rows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        self.table.selectionModel().selectionChanged.connect(self._selected)
+        self.manner = hint()
+        self.manner.setObjectName("moveManner")
+        self.network = ChoiceCombo("diskNetworkCombo", _("Storage network"))
+        self.network.chosen.connect(self._over)
+        form = QFormLayout()
+        form.addRow(_("Storage &network:"), self.network)
+        self.total = hint()
+        self.total.setObjectName("moveTotal")
+        self.panel = ProblemPanel(icons, self._fix)
+        self.panel.setMinimumHeight(13 * STEP)
+        self.cancel = QPushButton(_("Cancel"))
+        named(self.cancel, "cancelButton", _("Cancel"))
+        self.cancel.clicked.connect(self.reject)
+        self.move_button = primary(QPushButton(_("Move")))
+        named(self.move_button, "moveButton", _("Move"))
+        self.move_button.clicked.connect(self._start)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(STEP)
+        buttons.addWidget(self.total, 1)
+        for button in (self.cancel, self.move_button):
+            buttons.addWidget(button)
+        outer = QVBoxLayout(self)
+        spaced(outer, 2, 1)
+        outer.addWidget(heading(title))
+        outer.addWidget(self.manner)
+        outer.addWidget(self.table, 3)
+        outer.addLayout(form)
+        outer.addWidget(self.panel, 1)
+        outer.addLayout(buttons)
+
+    @property
+    def is_busy(self) -> bool:
+        """An answer or a judgement is still due."""
+        return self._drafting.busy
+
+    # The data's way.
+
+    def show_evaluation(self, evaluation: Evaluation) -> None:
+        """Show an evaluation: the SRs, the problems, and whether it can start."""
+        draft, site = evaluation.draft, evaluation.site
+        inventory = site.pools.get(draft.source)
+        if inventory is not None:
+            self.manner.setText(manner(inventory, draft))
+            self._filling = True
+            try:
+                self.rows.show(targets(site, draft, self._disks))
+                self._mark()
+            finally:
+                self._filling = False
+            offered = candidates.storage_networks(inventory, draft.hosts.values())
+            self.network.fill(offered, evaluation.resolved.storage_network, _("Choose a network"))
+        blocks = [p for p in evaluation.problems if p.blocks]
+        if self._chosen is None:
+            self.panel.show_problems((), Page.storage, _("Choose the SR that shall take the disks."))
+            reason = _("Choose an SR first.")
+        else:
+            told = tuple(p for p in evaluation.problems if p.page in MINE or p.severity is not Severity.info)
+            pending = _("Asking the servers…") if self._drafting.busy else ""
+            self.panel.show_problems(told, Page.storage, pending)
+            reason = blocks[0].sentence() if blocks else pending
+        ready = evaluation.plan is not None and self._chosen is not None and not self._drafting.busy
+        self.move_button.setEnabled(ready)
+        self.move_button.setToolTip(reason)
+        self.total.setText(total(evaluation.plan) if ready and evaluation.plan is not None else "")
+
+    def _mark(self) -> None:
+        """The chosen SR stays the selected row, wherever it is now."""
+        for number in range(self.rows.rowCount()):
+            if self.rows.row(number).ref == self._chosen:
+                if not self.table.selectionModel().isRowSelected(number, self.table.rootIndex()):
+                    self.table.selectRow(number)
+                return
+
+    # What the operator does.
+
+    def _selected(self, chosen: QItemSelection) -> None:
+        rows = [index.row() for index in chosen.indexes()]
+        if rows and not self._filling:
+            self.choose(self.rows.row(rows[0]).ref)
+
+    def choose(self, sr: SrRef) -> None:
+        """Place all selected disks on this SR."""
+        self._chosen = sr
+        disks = dict.fromkeys(self._disks, sr)
+        self._drafting.choose(lambda draft: draft.placing_all(disks))
+
+    def _over(self, network: str) -> None:
+        self._drafting.choose(lambda draft: draft.over(NetworkRef(network)))
+
+    def _start(self) -> None:
+        plan = self._drafting.evaluation.plan
+        if plan is not None and self._chosen is not None and not self._drafting.busy:
+            self.planned.emit(plan)
+            self.accept()
+
+    def _fix(self, problem: Problem) -> None:
+        self._scope.spawn(self._fix_after_asking(problem), "fix")
+
+    async def _fix_after_asking(self, problem: Problem) -> None:
+        offer = fixes.offer(problem)
+        if offer is not None and await ask(self, offer.title, offer.question, offer.go, offer.leave):
+            await fixes.apply(problem, self._store.inventory, self._connections.gateway)
+            self._drafting.ask_again()
+
+    def done(self, result: int) -> None:
+        self._drafting.close()
+        self._scope.cancel()
+        super().done(result)
