@@ -219,8 +219,12 @@ def _claim(vm: VmJob, here: PoolId, there: PoolId, source: Inventory, target: In
 
 
 def title(vm: VmJob) -> str:
-    """``mail → host-02 in Lisboa``"""
-    return f"{vm.move.vm.name} → {vm.move.host.name}"
+    """``mail → host-02``; where the VM stays on its host, the SRs that its disks go to."""
+    move = vm.move
+    goals = [move.host.name]
+    if move.source_host is not None and move.source_host.uuid == move.host.uuid:
+        goals = list(dict.fromkeys(disk.target.name for disk in move.disks if not disk.stays)) or goals
+    return f"{move.vm.name} → {', '.join(goals)}"
 
 
 def step_text(vm: VmJob) -> str:

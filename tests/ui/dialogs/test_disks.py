@@ -15,7 +15,8 @@ from tests.simulated import Simulated
 from tests.ui.driving import dialog, driven, gone
 from tests.ui.programs import connected, running, select, vm_key
 from xsmigui.app import Program
-from xsmigui.core.jobs import State
+from xsmigui.core.jobs import Job, State
+from xsmigui.core.migration.diskdraft import off
 from xsmigui.core.refs import ObjectId
 from xsmigui.ui.dialogs.disks import MoveDiskDialog
 
@@ -129,3 +130,66 @@ async def test_several_disks_of_an_sr(qapp: QApplication, home: Path, site: Simu
         job = program.jobs.all()[0]
         assert [vm.state for vm in job.vms] == [State.done] * len(job.vms)
         assert len(job.vms) >= 2
+
+
+@driven
+async def test_an_sr_is_emptied(qapp: QApplication, home: Path, site: Simulated) -> None:
+    """All disks of VMs go, never more than three at a time, and what cannot go is named."""
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        action = program.window._actions["actionEmptySr"]
+        await select(program, vm_key(program, "web-01"))
+        assert (action.isEnabled(), action.toolTip()) == (False, "Select an SR first.")
+        key = sr_key(program, "iSCSI Madrid")
+        await select(program, key)
+        assert action.isEnabled(), action.toolTip()
+        most = 0
+
+        def count(_job: Job) -> None:
+            nonlocal most
+            table = site["Madrid"].pool.db.table("VM")
+            running = site.run(
+                lambda: sum("migrate_send" in row["current_operations"].values() for row in table.values())
+            )
+            most = max(most, running)
+
+        program.jobs.subscribe(count)
+        action.trigger()
+        opened = await dialog("moveDiskDialog", MoveDiskDialog)
+        choose(opened, "NFS Madrid")
+        await until(lambda: not opened.is_busy)
+        assert not opened.leave_out.isVisible()
+        await until(opened.move_button.isEnabled)
+        opened.move_button.click()
+        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended, 60)
+        assert {vm.state for vm in program.jobs.all()[0].vms} == {State.done}
+        assert 1 <= most <= 3
+        inventory = program.store.site().pools[key.pool]
+        left, _staying = off(inventory, key.ref)  # type: ignore[arg-type]
+        assert left == ()
+
+
+@driven
+async def test_what_cannot_move_is_left_out(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        await select(program, sr_key(program, "NFS Madrid"))
+        program.window._actions["actionEmptySr"].trigger()
+        opened = await dialog("moveDiskDialog", MoveDiskDialog)
+        assert "Suspend image (1.0 GiB): It holds the memory of a suspended VM" in opened.staying.toPlainText()
+        assert not opened.leave_out.isVisible()  # nothing is chosen yet
+        choose(opened, "iSCSI Madrid")
+        await until(opened.leave_out.isVisible)
+        assert not opened.move_button.isEnabled()
+        opened.leave_out.click()
+        await until(opened.move_button.isEnabled)
+        text = opened.staying.toPlainText()
+        for reason in ("build-paused is paused", "VM Tools are not running in appliance-no-tools", "Backup is running"):
+            assert reason in text
+        assert "changed block tracking is on" in text
+        opened.move_button.click()
+        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended, 60)
+        job = program.jobs.all()[0]
+        assert {vm.state for vm in job.vms} == {State.done}, [vm.message for vm in job.vms]
+        assert len(job.vms) > 8
+        assert not {"build-paused", "backup-cbt", "locked-by-backup"} & {vm.move.vm.name for vm in job.vms}

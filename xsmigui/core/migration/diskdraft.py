@@ -17,7 +17,7 @@ from xsmigui.core.migration.moves import following_disks
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import PoolId, SrRef, VdiRef, VmRef
 from xsmigui.core.text import _, joined
-from xsmigui.core.units import natural
+from xsmigui.core.units import natural, size
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,8 @@ def owner(inventory: Inventory, disk: VdiRef) -> Owner:
     vdi = inventory.VDI[disk]
     if vdi.is_a_snapshot:
         return Owner(None, _("It is a snapshot: it moves with the disk that it was taken of."))
+    if vdi.type == "suspend":
+        return Owner(None, _("It holds the memory of a suspended VM: resume the VM first, or move it as a whole."))
     own: list[VmRef] = []
     for ref in vdi.VBDs:
         vbd = inventory.VBD.get(ref)
@@ -102,6 +104,31 @@ def why_not(site: Site, pool: PoolId | None, disks: tuple[VdiRef, ...]) -> str:
     return ""
 
 
+def off(inventory: Inventory, sr: SrRef) -> tuple[tuple[VdiRef, ...], tuple[str, ...]]:
+    """The disks that can be moved off an SR, and what stays behind, each with its reason. Snapshots follow their disk;
+    one whose disk is elsewhere or gone stays."""
+    going: list[VdiRef] = []
+    staying: list[str] = []
+    followers: set[VdiRef] = set()
+    refs = [ref for ref in inventory.SR[sr].VDIs if ref in inventory.VDI and inventory.VDI[ref].managed]
+    carriers: dict[VdiRef, VmRef] = {}
+    for ref in refs:
+        found = owner(inventory, ref)
+        if found.vm is not None:
+            carriers[ref] = found.vm
+            going.append(ref)
+    for vm in dict.fromkeys(carriers.values()):
+        followers |= {ref for ref, _vdi, leader in following_disks(inventory, vm) if leader in carriers}
+    for ref in refs:
+        if ref not in carriers and ref not in followers:
+            vdi = inventory.VDI[ref]
+            reason = owner(inventory, ref).reason
+            if vdi.is_a_snapshot:
+                reason = _("It is a snapshot of a disk that does not move from here.")
+            staying.append(f"{vdi.name_label or vdi.uuid} ({size(vdi.virtual_size)}): {reason}")
+    return tuple(going), tuple(sorted(staying, key=natural))
+
+
 @dataclass(frozen=True, slots=True)
 class SrTarget:
     """An SR as a target of the selected disks. Sizes in bytes; `after` is what is free when they have arrived; `reason`
@@ -111,7 +138,7 @@ class SrTarget:
     name: str
     type: str
     shared: bool
-    size: int
+    total: int
     free: int
     after: int
     reason: str = ""

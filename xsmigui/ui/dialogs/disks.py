@@ -9,6 +9,7 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QHeaderView,
+    QPlainTextEdit,
     QPushButton,
     QTableView,
     QVBoxLayout,
@@ -16,11 +17,11 @@ from PySide6.QtWidgets import (
 )
 
 from xsmigui.core.migration import candidates
-from xsmigui.core.migration.diskdraft import SrTarget, manner, targets
+from xsmigui.core.migration.diskdraft import SrTarget, draft_of_disks, manner, owner, targets
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.summary import total
 from xsmigui.core.problems import Page, Problem, Severity
-from xsmigui.core.refs import NetworkRef, SrRef, VdiRef
+from xsmigui.core.refs import NetworkRef, SrRef, VdiRef, VmRef
 from xsmigui.core.text import _, n_
 from xsmigui.core.units import size
 from xsmigui.services import fixes
@@ -36,6 +37,10 @@ from xsmigui.ui.wizard.choice import ChoiceCombo
 from xsmigui.ui.wizard.problems import ProblemPanel
 
 MINE: Final = (Page.storage, Page.storage_network)
+
+
+def _after(row: SrTarget) -> str:
+    return size(row.after) if row.usable else "–"
 
 
 class _Targets(RowsModel[SrTarget]):
@@ -61,7 +66,9 @@ class MoveDiskDialog(QDialog):
         connections: Connections,
         icons: Icons,
         present: Presenter,
+        left: tuple[str, ...] = (),
     ) -> None:
+        """`left` says what of an SR that is being emptied cannot come along."""
         super().__init__(parent)
         self._drafting = drafting
         self._disks = disks
@@ -69,6 +76,7 @@ class MoveDiskDialog(QDialog):
         self._connections = connections
         self._scope = Scope(self, present)
         self._chosen: SrRef | None = None
+        self._left = left
         self._filling = False
         inventory = store.inventory(drafting.draft.source)
         names = [inventory.VDI[disk].name_label for disk in disks if inventory is not None and disk in inventory.VDI]
@@ -78,21 +86,21 @@ class MoveDiskDialog(QDialog):
         named(self, "moveDiskDialog", title)
         self.setModal(False)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(760, 560)
+        self.resize(900, 600)
         self._build(icons, title)
         drafting.subscribe(self.show_evaluation)
         self.show_evaluation(drafting.evaluation)
         self.table.resizeColumnsToContents()
         for column in range(self.rows.columnCount() - 1):
-            self.table.setColumnWidth(column, self.table.columnWidth(column) + 2 * STEP)
+            self.table.setColumnWidth(column, self.table.columnWidth(column) + STEP)
 
     def _build(self, icons: Icons, title: str) -> None:
         columns: list[Column[SrTarget]] = [
             Column(_("SR"), lambda r: r.name, icon=lambda r: icons("sr" if r.shared else "sr-local")),
             Column(_("Type"), lambda r: f"{r.type} · {_('shared') if r.shared else _('local')}"),
-            Column(_("Size"), lambda r: size(r.size), lambda r: r.size, right=True),
+            Column(_("Size"), lambda r: size(r.total), lambda r: r.total, right=True),
             Column(_("Free"), lambda r: size(r.free), lambda r: r.free, right=True),
-            Column(_("Free after"), lambda r: size(max(r.after, 0)), lambda r: r.after, right=True),
+            Column(_("Free after"), _after, lambda r: r.after, right=True),
             Column(_("Not possible because"), lambda r: r.reason),
         ]
         self.rows = _Targets(columns, lambda r: r.ref, self)
@@ -114,6 +122,10 @@ class MoveDiskDialog(QDialog):
         self.total.setObjectName("moveTotal")
         self.panel = ProblemPanel(icons, self._fix)
         self.panel.setMinimumHeight(13 * STEP)
+        self.leave_out = QPushButton(_("Leave out what cannot move"))
+        named(self.leave_out, "leaveOutButton", _("Leave out what cannot move"))
+        self.leave_out.setAutoDefault(False)
+        self.leave_out.clicked.connect(self._leave_out)
         self.cancel = QPushButton(_("Cancel"))
         named(self.cancel, "cancelButton", _("Cancel"))
         self.cancel.clicked.connect(self.reject)
@@ -123,12 +135,18 @@ class MoveDiskDialog(QDialog):
         buttons = QHBoxLayout()
         buttons.setSpacing(STEP)
         buttons.addWidget(self.total, 1)
-        for button in (self.cancel, self.move_button):
+        for button in (self.leave_out, self.cancel, self.move_button):
             buttons.addWidget(button)
         outer = QVBoxLayout(self)
         spaced(outer, 2, 1)
         outer.addWidget(heading(title))
         outer.addWidget(self.manner)
+        self.staying = QPlainTextEdit()
+        named(self.staying, "stayingDisks", _("What stays behind"))
+        self.staying.setReadOnly(True)
+        self.staying.setMaximumHeight(11 * STEP)
+        outer.addWidget(self.staying)
+        self._tell_staying()
         outer.addWidget(self.table, 3)
         outer.addLayout(form)
         outer.addWidget(self.panel, 1)
@@ -167,7 +185,19 @@ class MoveDiskDialog(QDialog):
         ready = evaluation.plan is not None and self._chosen is not None and not self._drafting.busy
         self.move_button.setEnabled(ready)
         self.move_button.setToolTip(reason)
+        stuck = self._stuck(evaluation)
+        chosen = self._chosen is not None and not self._drafting.busy
+        self.leave_out.setVisible(chosen and 0 < len(stuck) < len(evaluation.draft.vms))
         self.total.setText(total(evaluation.plan) if ready and evaluation.plan is not None else "")
+
+    def _tell_staying(self) -> None:
+        count = n_("{n} virtual disk stays behind:", "{n} virtual disks stay behind:", len(self._left))
+        self.staying.setPlainText("\n".join([count, *self._left]))
+        self.staying.setVisible(bool(self._left))
+
+    def _stuck(self, evaluation: Evaluation) -> set[VmRef]:
+        """The VMs against which something stands."""
+        return {vm for vm, worst in evaluation.verdicts.items() if worst is Severity.block}
 
     def _mark(self) -> None:
         """The chosen SR stays the selected row, wherever it is now."""
@@ -189,6 +219,24 @@ class MoveDiskDialog(QDialog):
         self._chosen = sr
         disks = dict.fromkeys(self._disks, sr)
         self._drafting.choose(lambda draft: draft.placing_all(disks))
+
+    def _leave_out(self) -> None:
+        """Go on without the disks of the VMs that something stands against; they are named as staying behind."""
+        evaluation, sr = self._drafting.evaluation, self._chosen
+        site, pool = evaluation.site, evaluation.draft.source
+        inventory, stuck = site.pools[pool], self._stuck(evaluation)
+        carriers = {d: owner(inventory, d).vm for d in self._disks if d in inventory.VDI}
+        staying = [d for d, vm in carriers.items() if vm is None or vm in stuck]
+        reasons = {p.about.ref: p.message for p in reversed(evaluation.problems) if p.blocks and p.about is not None}
+        for disk in staying:
+            vdi = inventory.VDI[disk]
+            reason = reasons.get(disk) or reasons.get(carriers[disk] or "") or _("Something stands against its VM.")
+            self._left = (*self._left, f"{vdi.name_label} ({size(vdi.virtual_size)}): {reason}")
+        self._disks = tuple(d for d in carriers if d not in staying)
+        self._tell_staying()
+        fresh = draft_of_disks(site, pool, self._disks, sr)
+        carrier = evaluation.draft.storage_network
+        self._drafting.choose(lambda _draft: fresh if carrier is None else fresh.over(carrier))
 
     def _over(self, network: str) -> None:
         self._drafting.choose(lambda draft: draft.over(NetworkRef(network)))

@@ -16,11 +16,11 @@ from xsmigui.core.changes import Delta
 from xsmigui.core.jobs import Job, State
 from xsmigui.core.migration import candidates
 from xsmigui.core.migration.candidates import Candidate
-from xsmigui.core.migration.diskdraft import draft_of_disks, why_not
+from xsmigui.core.migration.diskdraft import draft_of_disks, off, why_not
 from xsmigui.core.migration.draft import Draft, StorageMode
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.outline import Outline, View
-from xsmigui.core.refs import HostRef, ObjectId, PoolId
+from xsmigui.core.refs import HostRef, ObjectId, PoolId, SrRef, VdiRef
 from xsmigui.core.text import _, joined, n_
 from xsmigui.services.drafting import Drafting
 from xsmigui.ui.activity.view import ActivityView, Line, Order, foreign_lines, headline, job_lines
@@ -170,6 +170,7 @@ class MainWindow(QMainWindow):
         vm.addAction(self._action("actionCopyVm", _("&Copy VM…"), lambda: self.open_wizard(copy=True)))
         storage = self._menu(_("S&torage"))
         storage.addAction(self._action("actionMoveDisk", _("Move &virtual disk…"), self.move_disks, icon="disk"))
+        storage.addAction(self._action("actionEmptySr", _("Move &all disks off this SR…"), self.empty_sr))
         activity = self._menu(_("&Activity"))
         activity.addAction(self._action("actionClearActivity", _("&Clear finished"), self._clear_activity))
         about = self._menu(_("&Help"))
@@ -245,7 +246,9 @@ class MainWindow(QMainWindow):
         self._enable_disks()
 
     def _enable(self) -> None:
+        emptied = self._sr_disks()
         reasons = {
+            "actionEmptySr": emptied if isinstance(emptied, str) else "",
             "actionMigrateVm": self._selection.migrate,
             "actionMoveVm": self._selection.move,
             "actionCopyVm": self._selection.copy,
@@ -270,13 +273,35 @@ class MainWindow(QMainWindow):
 
     def move_disks(self) -> MoveDiskDialog | None:
         """Open the dialog on the selected virtual disks."""
-        services = self._services
-        site = services.store.site()
         pool, disks = self.object.selected_disks()
-        if pool is None or why_not(site, pool, disks):
+        if pool is None or why_not(self._services.store.site(), pool, disks):
             return None
-        drafting = Drafting(services.store, services.asker, services.clock, draft_of_disks(site, pool, disks, None))
-        opened = MoveDiskDialog(self, drafting, disks, services.store, services.connections, self._icons, self.present)
+        return self._open_disks(pool, disks)
+
+    def _sr_disks(self) -> tuple[PoolId, tuple[VdiRef, ...], tuple[str, ...]] | str:
+        """The disks of the selected SR that can move and those that cannot; or why there is nothing to move."""
+        site = self._services.store.site()
+        keys = self.tree.selected()
+        if len(keys) != 1 or keys[0].cls != "SR":
+            return _("Select an SR first.")
+        pool, ref = keys[0].pool, SrRef(keys[0].ref)
+        if pool not in site.connected or ref not in site.pools[pool].SR:
+            return _("The SR is not connected.")
+        going, staying = off(site.pools[pool], ref)
+        return (pool, going, staying) if going else _("There is no virtual disk of a VM on it.")
+
+    def empty_sr(self) -> MoveDiskDialog | None:
+        """Open the dialog on all virtual disks of the selected SR."""
+        found = self._sr_disks()
+        return None if isinstance(found, str) else self._open_disks(*found)
+
+    def _open_disks(self, pool: PoolId, disks: tuple[VdiRef, ...], left: tuple[str, ...] = ()) -> MoveDiskDialog:
+        services = self._services
+        draft = draft_of_disks(services.store.site(), pool, disks, None)
+        drafting = Drafting(services.store, services.asker, services.clock, draft)
+        opened = MoveDiskDialog(
+            self, drafting, disks, services.store, services.connections, self._icons, self.present, left
+        )
         opened.planned.connect(self.start)
         opened.finished.connect(lambda _result: self._wizards.remove(opened) if opened in self._wizards else None)
         self._wizards.append(opened)
@@ -369,6 +394,8 @@ class MainWindow(QMainWindow):
             menu.addMenu(self.to_server)
             for name in ("actionMigrateVm", "actionMoveVm", "actionCopyVm"):
                 menu.addAction(self._actions[name])
+        elif len(keys) == 1 and keys[0].cls == "SR":
+            menu.addAction(self._actions["actionEmptySr"])
         elif keys and self.servers.of(keys[0]) is not None:
             for name in ("actionConnect", "actionDisconnect", "actionRemoveServer"):
                 menu.addAction(self._actions[name])
