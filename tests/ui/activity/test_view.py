@@ -214,6 +214,7 @@ def test_what_waits_can_be_held_continued_and_put_first(desk: Desk) -> None:
         return {b.objectName(): b for b in row.findChildren(QPushButton) if not b.isHidden()}
 
     assert set(buttons()) == {"activityFirstButton", "activityHoldButton"}  # Cancel and Details are for others
+    assert not desk.view.clear.isVisible()  # nothing has finished
     buttons()["activityFirstButton"].click()
     buttons()["activityHoldButton"].click()
     desk.lines = [held]

@@ -64,7 +64,7 @@ async def test_a_disk_of_a_running_vm(qapp: QApplication, home: Path, site: Simu
         await connected(program, site)
         opened = await opened_on(program, "db-postgres", "db-postgres data")
         assert opened.windowTitle() == "Move virtual disk: db-postgres data"
-        assert "Live: db-postgres goes on running" in opened.manner.text()
+        assert "Live, and slower meanwhile: db-postgres." in opened.manner.text()
         assert not opened.move_button.isEnabled()
         assert "Choose an SR" in opened.move_button.toolTip()
         rows = {opened.rows.row(n).name: opened.rows.row(n) for n in range(opened.rows.rowCount())}

@@ -183,11 +183,11 @@ def manner(inventory: Inventory, draft: Draft) -> str:
         vms = joined(names)
         match state:
             case "Running":
-                parts.append(_("Live: {vms} goes on running, and is slower meanwhile.", vms=vms))
+                parts.append(_("Live, and slower meanwhile: {vms}.", vms=vms))
             case "Suspended":
-                parts.append(_("{vms} stays suspended; it cannot be resumed meanwhile.", vms=vms))
+                parts.append(_("Suspended, not to be resumed meanwhile: {vms}.", vms=vms))
             case "Halted":
-                parts.append(_("{vms} is halted; it cannot be started meanwhile.", vms=vms))
+                parts.append(_("Halted, not to be started meanwhile: {vms}.", vms=vms))
             case _:
-                parts.append(_("{vms} is paused.", vms=vms))
+                parts.append(_("Paused: {vms}.", vms=vms))
     return " ".join(parts)

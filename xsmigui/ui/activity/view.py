@@ -336,7 +336,7 @@ class ActivityView(QWidget):
             row.show_line(line)
         self.empty.setVisible(not lines)
         self.summary.setText(self._summary())
-        self.clear.setVisible(any(not line.running and line.key[0] != "task" for line in lines))
+        self.clear.setVisible(any(not (line.running or line.waiting) and line.key[0] != "task" for line in lines))
         if any(line.running for line in lines):
             self._tick.start()
         else:
