@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.judged import Judge
+from xsmigui.core.migration.diskdraft import DisksRefused, draft_of_disks, off, owner
 from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.simulator.command import Options, build
@@ -51,3 +52,52 @@ async def test_problems_or_a_plan_and_every_plan_succeeds(source: Path, target: 
         (move,) = found.plan.moves
         arrived = fresh.site().pools[found.resolved.moves[0].target.id]
         assert arrived.find("VM", move.vm.uuid)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+async def test_every_disk_to_every_sr(file: Path) -> None:
+    """Each virtual disk of the pool to each other SR: a reason, problems or a plan; a plan moves this disk and what
+    follows it, and nothing else of its VM changes."""
+    judge = await judge_of(file)
+    site = judge.site()
+    (pool,) = site.pools
+    inventory = site.pools[pool]
+    for sr in inventory.SR:
+        off(inventory, sr)
+    tried: set[tuple[str, str]] = set()
+    for disk, vdi in inventory.VDI.items():
+        for sr in inventory.SR:
+            if sr == vdi.SR:
+                continue
+            if owner(inventory, disk).vm is None:
+                with pytest.raises(DisksRefused, match=r"\w"):
+                    draft_of_disks(site, pool, [disk], sr)
+                continue
+            draft = draft_of_disks(site, pool, [disk], sr)
+            found = await judge.judged(draft, site)
+            assert (found.plan is None) == any(p.blocks for p in found.problems)
+            if found.plan is None:
+                continue
+            (move,) = found.plan.moves
+            kind = (move.vm.uuid, inventory.SR[sr].type)
+            if kind in tried:  # one of a kind is carried out: each needs a pool of its own
+                continue
+            tried.add(kind)
+            fresh = await judge_of(file)
+            await fresh.carry_out(found.plan)
+            after = fresh.site().pools[pool]
+            (vm,) = after.find("VM", move.vm.uuid)
+            before = {v.userdevice: (v.VDI, v.mode, v.bootable) for _r, v in inventory.vbds(draft.vms[0])}
+            now = {v.userdevice: (v.VDI, v.mode, v.bootable) for _r, v in after.vbds(vm)}  # type: ignore[arg-type]
+            assert now.keys() == before.keys()
+            for position, (was, *rest) in before.items():
+                there, *kept = now[position]
+                assert kept == rest
+                if was == disk:
+                    record = after.VDI[there]
+                    assert (record.name_label, record.virtual_size) == (vdi.name_label, vdi.virtual_size)
+                    assert after.SR[record.SR].uuid == inventory.SR[sr].uuid
+                elif was in inventory.VDI:
+                    assert after.VDI[there].SR == inventory.VDI[was].SR
+            assert after.VM[vm].power_state == inventory.VM[draft.vms[0]].power_state  # type: ignore[index]
+            assert after.VM[vm].affinity == inventory.VM[draft.vms[0]].affinity  # type: ignore[index]
