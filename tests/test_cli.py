@@ -611,3 +611,38 @@ def test_disks_that_cannot_move(site: Simulated, run: Run) -> None:
     )
     assert status == 2
     assert "keep-source" in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+@pytest.mark.parametrize("vm", ["intranet-old", "monitoring"])
+@pytest.mark.parametrize("free", [0, 1, 3, 5, 7])
+def test_killed_while_a_disk_moves(site: Simulated, run: Run, home: Path, vm: str, free: int) -> None:
+    """SIGKILL of the real program at one moment after the other: the VM has a whole disk all the time, the next program
+    says how it ended, and one disk is left."""
+    madrid = site["Madrid"]
+    disk = disk_of(site, vm)
+    source = site.call(madrid, "SR.get_name_label", disk["SR"])
+    goal = next(name for name in ("NFS Madrid", "iSCSI Madrid") if name != source)
+    count = len(site.call(madrid, "VDI.get_all"))
+    stopped, release = held(site, free)
+    with process(home, "move-disk", *at(madrid), "--vdi", disk["uuid"], "--sr", goal, "--yes") as started:
+        assert started.stdin is not None
+        started.stdin.write(b"secret\n")
+        started.stdin.close()
+        started.stdin = None
+        assert stopped.wait(60)
+        eventually(lambda: [job for job in jobs_of(run) if job["vms"][0]["state"] == "running"])
+        started.kill()
+        started.communicate(timeout=60)
+    assert disk_of(site, vm)["virtual_size"] == disk["virtual_size"]
+    release()
+    (job,) = jobs_of(run)
+    status, out, err = run("jobs", "--resume", job["job"], *at(madrid), "--json")
+    assert status == 0, err
+    (told,) = only(out)["vms"]
+    assert (told["state"], told["verified"]) == ("done", True)
+    now = disk_of(site, vm)
+    assert now["uuid"] in [d["new"] for d in told["disks"]]
+    assert site.call(madrid, "SR.get_name_label", now["SR"]) == goal
+    eventually(lambda: len(site.call(madrid, "VDI.get_all")) == count)
+    eventually(lambda: not site.call(madrid, "VM.get_record", site.vm(madrid, vm))["current_operations"])
