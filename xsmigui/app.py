@@ -165,6 +165,7 @@ class Program:
             self.settings,
             languages.LANGUAGES,
             lambda: self._has_keyring,
+            lambda: languages.guide(language, resources),
         )
         self.window = MainWindow(services, Icons(resources / "icons"), self._ended.set)
         self._decisions.parent = self.window

@@ -84,6 +84,7 @@ def run(language: str = "") -> int:
         report.check(_("Translations"), translations)
         report.check(_("Keyring"), keyring)
         report.check(_("Icons"), icons)
+        report.check(_("Guide"), guides)
         report.check(_("Window"), lambda: window(language))
         report.check(_("Migration"), lambda: asyncio.run(migration(home)))
     report.say(_("Everything is fine.") if report.fine else _("Something is missing."))
@@ -162,6 +163,14 @@ def _is_drawn(icon: "QIcon") -> bool:
     """Some pixel is not transparent."""
     image = icon.pixmap(32, 32).toImage()
     return any(image.pixelColor(x, y).alpha() for x in range(image.width()) for y in range(image.height()))
+
+
+def guides() -> str:
+    """The operators' guide in every language."""
+    for language in languages.LANGUAGES:
+        if not languages.guide(language, paths.resources()).startswith("# "):
+            raise Failed(language)
+    return ", ".join(languages.LANGUAGES)
 
 
 def window(language: str) -> str:

@@ -78,3 +78,8 @@ def _compile(source: Path) -> io.BytesIO | None:
         write_mo(buffer, read_po(file))
     buffer.seek(0)
     return buffer
+
+
+def guide(language: str, resources: Path) -> str:
+    """The operators' guide as Markdown. Raises `OSError` where it is missing."""
+    return (resources / "guide" / f"{language}.md").read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMenu, QPlainTextEdit, QPushButton
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMenu, QPlainTextEdit, QPushButton, QTextBrowser
 
 from tests.holding import Hold, until
 from tests.simulated import Simulated
@@ -373,3 +373,14 @@ async def test_a_dialog_in_the_way_does_not_keep_the_program(qapp: QApplication,
     await until(lambda: not [task for task in asyncio.all_tasks() if task is not mine], 2)
     program.window.deleteLater()
     del program
+
+
+@driven
+async def test_the_guide_is_at_hand(qapp: QApplication, home: Path) -> None:
+    for language, word in (("es", "Después de un fallo"), ("en", "After a crash")):
+        async with running(qapp, home, Options(language=language)) as program:
+            act(program, "actionGuide").trigger()
+            guide = await dialog("guideDialog")
+            assert word in child(guide, QTextBrowser, "guideView").toPlainText()
+            child(guide, QPushButton, "closeButton").click()
+            await gone("guideDialog")

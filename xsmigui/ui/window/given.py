@@ -23,3 +23,5 @@ class Services:
     preferences: Preferences
     languages: dict[str, str]
     has_keyring: Callable[[], bool]
+    guide: Callable[[], str]
+    """The operators' guide as Markdown, in the program's language. Raises `OSError`."""

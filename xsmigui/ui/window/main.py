@@ -25,8 +25,9 @@ from xsmigui.core.text import _, joined, n_
 from xsmigui.services.drafting import Drafting
 from xsmigui.ui.activity.view import ActivityView, Line, Order, foreign_lines, headline, job_lines
 from xsmigui.ui.bridge import Bridge
-from xsmigui.ui.dialogs.base import ask, tell
+from xsmigui.ui.dialogs.base import ask, opened, tell
 from xsmigui.ui.dialogs.disks import MoveDiskDialog
+from xsmigui.ui.dialogs.guide import GuideDialog
 from xsmigui.ui.dialogs.preferences import edit_preferences
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Scope
@@ -174,6 +175,9 @@ class MainWindow(QMainWindow):
         activity = self._menu(_("&Activity"))
         activity.addAction(self._action("actionClearActivity", _("&Clear finished"), self._clear_activity))
         about = self._menu(_("&Help"))
+        about.addAction(
+            self._action("actionGuide", _("Operators' &guide"), self._guide, QKeySequence.StandardKey.HelpContents)
+        )
         about.addAction(self._action("actionAbout", _("&About xsmigui"), self._about))
 
     def _menu(self, title: str) -> QMenu:
@@ -299,14 +303,14 @@ class MainWindow(QMainWindow):
         services = self._services
         draft = draft_of_disks(services.store.site(), pool, disks, None)
         drafting = Drafting(services.store, services.asker, services.clock, draft)
-        opened = MoveDiskDialog(
+        moving = MoveDiskDialog(
             self, drafting, disks, services.store, services.connections, self._icons, self.present, left
         )
-        opened.planned.connect(self.start)
-        opened.finished.connect(lambda _result: self._wizards.remove(opened) if opened in self._wizards else None)
-        self._wizards.append(opened)
-        opened.show()
-        return opened
+        moving.planned.connect(self.start)
+        moving.finished.connect(lambda _result: self._wizards.remove(moving) if moving in self._wizards else None)
+        self._wizards.append(moving)
+        moving.show()
+        return moving
 
     # VMs.
 
@@ -452,6 +456,16 @@ class MainWindow(QMainWindow):
             for field, toggle in self._toggles.items():
                 toggle.setChecked(bool(getattr(self._services.preferences.now, field)))
             self.bridge.look(self._view(self.bridge.view.search))
+
+    def _guide(self) -> None:
+        """The guide is a small file of the program's own."""
+        self._scope.spawn(self._show_guide(), "guide")
+
+    async def _show_guide(self) -> None:
+        text = await asyncio.to_thread(self._services.guide)
+        guide = GuideDialog(self, text)
+        guide.setModal(False)
+        await opened(guide)
 
     def _about(self) -> None:
         text = _(
