@@ -1,6 +1,6 @@
 """The server's error codes as sentences: what is wrong with which object, what to do, and which rule it belongs to.
 
-Parameters are references, uuids or free text, and their shapes vary between releases (research/xapi 11); they are
+Parameters are references, uuids or free text, and their shapes vary between releases (xapi 7.1 to 26); they are
 resolved to names where a known object stands behind them. Codes that are not listed are shown whole.
 """
 
@@ -251,7 +251,7 @@ INSIDE: Final = (
     ("SR_BACKEND_FAILURE_44", "SR_BACKEND_FAILURE_44"),
     ("No space left on device", "SR_BACKEND_FAILURE_44"),
 )
-"""Storage errors that xapi since 25.17 wraps in the text of INTERNAL_ERROR (research/xapi 6.5)."""
+"""Storage errors that xapi since 25.17 wraps in the text of INTERNAL_ERROR."""
 
 SOURCE_FULL: Final = Entry(
     N_("The SR that the disks come from has no room for the temporary snapshot."),

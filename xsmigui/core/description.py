@@ -260,7 +260,7 @@ def vm_disks(inventory: Inventory, ref: VmRef) -> tuple[DiskRow, ...]:
 
 def sr_disks(inventory: Inventory, ref: SrRef) -> tuple[DiskRow, ...]:
     """The rows of an SR's Storage tab, in natural order of names. Unmanaged, missing and intermediate mirror disks are
-    left out as XenCenter does (research/xencenter 2.4)."""
+    left out as XenCenter does."""
     sr = inventory.SR.get(ref)
     rows = []
     for vdi_ref in sr.VDIs if sr else ():

@@ -1,6 +1,6 @@
 """The resource tree as plain nodes: inventories and a search in, a tree of frozen nodes out.
 
-Placement follows XenCenter (research/xencenter 0.2, 4.1): pool → host → VM and local SR; VMs without a home and shared
+Placement follows XenCenter: pool → host → VM and local SR; VMs without a home and shared
 SRs stand directly under the pool. An `Outline` is immutable; `updated` makes the next one from a delta at the cost of
 what changed, and `steps` turns two outlines into the fewest removals, changes and insertions for a view.
 """

@@ -50,7 +50,7 @@ MOVING: Final = frozenset({"migrate_send", "pool_migrate"})
 T = TypeVar("T")
 
 FALL: Final = 0.3
-"""A fall of the progress by more than this is the change from the disks to the memory (research/xapi 3.3)."""
+"""A fall of the progress by more than this is the change from the disks to the memory (xapi 24.10)."""
 
 _REFERENCE: Final = re.compile(r"OpaqueRef:[0-9a-fA-F-]+")
 
@@ -335,7 +335,7 @@ class Run:
                 await self._clock.sleep(BREATH)
 
     async def _destroy_task(self, gateway: Gateway) -> None:
-        """Finished tasks are ours to tidy up (research/xapi 3.2)."""
+        """Finished tasks are ours to tidy up (xapi keeps them for 65 minutes otherwise)."""
         try:
             await gateway.call("task.destroy", self._task)
         except WIRE_ERRORS as failure:

@@ -85,7 +85,8 @@ class Connection:
 
     async def wait_for_task(self, ref: str, on_progress: Callable[[Task], None] | None = None) -> Task:
         """The task's last record. It is heard of through the feed; one direct look at first and wherever the feed has
-        nothing to say (it ended, or the row is gone) closes the gaps. Progress may run backwards (research/xapi 3.3).
+        nothing to say (it ended, or the row is gone) closes the gaps. Progress may run backwards: disks
+        and memory each count from 0 to 1 (xapi 24.10).
 
         Raises:
             ServerFailure: HANDLE_INVALID, where somebody destroyed the task.

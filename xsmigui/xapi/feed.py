@@ -3,7 +3,7 @@
 The token is taken before the first fetch, so that no change is lost between; changes made during the load arrive as
 events and are applied again, which does no harm. `event.from` does not report deletions that are too old for its list,
 so the numbers of rows that it sends with every answer are compared with ours, and a class that differs is fetched again
-(research/xapi 2). The feed never logs in again: when it fails, its owner decides.
+(xapi 24.10). The feed never logs in again: when it fails, its owner decides.
 """
 
 import gc
@@ -59,7 +59,7 @@ class Feed:
 
     async def _load(self) -> Inventory:
         """All classes, one after the other, with the cyclic collector off: it would scan tens of thousands of new
-        records again and again (research/perf 2: 1.3 to 2 times the time). What was loaded is then frozen."""
+        records again and again (measured: 1.3 to 2 times the time). What was loaded is then frozen."""
         collecting = gc.isenabled()
         gc.disable()
         try:

@@ -18,7 +18,7 @@ from xsmigui.xapi.transport import EventBatch
 T = TypeVar("T")
 
 CONNECTIONS: Final = 4
-"""As many sockets for calls; each more costs a TLS handshake on the loop's thread (research/perf 5)."""
+"""As many sockets for calls; each more costs a TLS handshake on the loop's thread (measured)."""
 
 THREAD_FROM: Final = 64 * 1024
 """Bodies from this size on are decoded in the worker thread."""

@@ -1,6 +1,6 @@
 """From a move to the API calls that carry it out. The only place where maps of disks, snapshots, CDs and VIFs are made.
 
-The order and the arguments follow research/xapi 5 and 6: `VM.pool_migrate` where no disk changes its SR inside a pool,
+The order and the arguments follow xapi 24.10: `VM.pool_migrate` where no disk changes its SR inside a pool,
 `host.migrate_receive` on the destination and `VM.migrate_send` on the source otherwise.
 """
 

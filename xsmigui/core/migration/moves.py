@@ -2,7 +2,7 @@
 
 A `Move` is complete for the rules: what the operator did not choose is filled in by the defaults of
 `core.migration.defaults`. Snapshots' disks follow their disk; suspend images follow the first disk; an inserted CD
-keeps its place inside the pool (research/xapi 6.4, research/xencenter 1.4.2).
+keeps its place inside the pool (xapi 24.10; XenCenter does the same).
 """
 
 from collections.abc import Iterator, Mapping
