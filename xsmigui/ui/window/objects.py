@@ -141,6 +141,7 @@ class RowsTab(QWidget):
         self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        self.table.horizontalHeader().setResizeContentsPrecision(100)  # rows that are looked at for the widths
         self.empty = hint(empty)
         self._sized = False
         layout = QVBoxLayout(self)
