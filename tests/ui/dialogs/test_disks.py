@@ -12,12 +12,13 @@ from PySide6.QtWidgets import QApplication
 
 from tests.holding import until
 from tests.simulated import Simulated
-from tests.ui.driving import dialog, driven, gone
+from tests.ui.driving import dialog, driven, gone, message
 from tests.ui.programs import connected, running, select, vm_key
 from xsmigui.app import Program
 from xsmigui.core.jobs import Job, State
 from xsmigui.core.migration.diskdraft import off
 from xsmigui.core.refs import ObjectId
+from xsmigui.simulator.failures import Failure
 from xsmigui.ui.dialogs.disks import MoveDiskDialog
 
 
@@ -145,13 +146,9 @@ async def test_an_sr_is_emptied(qapp: QApplication, home: Path, site: Simulated)
         assert action.isEnabled(), action.toolTip()
         most = 0
 
-        def count(_job: Job) -> None:
+        def count(job: Job) -> None:
             nonlocal most
-            table = site["Madrid"].pool.db.table("VM")
-            running = site.run(
-                lambda: sum("migrate_send" in row["current_operations"].values() for row in table.values())
-            )
-            most = max(most, running)
+            most = max(most, sum(vm.state is State.running for vm in job.vms))
 
         program.jobs.subscribe(count)
         action.trigger()
@@ -193,3 +190,38 @@ async def test_what_cannot_move_is_left_out(qapp: QApplication, home: Path, site
         assert {vm.state for vm in job.vms} == {State.done}, [vm.message for vm in job.vms]
         assert len(job.vms) > 8
         assert not {"build-paused", "backup-cbt", "locked-by-backup"} & {vm.move.vm.name for vm in job.vms}
+
+
+@driven
+async def test_the_storage_tab_of_an_sr(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        pane = program.window.object
+        await select(program, sr_key(program, "NFS Madrid"))
+        pane.tabs.setCurrentIndex(1)
+        tab = pane.storage
+        everything = tab.rows.rowCount()
+        assert pane.filter.isVisible()
+        assert pane.rescan.isVisible()
+        assert tab.table.isColumnHidden(0)
+        pane.filter.setText("MAIL disk")
+        assert {tab.rows.row(n).vms for n in range(tab.rows.rowCount())} == {"mail"}
+        pane.filter.setText("nothing at all")
+        assert tab.rows.rowCount() == 0
+        assert tab.empty.text() == "Nothing matches the filter."
+        pane.filter.clear()
+        assert tab.rows.rowCount() == everything
+        scans = site.run(lambda: site["Madrid"].pool.faults.add("SR.scan", times=0))
+        pane.rescan.click()
+        await until(lambda: site.run(lambda: scans.seen) == 1)
+        broken = Failure("SR_BACKEND_FAILURE_46", "", "The VDI is not available", "")
+        site.run(lambda: site["Madrid"].pool.faults.add("SR.scan", failure=broken, times=0))
+        pane.rescan.click()
+        told = await dialog("messageDialog")
+        assert "NFS Madrid" in message(told) or "storage" in message(told).lower()
+        told.accept()
+        await gone("messageDialog")
+        await select(program, vm_key(program, "web-01"))
+        assert not pane.filter.isVisible()
+        assert not pane.rescan.isVisible()
+        assert not tab.table.isColumnHidden(0)

@@ -13,6 +13,7 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QSplitter
 from xsmigui import __version__
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.changes import Delta
+from xsmigui.core.failures import WIRE_ERRORS
 from xsmigui.core.jobs import Job, State
 from xsmigui.core.migration import candidates
 from xsmigui.core.migration.candidates import Candidate
@@ -83,7 +84,7 @@ class MainWindow(QMainWindow):
         self.tree.selectionModel().selectionChanged.connect(lambda *_changes: self._selected())
         self.servers: ServerCommands = ServerCommands(self, self._services, self._scope, self.tree)
         self.tree.activated.connect(lambda _index: self.servers.activate())
-        self.object = ObjectPane(self._icons, self._migrate_or_move, self.servers.add, self.move_disks)
+        self.object = ObjectPane(self._icons, self._migrate_or_move, self.servers.add, self.move_disks, self._rescan)
         self.object.disks_selected.connect(self._enable_disks)
         self.activity = ActivityView(
             self._icons,
@@ -281,6 +282,25 @@ class MainWindow(QMainWindow):
         if pool is None or why_not(self._services.store.site(), pool, disks):
             return None
         return self._open_disks(pool, disks)
+
+    def _rescan(self) -> None:
+        keys = self.tree.selected()
+        if len(keys) == 1 and keys[0].cls == "SR":
+            self._scope.spawn(self._scan(keys[0]), "rescan")
+
+    async def _scan(self, key: ObjectId) -> None:
+        """What the server finds comes back as events."""
+        gateway = self._services.connections.gateway(key.pool)
+        if gateway is None:
+            await tell(self, _("Rescan"), _("The SR is not connected."))
+            return
+        try:
+            await gateway.call("SR.scan", key.ref, deadline=600.0)
+        except WIRE_ERRORS as failure:
+            inventory = self._services.store.inventory(key.pool)
+            known = [inventory] if inventory is not None else []
+            text = " ".join(part for part in sentence(failure, *known) if part)
+            await tell(self, _("Rescan"), text, str(failure))
 
     def _sr_disks(self) -> tuple[PoolId, tuple[VdiRef, ...], tuple[str, ...]] | str:
         """The disks of the selected SR that can move and those that cannot; or why there is nothing to move."""

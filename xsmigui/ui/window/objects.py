@@ -1,7 +1,7 @@
 """The right side: the selected object, what it does, and its tabs."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QHeaderView,
     QLabel,
+    QLineEdit,
     QPushButton,
     QScrollArea,
     QStackedWidget,
@@ -164,10 +165,15 @@ class RowsTab(QWidget):
                 self.table.setColumnWidth(column, min(self.table.columnWidth(column) + 2 * STEP, 32 * STEP))
 
 
+POSITION: Final = 0
+PLACE: Final = 2
+"""Columns of the Storage tab that say nothing on an SR's own."""
+
+
 def storage_tab() -> RowsTab:
     columns: list[Column[DiskRow]] = [
         Column(_("Position"), lambda r: r.position),
-        Column(_("Name"), lambda r: r.name or _("(no name)")),
+        Column(_("Name"), lambda r: r.name or _("(no name)"), tip=lambda r: r.description or r.name),
         Column(_("SR"), lambda r: r.sr),
         Column(
             _("Size"), lambda r: size(r.virtual_size) if r.virtual_size else "–", lambda r: r.virtual_size, right=True
@@ -205,6 +211,7 @@ class ObjectPane(QWidget):
         on_migrate: Callable[[], None],
         on_add: Callable[[], None],
         on_move_disks: Callable[[], object],
+        on_rescan: Callable[[], object],
     ) -> None:
         super().__init__()
         self._icons = icons
@@ -232,13 +239,26 @@ class ObjectPane(QWidget):
         top.addWidget(self.migrate)
         self.general = GeneralTab()
         self.storage = storage_tab()
+        self.filter = QLineEdit()
+        self.filter.setPlaceholderText(_("Filter virtual disks…"))
+        named(self.filter, "diskFilter", _("Filter virtual disks"))
+        self.filter.setClearButtonEnabled(True)
+        self.filter.textChanged.connect(lambda _text: self._filter_disks())
+        self._disks: tuple[DiskRow, ...] = ()
+        self.rescan = QPushButton(_("Rescan"))
+        named(self.rescan, "rescanButton", _("Rescan"))
+        self.rescan.setToolTip(_("Let the server look again what is on this SR"))
+        self.rescan.clicked.connect(on_rescan)
         self.storage.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.storage.table.selectionModel().selectionChanged.connect(lambda *_changes: self.disks_selected.emit())
         self.move_disks = QPushButton(_("Move…"))
         named(self.move_disks, "moveDiskButton", _("Move the selected virtual disks"))
         self.move_disks.clicked.connect(on_move_disks)
         foot = QHBoxLayout()
+        foot.setSpacing(STEP)
+        foot.addWidget(self.filter, 1)
         foot.addStretch(1)
+        foot.addWidget(self.rescan)
         foot.addWidget(self.move_disks)
         below = self.storage.layout()
         assert isinstance(below, QVBoxLayout)
@@ -273,6 +293,19 @@ class ObjectPane(QWidget):
             return None, ()
         refs = dict.fromkeys(VdiRef(row.ref) for row in self.storage.selected() if row.ref)
         return self._key.pool, tuple(refs)
+
+    def _show_disks(self, rows: tuple[DiskRow, ...]) -> None:
+        self._disks = rows
+        self._filter_disks()
+
+    def _filter_disks(self) -> None:
+        """Show the disks whose name, description or VMs have what was typed."""
+        sought = self.filter.text().casefold().split()
+        texts = ((row, " ".join((row.name, row.description, row.vms)).casefold()) for row in self._disks)
+        self.storage.show_rows(tuple(row for row, text in texts if all(word in text for word in sought)))
+        self.storage.empty.setText(
+            _("Nothing matches the filter.") if self._disks else _("There are no virtual disks here.")
+        )
 
     def offer_move(self, why_not: str) -> None:
         """Offer to move the selected disks, or say why they cannot be moved."""
@@ -342,11 +375,18 @@ class ObjectPane(QWidget):
 
     def _show_tables(self, inventory: Inventory, key: ObjectId) -> None:
         storage = networking = True
+        of_sr = key.cls == "SR"
+        for column in (POSITION, PLACE):
+            self.storage.table.setColumnHidden(column, of_sr)
+        self.filter.setVisible(of_sr)
+        self.rescan.setVisible(of_sr)
+        if not of_sr or key != self._key:
+            self.filter.clear()
         if key.cls == "VM":
-            self.storage.show_rows(description.vm_disks(inventory, VmRef(key.ref)))
+            self._show_disks(description.vm_disks(inventory, VmRef(key.ref)))
             self.networking.show_rows(description.vm_networks(inventory, VmRef(key.ref)))
         elif key.cls == "SR":
-            self.storage.show_rows(description.sr_disks(inventory, SrRef(key.ref)))
+            self._show_disks(description.sr_disks(inventory, SrRef(key.ref)))
             networking = False
         elif key.cls == "host":
             storage = False
