@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -14,7 +16,9 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.calls import MIGRATED, RECEIVED
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.evaluation import Evaluation, evaluate
+from xsmigui.core.migration.exchange import COPY, Deed, Replacement, Sight, back, connected, forward
 from xsmigui.core.migration.facts import Answer, Facts, Question
+from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan, VmMove
 from xsmigui.core.records import CLASSES
 from xsmigui.core.refs import PoolId
@@ -89,7 +93,50 @@ class Judge:
     async def carry_out(self, plan: Plan) -> None:
         """Every call of a plan, one VM after the other. Raises the server's refusals."""
         for move in plan.moves:
-            await self._move(move)
+            if move.kind is Kind.disk:
+                await self.exchange(plan, move)
+            else:
+                await self._move(move)
+
+    async def exchange(self, plan: Plan, move: VmMove, undo_after: int | None = None) -> int:
+        """Copy and exchange, call by call; after `undo_after` of them everything is put back. How many there were."""
+        call = self.ways[PoolId(plan.source.uuid)].call
+        noted = []
+        for disk in (d for d in move.disks if not d.stays):
+            vbds = (await self._drives(call, move)).values()
+            vbd = next((v for v in vbds if v["VDI"] == disk.disk.ref), {})
+            vdi = await call("VDI.get_record", disk.disk.ref)
+            noted.append(Replacement(old=disk.disk.ref, sr=disk.target.ref, vdi=deepcopy(vdi), vbd=deepcopy(vbd)))
+        deed = Deed("job", move.vm.ref, move.vm.uuid, tuple(noted), plan.keep_days > 0, "2026-01-01", "2026-01-08")
+        made = 0
+        while True:
+            free = [] if move.is_loose else await call("VM.get_allowed_VBD_devices", move.vm.ref)
+            vm = None if move.is_loose else await call("VM.get_record", move.vm.ref)
+            refs = [ref for it in deed.replacements for ref in (it.old, it.new) if ref]
+            known = self.ways[PoolId(plan.source.uuid)].pool.db.table("VDI")
+            vdis = {ref: await call("VDI.get_record", ref) for ref in refs if ref in known}
+            sight = Sight(vm, vdis, await self._drives(call, move), tuple(free))
+            undoes = undo_after is not None and made >= undo_after
+            act = back(deed, sight) if undoes else forward(deed, sight)
+            if act is None:
+                break
+            made += 1
+            answer = await call(act.method, *act.params)
+            change = {"VDI.create": {"new": answer}, COPY: {"complete": True}}.get(act.method)
+            if change is not None:
+                it = msgspec.structs.replace(deed.replacements[act.at], **change)
+                changed = (*deed.replacements[: act.at], it, *deed.replacements[act.at + 1 :])
+                deed = replace(deed, replacements=changed)
+        for later in move.calls:
+            if later.method == "VM.set_affinity" and undo_after is None:
+                await call(later.method, *later.params)
+        return made
+
+    async def _drives(self, call: Any, move: VmMove) -> dict[str, Any]:
+        if move.is_loose:
+            return {}
+        refs = await call("VM.get_VBDs", move.vm.ref)
+        return dict(connected([(ref, await call("VBD.get_record", ref)) for ref in refs]))
 
     async def _move(self, move: VmMove) -> None:
         received: Any = None

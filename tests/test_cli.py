@@ -1,5 +1,6 @@
 """The command line: one JSON document on stdout, exit statuses, plans, passwords, certificates, interruption."""
 
+import asyncio
 import io
 import json
 import logging
@@ -20,6 +21,7 @@ from tests.simulated import ServedPool, Simulated
 from xsmigui import cli
 from xsmigui.core import text
 from xsmigui.simulator.failures import Failure
+from xsmigui.simulator.faults import Dropped
 
 
 @pytest.fixture
@@ -590,7 +592,7 @@ def test_a_disk_moves_and_its_vm_stays(site: Simulated, run: Run, vm: str) -> No
     )  # fmt: skip
     assert site.call(madrid, "SR.get_name_label", now["SR"]) == goal
     status, out, _err = run(*command[:-1], "--json", "--yes")
-    assert status == 2  # the old uuid is gone
+    assert status == 2  # the old uuid is gone, or is a kept source
 
 
 def test_disks_that_cannot_move(site: Simulated, run: Run) -> None:
@@ -605,7 +607,12 @@ def test_disks_that_cannot_move(site: Simulated, run: Run) -> None:
     uuid = site.call(madrid, "VDI.get_uuid", iso)
     status, _out, err = run("move-disk", *at(madrid), "--vdi", uuid, "--sr", "NFS Madrid", "--yes")
     assert status == 2
-    assert "belongs to no VM" in err
+    assert "CD of a library" in err
+    running = disk_of(site, "web-01")
+    status, _out, err = run(
+        "move-disk", *at(madrid), "--vdi", running["uuid"], "--sr", "iSCSI Madrid", "--keep-source", "-1", "--yes"
+    )
+    assert status == 2
     status, _out, err = run(
         "move-disk", *at(madrid), "--vdi", tracked["uuid"], "--sr", "NFS Madrid", "--keep-source", "3", "--yes"
     )
@@ -614,12 +621,11 @@ def test_disks_that_cannot_move(site: Simulated, run: Run) -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
-@pytest.mark.parametrize("vm", ["intranet-old", "monitoring"])
 @pytest.mark.parametrize("free", [0, 1, 3, 5, 7])
-def test_killed_while_a_disk_moves(site: Simulated, run: Run, home: Path, vm: str, free: int) -> None:
+def test_killed_while_a_disk_moves(site: Simulated, run: Run, home: Path, free: int) -> None:
     """SIGKILL of the real program at one moment after the other: the VM has a whole disk all the time, the next program
     says how it ended, and one disk is left."""
-    madrid = site["Madrid"]
+    madrid, vm = site["Madrid"], "monitoring"
     disk = disk_of(site, vm)
     source = site.call(madrid, "SR.get_name_label", disk["SR"])
     goal = next(name for name in ("NFS Madrid", "iSCSI Madrid") if name != source)
@@ -646,3 +652,104 @@ def test_killed_while_a_disk_moves(site: Simulated, run: Run, home: Path, vm: st
     assert site.call(madrid, "SR.get_name_label", now["SR"]) == goal
     eventually(lambda: len(site.call(madrid, "VDI.get_all")) == count)
     eventually(lambda: not site.call(madrid, "VM.get_record", site.vm(madrid, vm))["current_operations"])
+
+
+OFFLINE = (
+    "VM.add_to_blocked_operations",
+    "VDI.add_to_other_config",
+    "VDI.create",
+    "VDI.copy",
+    "SR.scan",
+    "VBD.create",
+    "VDI.set_name_label",
+    "VBD.destroy",
+    "VBD.set_userdevice",
+    "VDI.add_tags",
+    "VDI.remove_from_other_config",
+    "VM.remove_from_blocked_operations",
+)
+
+
+class Stop:
+    """The simulator stands still at the first call of a kind, before it is carried out or (`after`) instead of
+    answering it; `release` lets it go on."""
+
+    def __init__(self, site: Simulated, method: str, after: bool) -> None:
+        self.reached = threading.Event()
+        self._site = site
+        faults = site["Madrid"].pool.faults
+        strike = faults.strike
+
+        async def stopped(call: Any) -> None:
+            await strike(call)
+            if call.message.full == method and not self.reached.is_set():
+                self._go = asyncio.Event()
+                self.reached.set()
+                if after:
+                    call.cut = 0
+                else:
+                    await self._go.wait()
+                    raise Dropped(method)
+
+        faults.strike = stopped  # type: ignore[method-assign]
+
+    def release(self) -> None:
+        self._site.run(self._go.set)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+@pytest.mark.parametrize("end", ["--resume", "--revert"])
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("method", OFFLINE)
+def test_killed_while_a_disk_is_copied(
+    site: Simulated, run: Run, home: Path, method: str, after: bool, end: str
+) -> None:
+    """SIGKILL of the real program around each kind of step of an offline move: the VM has its disk all the time; after
+    finish, and after undo, it has exactly one in its position, and nothing of ours is left behind."""
+    madrid, vm = site["Madrid"], "intranet-old"
+    disk = disk_of(site, vm)
+    count = len(site.call(madrid, "VDI.get_all"))
+    stop = Stop(site, method, after)
+    with process(
+        home, "move-disk", *at(madrid), "--vdi", disk["uuid"], "--sr", "NFS Madrid", "--keep-source", "3", "--yes"
+    ) as started:
+        assert started.stdin is not None
+        started.stdin.write(b"secret\n")
+        started.stdin.close()
+        started.stdin = None
+        assert stop.reached.wait(60)
+        started.kill()
+        started.communicate(timeout=60)
+    stop.release()
+    assert disk_of(site, vm)["virtual_size"] == disk["virtual_size"]
+    (job,) = jobs_of(run)
+    status, out, err = run("jobs", end, job["job"], *at(madrid), "--json")
+    if status == 2:  # it had ended by itself before it was killed
+        assert jobs_of(run)[0]["finished"]
+        assert method == "VM.remove_from_blocked_operations"
+        return
+    (told,) = only(out)["vms"]
+    now = disk_of(site, vm)
+    vbds = [site.call(madrid, "VBD.get_record", v) for v in site.call(madrid, "VM.get_VBDs", site.vm(madrid, vm))]
+    assert [v["userdevice"] for v in vbds if v["type"] == "Disk"] == ["0"]
+    assert site.call(madrid, "VM.get_record", site.vm(madrid, vm))["blocked_operations"] == {}
+    records = site.call(madrid, "VDI.get_all_records").values()
+    assert not [
+        r["name_label"] for r in records if "xsmigui-job" in r["other_config"] or "[incomplete" in r["name_label"]
+    ]
+    if end == "--resume":
+        assert status == 0, err
+        assert (told["state"], told["verified"]) == ("done", True)
+        assert site.call(madrid, "SR.get_name_label", now["SR"]) == "NFS Madrid"
+        assert (now["name_label"], now["virtual_size"]) == (disk["name_label"], disk["virtual_size"])
+        assert len(records) == count + 1
+        status, out, err = run("jobs", "--revert", job["job"], *at(madrid), "--json")  # long after it has ended
+        assert status == 0, err
+        assert disk_of(site, vm)["uuid"] == disk["uuid"]
+        assert disk_of(site, vm)["name_label"] == disk["name_label"]
+    else:
+        assert told["state"] == "cancelled", told
+        assert (now["uuid"], now["name_label"], now["other_config"]) == (
+            disk["uuid"], disk["name_label"], disk["other_config"],
+        )  # fmt: skip
+        assert len(records) == count

@@ -24,8 +24,10 @@ from xsmigui.core.addresses import normal_url
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.failures import WIRE_ERRORS, CertificateChanged, CertificateUnknown
 from xsmigui.core.jobs import Entry, Job, State, job_text, step_text, title
-from xsmigui.core.migration.draft import Draft
+from xsmigui.core.migration.diskdraft import DisksRefused
+from xsmigui.core.migration.draft import KEEP_DAYS, Draft
 from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.kept import kept_sources, revert_plan
 from xsmigui.core.migration.plan import FORMAT, Plan, PlanRefused
 from xsmigui.core.migration.selection import Asked, SelectionRefused, disks_from, draft_from, network_from
 from xsmigui.core.migration.summary import overview, summarize
@@ -86,13 +88,14 @@ def parser() -> argparse.ArgumentParser:
     disks.add_argument("--vdi", action="append", required=True, metavar="UUID")
     disks.add_argument("--sr", required=True, metavar="NAME|UUID")
     disks.add_argument("--storage-network", metavar="NAME|UUID")
-    disks.add_argument("--keep-source", type=int, metavar="DAYS", help=_("keep the source (not possible yet)"))
+    text = _("how long the sources of halted VMs' disks are kept; 0 removes them at once ({days} if left out)")
+    disks.add_argument("--keep-source", type=int, metavar="DAYS", help=text.format(days=KEEP_DAYS))
     disks.add_argument("--yes", action="store_true", help=_("start without asking"))
     jobs = commands.add_parser("jobs", help=_("show the journal; take up what was left unfinished"))
     which = jobs.add_mutually_exclusive_group()
     which.add_argument("--show", metavar="ID", help=_("everything that is known of one job"))
     which.add_argument("--resume", metavar="ID", help=_("take up an unfinished job and bring it to its end"))
-    which.add_argument("--revert", metavar="ID", help=_("give up what an unfinished job has not done yet"))
+    which.add_argument("--revert", metavar="ID", help=_("put back what a job has copied"))
     _connection(jobs, required=False)
     return top
 
@@ -350,12 +353,20 @@ async def _evaluate(options: argparse.Namespace, store: Store, asker: Asker, clo
 
 async def _evaluate_disks(options: argparse.Namespace, store: Store, asker: Asker, clock: SystemClock) -> Evaluation:
     """The evaluation of moving single disks."""
-    if options.keep_source is not None:
-        text = _("--keep-source is not possible: the server removes the source when the move has worked.")
-        raise BadArguments(text)
+    days = options.keep_source
+    if days is not None and days < 0:
+        raise BadArguments(_("--keep-source wants a number of days, 0 or more."))
     site = store.site()
     try:
         draft = disks_from(site, tuple(options.vdi), options.sr)
+        if days is not None:
+            vms = site.pools[draft.source].VM
+            running = [vms[vm].name_label for vm in draft.vms if vms[vm].power_state != "Halted"]
+            if running:
+                names = joined(running)
+                text = _("--keep-source is for halted VMs; the server removes the source where it moves: {names}.")
+                raise BadArguments(text.format(names=names))
+            draft = draft.copying(True, days)
         if options.storage_network:
             draft = draft.over(network_from(site.pools[draft.source], options.storage_network))
     except SelectionRefused as refused:
@@ -524,12 +535,17 @@ def _show_job(job: Job, history: list[Entry], as_json: bool) -> None:
 
 
 async def _take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int:
-    """Bring an unfinished job to its end, or give up what it has not done yet."""
+    """Bring an unfinished job to its end, or put back what a job has copied, whether it has ended or not."""
     wanted = options.resume or options.revert
     try:
         found = await jobs.take_up(wanted)
     except OSError as error:
         raise BadArguments(_("The journal cannot be read: {reason}", reason=str(error))) from None
+    if not found and options.revert:
+        plan = _reverting(store, wanted)
+        if plan is not None:
+            jobs.subscribe(_Progress())
+            return await _to_the_end(options, jobs, jobs.start(plan))
     if not found:
         text = _("There is no unfinished job {job}, or another xsmigui is carrying it out.", job=wanted)
         raise BadArguments(text)
@@ -540,10 +556,22 @@ async def _take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int
         raise BadArguments(_("The job needs a connection to {pools} as well.", pools=names))
     jobs.subscribe(_Progress())
     if options.revert:
-        jobs.cancel(job.id)
+        jobs.undo(job.id)
     else:
         jobs.proceed(job.id)
     return await _to_the_end(options, jobs, job)
+
+
+def _reverting(store: Store, job: str) -> Plan | None:
+    """The plan that puts the kept sources of a job back that has ended; None where there are none."""
+    for inventory in store.site().pools.values():
+        sources = [kept.ref for kept in kept_sources(inventory) if kept.note.job == job]
+        if sources:
+            try:
+                return revert_plan(inventory, sources)
+            except DisksRefused as refused:
+                raise BadArguments(str(refused)) from None
+    return None
 
 
 def _write_report(job: Job, folder: Path) -> None:

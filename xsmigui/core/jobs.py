@@ -12,6 +12,7 @@ from xsmigui.core.capacity import load
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.calls import MOTIONS
 from xsmigui.core.migration.draft import Claim
+from xsmigui.core.migration.exchange import Replacement
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan, VmMove
 from xsmigui.core.problems import Problem
@@ -44,6 +45,8 @@ class Step(StrEnum):
     checking = "checking"
     preparing = "preparing"
     disks = "disks"
+    exchanging = "exchanging"
+    undoing = "undoing"
     memory = "memory"
     finishing = "finishing"
     verifying = "verifying"
@@ -55,6 +58,8 @@ STEP_TEXTS = {
     Step.checking: N_("checking once more"),
     Step.preparing: N_("preparing the destination"),
     Step.disks: N_("copying disks"),
+    Step.exchanging: N_("putting the copies in place"),
+    Step.undoing: N_("putting everything back"),
     Step.memory: N_("copying memory"),
     Step.finishing: N_("finishing"),
     Step.verifying: N_("reading the result back"),
@@ -75,7 +80,8 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
 
     `message` is a sentence on how it stands; `task` the server's task while there is one; `begun` how many of the
     move's calls were begun, so that a job which was cut off can be taken up where it stood; `held` that it waits for
-    the operator.
+    the operator. Of disks that this program copies itself `replacements` says how far they have come, `undoing` that
+    everything is being put back, and `keeps` that their sources stay.
     """
 
     move: VmMove
@@ -96,11 +102,14 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     disks: tuple[DiskResult, ...] = ()
     verified: bool = False
     problems: tuple[Problem, ...] = ()
+    replacements: tuple[Replacement, ...] = ()
+    undoing: bool = False
+    keeps: bool = True
 
     @property
     def has_begun(self) -> bool:
         """The migration itself was begun, or may have been: what came before it changes nothing on a server."""
-        return any(call.method in MOTIONS for call in self.move.calls[: self.begun])
+        return bool(self.replacements) or any(call.method in MOTIONS for call in self.move.calls[: self.begun])
 
     def remaining(self, now: datetime) -> float | None:
         """Seconds that the present step will still take, at the pace so far; None where nothing can be said."""
@@ -222,7 +231,7 @@ def title(vm: VmJob) -> str:
     """``mail → host-02``; where the VM stays on its host, the SRs that its disks go to."""
     move = vm.move
     goals = [move.host.name]
-    if move.source_host is not None and move.source_host.uuid == move.host.uuid:
+    if not move.host.uuid or (move.source_host is not None and move.source_host.uuid == move.host.uuid):
         goals = list(dict.fromkeys(disk.target.name for disk in move.disks if not disk.stays)) or goals
     return f"{move.vm.name} → {', '.join(goals)}"
 

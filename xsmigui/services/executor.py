@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from xsmigui.core.catalogue import problem, sentence
 from xsmigui.core.failures import WIRE_ERRORS, NotSpeaking, ServerFailure, Unreachable
-from xsmigui.core.jobs import State, Step, VmJob
+from xsmigui.core.jobs import Job, State, Step, VmJob
 from xsmigui.core.migration.calls import MIGRATED, MOTIONS, RECEIVED, Call
 from xsmigui.core.migration.evaluation import Evaluation, evaluate
 from xsmigui.core.migration.facts import Answer, Question
@@ -105,7 +105,7 @@ class Run:
 
     def __init__(
         self,
-        plan: Plan,
+        whole: Job,
         move: VmMove,
         job: VmJob,
         store: Store,
@@ -115,7 +115,7 @@ class Run:
         report: Callable[[VmJob], None],
         keep: Callable[[VmJob], Awaitable[None]],
     ) -> None:
-        self._plan = plan
+        self._plan = plan = whole.plan
         self._move = move
         self.job = job
         self._store = store

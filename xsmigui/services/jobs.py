@@ -26,6 +26,7 @@ from xsmigui.core.ports import Clock, Journal
 from xsmigui.core.refs import PoolId
 from xsmigui.core.text import _
 from xsmigui.services.asking import Asker
+from xsmigui.services.exchange import Exchange
 from xsmigui.services.executor import Crowded, Gateways, Run
 from xsmigui.services.store import Change, Store
 
@@ -45,7 +46,7 @@ class _Place:
     index: int
     pool: PoolId
     storage: bool
-    run: Run | None = None
+    run: Run | Exchange | None = None
     task: "asyncio.Task[None] | None" = None
     resting: bool = False
 
@@ -141,6 +142,16 @@ class Jobs:
                 self._set_held(job, number, False)
         self._pump()
 
+    def undo(self, job: str) -> None:
+        """Put back what this job has copied and exchanged so far; what had not begun is cancelled."""
+        for place in list(self._queue):
+            vm = self._jobs[job].vms[place.index] if place.job == job else None
+            if vm is not None and vm.replacements and place.run is None:
+                self._set(place, replace(vm, undoing=True, cancelling=True))
+            elif vm is not None:
+                self.cancel(job, place.index)
+        self._pump()
+
     def put_first(self, job: str, index: int) -> None:
         """Let a VM that waits be the next of all that wait."""
         place = next((p for p in self._queue if (p.job, p.index) == (job, index) and p.run is None), None)
@@ -227,8 +238,9 @@ class Jobs:
     def _begin(self, place: _Place) -> None:
         job = self._jobs[place.job]
         vm = job.vms[place.index]
-        place.run = Run(
-            job.plan,
+        carrier = Exchange if vm.move.kind is Kind.disk else Run
+        place.run = carrier(
+            job,
             vm.move,
             vm,
             self._store,

@@ -49,6 +49,7 @@ def test_disks_that_nobody_can_carry(site: TwoPools) -> None:
     assert snapshots
     for ref in (*orphans, *snapshots):
         assert owner(inventory, ref).vm is None
+    for ref in snapshots:
         assert owner(inventory, ref).reason
     with pytest.raises(DisksRefused) as refused:
         draft_of_disks(site.site, site.madrid.id, [VdiRef("OpaqueRef:gone"), *snapshots], site.m_nfs)

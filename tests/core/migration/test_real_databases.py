@@ -9,7 +9,12 @@ from tests.judged import Judge
 from xsmigui.core.migration.diskdraft import DisksRefused, draft_of_disks, off, owner
 from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.exchange import kept_of
+from xsmigui.core.migration.moves import Kind
+from xsmigui.core.migration.plan import Plan
+from xsmigui.core.refs import PoolId
 from xsmigui.simulator.command import Options, build
+from xsmigui.simulator.tables import Database
 
 POOLS = Path(__file__).parents[4] / "shared" / "data" / "pools"
 FILES = sorted(POOLS.glob("*.xml"))
@@ -54,6 +59,29 @@ async def test_problems_or_a_plan_and_every_plan_succeeds(source: Path, target: 
         assert arrived.find("VM", move.vm.uuid)
 
 
+LOOKED_AT = ("name_label", "other_config", "tags", "VDI", "userdevice", "mode", "bootable", "blocked_operations", "SR")
+
+
+async def undone_at_every_step(file: Path, plan: Plan) -> None:
+    """Copied and exchanged as far as the n-th call, and put back: nothing that one could see differs from before."""
+    (move,) = plan.moves
+    calls = await (await judge_of(file)).exchange(plan, move)
+    for step in range(1, calls, 5):
+        fresh = await judge_of(file)
+        db = fresh.ways[PoolId(plan.source.uuid)].pool.db
+
+        def seen(db: Database = db) -> list[object]:
+            return sorted(
+                repr([(f, row[f]) for f in LOOKED_AT if f in row])
+                for cls in ("VM", "VBD", "VDI")
+                for row in db.table(cls).values()
+            )
+
+        before = seen()
+        await fresh.exchange(plan, move, undo_after=step)
+        assert seen() == before, step
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 async def test_every_disk_to_every_sr(file: Path) -> None:
     """Each virtual disk of the pool to each other SR: a reason, problems or a plan; a plan moves this disk and what
@@ -69,7 +97,7 @@ async def test_every_disk_to_every_sr(file: Path) -> None:
         for sr in inventory.SR:
             if sr == vdi.SR:
                 continue
-            if owner(inventory, disk).vm is None:
+            if owner(inventory, disk).reason:
                 with pytest.raises(DisksRefused, match=r"\w"):
                     draft_of_disks(site, pool, [disk], sr)
                 continue
@@ -79,13 +107,20 @@ async def test_every_disk_to_every_sr(file: Path) -> None:
             if found.plan is None:
                 continue
             (move,) = found.plan.moves
-            kind = (move.vm.uuid, inventory.SR[sr].type)
+            kind = (move.vm.uuid or vdi.SR, inventory.SR[sr].type)
             if kind in tried:  # one of a kind is carried out: each needs a pool of its own
                 continue
             tried.add(kind)
             fresh = await judge_of(file)
             await fresh.carry_out(found.plan)
             after = fresh.site().pools[pool]
+            if move.is_loose:
+                (new,) = [r for r in after.VDI.values() if r.name_label == vdi.name_label and sr == r.SR]
+                assert (new.virtual_size, new.type, new.tags) == (vdi.virtual_size, vdi.type, vdi.tags)
+                assert kept_of(after.VDI[disk].other_config) is not None
+                continue
+            if move.kind is Kind.disk:
+                await undone_at_every_step(file, found.plan)
             (vm,) = after.find("VM", move.vm.uuid)
             before = {v.userdevice: (v.VDI, v.mode, v.bootable) for _r, v in inventory.vbds(draft.vms[0])}
             now = {v.userdevice: (v.VDI, v.mode, v.bootable) for _r, v in after.vbds(vm)}  # type: ignore[arg-type]

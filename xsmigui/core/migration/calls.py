@@ -1,7 +1,8 @@
 """From a move to the API calls that carry it out. The only place where maps of disks, snapshots, CDs and VIFs are made.
 
 The order and the arguments follow xapi 24.10: `VM.pool_migrate` where no disk changes its SR inside a pool,
-`host.migrate_receive` on the destination and `VM.migrate_send` on the source otherwise.
+`host.migrate_receive` on the destination and `VM.migrate_send` on the source otherwise. Of disks that this program
+copies itself only the copy stands here: `core.migration.exchange` knows the steps around it.
 """
 
 from typing import Final
@@ -54,10 +55,16 @@ def migrate_maps(move: Move) -> Maps:
 def calls(move: Move) -> tuple[Call, ...]:
     """The requests of one move in their order. Only moves that the rules accept have calls."""
     source, target = move.source.id, move.target.id
-    if move.host is None:
-        raise ValueError("a move without a host has no calls")
     made: list[Call] = []
-    if move.kind is Kind.live:
+    if move.kind is Kind.disk:
+        made += [Call(source, "VDI.copy", (vdi, sr)) for vdi, sr in move.moving.items()]
+        if not move.draft.keep_days:
+            made += [Call(source, "VDI.destroy", (vdi,)) for vdi in move.moving]
+        if move.host is None:
+            return tuple(made)
+    elif move.host is None:
+        raise ValueError("a move without a host has no calls")
+    elif move.kind is Kind.live:
         options = {"live": "true"}
         if move.draft.compress is not None:
             options["compress"] = "true" if move.draft.compress else "false"

@@ -17,9 +17,9 @@ from xsmigui.core.migration.candidates import (
     whole_load,
 )
 from xsmigui.core.migration.draft import Draft, Site, StorageMode
-from xsmigui.core.migration.moves import Move, following_disks, own_disks, travelling_vifs
+from xsmigui.core.migration.moves import NOBODY, Move, following_disks, is_copied, own_disks, travelling_vifs
 from xsmigui.core.migration.rules.networks import host_attaches
-from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef, is_null
+from xsmigui.core.refs import NULL, HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef, is_null
 
 
 def default_destination(site: Site, draft: Draft) -> PoolId | None:
@@ -111,6 +111,8 @@ def _placement(
         else:
             load = disk_load(site, draft, vm, host, ref)
             placement[ref] = load.best() if load else None
+    if is_copied(draft, source.VM[vm]):
+        return placement  # what follows stays where it is
     first = next((sr for sr in placement.values() if sr is not None), None)
     for ref, vdi, leader in following_disks(source, vm):
         if ref in draft.disks and mode is StorageMode.each:
@@ -217,4 +219,8 @@ def resolve(site: Site, draft: Draft) -> Resolved:
             storage_network=network,
         )
         moves.append(move)
+    for disk in draft.loose:
+        if disk in source.VDI:
+            places = {disk: draft.disks.get(disk) or (same if mode is StorageMode.same else None)}
+            moves.append(Move(site, draft, VmRef(NULL), NOBODY, source, target, None, places, {}, {}, None, disk))
     return Resolved(tuple(moves), mode, same, network)

@@ -1,9 +1,10 @@
 """From selected virtual disks to a draft that moves them and leaves their VMs where they are.
 
-A disk of a VM is moved by `VM.migrate_send` to the VM's own host with this disk alone on another SR: what
+A disk of a running VM is moved by `VM.migrate_send` to the VM's own host with this disk alone on another SR: what
 `VDI.pool_migrate` does inside the server (xapi 24.10), with three advantages: the storage network can be chosen, the
 disk's snapshots come along, and several disks of a VM move in one go. So all rules, the queue and the reading back are
-those of VMs.
+those of VMs. Disks of halted VMs, and of none, are copied by this program and exchanged, unless the operator leaves it
+to the server.
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,10 @@ from xsmigui.core.capacity import load
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.candidates import Load
 from xsmigui.core.migration.draft import Draft, Site
-from xsmigui.core.migration.moves import following_disks
+from xsmigui.core.migration.exchange import KEPT
+from xsmigui.core.migration.moves import following_disks, is_copied
+from xsmigui.core.migration.rules.disks import unmovable
+from xsmigui.core.migration.rules.storage import holds_no_disks
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import PoolId, SrRef, VdiRef, VmRef
 from xsmigui.core.text import _, joined
@@ -22,19 +26,22 @@ from xsmigui.core.units import natural, size
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """The VM that a disk belongs to, or the reason why there is none that could carry it."""
+    """The VM that a disk belongs to, or the reason why it cannot move. A disk of no VM has neither: it moves by
+    itself."""
 
     vm: VmRef | None
     reason: str = ""
 
 
 def owner(inventory: Inventory, disk: VdiRef) -> Owner:
-    """Which VM carries a disk: the one to which it is connected, and no other."""
+    """Which VM carries a disk: the one to which it is connected, and no other; none for a disk of no VM."""
     vdi = inventory.VDI[disk]
     if vdi.is_a_snapshot:
         return Owner(None, _("It is a snapshot: it moves with the disk that it was taken of."))
     if vdi.type == "suspend":
         return Owner(None, _("It holds the memory of a suspended VM: resume the VM first, or move it as a whole."))
+    if KEPT in vdi.other_config:
+        return Owner(None, _("It is the kept source of a disk that was moved: revert the move, or remove it."))
     own: list[VmRef] = []
     for ref in vdi.VBDs:
         vbd = inventory.VBD.get(ref)
@@ -49,7 +56,10 @@ def owner(inventory: Inventory, disk: VdiRef) -> Owner:
         names = joined([inventory.VM[vm].name_label for vm in own])
         return Owner(None, _("It belongs to several VMs: {names}.", names=names))
     if not own:
-        return Owner(None, _("It belongs to no VM, and only a VM's disk can be moved."))
+        if holds_no_disks(inventory, vdi.SR):
+            return Owner(None, _("It is a CD of a library, and no virtual disk."))
+        what = unmovable(inventory, vdi)
+        return Owner(None, _("It cannot be moved: it is {reason}.", reason=what) if what else "")
     return Owner(own[0])
 
 
@@ -66,13 +76,16 @@ def draft_of_disks(site: Site, pool: PoolId, disks: Iterable[VdiRef], sr: SrRef 
     inventory = site.pools[pool]
     refused = []
     vms: dict[VmRef, None] = {}
+    loose: list[VdiRef] = []
     placed = list(dict.fromkeys(disks))
     for disk in placed:
         if disk not in inventory.VDI:
             refused.append(_("A selected disk is gone."))
             continue
         found = owner(inventory, disk)
-        if found.vm is None:
+        if found.vm is None and not found.reason:
+            loose.append(disk)
+        elif found.vm is None:
             refused.append(f"{inventory.VDI[disk].name_label}: {found.reason}")
         else:
             vms[found.vm] = None
@@ -85,6 +98,8 @@ def draft_of_disks(site: Site, pool: PoolId, disks: Iterable[VdiRef], sr: SrRef 
         destination=pool,
         hosts={vm: home for vm, home in homes.items() if home is not None},
         set_home=False,
+        loose=tuple(loose),
+        copies=True,
     ).each_disk()
     if sr is not None:
         draft = draft.placing_all(dict.fromkeys(placed, sr))
@@ -116,11 +131,12 @@ def off(inventory: Inventory, sr: SrRef) -> tuple[tuple[VdiRef, ...], tuple[str,
         found = owner(inventory, ref)
         if found.vm is not None:
             carriers[ref] = found.vm
+        if not found.reason:
             going.append(ref)
     for vm in dict.fromkeys(carriers.values()):
         followers |= {ref for ref, _vdi, leader in following_disks(inventory, vm) if leader in carriers}
     for ref in refs:
-        if ref not in carriers and ref not in followers:
+        if ref not in going and ref not in followers:
             vdi = inventory.VDI[ref]
             reason = owner(inventory, ref).reason
             if vdi.is_a_snapshot:
@@ -155,7 +171,7 @@ def targets(site: Site, draft: Draft, disks: Iterable[VdiRef]) -> tuple[SrTarget
     selected = [disk for disk in disks if disk in inventory.VDI]
     group: dict[VdiRef, VDI] = {disk: inventory.VDI[disk] for disk in selected}
     for vm in draft.vms:
-        if vm in inventory.VM:
+        if vm in inventory.VM and not is_copied(draft, inventory.VM[vm]):
             group.update({ref: vdi for ref, vdi, leader in following_disks(inventory, vm) if leader in selected})
     places = Load(inventory, inventory, tuple(dict.fromkeys(draft.hosts.values())), group, crosses=False)
     found = []
@@ -186,8 +202,13 @@ def manner(inventory: Inventory, draft: Draft) -> str:
                 parts.append(_("Live, and slower meanwhile: {vms}.", vms=vms))
             case "Suspended":
                 parts.append(_("Suspended, not to be resumed meanwhile: {vms}.", vms=vms))
+            case "Halted" if draft.copies:
+                parts.append(_("Copied and exchanged while halted: {vms}.", vms=vms))
             case "Halted":
                 parts.append(_("Halted, not to be started meanwhile: {vms}.", vms=vms))
             case _:
                 parts.append(_("Paused: {vms}.", vms=vms))
+    loose = [inventory.VDI[disk].name_label for disk in draft.loose if disk in inventory.VDI]
+    if loose:
+        parts.append(_("Of no VM, copied and exchanged: {disks}.", disks=joined(loose)))
     return " ".join(parts)

@@ -7,6 +7,7 @@ at that moment. Both are immutable: an edit makes the next draft.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Final
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef
@@ -34,6 +35,10 @@ class Site:
     claims: tuple[Claim, ...] = ()
 
 
+KEEP_DAYS: Final = 7
+"""Days for which the sources of copied disks are kept unless the operator says otherwise."""
+
+
 class StorageMode(StrEnum):
     """How the disks are placed."""
 
@@ -45,7 +50,12 @@ class StorageMode(StrEnum):
 @dataclass(frozen=True, slots=True)
 class Draft:
     """The operator's choices for moving some VMs of one pool. References belong to the pool that the field speaks of:
-    VMs, disks and VIFs to the source; hosts, SRs and networks to the destination."""
+    VMs, disks and VIFs to the source; hosts, SRs and networks to the destination.
+
+    `loose` are disks of no VM. `copies` lets this program copy the disks of halted VMs that stay in their pool and put
+    the copies in their place, instead of leaving it to the server; the sources are kept for `keep_days` days, and
+    removed at once where that is 0. Loose disks move in no other way.
+    """
 
     source: PoolId
     vms: tuple[VmRef, ...]
@@ -60,6 +70,9 @@ class Draft:
     compress: bool | None = None
     set_home: bool = True
     start_after: bool = False
+    loose: tuple[VdiRef, ...] = ()
+    copies: bool = False
+    keep_days: int = KEEP_DAYS
 
     @property
     def crosses(self) -> bool:
@@ -112,6 +125,10 @@ class Draft:
     def starting(self, yes: bool) -> "Draft":
         """Start halted VMs when they have arrived."""
         return replace(self, start_after=yes)
+
+    def copying(self, yes: bool, keep_days: int = KEEP_DAYS) -> "Draft":
+        """Copy disks of halted VMs and keep their sources for some days, or leave it to the server."""
+        return replace(self, copies=yes, keep_days=keep_days)
 
     def compressing(self, yes: bool | None) -> "Draft":
         """Compress the memory stream; None leaves it to the pool's setting."""

@@ -15,7 +15,7 @@ from xsmigui.core.migration.candidates import bare_move, host_problems
 from xsmigui.core.migration.defaults import Resolved, default_destination, resolve
 from xsmigui.core.migration.draft import Draft, Site, StorageMode
 from xsmigui.core.migration.facts import Facts, Question, assertion, denied, finding, gate_question, rights
-from xsmigui.core.migration.moves import Move
+from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.plan import Plan, make_plan
 from xsmigui.core.migration.rules import BATCH_RULES, RULES, Batch
 from xsmigui.core.migration.rules.storage import flow_of
@@ -173,7 +173,7 @@ def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
     """VMs for which no host of the destination passes, with the reason of each host."""
     problems = []
     for move in moves:
-        if move.host is not None or move.draft.destination not in move.site.pools:
+        if move.host is not None or move.kind is Kind.disk or move.draft.destination not in move.site.pools:
             continue
         if move.ref in move.draft.hosts:
             continue  # the chosen host is gone, which _missing says

@@ -70,6 +70,18 @@ CHECKS: Final = {"VM.migrate_send": "VM.assert_can_migrate"}
 """Methods that ask first what another will do, with the same rights."""
 
 
+EXCHANGING: Final = (
+    "VM.add_to_blocked_operations",
+    "VDI.create",
+    "VDI.set_name_label",
+    "VBD.create",
+    "VBD.destroy",
+    "VBD.set_userdevice",
+    "VDI.destroy",
+)
+"""What copying a disk and putting the copy in its place needs besides."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the server said: nothing against it, or a failure."""
@@ -82,14 +94,14 @@ Facts = Mapping[Question, Answer]
 
 def gate_question(move: Move) -> OperationValid | None:
     """What to ask where the operation is not in `allowed_operations` (advisory, may be stale: the call decides)."""
-    if move.operation in move.vm.allowed_operations or move.host is None:
+    if move.kind is Kind.disk or move.operation in move.vm.allowed_operations or move.host is None:
         return None
     return OperationValid(move.source.id, move.ref, move.operation)
 
 
 def assertion(move: Move) -> CanBootHere | CanMigrate | None:
     """What to ask before a move that the local rules accept."""
-    if move.host is None:
+    if move.host is None or move.kind is Kind.disk:
         return None
     if move.kind is Kind.live:
         return CanBootHere(move.source.id, move.ref, move.host)
@@ -112,8 +124,10 @@ def rights(moves: Iterable[Move]) -> list[MayCall]:
     """What the sessions must be allowed, pool by pool."""
     methods: dict[PoolId, dict[str, None]] = {}
     for move in moves:
-        for call in calls(move) if move.host is not None else ():
+        for call in calls(move) if move.host is not None or move.kind is Kind.disk else ():
             wanted = methods.setdefault(call.pool, {})
+            if call.method == "VDI.copy":
+                wanted.update(dict.fromkeys(EXCHANGING))
             if call.method in CHECKS:
                 wanted[CHECKS[call.method]] = None
             wanted[call.method] = None

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from typing import Final
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.draft import Draft, Site
@@ -41,6 +42,13 @@ class Move:
     cds: Mapping[VdiRef, SrRef]
     networks: Mapping[VifRef, NetworkRef | None]
     storage_network: NetworkRef | None
+    loose: VdiRef | None = None
+    """The disk that moves by itself; `ref` is then null and `vm` stands for nobody."""
+
+    @property
+    def name(self) -> str:
+        """What moves, for a person."""
+        return self.vm.name_label if self.loose is None else self.source.name_of("VDI", self.loose)
 
     @property
     def crosses(self) -> bool:
@@ -60,7 +68,10 @@ class Move:
 
     @cached_property
     def kind(self) -> Kind:
-        """Live where no disk changes its SR and the pool is the same; else storage motion, or a halted move."""
+        """Live where no disk changes its SR and the pool is the same; else storage motion, or a halted move, or disks
+        that this program copies."""
+        if self.loose is not None or (is_copied(self.draft, self.vm) and self.moving):
+            return Kind.disk
         if self.vm.power_state == "Halted":
             return Kind.halted
         return Kind.storage if self.moving or self.crosses else Kind.live
@@ -95,9 +106,18 @@ class Move:
         return self.is_running and self.stays_on_host
 
 
+NOBODY: Final = VM()
+"""Stands for the VM of a disk that belongs to none."""
+
+
+def is_copied(draft: Draft, vm: VM) -> bool:
+    """This program copies the VM's disks itself if any of them moves."""
+    return draft.copies and not draft.crosses and not draft.copy and vm.power_state == "Halted"
+
+
 def own_disks(inventory: Inventory, vm: VmRef) -> dict[VdiRef, VDI]:
     """The VM's own virtual disks in the order of their positions, each once."""
-    return {ref: vdi for _, ref, vdi in inventory.disks(vm)}
+    return {ref: vdi for _, ref, vdi in inventory.disks(vm)} if vm in inventory.VM else {}
 
 
 def following_disks(inventory: Inventory, vm: VmRef) -> Iterator[tuple[VdiRef, VDI, VdiRef | None]]:

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from xsmigui.core.migration.calls import Call, calls
-from xsmigui.core.migration.draft import Draft, Site, StorageMode
+from xsmigui.core.migration.draft import KEEP_DAYS, Draft, Site, StorageMode
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef
 
@@ -35,6 +35,8 @@ class DiskMove(msgspec.Struct, frozen=True):
     source: Thing
     target: Thing
     stays: bool
+    ready: str = ""
+    """The uuid of a disk that is there already to take this one's place, where a move is reverted."""
 
     @property
     def follows(self) -> bool:
@@ -66,6 +68,11 @@ class VmMove(msgspec.Struct, frozen=True, kw_only=True):
     calls: tuple[Call, ...]
 
     @property
+    def is_loose(self) -> bool:
+        """It is a disk that belongs to no VM; `vm` then has its name, and no uuid."""
+        return self.kind is Kind.disk and not self.vm.uuid
+
+    @property
     def travelling(self) -> int:
         """Bytes of virtual size that change their SR."""
         return sum(d.size for d in self.disks if not d.stays)
@@ -82,6 +89,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     set_home: bool = True
     start_after: bool = False
     compress: bool | None = None
+    keep_days: int = KEEP_DAYS
 
     @property
     def crosses(self) -> bool:
@@ -99,6 +107,7 @@ def make_plan(draft: Draft, moves: tuple[Move, ...]) -> Plan:
         set_home=draft.set_home,
         start_after=draft.start_after,
         compress=draft.compress,
+        keep_days=draft.keep_days,
     )
 
 
@@ -112,7 +121,7 @@ def _vm_move(move: Move) -> VmMove:
         return Thing(record.uuid if record else "", move.target.name_of(cls, ref), ref)
 
     positions = {vbd.VDI: vbd.userdevice for _ref, vbd in move.source.vbds(move.ref)}
-    home = move.source.home(move.ref)
+    home = move.source.home(move.ref) if move.loose is None else None
     disks = []
     for ref, sr in [(ref, sr) for ref, sr in move.placement.items() if sr is not None]:
         vdi = move.source.VDI[ref]
@@ -133,9 +142,9 @@ def _vm_move(move: Move) -> VmMove:
         for ref, network in move.networks.items()
         if network is not None
     ]
-    uses_network = move.kind is not Kind.live and move.storage_network is not None
+    uses_network = move.kind not in (Kind.live, Kind.disk) and move.storage_network is not None
     return VmMove(
-        vm=here("VM", move.ref),
+        vm=here("VM", move.ref) if move.loose is None else Thing("", move.name, ""),
         kind=move.kind,
         power_state=move.vm.power_state,
         source_host=here("host", home) if home is not None else None,
@@ -172,7 +181,9 @@ def draft_of(plan: Plan, site: Site) -> Draft:
             raise PlanRefused(thing.name or thing.uuid)
         return found[0]
 
-    vms = tuple(VmRef(find("VM", move.vm)) for move in plan.moves)
+    carried = [move for move in plan.moves if not move.is_loose]
+    vms = tuple(VmRef(find("VM", move.vm)) for move in carried)
+    loose = tuple(VdiRef(find("VDI", d.disk)) for move in plan.moves if move.is_loose for d in move.disks)
     disks: dict[VdiRef, SrRef] = {}
     networks: dict[VifRef, NetworkRef] = {}
     carrier: NetworkRef | None = None
@@ -185,7 +196,7 @@ def draft_of(plan: Plan, site: Site) -> Draft:
         source=source,
         vms=vms,
         destination=target,
-        hosts={vm: HostRef(find("host", m.host, there)) for vm, m in zip(vms, plan.moves, strict=True)},
+        hosts={vm: HostRef(find("host", m.host, there)) for vm, m in zip(vms, carried, strict=True) if m.host.uuid},
         storage=StorageMode.each,
         disks=disks,
         networks=networks,
@@ -194,6 +205,9 @@ def draft_of(plan: Plan, site: Site) -> Draft:
         compress=plan.compress,
         set_home=plan.set_home,
         start_after=plan.start_after,
+        loose=loose,
+        copies=any(move.kind is Kind.disk for move in plan.moves),
+        keep_days=plan.keep_days,
     )
 
 

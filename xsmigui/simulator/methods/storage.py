@@ -75,6 +75,11 @@ async def copy(call: Call, vdi: str, sr: str, base: str = NULL, into: str = NULL
                 raise Failure("VDI_READONLY", into)
             if target["virtual_size"] < row["virtual_size"]:
                 raise Failure("VDI_TOO_SMALL", into, row["virtual_size"])
+            sr = target["SR"]
+            if room(pool, sr) + target["physical_utilisation"] < space_for(
+                pool, sr, target["virtual_size"], row["physical_utilisation"]
+            ):
+                raise full()
         else:
             db.row("SR", sr)
             if room(pool, sr) < space_for(pool, sr, row["virtual_size"], row["physical_utilisation"]):
@@ -85,7 +90,12 @@ async def copy(call: Call, vdi: str, sr: str, base: str = NULL, into: str = NULL
             if pool.faults.fills(sr, (step + 1) / 20):
                 raise full()
             call.progress((step + 1) / 20)
-        return into if db.has("VDI", into) else duplicate(pool, vdi, sr)
+        if not db.has("VDI", into):
+            return duplicate(pool, vdi, sr)
+        written = space_for(pool, sr, target["virtual_size"], row["physical_utilisation"])
+        account(pool, sr, written - target["physical_utilisation"], 0)
+        db.set("VDI", into, physical_utilisation=written)
+        return into
 
 
 @method("VDI.resize")

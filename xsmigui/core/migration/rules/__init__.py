@@ -3,7 +3,7 @@
 Importing the parts puts their rules into the list, in the order in which problems are shown.
 """
 
-from xsmigui.core.migration.rules import disks, general, guests, hosts, journey, networks, storage
+from xsmigui.core.migration.rules import disks, general, guests, hosts, journey, networks, replacing, storage
 from xsmigui.core.migration.rules.base import BATCH_RULES, RULES, Batch, BatchRule, Problems, Rule
 
 __all__ = [
@@ -19,5 +19,6 @@ __all__ = [
     "hosts",
     "journey",
     "networks",
+    "replacing",
     "storage",
 ]

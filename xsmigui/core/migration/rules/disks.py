@@ -64,6 +64,8 @@ def kind_of_disk(move: Move) -> Problems:
         if reason:
             message = _("{disk} cannot be moved: it is {reason}.", disk=_name(move, vdi), reason=reason)
             hint = _("Leave it where it is, or take it off {vm} first.", vm=move.vm.name_label)
+            if move.loose is not None:
+                hint = _("Leave it where it is.")
             if vdi.missing:
                 hint = _("Rescan its SR, or take it off {vm} first.", vm=move.vm.name_label)
             yield found("R61", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
@@ -176,7 +178,7 @@ LONGEST: Final = 30
 LONG: Final = 25
 
 
-@rule("R65", "chain of snapshots", "SD", STORAGE)
+@rule("R65", "chain of snapshots", "S", STORAGE)
 def chain(move: Move) -> Problems:
     """The move makes a snapshot of its own, for which a chain near the limit has no room."""
     own = own_disks(move.source, move.ref)

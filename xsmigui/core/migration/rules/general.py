@@ -102,7 +102,7 @@ def power(move: Move) -> Problems:
         yield found("R10", Severity.block, move.source, "VM", move.ref, message, hint, page=Page.storage)
 
 
-@rule("R11", "templates and snapshots", page=DESTINATION)
+@rule("R11", "templates and snapshots", "LSHD", DESTINATION)
 def template(move: Move) -> Problems:
     """Snapshots never move by themselves, default templates never, custom ones only to another pool (xapi 4 #4, #5)."""
     name = move.vm.name_label
@@ -118,7 +118,7 @@ def template(move: Move) -> Problems:
     yield found("R11", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
-@rule("R06", "busy", page=DESTINATION)
+@rule("R06", "busy", "LSHD", DESTINATION)
 def busy(move: Move) -> Problems:
     """A conflicting operation would make the server wait silently, for up to two hours (xapi 3.4)."""
     inventory = move.source
@@ -195,7 +195,7 @@ def duplicate(move: Move) -> Problems:
             yield found("R13", Severity.block, move.target, "VM", ref, message, hint, page=DESTINATION)
 
 
-@rule("R14", "rolling upgrade", page=DESTINATION)
+@rule("R14", "rolling upgrade", "LSHD", DESTINATION)
 def upgrading(move: Move) -> Problems:
     """The server refuses only what would go to an older host, which R01 says."""
     for inventory in dict.fromkeys((move.source, move.target)):

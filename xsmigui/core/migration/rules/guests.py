@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Final
 
-from xsmigui.core.migration.moves import Move, own_disks
+from xsmigui.core.migration.moves import Kind, Move, own_disks
 from xsmigui.core.migration.rules.base import Problems, found, offer_shut_down, rule
 from xsmigui.core.migration.rules.hosts import version_of
 from xsmigui.core.problems import Page, Severity
@@ -180,11 +180,11 @@ def virtual_tpm(move: Move) -> Problems:
         yield found("R74", Severity.info, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
-@rule("R75", "IPv6 and old kernels", "D", DESTINATION)
+@rule("R75", "IPv6 and old kernels", "SD", DESTINATION)
 def ipv6_kernel(move: Move) -> Problems:
     """A Linux guest with IPv6 and a kernel before 3.0 may lose its addresses when it moves on the same host."""
     guest = move.source.VM_guest_metrics.get(move.vm.guest_metrics)
-    if guest is None or not move.is_running:
+    if guest is None or not move.is_running or (move.kind is Kind.storage and not move.stays_on_host):
         return
     distribution = guest.os_version.get("distro", "")
     ipv6 = any("/ipv6/" in key for key in guest.networks)

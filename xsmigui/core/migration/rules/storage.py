@@ -221,7 +221,7 @@ def on_boot(move: Move) -> Problems:
             yield found("R54", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
-@rule("R55", "encrypted disk", "SH", STORAGE)
+@rule("R55", "encrypted disk", "SHD", STORAGE)
 def encrypted(move: Move) -> Problems:
     for ref, vdi, _sr in _moving(move):
         if "key_hash" in vdi.sm_config:
@@ -230,7 +230,7 @@ def encrypted(move: Move) -> Problems:
             yield found("R55", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
-@rule("R56", "the host sees the storage", page=STORAGE)
+@rule("R56", "the host sees the storage", "LSHD", STORAGE)
 def visible(move: Move) -> Problems:
     """Every SR that the VM's disks will lie on (xapi 4.1 #11, VM_REQUIRES_SR; R63 looks at the CDs)."""
     if move.host is None:
@@ -240,11 +240,11 @@ def visible(move: Move) -> Problems:
         yield from sr_visible(move.target, move.host, sr)
 
 
-@rule("R57", "only one host sees the disks", "H", STORAGE)
+@rule("R57", "only one host sees the disks", "HD", STORAGE)
 def stranded(move: Move) -> Problems:
     """After the move of a halted VM inside a pool of several hosts (R56 sees to it that there is one)."""
     places = {sr for sr in move.placement.values() if sr is not None}
-    if move.crosses or not move.moving or not places or len(move.target.host) < 2:
+    if move.crosses or not move.moving or not places or len(move.target.host) < 2 or move.loose is not None:
         return
     seeing = [host for host in move.target.host if places <= move.target.visible_srs.get(host, frozenset())]
     if len(seeing) == 1:
@@ -272,7 +272,7 @@ def snapshots(move: Move) -> Problems:
         yield found("R60", Severity.info, move.source, "VM", move.ref, message, page=STORAGE)
 
 
-@rule("R62", "size limit", "SH", STORAGE)
+@rule("R62", "size limit", "SHD", STORAGE)
 def size_limit(move: Move) -> Problems:
     for ref, vdi, sr in _moving(move):
         if vdi.virtual_size > 2 * TiB and sr in move.target.SR and "LARGE_VDI" not in move.target.sr_features(sr):
@@ -310,13 +310,15 @@ def cds(move: Move) -> Problems:
             yield found("R63", Severity.warn, move.source, "VDI", vbd.VDI, message, hint, page=STORAGE)
 
 
-@rule("R67", "every disk has a place", page=STORAGE)
+@rule("R67", "every disk has a place", "LSHD", STORAGE)
 def placed(move: Move) -> Problems:
     own = own_disks(move.source, move.ref)
     for ref, sr in move.placement.items():
-        if sr is None and move.host is not None:
+        if sr is None and (move.host is not None or move.loose is not None):
             name = {"disk": _disk(move, move.source.VDI[ref]), "vm": move.vm.name_label}
-            if ref in own:
+            if move.loose is not None:
+                message = _("{disk} has no place yet.", **name)
+            elif ref in own:
                 message = _("{disk} of {vm} has no place yet.", **name)
             else:
                 message = _("{disk}, which moves with {vm}, has no place yet.", **name)
@@ -333,7 +335,7 @@ def placed(move: Move) -> Problems:
         yield found("R67", Severity.warn, move.target, "pool", pool, message, hint, page=STORAGE, fix=fix, mends=mends)
 
 
-@rule("R68", "health of the SRs", page=STORAGE)
+@rule("R68", "health of the SRs", "LSHD", STORAGE)
 def health(move: Move) -> Problems:
     for sr in dict.fromkeys(sr for sr in move.placement.values() if sr is not None):
         yield from sr_health(move.target, sr)
@@ -341,7 +343,7 @@ def health(move: Move) -> Problems:
 
 def flow_of(move: Move) -> Flow:
     """What a move takes and frees at its destination's pool, for the ledger."""
-    if move.host is None:
+    if move.host is None and move.kind is not Kind.disk:
         return Flow()
     by_sr: dict[SrRef, dict[VdiRef, VDI]] = {}
     leaving: dict[SrRef, int] = {}
@@ -353,10 +355,13 @@ def flow_of(move: Move) -> Flow:
         if not move.crosses and vdi.SR in move.target.SR:
             thin = move.source.is_thin(vdi.SR)
             leaving[vdi.SR] = leaving.get(vdi.SR, 0) + (written(vdi) if thin else vdi.virtual_size)
-            if ref in own:
+            if ref in own and move.kind is not Kind.disk:
                 passing[vdi.SR] = passing.get(vdi.SR, 0) + LEAST
     memory, twice, freed = {}, {}, {}
-    if move.is_running and move.runs_on:
+    stays = move.kind is Kind.disk and move.draft.keep_days > 0
+    if move.host is None:
+        pass
+    elif move.is_running and move.runs_on:
         twice = {move.host: move.memory} if move.moving else {}
     elif move.is_running or move.starts:
         memory = {move.host: move.memory}
@@ -369,5 +374,5 @@ def flow_of(move: Move) -> Flow:
         leaving_memory=freed,
         space={sr: load(move.source, disks, move.target.is_thin(sr)) for sr, disks in by_sr.items()},
         passing_space=passing,
-        leaving_space=leaving if not move.draft.copy else {},
+        leaving_space={} if move.draft.copy or stays else leaving,
     )

@@ -1,0 +1,329 @@
+"""Disks of halted VMs, and of none, copied and exchanged: whatever breaks, the VM has its disk, whole and in place."""
+
+import asyncio
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.holding import Hold, until
+from tests.services.engine import Engine, engine
+from tests.simulated import Simulated
+from xsmigui.core.jobs import Job, State
+from xsmigui.core.migration.diskdraft import draft_of_disks
+from xsmigui.core.migration.draft import KEEP_DAYS, Draft
+from xsmigui.core.migration.exchange import JOB, KEPT, TAG, kept
+from xsmigui.core.migration.moves import Kind
+from xsmigui.core.migration.plan import Plan
+from xsmigui.core.refs import SrRef
+from xsmigui.services.drafting import Drafting
+from xsmigui.simulator.failures import Failure
+
+VM, SR = "erp-test", "iSCSI Madrid"
+CHANGES = (
+    "VM.add_to_blocked_operations",
+    "VM.remove_from_blocked_operations",
+    "VDI.add_to_other_config",
+    "VDI.remove_from_other_config",
+    "VDI.create",
+    "VDI.copy",
+    "SR.scan",
+    "VBD.create",
+    "VBD.destroy",
+    "VBD.set_userdevice",
+    "VDI.set_name_label",
+    "VDI.add_tags",
+)
+
+
+@pytest.fixture
+def quiet(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.CRITICAL, logger="xsmigui")
+
+
+def rows(two: Engine, cls: str) -> dict[str, dict[str, Any]]:
+    """Copies of the simulator's rows of Madrid."""
+    table = two.served("Madrid").pool.db.table(cls)
+    return two.site.run(lambda: {ref: dict(row) for ref, row in table.items()})
+
+
+def vm_of(two: Engine, name: str = VM) -> dict[str, Any]:
+    return next(v for v in rows(two, "VM").values() if v["name_label"] == name and not v["is_a_snapshot"])
+
+
+def disks_of(two: Engine, name: str = VM) -> dict[str, dict[str, Any]]:
+    """The disks of a VM by position."""
+    vdis, vbds = rows(two, "VDI"), rows(two, "VBD")
+    mine = [vbds[ref] for ref in vm_of(two, name)["VBDs"]]
+    return {v["userdevice"]: vdis[v["VDI"]] for v in mine if v["type"] != "CD" and v["VDI"] in vdis}
+
+
+def marked(two: Engine) -> list[str]:
+    """Everything in the pool that we have set and that is still there."""
+    found = [
+        v["name_label"]
+        for v in rows(two, "VDI").values()
+        if JOB in v["other_config"] or "[incomplete" in v["name_label"]
+    ]
+    found += [
+        v["name_label"]
+        for v in rows(two, "VM").values()
+        if any("xsmigui" in r for r in v["blocked_operations"].values())
+    ]
+    return found
+
+
+async def plan_of(two: Engine, *names: str, keep_days: int = KEEP_DAYS, sr: str = SR) -> Plan:
+    inventory = two.inventory("Madrid")
+    disks = [ref for ref, vdi in inventory.VDI.items() if vdi.name_label in names and not vdi.is_a_snapshot]
+    return await settled(
+        two, draft_of_disks(two.store.site(), inventory.id, disks, sr_of(two, sr)).copying(True, keep_days)
+    )
+
+
+def sr_of(two: Engine, name: str) -> SrRef:
+    return next(ref for ref, sr in two.inventory("Madrid").SR.items() if sr.name_label == name)
+
+
+async def settled(two: Engine, draft: Draft) -> Plan:
+    drafting = Drafting(two.store, two.asker, two.clock, draft)
+    try:
+        evaluation = await drafting.settled()
+    finally:
+        drafting.close()
+    assert evaluation.plan is not None, [p.sentence() for p in evaluation.problems]
+    return evaluation.plan
+
+
+async def own_plan(two: Engine, keep_days: int = KEEP_DAYS) -> Plan:
+    return await plan_of(two, *(d["name_label"] for d in disks_of(two).values()), keep_days=keep_days)
+
+
+def target(two: Engine) -> str:
+    return str(sr_of(two, SR))
+
+
+Before = dict[str, dict[str, Any]]
+SAME = ("name_label", "name_description", "virtual_size", "tags", "type")
+
+
+def assert_moved(two: Engine, before: Before, keeps: bool = True) -> None:
+    now = disks_of(two)
+    assert set(now) == set(before)
+    for position, old in before.items():
+        new = now[position]
+        assert new["SR"] == target(two)
+        assert new["uuid"] != old["uuid"]
+        assert [new[f] for f in SAME] == [old[f] for f in SAME]
+        assert new["other_config"] == old["other_config"]
+        left = [v for v in rows(two, "VDI").values() if v["uuid"] == old["uuid"]]
+        assert len(left) == keeps
+        if keeps:
+            note = kept(left[0])
+            assert note is not None
+            assert (note.by, note.position, note.vm) == (new["uuid"], position, vm_of(two)["uuid"])
+            assert TAG in left[0]["tags"]
+            assert left[0]["VBDs"] == []
+    assert marked(two) == []
+
+
+def assert_as_before(two: Engine, before: Before) -> None:
+    now = disks_of(two)
+    assert {p: d["uuid"] for p, d in now.items()} == {p: d["uuid"] for p, d in before.items()}
+    for position, old in before.items():
+        assert [now[position][f] for f in SAME] == [old[f] for f in SAME]
+        assert now[position]["other_config"] == old["other_config"]
+    assert marked(two) == []
+    names = [d["name_label"] for d in before.values()]
+    assert len([v for v in rows(two, "VDI").values() if v["name_label"] in names and v["SR"] == target(two)]) == 0
+
+
+async def ended(two: Engine, job: Job) -> Job:
+    return await asyncio.wait_for(two.jobs.wait(job.id), 30)
+
+
+@pytest.mark.parametrize("keeps", [True, False], ids=["kept", "removed"])
+async def test_moves(two: Engine, keeps: bool) -> None:
+    before = disks_of(two)
+    plan = await own_plan(two, KEEP_DAYS if keeps else 0)
+    assert [move.kind for move in plan.moves] == [Kind.disk]
+    (vm,) = (await ended(two, two.jobs.start(plan))).vms
+    assert (vm.state, vm.verified) == (State.done, True), vm.message
+    assert_moved(two, before, keeps)
+    assert {d.old for d in vm.disks} == {d["uuid"] for d in before.values()}
+    assert {d.new for d in vm.disks} == {d["uuid"] for d in disks_of(two).values()}
+    assert two.tasks("Madrid") == []
+
+
+class Watch:
+    """Looks at the simulator before each of its calls: is there a complete disk at the VM at any moment?"""
+
+    def __init__(self, two: Engine) -> None:
+        self.pool = two.served("Madrid").pool
+        self.sizes = {p: d["virtual_size"] for p, d in disks_of(two).items()}
+        self.calls: list[str] = []
+        self.bare: list[str] = []
+        strike = self.pool.faults.strike
+
+        async def watched(call: Any) -> None:
+            if call.message.full in CHANGES:
+                self.calls.append(call.message.full)
+            self._look(call.message.full)
+            await strike(call)
+
+        self.pool.faults.strike = watched  # type: ignore[method-assign]
+
+    def _look(self, at: str) -> None:
+        db = self.pool.db
+        vm = next(v for v in db.table("VM").values() if v["name_label"] == VM and not v["is_a_snapshot"])
+        disks = [db.row("VDI", db.get("VBD", ref, "VDI")) for ref in vm["VBDs"] if db.get("VBD", ref, "type") != "CD"]
+        whole = [d for d in disks if not d["name_label"].startswith("[incomplete")]
+        if len(whole) < len(self.sizes) or sorted(d["virtual_size"] for d in whole)[0] < min(self.sizes.values()):
+            self.bare.append(at)
+
+
+def refuse(two: Engine, method: str, nth: int, times: int = 1, **how: Any) -> None:
+    faults = two.served("Madrid").pool.faults
+    two.site.run(lambda: faults.add(method, nth=nth, times=times, **how))
+
+
+NTH = [
+    (m, n)
+    for m in CHANGES
+    for n in ((1, 5) if "blocked" in m else (1, 2) if "other_config" in m or "name" in m else (1,))
+]
+BROKEN: dict[str, dict[str, Any]] = {
+    "refused": {"failure": Failure("INTERNAL_ERROR", "once")},
+    "cut-before": {"drop": True},
+    "cut-after": {"cut": 0},
+}
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize(("method", "nth"), NTH)
+async def test_each_call_broken_once(two: Engine, method: str, nth: int, broken: str) -> None:
+    before, plan = disks_of(two), await own_plan(two)
+    watch = Watch(two)
+    refuse(two, method, nth, **BROKEN[broken])
+    (vm,) = (await ended(two, two.jobs.start(plan))).vms
+    assert watch.bare == []
+    assert (vm.state, vm.verified) == (State.done, True), vm.message
+    assert_moved(two, before)
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("method", [m for m in CHANGES if m != "VM.remove_from_blocked_operations"])
+async def test_each_call_refused_for_good(two: Engine, method: str) -> None:
+    before, plan = disks_of(two), await own_plan(two)
+    watch = Watch(two)
+    refuse(two, method, 1, 3, failure=Failure("INTERNAL_ERROR", "no"))
+    (vm,) = (await ended(two, two.jobs.start(plan))).vms
+    assert vm.state is State.failed, vm.message
+    assert "INTERNAL_ERROR" in vm.problems[0].raw
+    assert watch.bare == []
+    assert_as_before(two, before)
+
+
+BACK = ("VBD.set_userdevice", "VBD.create", "VBD.destroy", "VDI.destroy", "VDI.remove_from_other_config")
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("broken", BROKEN)
+@pytest.mark.parametrize("method", BACK)
+async def test_the_way_back_broken_once(two: Engine, method: str, broken: str) -> None:
+    before, plan = disks_of(two), await own_plan(two)
+    watch = Watch(two)
+    refuse(two, "VDI.add_tags", 1, 3, failure=Failure("INTERNAL_ERROR", "no"))
+    nth = 1 if method == "VDI.destroy" else 2
+    refuse(two, method, nth, **BROKEN[broken])
+    (vm,) = (await ended(two, two.jobs.start(plan))).vms
+    assert vm.state is State.failed, vm.message
+    assert watch.bare == []
+    assert_as_before(two, before)
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("step", [1, 6, *range(11, 40), 48])
+@pytest.mark.parametrize("way", ["finish", "undo"])
+async def test_ended_before_each_call(site: Simulated, tmp_path: Path, step: int, way: str) -> None:
+    """The process ends before its n-th change of the server; another one finishes the job, or puts everything back."""
+    async with engine(site, home=tmp_path) as first:
+        before, plan = disks_of(first), await own_plan(first)
+        watch = Watch(first)
+        job = first.jobs.start(plan)
+        await until(lambda: len(watch.calls) >= step or first.jobs.get(job.id).has_ended)
+    async with engine(site, home=tmp_path) as second:
+        found = await second.jobs.take_up()
+        if not found:
+            assert_moved(second, before)
+            return
+        was_undone = way == "undo"
+        if was_undone:
+            second.jobs.undo(job.id)
+        elif found[0].vms[0].held:
+            second.jobs.proceed(job.id)
+        (vm,) = (await ended(second, found[0])).vms
+        assert watch.bare == []
+        if was_undone:
+            assert vm.state in (State.cancelled, State.done), vm.message
+        else:
+            assert vm.state is State.done, vm.message
+        (assert_as_before if vm.state is State.cancelled else assert_moved)(second, before)
+
+
+async def test_cancelled_while_it_copies(two: Engine) -> None:
+    before, plan = disks_of(two), await own_plan(two)
+    hold = Hold(two.site, 4)
+    job = two.jobs.start(plan)
+    await until(lambda: two.vm(job).task)
+    two.jobs.cancel(job.id)
+    await until(lambda: two.vm(job).cancelling)
+    hold.release()
+    (vm,) = (await ended(two, job)).vms
+    assert vm.state is State.cancelled, vm.message
+    assert_as_before(two, before)
+
+
+async def test_the_sr_fills_up(two: Engine) -> None:
+    before, plan = disks_of(two), await own_plan(two)
+    sr, faults = target(two), two.served("Madrid").pool.faults
+    two.site.run(lambda: faults.filling.update({sr: 0.5}))
+    (vm,) = (await ended(two, two.jobs.start(plan))).vms
+    assert vm.state is State.failed
+    assert "SR_BACKEND_FAILURE_44" in vm.problems[0].raw
+    assert_as_before(two, before)
+
+
+async def test_a_disk_of_no_vm(two: Engine) -> None:
+    db = two.served("Madrid").pool.db
+    source = next(iter(disks_of(two).values()))["SR"]
+
+    def make() -> None:
+        from xsmigui.simulator.guests import add_vdi
+
+        add_vdi(
+            two.served("Madrid").pool,
+            {
+                "name_label": "archive",
+                "SR": source,
+                "virtual_size": 2 << 30,
+                "physical_utilisation": 1 << 30,
+                "type": "user",
+                "other_config": {"owner": "ops"},
+            },
+        )
+
+    two.site.run(make)
+    await until(lambda: any(v.name_label == "archive" for v in two.inventory("Madrid").VDI.values()))
+    plan = await plan_of(two, "archive")
+    (vm,) = (await ended(two, two.jobs.start(plan))).vms
+    assert (vm.state, vm.verified) == (State.done, True), vm.message
+    now = [v for v in rows(two, "VDI").values() if v["name_label"] == "archive"]
+    assert [v["SR"] for v in now] == [target(two)]
+    assert now[0]["other_config"] == {"owner": "ops"}
+    left = [v for v in rows(two, "VDI").values() if KEPT in v["other_config"]]
+    assert len(left) == 1
+    assert db.has("VDI", next(ref for ref, v in db.table("VDI").items() if v["uuid"] == left[0]["uuid"]))
+    assert marked(two) == []

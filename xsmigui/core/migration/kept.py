@@ -1,0 +1,128 @@
+"""Sources of moved disks that were kept: which there are, and the plan that puts them back."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import date
+
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.diskdraft import DisksRefused
+from xsmigui.core.migration.draft import KEEP_DAYS
+from xsmigui.core.migration.exchange import KEPT, Kept, kept_of
+from xsmigui.core.migration.moves import Kind
+from xsmigui.core.migration.plan import DiskMove, Plan, Thing, VmMove
+from xsmigui.core.refs import SrRef, VdiRef, VmRef
+from xsmigui.core.text import _
+from xsmigui.core.units import natural
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSource:
+    """A kept source: the disk, what is noted on it, its SR's and its VM's names (empty: no VM), and its virtual size
+    and what it has written, in bytes."""
+
+    ref: VdiRef
+    uuid: str
+    note: Kept
+    sr: str
+    vm: str
+    size: int
+    written: int
+
+    def is_due(self, today: date) -> bool:
+        """The days for which it was to be kept are over."""
+        return self.note.until < today.isoformat()
+
+
+def kept_sources(inventory: Inventory) -> tuple[KeptSource, ...]:
+    """Every kept source of a pool, by name."""
+    found = []
+    for ref, vdi in inventory.VDI.items():
+        note = kept_of(vdi.other_config) if KEPT in vdi.other_config else None
+        if note is not None:
+            vms = inventory.find("VM", note.vm) if note.vm else []
+            vm = inventory.name_of("VM", vms[0]) if vms else ""
+            sr = inventory.name_of("SR", vdi.SR)
+            found.append(KeptSource(ref, vdi.uuid, note, sr, vm, vdi.virtual_size, max(0, vdi.physical_utilisation)))
+    return tuple(sorted(found, key=lambda k: (natural(k.vm), natural(k.note.name), k.ref)))
+
+
+def revert_plan(inventory: Inventory, sources: Iterable[VdiRef]) -> Plan:
+    """The plan that puts kept sources back in their places. What has taken their places is kept in turn.
+
+    Raises:
+        DisksRefused: something of it is not as the job left it, with the reason for each source.
+    """
+    chosen = set(sources)
+    by_vm: dict[str, list[DiskMove]] = {}
+    refused = []
+    for kept in kept_sources(inventory):
+        if kept.ref not in chosen:
+            continue
+        chosen.discard(kept.ref)
+        current = inventory.find("VDI", kept.note.by)
+        reason = _why_not(inventory, kept, VdiRef(current[0]) if current else None)
+        if reason:
+            refused.append(f"{kept.note.name}: {reason}")
+            continue
+        now = inventory.VDI[VdiRef(current[0])]
+        by_vm.setdefault(kept.note.vm or kept.uuid, []).append(
+            DiskMove(
+                disk=Thing(now.uuid, now.name_label, current[0]),
+                position=kept.note.position,
+                size=now.virtual_size,
+                source=_sr(inventory, now.SR),
+                target=_sr(inventory, inventory.VDI[kept.ref].SR),
+                stays=False,
+                ready=kept.uuid,
+            )
+        )
+    if chosen:
+        refused.append(_("A selected disk is gone, or is no kept source."))
+    if refused:
+        raise DisksRefused(" ".join(refused))
+    pool = Thing(inventory.id, inventory.name, inventory.pool_ref)
+    moves = []
+    for owner, disks in by_vm.items():
+        vms = inventory.find("VM", owner)
+        vm = Thing("", disks[0].disk.name, "")
+        if vms:
+            vm = Thing(owner, inventory.name_of("VM", vms[0]), vms[0])
+        moves.append(
+            VmMove(
+                vm=vm,
+                kind=Kind.disk,
+                power_state="Halted",
+                source_host=None,
+                host=Thing("", "", ""),
+                disks=tuple(disks),
+                vifs=(),
+                storage_network=None,
+                calls=(),
+            )
+        )
+    return Plan(source=pool, target=pool, moves=tuple(moves), set_home=False, keep_days=KEEP_DAYS)
+
+
+def _sr(inventory: Inventory, ref: SrRef) -> Thing:
+    record = inventory.SR.get(ref)
+    return Thing(record.uuid if record else "", inventory.name_of("SR", ref), ref)
+
+
+def _why_not(inventory: Inventory, kept: KeptSource, current: VdiRef | None) -> str:
+    """Why a kept source cannot be put back; empty where it can."""
+    if current is None:
+        return _("what took its place is gone.")
+    if not kept.note.vm:
+        return ""
+    vms = inventory.find("VM", kept.note.vm)
+    if not vms:
+        return _("its VM is gone.")
+    vm = VmRef(vms[0])
+    if inventory.VM[vm].power_state != "Halted":
+        return _("{vm} is not halted: shut it down first.", vm=kept.vm)
+    at = {vbd.VDI: vbd.userdevice for _ref, vbd in inventory.vbds(vm) if vbd.type != "CD"}
+    if at.get(current) != kept.note.position:
+        return _(
+            "what took its place is no longer at position {position} of {vm}.", position=kept.note.position, vm=kept.vm
+        )
+    return ""

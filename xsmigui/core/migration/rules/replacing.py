@@ -1,0 +1,107 @@
+"""Rules about disks that this program copies itself, while their VM is halted or there is none."""
+
+from typing import Final
+
+from xsmigui.core.migration.moves import Move, following_disks
+from xsmigui.core.migration.rules.base import Problems, found, rule
+from xsmigui.core.migration.rules.general import OUR_BLOCK
+from xsmigui.core.problems import Page, Severity
+from xsmigui.core.text import _, n_
+from xsmigui.core.units import size
+
+STORAGE: Final = Page.storage
+
+
+@rule("R07", "another job works on the disks", "D", STORAGE)
+def other_job(move: Move) -> Problems:
+    """Two jobs at the same disks would exchange each other's copies."""
+    ours = [reason for reason in move.vm.blocked_operations.values() if reason.startswith(OUR_BLOCK)]
+    if ours:
+        message = _("{vm} is blocked by another job of this program: “{reason}”.", vm=move.name, reason=ours[0])
+        hint = _("Let that job end, or revert it in the journal.")
+        yield found("R07", Severity.block, move.source, "VM", move.ref, message, hint, page=STORAGE)
+
+
+@rule("R12", "the disk is there already", "D", STORAGE)
+def there_already(move: Move) -> Problems:
+    if move.loose is not None and not move.moving:
+        message = _("{disk} is on that SR already.", disk=move.name)
+        hint = _("Choose another SR.")
+        yield found("R12", Severity.block, move.source, "VDI", move.loose, message, hint, page=STORAGE)
+
+
+@rule("R52", "SR takes new disks", "D", STORAGE)
+def takes_disks(move: Move) -> Problems:
+    """A copy needs no more than VDI_CREATE of its SR; the source, unless it is kept, VDI_DELETE of its own."""
+    for sr in dict.fromkeys(sr for sr in move.moving.values() if sr is not None and sr in move.target.SR):
+        if "VDI_CREATE" not in move.target.sr_features(sr):
+            message = _("No virtual disk can be created on {sr}.", sr=move.target.name_of("SR", sr))
+            yield found("R52", Severity.block, move.target, "SR", sr, message, _("Choose another SR."), page=STORAGE)
+    for sr in dict.fromkeys(move.source.VDI[ref].SR for ref in move.moving) if not move.draft.keep_days else ():
+        if "VDI_DELETE" not in move.source.sr_features(sr):
+            message = _("No virtual disk can be removed from {sr}.", sr=move.source.name_of("SR", sr))
+            hint = _("Keep the source.")
+            yield found("R52", Severity.block, move.source, "SR", sr, message, hint, page=STORAGE)
+
+
+@rule("R53", "changed block tracking ends", "D", STORAGE)
+def tracking(move: Move) -> Problems:
+    for ref in move.moving:
+        vdi = move.source.VDI[ref]
+        if vdi.cbt_enabled:
+            message = _("Changed block tracking is on for {disk}; its copy starts without it.", disk=vdi.name_label)
+            hint = _("The next backup will be a full one; enable it again afterwards.")
+            yield found("R53", Severity.warn, move.source, "VDI", ref, message, hint, page=STORAGE)
+
+
+@rule("R54", "a disk that resets cannot be copied", "D", STORAGE)
+def resets(move: Move) -> Problems:
+    """The server refuses it (xapi 7.3 #9: VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION)."""
+    for ref in move.moving:
+        vdi = move.source.VDI[ref]
+        if vdi.on_boot == "reset":
+            message = _("{disk} is reset at each boot; such disks cannot be copied.", disk=vdi.name_label)
+            hint = _("Let the disk persist first.")
+            yield found("R54", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
+
+
+@rule("R56", "a host sees both SRs", "D", STORAGE)
+def copier(move: Move) -> Problems:
+    """The server copies on a host that sees both SRs (xapi 7.4)."""
+    seen = {host: move.source.visible_srs.get(host, frozenset()) for host in move.source.host}
+    seen = {host: srs for host, srs in seen.items() if move.source.is_live(host)}
+    for ref, sr in move.moving.items():
+        vdi = move.source.VDI[ref]
+        if sr is not None and not any({sr, vdi.SR} <= srs for srs in seen.values()):
+            names = {"source": move.source.name_of("SR", vdi.SR), "sr": move.source.name_of("SR", sr)}
+            message = _("No host sees both {source} and {sr}, so none can copy {disk}.", disk=vdi.name_label, **names)
+            hint = _("Choose another SR, or attach both to one host.")
+            yield found("R56", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
+
+
+@rule("R60", "snapshots stay behind", "D", STORAGE)
+def staying(move: Move) -> Problems:
+    if move.loose is not None:
+        sources = {move.loose}
+        behind = [v for v in move.source.VDI.values() if v.is_a_snapshot and v.snapshot_of in sources and v.managed]
+    else:
+        behind = [vdi for _ref, vdi, leader in following_disks(move.source, move.ref) if leader in move.moving]
+    for sr in dict.fromkeys(vdi.SR for vdi in behind):
+        there = [vdi for vdi in behind if sr == vdi.SR]
+        message = n_(
+            "{n} disk of snapshots ({total}) stays on {sr}.",
+            "{n} disks of snapshots ({total}) stay on {sr}.",
+            len(there),
+            total=size(sum(vdi.virtual_size for vdi in there)),
+            sr=move.source.name_of("SR", sr),
+        )
+        hint = _("Reverting to a snapshot brings the VM back to that SR.")
+        yield found("R60", Severity.info, move.source, "SR", sr, message, hint, page=STORAGE)
+
+
+@rule("R61", "memory of a suspended VM", "D", STORAGE)
+def image(move: Move) -> Problems:
+    if move.loose is not None and move.source.VDI[move.loose].type == "suspend":
+        message = _("{disk} holds the memory of a suspended VM.", disk=move.name)
+        hint = _("Resume the VM first, or move it as a whole.")
+        yield found("R61", Severity.block, move.source, "VDI", move.loose, message, hint, page=STORAGE)
