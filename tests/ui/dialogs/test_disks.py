@@ -20,6 +20,7 @@ from xsmigui.core.migration.diskdraft import off
 from xsmigui.core.refs import ObjectId
 from xsmigui.simulator.failures import Failure
 from xsmigui.ui.dialogs.disks import MoveDiskDialog
+from xsmigui.ui.dialogs.kept import KeptSourcesDialog
 
 
 @pytest.fixture
@@ -225,3 +226,97 @@ async def test_the_storage_tab_of_an_sr(qapp: QApplication, home: Path, site: Si
         assert not pane.filter.isVisible()
         assert not pane.rescan.isVisible()
         assert not tab.table.isColumnHidden(0)
+
+
+async def moved_offline(program: Program, *disks: str, days: int = 7) -> Job:
+    """Disks of the halted erp-test copied to iSCSI Madrid through the dialog."""
+    opened = await opened_on(program, "erp-test", *disks)
+    assert "Copied and exchanged while halted: erp-test." in opened.manner.text()
+    assert opened.copying.check.isChecked()
+    assert not opened.network.isVisible()
+    choose(opened, "iSCSI Madrid")
+    opened.copying.days.setValue(days)
+    await until(opened.move_button.isEnabled)
+    count = len(program.jobs.all())
+    opened.move_button.click()
+    await until(lambda: len(program.jobs.all()) > count and program.jobs.all()[0].has_ended, 30)
+    await gone("moveDiskDialog")
+    return program.jobs.all()[0]
+
+
+def sr_of_disk(program: Program, uuid: str) -> str:
+    for inventory in program.store.site().pools.values():
+        for vdi in inventory.VDI.values():
+            if vdi.uuid == uuid:
+                return inventory.SR[vdi.SR].name_label
+    return ""
+
+
+@driven
+async def test_kept_and_reverted(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        await select(program, vm_key(program, "erp-test"))
+        name = program.window.object.storage.rows.row(0).name
+        job = await moved_offline(program, name)
+        (vm,) = job.vms
+        assert (vm.state, vm.verified) == (State.done, True), vm.message
+        assert "Their sources are kept until" in vm.message
+        (disk,) = vm.disks
+        assert (disk.sr, sr_of_disk(program, disk.old)) == ("iSCSI Madrid", "NFS Madrid")
+        program.window._actions["actionKeptSources"].trigger()
+        kept = await dialog("keptSourcesDialog", KeptSourcesDialog)
+        await until(lambda: kept.rows.rowCount() == 1)
+        row = kept.rows.row(0)[2]
+        assert (row.uuid, row.vm, row.note.by) == (disk.old, "erp-test", disk.new)
+        assert not kept.revert_button.isEnabled()
+        assert kept.revert_button.toolTip() == "Select a kept source first."
+        kept.table.selectRow(0)
+        assert kept.revert_button.isEnabled(), kept.revert_button.toolTip()
+        kept.revert_button.click()
+        (await dialog("questionDialog")).accept()
+        await until(lambda: program.jobs.all()[0].id != job.id and program.jobs.all()[0].has_ended, 30)
+        (back,) = program.jobs.all()[0].vms
+        assert (back.state, back.disks[0].new, back.disks[0].sr) == (State.done, disk.old, "NFS Madrid"), back.message
+        await until(lambda: kept.rows.rowCount() == 1 and kept.rows.row(0)[2].uuid == disk.new)  # kept in turn
+        kept.table.selectRow(0)
+        kept.purge_button.click()
+        (await dialog("questionDialog")).reject()
+        await gone("questionDialog")
+        assert sr_of_disk(program, disk.new) == "iSCSI Madrid"
+        kept.purge_button.click()
+        (await dialog("questionDialog")).accept()
+        await until(lambda: not sr_of_disk(program, disk.new))
+        await until(lambda: kept.total.text() == "There are none.")
+        kept.close()
+        await gone("keptSourcesDialog")
+
+
+@driven
+async def test_removed_at_once(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        await select(program, vm_key(program, "erp-test"))
+        names = [program.window.object.storage.rows.row(n).name for n in range(2)]
+        job = await moved_offline(program, *names, days=0)
+        (vm,) = job.vms
+        assert (vm.state, len(vm.disks)) == (State.done, 2), vm.message
+        await until(lambda: not any(sr_of_disk(program, d.old) for d in vm.disks))
+
+
+@driven
+async def test_a_reverted_vm_that_runs_again(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        await select(program, vm_key(program, "erp-test"))
+        await moved_offline(program, program.window.object.storage.rows.row(0).name)
+        program.window._actions["actionKeptSources"].trigger()
+        kept = await dialog("keptSourcesDialog", KeptSourcesDialog)
+        await until(lambda: kept.rows.rowCount() == 1)
+        kept.table.selectRow(0)
+        madrid = site["Madrid"]
+        site.call(madrid, "VM.start", site.vm(madrid, "erp-test"), False, False)
+        await until(lambda: not kept.revert_button.isEnabled())
+        assert "erp-test is not halted" in kept.revert_button.toolTip()
+        kept.close()
+        await gone("keptSourcesDialog")

@@ -12,7 +12,7 @@ from typing import Final
 from xsmigui.core.capacity import load
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.draft import Draft, Site
-from xsmigui.core.migration.moves import Move, following_disks, own_disks
+from xsmigui.core.migration.moves import Move, following_disks, is_copied, own_disks
 from xsmigui.core.migration.rules import RULES, networks, storage
 from xsmigui.core.problems import Page, Problem
 from xsmigui.core.records import VDI
@@ -105,6 +105,8 @@ class Load:
     at: tuple[HostRef, ...]
     disks: Mapping[VdiRef, VDI]
     crosses: bool
+    copied: bool = False
+    """This program copies them itself, for which an SR needs less."""
 
     @cached_property
     def _needs(self) -> dict[bool, int]:
@@ -133,7 +135,7 @@ class Load:
             if not coming:
                 return
             need = load(self.source, coming, thin)
-        yield from storage.sr_receives(self.target, sr)
+        yield from storage.sr_creates(self.target, sr) if self.copied else storage.sr_receives(self.target, sr)
         yield from storage.sr_space(self.target, sr, need)
 
     def suits(self, sr: SrRef) -> bool:
@@ -180,7 +182,11 @@ def whole_load(site: Site, draft: Draft, at: Mapping[VmRef, HostRef | None]) -> 
     if target is None:
         return None
     hosts_of_all = tuple(dict.fromkeys(host for host in at.values() if host is not None))
-    return Load(source, target, hosts_of_all, all_disks(source, at), draft.crosses)
+    copied = {vm for vm in at if vm in source.VM and is_copied(draft, source.VM[vm])}
+    disks = all_disks(source, (vm for vm in at if vm not in copied))
+    for vm in copied:
+        disks.update(own_disks(source, vm))
+    return Load(source, target, hosts_of_all, disks, draft.crosses, len(copied) == len(at))
 
 
 def disk_load(site: Site, draft: Draft, vm: VmRef, host: HostRef | None, disk: VdiRef) -> Load | None:
@@ -190,8 +196,10 @@ def disk_load(site: Site, draft: Draft, vm: VmRef, host: HostRef | None, disk: V
     if target is None or disk not in source.VDI:
         return None
     group = {disk: source.VDI[disk]}
-    group.update({ref: vdi for ref, vdi, leader in following_disks(source, vm) if leader == disk})
-    return Load(source, target, (host,) if host is not None else (), group, draft.crosses)
+    copied = is_copied(draft, source.VM[vm])
+    if not copied:
+        group.update({ref: vdi for ref, vdi, leader in following_disks(source, vm) if leader == disk})
+    return Load(source, target, (host,) if host is not None else (), group, draft.crosses, copied)
 
 
 def same_srs(site: Site, draft: Draft, at: Mapping[VmRef, HostRef | None]) -> tuple[Candidate, ...]:

@@ -19,7 +19,7 @@ from xsmigui.core.migration.candidates import (
 from xsmigui.core.migration.draft import Draft, Site, StorageMode
 from xsmigui.core.migration.moves import NOBODY, Move, following_disks, is_copied, own_disks, travelling_vifs
 from xsmigui.core.migration.rules.networks import host_attaches
-from xsmigui.core.refs import NULL, HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef, is_null
+from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef, is_null
 
 
 def default_destination(site: Site, draft: Draft) -> PoolId | None:
@@ -222,5 +222,5 @@ def resolve(site: Site, draft: Draft) -> Resolved:
     for disk in draft.loose:
         if disk in source.VDI:
             places = {disk: draft.disks.get(disk) or (same if mode is StorageMode.same else None)}
-            moves.append(Move(site, draft, VmRef(NULL), NOBODY, source, target, None, places, {}, {}, None, disk))
+            moves.append(Move(site, draft, VmRef(disk), NOBODY, source, target, None, places, {}, {}, None, disk))
     return Resolved(tuple(moves), mode, same, network)

@@ -173,7 +173,9 @@ def targets(site: Site, draft: Draft, disks: Iterable[VdiRef]) -> tuple[SrTarget
     for vm in draft.vms:
         if vm in inventory.VM and not is_copied(draft, inventory.VM[vm]):
             group.update({ref: vdi for ref, vdi, leader in following_disks(inventory, vm) if leader in selected})
-    places = Load(inventory, inventory, tuple(dict.fromkeys(draft.hosts.values())), group, crosses=False)
+    hosts = tuple(dict.fromkeys(draft.hosts.values()))
+    copied = all(is_copied(draft, inventory.VM[vm]) for vm in draft.vms if vm in inventory.VM)
+    places = Load(inventory, inventory, hosts, group, crosses=False, copied=copied)
     found = []
     for candidate in places.candidates():
         ref = SrRef(candidate.ref)

@@ -43,7 +43,7 @@ class Move:
     networks: Mapping[VifRef, NetworkRef | None]
     storage_network: NetworkRef | None
     loose: VdiRef | None = None
-    """The disk that moves by itself; `ref` is then null and `vm` stands for nobody."""
+    """The disk that moves by itself; `ref` is then the disk's and no VM's, and `vm` stands for nobody."""
 
     @property
     def name(self) -> str:

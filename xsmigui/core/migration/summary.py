@@ -39,6 +39,8 @@ def sentence(plan: Plan, move: VmMove) -> str:
     }
     if plan.copy:
         return _("{vm} is copied to {host} in {pool}; the original stays in {from_pool}.", **name)
+    if move.kind is Kind.disk:
+        return _copied(plan, move)
     if plan.crosses:
         return _("{vm} moves, {state}, from {from_host} in {from_pool} to {host} in {pool}.", **name)
     if move.kind is Kind.live:
@@ -133,8 +135,43 @@ def xe_script(plan: Plan) -> str:
         ]
     for move in plan.moves:
         lines.append("# " + " ".join(move.vm.name.split()))
+        if move.kind is Kind.disk:
+            lines += [line for d in move.disks if not d.stays for line in _xe_copy(plan, move, d)]
         lines += [line for call in move.calls if (line := _xe(plan, move, call))]
     return "\n".join(lines) + "\n"
+
+
+def _copied(plan: Plan, move: VmMove) -> str:
+    """``The disks of erp-test are copied and exchanged while it is halted; their sources are kept for 7 days.``"""
+    if move.is_loose:
+        first = _("{disk}, which belongs to no VM, is copied, and the copy takes its place.", disk=move.vm.name)
+    else:
+        first = _("The disks of {vm} are copied while it is halted, and the copies take their place.", vm=move.vm.name)
+    days = plan.keep_days
+    if not days:
+        return f"{first} {_('The sources are removed when that has worked.')}"
+    return first + " " + n_("The sources are kept for {n} day.", "The sources are kept for {n} days.", days)
+
+
+def _xe_copy(plan: Plan, move: VmMove, disk: DiskMove) -> list[str]:
+    """A disk copied and exchanged; the source stays, renamed, where it is to be kept."""
+    old, sr, vm = (shlex.quote(thing.uuid) for thing in (disk.disk, disk.target, move.vm))
+    lines = [f"NEW=$(xe vdi-copy uuid={old} sr-uuid={sr})"]
+    if not move.is_loose:
+        lines += [
+            f"OLD=$(xe vbd-list vm-uuid={vm} vdi-uuid={old} --minimal)",
+            f'VBD=$(xe vbd-create vm-uuid={vm} vdi-uuid="$NEW" device=autodetect'
+            ' bootable="$(xe vbd-param-get uuid="$OLD" param-name=bootable)"'
+            ' mode="$(xe vbd-param-get uuid="$OLD" param-name=mode)" type=Disk)',
+            'xe vbd-destroy uuid="$OLD"',
+            f'xe vbd-param-set uuid="$VBD" userdevice={shlex.quote(disk.position)}',
+        ]
+    if plan.keep_days:
+        name = shlex.quote(f"{disk.disk.name} [kept]")
+        lines.append(f"xe vdi-param-set uuid={old} name-label={name}")
+    else:
+        lines.append(f"xe vdi-destroy uuid={old}")
+    return lines
 
 
 def _xe(plan: Plan, move: VmMove, call: Call) -> str:

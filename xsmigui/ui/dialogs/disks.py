@@ -19,6 +19,7 @@ from PySide6.QtWidgets import (
 from xsmigui.core.migration import candidates
 from xsmigui.core.migration.diskdraft import SrTarget, draft_of_disks, manner, owner, targets
 from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.moves import is_copied
 from xsmigui.core.migration.summary import total
 from xsmigui.core.problems import Page, Problem, Severity
 from xsmigui.core.refs import NetworkRef, SrRef, VdiRef, VmRef
@@ -34,6 +35,7 @@ from xsmigui.ui.models.table import Column, RowsModel
 from xsmigui.ui.scope import Presenter, Scope
 from xsmigui.ui.style import STEP, heading, hint, named, plain_table, primary, spaced
 from xsmigui.ui.wizard.choice import ChoiceCombo
+from xsmigui.ui.wizard.copying import CopyChoice
 from xsmigui.ui.wizard.problems import ProblemPanel
 
 MINE: Final = (Page.storage, Page.storage_network)
@@ -78,23 +80,30 @@ class MoveDiskDialog(QDialog):
         self._chosen: SrRef | None = None
         self._left = left
         self._filling = False
-        inventory = store.inventory(drafting.draft.source)
-        names = [inventory.VDI[disk].name_label for disk in disks if inventory is not None and disk in inventory.VDI]
-        name = names[0] if len(names) == 1 else n_("{n} virtual disk", "{n} virtual disks", len(disks))
-        title = _("Move virtual disk: {name}", name=name)
-        self.setWindowTitle(title)
-        named(self, "moveDiskDialog", title)
+        self.setObjectName("moveDiskDialog")
+        self._heading = heading("")
+        self._entitle()
         self.setModal(False)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(900, 600)
-        self._build(icons, title)
+        self._build(icons)
         drafting.subscribe(self.show_evaluation)
         self.show_evaluation(drafting.evaluation)
         self.table.resizeColumnsToContents()
         for column in range(self.rows.columnCount() - 1):
             self.table.setColumnWidth(column, self.table.columnWidth(column) + STEP)
 
-    def _build(self, icons: Icons, title: str) -> None:
+    def _entitle(self) -> None:
+        """Say what moves: the disk's name, or how many there are."""
+        inventory = self._store.inventory(self._drafting.draft.source)
+        known = [inventory.VDI[d].name_label for d in self._disks if inventory is not None and d in inventory.VDI]
+        name = known[0] if len(known) == 1 else n_("{n} virtual disk", "{n} virtual disks", len(self._disks))
+        title = _("Move virtual disk: {name}", name=name)
+        self.setWindowTitle(title)
+        self.setAccessibleName(title)
+        self._heading.setText(title)
+
+    def _build(self, icons: Icons) -> None:
         columns: list[Column[SrTarget]] = [
             Column(_("SR"), lambda r: r.name, icon=lambda r: icons("sr" if r.shared else "sr-local")),
             Column(_("Type"), lambda r: f"{r.type} · {_('shared') if r.shared else _('local')}"),
@@ -116,8 +125,10 @@ class MoveDiskDialog(QDialog):
         self.manner.setObjectName("moveManner")
         self.network = ChoiceCombo("diskNetworkCombo", _("Storage network"))
         self.network.chosen.connect(self._over)
+        self.copying = CopyChoice(self._drafting.choose)
         form = QFormLayout()
         form.addRow(_("Storage &network:"), self.network)
+        self._form = form
         self.total = hint()
         self.total.setObjectName("moveTotal")
         self.panel = ProblemPanel(icons, self._fix)
@@ -139,7 +150,7 @@ class MoveDiskDialog(QDialog):
             buttons.addWidget(button)
         outer = QVBoxLayout(self)
         spaced(outer, 2, 1)
-        outer.addWidget(heading(title))
+        outer.addWidget(self._heading)
         outer.addWidget(self.manner)
         self.staying = QPlainTextEdit()
         named(self.staying, "stayingDisks", _("What stays behind"))
@@ -149,6 +160,7 @@ class MoveDiskDialog(QDialog):
         self._tell_staying()
         outer.addWidget(self.table, 3)
         outer.addLayout(form)
+        outer.addWidget(self.copying)
         outer.addWidget(self.panel, 1)
         outer.addLayout(buttons)
 
@@ -173,6 +185,10 @@ class MoveDiskDialog(QDialog):
                 self._filling = False
             offered = candidates.storage_networks(inventory, draft.hosts.values())
             self.network.fill(offered, evaluation.resolved.storage_network, _("Choose a network"))
+        self.copying.show_evaluation(evaluation)
+        moves = evaluation.resolved.moves
+        carried = any(move.loose is None and not is_copied(draft, move.vm) for move in moves)
+        self._form.setRowVisible(self.network, carried)
         blocks = [p for p in evaluation.problems if p.blocks]
         if self._chosen is None:
             self.panel.show_problems((), Page.storage, _("Choose the SR that shall take the disks."))
@@ -187,7 +203,8 @@ class MoveDiskDialog(QDialog):
         self.move_button.setToolTip(reason)
         stuck = self._stuck(evaluation)
         chosen = self._chosen is not None and not self._drafting.busy
-        self.leave_out.setVisible(chosen and 0 < len(stuck) < len(evaluation.draft.vms))
+        movers = len(evaluation.draft.vms) + len(evaluation.draft.loose)
+        self.leave_out.setVisible(chosen and 0 < len(stuck) < movers)
         self.total.setText(total(evaluation.plan) if ready and evaluation.plan is not None else "")
 
     def _tell_staying(self) -> None:
@@ -196,7 +213,7 @@ class MoveDiskDialog(QDialog):
         self.staying.setVisible(bool(self._left))
 
     def _stuck(self, evaluation: Evaluation) -> set[VmRef]:
-        """The VMs against which something stands."""
+        """The VMs against which something stands, and the disks of no VM."""
         return {vm for vm, worst in evaluation.verdicts.items() if worst is Severity.block}
 
     def _mark(self) -> None:
@@ -226,15 +243,17 @@ class MoveDiskDialog(QDialog):
         site, pool = evaluation.site, evaluation.draft.source
         inventory, stuck = site.pools[pool], self._stuck(evaluation)
         carriers = {d: owner(inventory, d).vm for d in self._disks if d in inventory.VDI}
-        staying = [d for d, vm in carriers.items() if vm is None or vm in stuck]
+        staying = [d for d, vm in carriers.items() if (vm or VmRef(d)) in stuck]
         reasons = {p.about.ref: p.message for p in reversed(evaluation.problems) if p.blocks and p.about is not None}
         for disk in staying:
             vdi = inventory.VDI[disk]
             reason = reasons.get(disk) or reasons.get(carriers[disk] or "") or _("Something stands against its VM.")
             self._left = (*self._left, f"{vdi.name_label} ({size(vdi.virtual_size)}): {reason}")
         self._disks = tuple(d for d in carriers if d not in staying)
+        self._entitle()
         self._tell_staying()
-        fresh = draft_of_disks(site, pool, self._disks, sr)
+        kept = evaluation.draft
+        fresh = draft_of_disks(site, pool, self._disks, sr).copying(kept.copies, kept.keep_days)
         carrier = evaluation.draft.storage_network
         self._drafting.choose(lambda _draft: fresh if carrier is None else fresh.over(carrier))
 

@@ -29,6 +29,7 @@ from xsmigui.ui.bridge import Bridge
 from xsmigui.ui.dialogs.base import ask, opened, tell
 from xsmigui.ui.dialogs.disks import MoveDiskDialog
 from xsmigui.ui.dialogs.guide import GuideDialog
+from xsmigui.ui.dialogs.kept import KeptSourcesDialog
 from xsmigui.ui.dialogs.preferences import edit_preferences
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Scope
@@ -173,6 +174,8 @@ class MainWindow(QMainWindow):
         storage = self._menu(_("S&torage"))
         storage.addAction(self._action("actionMoveDisk", _("Move &virtual disk…"), self.move_disks, icon="disk"))
         storage.addAction(self._action("actionEmptySr", _("Move &all disks off this SR…"), self.empty_sr))
+        storage.addSeparator()
+        storage.addAction(self._action("actionKeptSources", _("&Kept sources of moved disks…"), self.kept_sources))
         activity = self._menu(_("&Activity"))
         activity.addAction(self._action("actionClearActivity", _("&Clear finished"), self._clear_activity))
         about = self._menu(_("&Help"))
@@ -317,11 +320,23 @@ class MainWindow(QMainWindow):
     def empty_sr(self) -> MoveDiskDialog | None:
         """Open the dialog on all virtual disks of the selected SR."""
         found = self._sr_disks()
-        return None if isinstance(found, str) else self._open_disks(*found)
+        return None if isinstance(found, str) else self._open_disks(*found, copies=False)
 
-    def _open_disks(self, pool: PoolId, disks: tuple[VdiRef, ...], left: tuple[str, ...] = ()) -> MoveDiskDialog:
+    def kept_sources(self) -> KeptSourcesDialog:
+        """Open the list of sources that were kept."""
         services = self._services
-        draft = draft_of_disks(services.store.site(), pool, disks, None)
+        dialog = KeptSourcesDialog(self, services.store, services.connections, self._icons, self.present)
+        dialog.planned.connect(self.start)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()
+        return dialog
+
+    def _open_disks(
+        self, pool: PoolId, disks: tuple[VdiRef, ...], left: tuple[str, ...] = (), copies: bool = True
+    ) -> MoveDiskDialog:
+        """Whoever empties an SR wants the snapshots to leave it too, which only the server's own move does."""
+        services = self._services
+        draft = draft_of_disks(services.store.site(), pool, disks, None).copying(copies)
         drafting = Drafting(services.store, services.asker, services.clock, draft)
         moving = MoveDiskDialog(
             self, drafting, disks, services.store, services.connections, self._icons, self.present, left
@@ -344,7 +359,7 @@ class MainWindow(QMainWindow):
         if chosen.pool is None or not chosen.vms:
             return None
         services = self._services
-        draft = Draft(chosen.pool, chosen.vms, copy=copy)
+        draft = Draft(chosen.pool, chosen.vms, copy=copy, copies=not copy)
         drafting = Drafting(services.store, services.asker, services.clock, draft)
         wizard = MigrateWizard(self, drafting, services.store, services.connections, self._icons, self.present)
         wizard.planned.connect(self.start)

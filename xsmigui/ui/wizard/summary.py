@@ -13,6 +13,7 @@ from xsmigui.core.migration.summary import summarize, total, xe_script
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.text import _
 from xsmigui.ui.style import named
+from xsmigui.ui.wizard.copying import CopyChoice
 from xsmigui.ui.wizard.pages import Choose, WizardPage, options
 
 
@@ -31,6 +32,8 @@ class SummaryPage(WizardPage):
         self.options = options(choose)
         for box in self.options.values():
             self.body.addWidget(box)
+        self.copying = CopyChoice(choose)
+        self.body.addWidget(self.copying)
         self.script = QPushButton(_("Show as xe commands"))
         self.script.setObjectName("scriptButton")
         self.script.setCheckable(True)
@@ -57,6 +60,7 @@ class SummaryPage(WizardPage):
         running = any(move.is_running for move in evaluation.resolved.moves)
         self.options["compress"].setChecked(draft.compress is True)
         self.options["compress"].setVisible(running)
+        self.copying.show_evaluation(evaluation)
         ready = self._plan is not None
         for button in (self.script, self.save):
             button.setEnabled(ready)

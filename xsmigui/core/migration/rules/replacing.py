@@ -5,6 +5,7 @@ from typing import Final
 from xsmigui.core.migration.moves import Move, following_disks
 from xsmigui.core.migration.rules.base import Problems, found, rule
 from xsmigui.core.migration.rules.general import OUR_BLOCK
+from xsmigui.core.migration.rules.storage import sr_creates
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.text import _, n_
 from xsmigui.core.units import size
@@ -33,10 +34,8 @@ def there_already(move: Move) -> Problems:
 @rule("R52", "SR takes new disks", "D", STORAGE)
 def takes_disks(move: Move) -> Problems:
     """A copy needs no more than VDI_CREATE of its SR; the source, unless it is kept, VDI_DELETE of its own."""
-    for sr in dict.fromkeys(sr for sr in move.moving.values() if sr is not None and sr in move.target.SR):
-        if "VDI_CREATE" not in move.target.sr_features(sr):
-            message = _("No virtual disk can be created on {sr}.", sr=move.target.name_of("SR", sr))
-            yield found("R52", Severity.block, move.target, "SR", sr, message, _("Choose another SR."), page=STORAGE)
+    for sr in dict.fromkeys(sr for sr in move.moving.values() if sr is not None):
+        yield from sr_creates(move.target, sr)
     for sr in dict.fromkeys(move.source.VDI[ref].SR for ref in move.moving) if not move.draft.keep_days else ():
         if "VDI_DELETE" not in move.source.sr_features(sr):
             message = _("No virtual disk can be removed from {sr}.", sr=move.source.name_of("SR", sr))

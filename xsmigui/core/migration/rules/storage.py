@@ -60,6 +60,13 @@ def sr_sends(inventory: Inventory, sr: SrRef) -> Problems:
     yield from _sr_can(inventory, sr, _("send disks away"), _lacks(inventory, sr, "VDI_SNAPSHOT", "VDI_MIRROR"))
 
 
+def sr_creates(inventory: Inventory, sr: SrRef) -> Problems:
+    """R52 for disks that this program copies: VDI_CREATE."""
+    if sr in inventory.SR and "VDI_CREATE" not in inventory.sr_features(sr):
+        message = _("No virtual disk can be created on {sr}.", sr=inventory.name_of("SR", sr))
+        yield found("R52", Severity.block, inventory, "SR", sr, message, _("Choose another SR."), page=STORAGE)
+
+
 def _lacks(inventory: Inventory, sr: SrRef, *needed: str) -> list[str]:
     has = set(inventory.sr_features(sr))
     if "VDI_MIRROR" in has:

@@ -1,0 +1,176 @@
+"""The sources of moved disks that were kept: put back with one click, or removed on request."""
+
+from datetime import date
+
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QAbstractItemView, QPushButton, QTableView, QWidget
+
+from xsmigui.core.catalogue import sentence
+from xsmigui.core.failures import WIRE_ERRORS
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.diskdraft import DisksRefused
+from xsmigui.core.migration.kept import KeptSource, kept_sources, revert_plan
+from xsmigui.core.refs import PoolId, VdiRef
+from xsmigui.core.text import _, n_
+from xsmigui.core.units import size
+from xsmigui.services.connections import Connections
+from xsmigui.services.kept import purge
+from xsmigui.services.store import Change, Store
+from xsmigui.ui.dialogs.base import Sheet, ask, tell
+from xsmigui.ui.icons import Icons
+from xsmigui.ui.models.table import Column, RowsModel
+from xsmigui.ui.scope import Presenter, Scope
+from xsmigui.ui.style import STEP, hint, named, plain_table, primary
+
+Row = tuple[PoolId, str, KeptSource]
+
+
+class KeptSourcesDialog(Sheet):
+    """All kept sources of the connected pools. Stays open beside the work and follows the servers."""
+
+    planned = Signal(object)
+    """The `Plan` that puts the selected sources back."""
+
+    def __init__(
+        self, parent: QWidget | None, store: Store, connections: Connections, icons: Icons, present: Presenter
+    ) -> None:
+        super().__init__(parent, _("Kept sources of moved disks"), "keptSourcesDialog")
+        self.setModal(False)
+        self.resize(900, 440)
+        self._store = store
+        self._connections = connections
+        self._scope = Scope(self, present)
+        self._today = date.today()
+        text = _(
+            "Disks of halted VMs were copied, and the copies put in their place. What they were before is still there,"
+            " until you remove it."
+        )
+        self.text(text)
+        columns: list[Column[Row]] = [
+            Column(_("Disk"), lambda r: r[2].note.name, icon=lambda _r: icons("disk")),
+            Column(_("VM"), lambda r: r[2].vm or "–"),
+            Column(_("SR"), lambda r: r[2].sr),
+            Column(_("Pool"), lambda r: r[1]),
+            Column(_("Size"), lambda r: size(r[2].size), lambda r: r[2].size, right=True),
+            Column(_("Used"), lambda r: size(r[2].written), lambda r: r[2].written, right=True),
+            Column(_("Kept until"), self._until, lambda r: r[2].note.until),
+        ]
+        self.rows: RowsModel[Row] = RowsModel(columns, lambda r: (r[0], r[2].ref), self)
+        self.table = QTableView()
+        named(self.table, "keptTable", _("Kept sources"))
+        plain_table(self.table)
+        self.table.setModel(self.rows)
+        self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.selectionModel().selectionChanged.connect(lambda *_args: self._enable())
+        self.body.addWidget(self.table, 1)
+        self.total = hint()
+        self.total.setObjectName("keptTotal")
+        self.body.addWidget(self.total)
+        roles = self.buttons.ButtonRole
+        self.revert_button = self.buttons.addButton(_("Revert"), roles.ActionRole)
+        named(self.revert_button, "revertButton", _("Revert"))
+        self.revert_button.clicked.connect(lambda: self._scope.spawn(self._revert(), "revert"))
+        self.purge_button: QPushButton = self.buttons.addButton(_("Remove…"), roles.ActionRole)
+        named(self.purge_button, "purgeButton", _("Remove"))
+        self.purge_button.clicked.connect(lambda: self._scope.spawn(self._purge(), "purge"))
+        close = self.buttons.addButton(_("Close"), roles.RejectRole)
+        close.setObjectName("closeButton")
+        primary(close)
+        self.buttons.rejected.connect(self.reject)
+        self.body.addWidget(self.buttons)
+        self._unsubscribe = store.subscribe(self._changed)
+        self._show()
+        self.table.resizeColumnsToContents()
+        for column in range(self.rows.columnCount() - 1):
+            self.table.setColumnWidth(column, self.table.columnWidth(column) + 2 * STEP)
+
+    def _until(self, row: Row) -> str:
+        until = row[2].note.until
+        return _("{date}, over", date=until) if row[2].is_due(self._today) else until
+
+    def _changed(self, change: Change) -> None:
+        if change.delta.touched("VDI") or change.delta.touched("VM"):
+            self._show()
+
+    def _show(self) -> None:
+        site = self._store.site()
+        found: list[Row] = [
+            (pool, inventory.name, kept)
+            for pool, inventory in site.pools.items()
+            if pool in site.connected
+            for kept in kept_sources(inventory)
+        ]
+        self.rows.show(found)
+        taken = size(sum(row[2].written for row in found))
+        count = n_("{n} kept source takes {size}.", "{n} kept sources take {size}.", len(found), size=taken)
+        self.total.setText(count if found else _("There are none."))
+        self._enable()
+
+    def _selected(self) -> list[Row]:
+        return [self.rows.row(index.row()) for index in self.table.selectionModel().selectedRows()]
+
+    def _pool(self) -> tuple[Inventory | None, tuple[VdiRef, ...], str]:
+        """The pool of the selected sources, and they; or why nothing can be done with them."""
+        rows = self._selected()
+        if not rows:
+            return None, (), _("Select a kept source first.")
+        if len({row[0] for row in rows}) > 1:
+            return None, (), _("Select sources of one pool.")
+        return self._store.inventory(rows[0][0]), tuple(row[2].ref for row in rows), ""
+
+    def _enable(self) -> None:
+        inventory, sources, reason = self._pool()
+        self.purge_button.setEnabled(not reason)
+        self.purge_button.setToolTip(reason)
+        if inventory is not None:
+            try:
+                revert_plan(inventory, sources)
+            except DisksRefused as refused:
+                reason = str(refused)
+        self.revert_button.setEnabled(not reason)
+        self.revert_button.setToolTip(reason)
+
+    async def _revert(self) -> None:
+        inventory, sources, _reason = self._pool()
+        if inventory is None:
+            return
+        question = _(
+            "What was written since the move is not on the kept sources. The disks that are in use now are kept in"
+            " turn, so that this can be undone too."
+        )
+        if not await ask(self, _("Revert the move"), question, _("Revert"), _("Leave as it is")):
+            return
+        try:
+            self.planned.emit(revert_plan(inventory, sources))
+        except DisksRefused as refused:  # changed while it was asked
+            await tell(self, _("Revert the move"), str(refused))
+
+    async def _purge(self) -> None:
+        inventory, sources, _reason = self._pool()
+        gateway = self._connections.gateway(inventory.id) if inventory is not None else None
+        if inventory is None or gateway is None:
+            return
+        bytes_ = size(sum(inventory.VDI[ref].virtual_size for ref in sources if ref in inventory.VDI))
+        question = n_(
+            "{n} virtual disk ({size}) is removed for good. The move cannot be reverted afterwards.",
+            "{n} virtual disks ({size}) are removed for good. The moves cannot be reverted afterwards.",
+            len(sources),
+            size=bytes_,
+        )
+        title = _("Remove kept sources")
+        if not await ask(self, title, question, _("Remove"), _("Keep them")):
+            return
+        try:
+            removed = await purge(gateway, sources)
+        except WIRE_ERRORS as failure:
+            text = " ".join(part for part in sentence(failure, inventory) if part)
+            await tell(self, title, text, str(failure))
+            return
+        if removed < len(sources):
+            await tell(self, title, _("Some were left: they are in use, or what took their place is gone."))
+
+    def done(self, result: int) -> None:
+        self._unsubscribe()
+        self._scope.cancel()
+        super().done(result)

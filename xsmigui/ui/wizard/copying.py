@@ -1,0 +1,65 @@
+"""The choice whether this program copies the disks of halted VMs, and how long it keeps their sources."""
+
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSpinBox, QWidget
+
+from xsmigui.core.migration.draft import Draft
+from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.text import _
+from xsmigui.ui.style import STEP, named
+from xsmigui.ui.wizard.pages import Choose
+
+LONGEST = 365
+"""Days for which a source may be kept."""
+
+
+class CopyChoice(QWidget):
+    """Shown only where a draft has disks that can be copied. For disks of no VM there is no other way."""
+
+    def __init__(self, choose: Choose) -> None:
+        super().__init__()
+        self._choose = choose
+        self._draft: Draft | None = None
+        self.check = QCheckBox(_("Copy the disks of halted VMs, and put the copies in place"))
+        named(self.check, "copyDisksCheck", self.check.text())
+        tip = _(
+            "Every step can be undone, and the source is kept. Otherwise the server moves the disks with their"
+            " snapshots, and removes the source."
+        )
+        self.check.setToolTip(tip)
+        self.check.clicked.connect(self._changed)
+        label = QLabel(_("&Keep the sources:"))
+        self.days = QSpinBox()
+        named(self.days, "keepDaysSpin", _("Days for which the sources are kept"))
+        self.days.setRange(0, LONGEST)
+        self.days.setSpecialValueText(_("remove at once"))
+        self.days.setSuffix(_(" days"))
+        self.days.valueChanged.connect(self._changed)
+        label.setBuddy(self.days)
+        self._label = label
+        line = QHBoxLayout(self)
+        line.setContentsMargins(0, 0, 0, 0)
+        line.setSpacing(STEP)
+        line.addWidget(self.check)
+        line.addStretch(1)
+        line.addWidget(label)
+        line.addWidget(self.days)
+
+    def show_evaluation(self, evaluation: Evaluation) -> None:
+        draft, moves = evaluation.draft, evaluation.resolved.moves
+        self._draft = draft
+        halted = any(move.loose is None and move.vm.power_state == "Halted" and not move.crosses for move in moves)
+        copied = bool(draft.loose) or (halted and draft.copies)
+        self.check.setVisible(halted and not draft.copy)
+        for widget in (self._label, self.days):
+            widget.setVisible(copied)
+        self.setVisible((halted and not draft.copy) or copied)
+        self.check.setChecked(draft.copies)
+        if self.days.value() != draft.keep_days:
+            self.days.blockSignals(True)
+            self.days.setValue(draft.keep_days)
+            self.days.blockSignals(False)
+
+    def _changed(self) -> None:
+        yes, days = self.check.isChecked(), self.days.value()
+        if self._draft is not None and (yes, days) != (self._draft.copies, self._draft.keep_days):
+            self._choose(lambda draft: draft.copying(yes, days))
