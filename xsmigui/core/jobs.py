@@ -231,7 +231,7 @@ def title(vm: VmJob) -> str:
     """``mail → host-02``; where the VM stays on its host, the SRs that its disks go to."""
     move = vm.move
     goals = [move.host.name]
-    if not move.host.uuid or (move.source_host is not None and move.source_host.uuid == move.host.uuid):
+    if move.kind is Kind.disk or (move.source_host is not None and move.source_host.uuid == move.host.uuid):
         goals = list(dict.fromkeys(disk.target.name for disk in move.disks if not disk.stays)) or goals
     return f"{move.vm.name} → {', '.join(goals)}"
 

@@ -70,7 +70,7 @@ def flow(draft: Draft, moves: tuple[Move, ...]) -> tuple[Page, ...]:
     pages = [Page.destination, Page.home_server, Page.storage]
     if draft.crosses:
         pages.append(Page.networks)
-    if draft.crosses or any(move.carries_disks for move in moves):
+    if draft.crosses or any(move.carries_disks and move.kind is not Kind.disk for move in moves):
         pages.append(Page.storage_network)
     return (*pages, Page.summary)
 

@@ -51,14 +51,14 @@ def sentence(plan: Plan, move: VmMove) -> str:
 
 
 def _rows(plan: Plan, move: VmMove) -> list[tuple[str, str]]:
-    rows = [(_("Host"), move.host.name)]
-    rows += [(disk.disk.name, _way(disk)) for disk in move.disks if not disk.follows]
-    rows += _followers(move)
+    rows = [] if move.kind is Kind.disk else [(_("Host"), move.host.name)]
+    rows += [(disk.disk.name, _way(disk)) for disk in move.disks if not disk.follows or move.is_loose]
+    rows += _followers(move) if not move.is_loose else []
     # A snapshot's interface has the MAC of the VM's own, and goes to the same network.
     rows += dict.fromkeys((_("Network, {mac}", mac=v.mac), f"{v.source.name} → {v.target.name}") for v in move.vifs)
     if move.storage_network is not None and move.travelling:
         rows.append((_("Storage network"), move.storage_network.name))
-    if plan.set_home and not plan.copy:
+    if plan.set_home and not plan.copy and move.host.uuid:
         rows.append((_("Home server afterwards"), move.host.name))
     if plan.start_after and move.power_state == "Halted":
         rows.append((_("Afterwards"), _("started on {host}", host=move.host.name)))
@@ -149,7 +149,7 @@ def _copied(plan: Plan, move: VmMove) -> str:
         first = _("The disks of {vm} are copied while it is halted, and the copies take their place.", vm=move.vm.name)
     days = plan.keep_days
     if not days:
-        return f"{first} {_('The sources are removed when that has worked.')}"
+        return first + " " + _("The sources are removed when that has worked.")
     return first + " " + n_("The sources are kept for {n} day.", "The sources are kept for {n} days.", days)
 
 

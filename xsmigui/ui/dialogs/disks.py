@@ -41,6 +41,10 @@ from xsmigui.ui.wizard.problems import ProblemPanel
 MINE: Final = (Page.storage, Page.storage_network)
 
 
+def _kind(row: SrTarget) -> str:
+    return _("shared") if row.shared else _("local")
+
+
 def _after(row: SrTarget) -> str:
     return size(row.after) if row.usable else "–"
 
@@ -106,7 +110,7 @@ class MoveDiskDialog(QDialog):
     def _build(self, icons: Icons) -> None:
         columns: list[Column[SrTarget]] = [
             Column(_("SR"), lambda r: r.name, icon=lambda r: icons("sr" if r.shared else "sr-local")),
-            Column(_("Type"), lambda r: f"{r.type} · {_('shared') if r.shared else _('local')}"),
+            Column(_("Type"), lambda r: f"{r.type} · {_kind(r)}"),
             Column(_("Size"), lambda r: size(r.total), lambda r: r.total, right=True),
             Column(_("Free"), lambda r: size(r.free), lambda r: r.free, right=True),
             Column(_("Free after"), _after, lambda r: r.after, right=True),

@@ -113,7 +113,8 @@ def plan_html(plan: Plan, evaluation: Evaluation) -> str:
     parts.append(f"<p>{escape(total(plan))}</p>")
     unchecked = [p for p in evaluation.problems if p.page is Page.summary and p.severity is Severity.info]
     if unchecked:
-        parts.append(f"<h4>{escape(_('What to know beforehand'))}</h4>")
+        title = escape(_("What to know beforehand"))
+        parts.append(f"<h4>{title}</h4>")
         parts += [f"<p>{escape(problem.sentence())}</p>" for problem in unchecked]
     return "".join(parts)
 

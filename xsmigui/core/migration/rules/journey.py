@@ -48,12 +48,13 @@ def how_long(batch: Batch) -> Problems:
     whole = total(estimate(move) for move in moves)
     if not whole.disks and not whole.memory:
         return
+    gbit = f"{whole.speed / 1000:g}" if whole.speed else ""
     name = {
         "low": duration(max(1.0, whole.low)),
         "high": duration(max(1.0, whole.high)),
         "disks": size(whole.disks),
         "memory": size(whole.memory),
-        "speed": _("{gbit} Gbit/s", gbit=f"{whole.speed / 1000:g}") if whole.speed else _("an unknown speed"),
+        "speed": _("{gbit} Gbit/s", gbit=gbit) if gbit else _("an unknown speed"),
         "pause": duration(max(1.0, whole.pause_high)),
     }
     if whole.memory:
