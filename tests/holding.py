@@ -39,6 +39,11 @@ class Hold:
             await self._go.wait()
         await self._sleep(seconds)
 
+    @property
+    def is_held(self) -> bool:
+        """Something waits."""
+        return self._stopped.is_set()
+
     async def until_held(self) -> None:
         await until(self._stopped.is_set)
 

@@ -19,6 +19,7 @@ from xsmigui.core.migration.plan import Plan
 from xsmigui.core.refs import SrRef
 from xsmigui.services.drafting import Drafting
 from xsmigui.simulator.failures import Failure
+from xsmigui.simulator.guests import add_vdi
 
 VM, SR = "erp-test", "iSCSI Madrid"
 CHANGES = (
@@ -301,8 +302,6 @@ async def test_a_disk_of_no_vm(two: Engine) -> None:
     source = next(iter(disks_of(two).values()))["SR"]
 
     def make() -> None:
-        from xsmigui.simulator.guests import add_vdi
-
         add_vdi(
             two.served("Madrid").pool,
             {
@@ -327,3 +326,38 @@ async def test_a_disk_of_no_vm(two: Engine) -> None:
     assert len(left) == 1
     assert db.has("VDI", next(ref for ref, v in db.table("VDI").items() if v["uuid"] == left[0]["uuid"]))
     assert marked(two) == []
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("free", range(0, 30, 3))
+async def test_the_server_restarts(two: Engine, free: int) -> None:
+    """Its tasks are gone with it; what it had copied of a disk nobody knows, so that it is copied anew."""
+    before, plan = disks_of(two), await own_plan(two)
+    watch = Watch(two)
+    hold = Hold(two.site, free)
+    job = two.jobs.start(plan)
+    await until(lambda: hold.is_held or two.jobs.get(job.id).has_ended)
+    if not two.jobs.get(job.id).has_ended:
+        await asyncio.to_thread(two.site.fault, two.served("Madrid"), "restart", seconds=0.1)
+    hold.release()
+    (vm,) = (await ended(two, job)).vms
+    assert (vm.state, vm.verified) == (State.done, True), vm.message
+    assert watch.bare == []
+    assert_moved(two, before)
+
+
+async def test_somebody_starts_the_vm_all_the_same(two: Engine) -> None:
+    """Nothing is exchanged under a running VM; what was copied is thrown away."""
+    before, plan = disks_of(two), await own_plan(two)
+    hold = Hold(two.site, 4)
+    job = two.jobs.start(plan)
+    await until(lambda: two.vm(job).task)
+    madrid = two.served("Madrid")
+    ref = two.site.vm(madrid, VM)
+    two.site.run(lambda: madrid.pool.db.set("VM", ref, power_state="Running"))
+    hold.release()
+    (vm,) = (await ended(two, job)).vms
+    assert vm.state is State.failed, vm.message
+    assert "no longer halted" in vm.message
+    assert "Everything was put back" in vm.message
+    assert_as_before(two, before)
