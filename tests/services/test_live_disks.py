@@ -1,6 +1,7 @@
 """Disks that move while their VM runs: what may happen on the way, read back and said correctly; and many at once."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -15,7 +16,6 @@ from xsmigui.core.jobs import Job, State, Step
 from xsmigui.core.migration.diskdraft import draft_of_disks
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.refs import VdiRef
-from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.guests import add_vdi, halt
 
 VM = "monitoring"
@@ -49,7 +49,17 @@ async def test_phases_and_progress(two: Engine) -> None:
     plan = await plan_of(two, disk_of(two))
     seen: list[tuple[Step, float]] = []
     two.jobs.subscribe(lambda job: seen.append((job.vms[0].step, job.vms[0].progress or 0.0)))
-    (vm,) = (await end(two, two.jobs.start(plan))).vms
+    hold = Hold(two.site, 1)
+    job = two.jobs.start(plan)
+    while not two.jobs.get(job.id).has_ended:
+        count = len(seen)
+        await until(lambda: hold.is_held or two.jobs.get(job.id).has_ended)
+        if two.vm(job).task:
+            with suppress(AssertionError):  # not every step is one that is told
+                await until(lambda n=count: len(seen) > n, 0.2)  # type: ignore[misc]
+        hold.step(1)
+    (vm,) = (await end(two, job)).vms
+    hold.release()
     assert (vm.state, vm.verified) == (State.done, True), vm.message
     steps = list(dict.fromkeys(step for step, _p in seen))
     assert steps.index(Step.disks) < steps.index(Step.memory) < steps.index(Step.verifying)
@@ -182,17 +192,14 @@ async def test_forty_disks_of_twelve_vms(site: Simulated, copies: bool) -> None:
 
         site.run(lambda: setattr(site.site.clock, "sleep", watched))
         bad = disks[5]
-        if copies:
-            strike = pool.faults.strike
+        site.run(lambda: pool.faults.broken_mirrors.add(bad))
+        running = 0
 
-            async def failing(call: Any) -> None:
-                if call.message.full == "VDI.copy" and bad in call.message.params:
-                    raise Failure("SR_BACKEND_FAILURE_81", "", "The disk is broken", "")
-                await strike(call)
+        def count(job: Job) -> None:
+            nonlocal running
+            running = max(running, states(job).count(State.running))
 
-            site.run(lambda: setattr(pool.faults, "strike", failing))
-        else:
-            site.run(lambda: pool.faults.broken_mirrors.add(bad))
+        one.jobs.subscribe(count)
         ended = await end(one, one.jobs.start(plan), 90)
         found = states(ended)
         assert found.count(State.done) == 11, [vm.message for vm in ended.vms]
@@ -203,7 +210,8 @@ async def test_forty_disks_of_twelve_vms(site: Simulated, copies: bool) -> None:
         assert all(vm.message for vm in ended.vms)
         begun = [vm.started for vm in ended.vms if vm.started]
         assert begun == sorted(begun)
-        assert 1 < most <= 3
+        assert 1 <= most <= 3
+        assert running == 3
 
 
 async def test_ten_vms_in_one_wizard_to_another_pool(site: Simulated) -> None:

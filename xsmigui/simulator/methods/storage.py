@@ -87,6 +87,8 @@ async def copy(call: Call, vdi: str, sr: str, base: str = NULL, into: str = NULL
         call.cancellable(True)
         for step in range(20):
             await call.pause(row["physical_utilisation"] / DISK_SPEED / 20)
+            if vdi in pool.faults.broken_mirrors and step == 10:
+                raise Failure("VDI_IO_ERROR", "Device I/O errors")
             if pool.faults.fills(sr, (step + 1) / 20):
                 raise full()
             call.progress((step + 1) / 20)
