@@ -5,6 +5,7 @@ from xsmigui.core.description import (
     header,
     host_networks,
     sr_disks,
+    sr_space,
     vm_disks,
     vm_networks,
 )
@@ -146,6 +147,8 @@ def test_disks_of_a_vm() -> None:
         ("3", "CD drive", "", "empty"),
     ]
     assert [row.cbt for row in found] == [False, True, False, False]
+    assert all(row.active for row in found)
+    assert [bool(row.drive) for row in found] == [False, False, True, False]
     assert vm_disks(site.madrid.inventory(), site.files)[0].state == "not attached"
 
 
@@ -164,6 +167,13 @@ def test_disks_of_an_sr() -> None:
         ("db 0", "db", "attached", False),
         ("db 0 at before the update", "before the update", "", True),
     ]
+    assert [(row.type, row.snapshot_of) for row in found] == [("user", ""), ("user", ""), ("user", "db 0")]
+    space = sr_space(site.madrid.inventory(), site.m_iscsi)
+    assert space is not None
+    assert space.sentence().startswith("Used ")
+    assert sr_space(site.madrid.inventory(), SrRef("gone")) is None
+    site.madrid.set(site.m_iscsi, physical_size=-1)
+    assert sr_space(site.madrid.inventory(), site.m_iscsi) is None
 
 
 def test_networks_of_a_vm() -> None:

@@ -29,7 +29,9 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class DiskRow:
-    """A virtual disk in a table. `sizes` are bytes; `vms` names who uses it; `of_snapshot` marks snapshots' disks."""
+    """A virtual disk in a table, on an SR's tab or (with its connection: `position`, `device`, `read_only`, `active`)
+    on a VM's. Sizes are bytes; `vms` names who uses it; `of_snapshot` marks snapshots' disks, and `snapshot_of` names
+    the disk that one was taken of. `drive` is the connection of an inserted CD, empty elsewhere."""
 
     ref: VdiRef
     position: str
@@ -42,6 +44,29 @@ class DiskRow:
     vms: str
     state: str
     of_snapshot: bool = False
+    snapshot_of: str = ""
+    type: str = ""
+    device: str = ""
+    read_only: bool = False
+    active: bool = False
+    drive: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """An SR's space in bytes, and what its disks could grow to (`allocated`)."""
+
+    total: int
+    used: int
+    allocated: int
+
+    def sentence(self) -> str:
+        """``Used 3.2 GiB of 400.0 GiB (1 %); 268.0 GiB allocated to disks.``"""
+        share = percent(self.used / self.total)
+        text = _("Used {used} of {total} ({share})", used=size(self.used), total=size(self.total), share=share)
+        if self.allocated > 0:
+            text += "; " + _("{size} allocated to disks", size=size(self.allocated))
+        return f"{text}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,13 +272,15 @@ def _host_memory(inventory: Inventory, ref: HostRef) -> str:
 def vm_disks(inventory: Inventory, ref: VmRef) -> tuple[DiskRow, ...]:
     """The rows of a VM's Storage tab, by position. CD drives are listed with what is in them."""
     rows = []
-    for _ref, vbd in inventory.vbds(ref):
+    for vbd_ref, vbd in inventory.vbds(ref):
         vdi = inventory.VDI.get(vbd.VDI)
         attached = _("attached") if vbd.currently_attached else _("not attached")
         state = _("CD drive") if vbd.type == "CD" else attached
         if vdi is None and vbd.type != "CD":
             continue
         row = _disk_row(inventory, vbd.VDI, vdi or records.VDI(), vbd.userdevice, state)
+        drive = vbd_ref if vbd.type == "CD" and vdi is not None else ""
+        row = replace(row, device=vbd.device, read_only=vbd.mode == "RO", active=vbd.currently_attached, drive=drive)
         rows.append(row if vdi is not None else replace(row, name=_("CD drive"), state=_("empty")))
     return tuple(rows)
 
@@ -287,7 +314,17 @@ def _disk_row(inventory: Inventory, ref: VdiRef, vdi: records.VDI, position: str
         ", ".join(users),
         state,
         vdi.is_a_snapshot,
+        inventory.name_of("VDI", vdi.snapshot_of) if vdi.snapshot_of in inventory.VDI else "",
+        vdi.type,
     )
+
+
+def sr_space(inventory: Inventory, ref: SrRef) -> Space | None:
+    """An SR's space; None where it has none of its own (drives, some ISO libraries)."""
+    sr = inventory.SR.get(ref)
+    if sr is None or sr.physical_size <= 0:
+        return None
+    return Space(sr.physical_size, max(0, sr.physical_utilisation), max(0, sr.virtual_allocation))
 
 
 def vm_networks(inventory: Inventory, ref: VmRef) -> tuple[NetworkRow, ...]:

@@ -55,8 +55,8 @@ async def opened_on(program: Program, vm: str, *disks: str) -> MoveDiskDialog:
     await select(program, vm_key(program, vm))
     mark(program, *disks)
     program.window.object.tabs.setCurrentIndex(1)
-    assert program.window.object.move_disks.isEnabled(), program.window.object.move_disks.toolTip()
-    program.window.object.move_disks.click()
+    assert program.window.object.storage.move_disks.isEnabled(), program.window.object.storage.move_disks.toolTip()
+    program.window.object.storage.move_disks.click()
     return await dialog("moveDiskDialog", MoveDiskDialog)
 
 
@@ -109,8 +109,8 @@ async def test_several_disks_of_an_sr(qapp: QApplication, home: Path, site: Simu
         pane = program.window.object
         action = program.window._actions["actionMoveDisk"]
         await select(program, sr_key(program, "iSCSI Madrid"))
-        assert not pane.move_disks.isEnabled()
-        assert pane.move_disks.toolTip() == action.toolTip() == "Select a virtual disk first."
+        assert not pane.storage.move_disks.isEnabled()
+        assert pane.storage.move_disks.toolTip() == action.toolTip() == "Select a virtual disk first."
         assert program.window.move_disks() is None
         tab = pane.storage
         rows = [tab.rows.row(n) for n in range(tab.rows.rowCount())]
@@ -118,7 +118,7 @@ async def test_several_disks_of_an_sr(qapp: QApplication, home: Path, site: Simu
         own = [row.name for row in rows if not row.of_snapshot and row.vms in ("intranet-old", "db-postgres")]
         assert len(own) >= 2
         mark(program, *snapshots, snapshots=True)
-        assert "snapshot" in pane.move_disks.toolTip()
+        assert "snapshot" in pane.storage.move_disks.toolTip()
         assert not action.isEnabled()
         mark(program, *own)
         assert action.isEnabled(), action.toolTip()
@@ -202,29 +202,29 @@ async def test_the_storage_tab_of_an_sr(qapp: QApplication, home: Path, site: Si
         pane.tabs.setCurrentIndex(1)
         tab = pane.storage
         everything = tab.rows.rowCount()
-        assert pane.filter.isVisible()
-        assert pane.rescan.isVisible()
+        assert pane.storage.filter.isVisible()
+        assert pane.storage.rescan.isVisible()
         assert tab.table.isColumnHidden(0)
-        pane.filter.setText("MAIL disk")
+        pane.storage.filter.setText("MAIL disk")
         assert {tab.rows.row(n).vms for n in range(tab.rows.rowCount())} == {"mail"}
-        pane.filter.setText("nothing at all")
+        pane.storage.filter.setText("nothing at all")
         assert tab.rows.rowCount() == 0
         assert tab.empty.text() == "Nothing matches the filter."
-        pane.filter.clear()
+        pane.storage.filter.clear()
         assert tab.rows.rowCount() == everything
         scans = site.run(lambda: site["Madrid"].pool.faults.add("SR.scan", times=0))
-        pane.rescan.click()
+        pane.storage.rescan.click()
         await until(lambda: site.run(lambda: scans.seen) == 1)
         broken = Failure("SR_BACKEND_FAILURE_46", "", "The VDI is not available", "")
         site.run(lambda: site["Madrid"].pool.faults.add("SR.scan", failure=broken, times=0))
-        pane.rescan.click()
+        pane.storage.rescan.click()
         told = await dialog("messageDialog")
         assert "NFS Madrid" in message(told) or "storage" in message(told).lower()
         told.accept()
         await gone("messageDialog")
         await select(program, vm_key(program, "web-01"))
-        assert not pane.filter.isVisible()
-        assert not pane.rescan.isVisible()
+        assert not pane.storage.filter.isVisible()
+        assert not pane.storage.rescan.isVisible()
         assert not tab.table.isColumnHidden(0)
 
 
@@ -320,3 +320,25 @@ async def test_a_reverted_vm_that_runs_again(qapp: QApplication, home: Path, sit
         assert "erp-test is not halted" in kept.revert_button.toolTip()
         kept.close()
         await gone("keptSourcesDialog")
+
+
+@driven
+async def test_the_storage_tab_of_a_vm(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        tab = program.window.object.storage
+        await select(program, sr_key(program, "NFS Madrid"))
+        program.window.object.tabs.setCurrentIndex(1)
+        assert tab.bar.isVisible()
+        assert tab.space.text().startswith("Used ")
+        assert not tab.eject.isVisible()
+        await select(program, vm_key(program, "install-in-progress"))
+        assert not tab.bar.isVisible()
+        row = next(n for n in range(tab.rows.rowCount()) if tab.rows.row(n).drive)
+        assert (tab.eject.isEnabled(), tab.eject.toolTip()) == (False, "Select a drive with a CD first.")
+        tab.table.selectRow(row)
+        assert tab.eject.isEnabled()
+        assert not tab.move_disks.isEnabled()
+        tab.eject.click()
+        await until(lambda: not any(tab.rows.row(n).drive for n in range(tab.rows.rowCount())))
+        assert not tab.eject.isEnabled()

@@ -85,7 +85,9 @@ class MainWindow(QMainWindow):
         self.tree.selectionModel().selectionChanged.connect(lambda *_changes: self._selected())
         self.servers: ServerCommands = ServerCommands(self, self._services, self._scope, self.tree)
         self.tree.activated.connect(lambda _index: self.servers.activate())
-        self.object = ObjectPane(self._icons, self._migrate_or_move, self.servers.add, self.move_disks, self._rescan)
+        self.object = ObjectPane(
+            self._icons, self._migrate_or_move, self.servers.add, self.move_disks, self._rescan, self._eject
+        )
         self.object.disks_selected.connect(self._enable_disks)
         self.activity = ActivityView(
             self._icons,
@@ -272,7 +274,7 @@ class MainWindow(QMainWindow):
     def _enable_disks(self) -> None:
         """Offer to move the selected virtual disks, or say why not."""
         reason = why_not(self._services.store.site(), *self.object.selected_disks())
-        self.object.offer_move(reason)
+        self.object.storage.offer_move(reason)
         action = self._actions["actionMoveDisk"]
         action.setEnabled(not reason)
         action.setToolTip(reason or action.text().replace("&", ""))
@@ -289,21 +291,27 @@ class MainWindow(QMainWindow):
     def _rescan(self) -> None:
         keys = self.tree.selected()
         if len(keys) == 1 and keys[0].cls == "SR":
-            self._scope.spawn(self._scan(keys[0]), "rescan")
+            self._scope.spawn(self._call(keys[0].pool, _("Rescan"), "SR.scan", keys[0].ref), "rescan")
 
-    async def _scan(self, key: ObjectId) -> None:
-        """What the server finds comes back as events."""
-        gateway = self._services.connections.gateway(key.pool)
+    def _eject(self) -> None:
+        pool, drives = self.object.selected_drives()
+        if pool is not None:
+            for drive in drives:
+                self._scope.spawn(self._call(pool, _("Eject"), "VBD.eject", drive), "eject")
+
+    async def _call(self, pool: PoolId, title: str, method: str, ref: str) -> None:
+        """Ask a server for something small. What comes of it comes back as events."""
+        gateway = self._services.connections.gateway(pool)
         if gateway is None:
-            await tell(self, _("Rescan"), _("The SR is not connected."))
+            await tell(self, title, _("The pool is not connected."))
             return
         try:
-            await gateway.call("SR.scan", key.ref, deadline=600.0)
+            await gateway.call(method, ref, deadline=600.0)
         except WIRE_ERRORS as failure:
-            inventory = self._services.store.inventory(key.pool)
+            inventory = self._services.store.inventory(pool)
             known = [inventory] if inventory is not None else []
             text = " ".join(part for part in sentence(failure, *known) if part)
-            await tell(self, _("Rescan"), text, str(failure))
+            await tell(self, title, text, str(failure))
 
     def _sr_disks(self) -> tuple[PoolId, tuple[VdiRef, ...], tuple[str, ...]] | str:
         """The disks of the selected SR that can move and those that cannot; or why there is nothing to move."""

@@ -1,37 +1,33 @@
 """The right side: the selected object, what it does, and its tabs."""
 
 from collections.abc import Callable
-from typing import Any, Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QAbstractItemView,
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
-    QLineEdit,
     QPushButton,
     QScrollArea,
     QStackedWidget,
-    QTableView,
     QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from xsmigui.core import description
-from xsmigui.core.description import DiskRow, NetworkRow, Section
+from xsmigui.core.description import NetworkRow, Section
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import candidates
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.refs import HostRef, ObjectId, PoolId, SrRef, VdiRef, VmRef
 from xsmigui.core.text import _, joined, n_
-from xsmigui.core.units import size
 from xsmigui.ui.icons import Icons
-from xsmigui.ui.models.table import Column, RowsModel
-from xsmigui.ui.style import STEP, dim, heading, hint, named, plain_table, primary
+from xsmigui.ui.models.table import Column
+from xsmigui.ui.style import STEP, dim, heading, hint, named, primary
+from xsmigui.ui.window.storage import StorageTab
+from xsmigui.ui.window.tables import RowsTab
 
 
 def can_move(site: Site, key: ObjectId) -> tuple[str, str]:
@@ -125,68 +121,6 @@ class GeneralTab(QScrollArea):
         return inside
 
 
-class RowsTab(QWidget):
-    """A table in a tab, with a sentence where there are no rows."""
-
-    def __init__(
-        self, object_name: str, table_name: str, title: str, empty: str, columns: list[Column[Any]], key: Any
-    ) -> None:
-        super().__init__()
-        named(self, object_name, title)
-        self.rows: RowsModel[Any] = RowsModel(columns, key, self)
-        self.table = QTableView()
-        named(self.table, table_name, title)
-        plain_table(self.table)
-        self.table.setModel(self.rows)
-        self.table.setSortingEnabled(True)
-        self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        self.table.horizontalHeader().setResizeContentsPrecision(100)  # rows that are looked at for the widths
-        self.empty = hint(empty)
-        self._sized = False
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(STEP, STEP, STEP, STEP)
-        layout.addWidget(self.empty)
-        layout.addWidget(self.table, 1)
-
-    def selected(self) -> list[Any]:
-        """The selected rows."""
-        return [self.rows.row(index.row()) for index in self.table.selectionModel().selectedRows()]
-
-    def show_rows(self, rows: tuple[Any, ...]) -> None:
-        self.rows.show(rows)
-        self.empty.setVisible(not rows)
-        self.table.setVisible(bool(rows))
-        if rows and not self._sized:
-            self._sized = True
-            self.table.resizeColumnsToContents()
-            for column in range(self.rows.columnCount()):
-                self.table.setColumnWidth(column, min(self.table.columnWidth(column) + 2 * STEP, 32 * STEP))
-
-
-POSITION: Final = 0
-PLACE: Final = 2
-"""Columns of the Storage tab that say nothing on an SR's own."""
-
-
-def storage_tab() -> RowsTab:
-    columns: list[Column[DiskRow]] = [
-        Column(_("Position"), lambda r: r.position),
-        Column(_("Name"), lambda r: r.name or _("(no name)"), tip=lambda r: r.description or r.name),
-        Column(_("SR"), lambda r: r.sr),
-        Column(
-            _("Size"), lambda r: size(r.virtual_size) if r.virtual_size else "–", lambda r: r.virtual_size, right=True
-        ),
-        Column(_("Used"), lambda r: size(r.used) if r.virtual_size else "–", lambda r: r.used, right=True),
-        Column(_("CBT"), lambda r: _("on") if r.cbt else "–"),
-        Column(_("VMs"), lambda r: r.vms),
-        Column(_("State"), lambda r: _("snapshot") if r.of_snapshot and not r.state else r.state),
-    ]
-    empty = _("There are no virtual disks here.")
-    return RowsTab("storageTab", "diskTable", _("Virtual disks"), empty, columns, lambda r: (r.ref, r.position))
-
-
 def networking_tab() -> RowsTab:
     columns: list[Column[NetworkRow]] = [
         Column(_("Interface"), lambda r: r.device),
@@ -212,6 +146,7 @@ class ObjectPane(QWidget):
         on_add: Callable[[], None],
         on_move_disks: Callable[[], object],
         on_rescan: Callable[[], object],
+        on_eject: Callable[[], object],
     ) -> None:
         super().__init__()
         self._icons = icons
@@ -238,31 +173,8 @@ class ObjectPane(QWidget):
         top.addStretch(1)
         top.addWidget(self.migrate)
         self.general = GeneralTab()
-        self.storage = storage_tab()
-        self.filter = QLineEdit()
-        self.filter.setPlaceholderText(_("Filter virtual disks…"))
-        named(self.filter, "diskFilter", _("Filter virtual disks"))
-        self.filter.setClearButtonEnabled(True)
-        self.filter.textChanged.connect(lambda _text: self._filter_disks())
-        self._disks: tuple[DiskRow, ...] = ()
-        self.rescan = QPushButton(_("Rescan"))
-        named(self.rescan, "rescanButton", _("Rescan"))
-        self.rescan.setToolTip(_("Let the server look again what is on this SR"))
-        self.rescan.clicked.connect(on_rescan)
-        self.storage.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.storage.table.selectionModel().selectionChanged.connect(lambda *_changes: self.disks_selected.emit())
-        self.move_disks = QPushButton(_("Move…"))
-        named(self.move_disks, "moveDiskButton", _("Move the selected virtual disks"))
-        self.move_disks.clicked.connect(on_move_disks)
-        foot = QHBoxLayout()
-        foot.setSpacing(STEP)
-        foot.addWidget(self.filter, 1)
-        foot.addStretch(1)
-        foot.addWidget(self.rescan)
-        foot.addWidget(self.move_disks)
-        below = self.storage.layout()
-        assert isinstance(below, QVBoxLayout)
-        below.addLayout(foot)
+        self.storage = StorageTab(on_move_disks, on_rescan, on_eject)
+        self.storage.changed.connect(self.disks_selected)
         self.networking = networking_tab()
         self.tabs = QTabWidget()
         named(self.tabs, "objectTabs", _("Tabs"))
@@ -287,30 +199,18 @@ class ObjectPane(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.stack)
 
+    def selected_drives(self) -> tuple[PoolId | None, tuple[str, ...]]:
+        """The drives selected on the Storage tab that hold a CD, and their pool."""
+        if self._key is None or not self.tabs.isTabVisible(1):
+            return None, ()
+        return self._key.pool, tuple(row.drive for row in self.storage.selected() if row.drive)
+
     def selected_disks(self) -> tuple[PoolId | None, tuple[VdiRef, ...]]:
         """The virtual disks selected on the Storage tab, and their pool."""
         if self._key is None or not self.tabs.isTabVisible(1):
             return None, ()
         refs = dict.fromkeys(VdiRef(row.ref) for row in self.storage.selected() if row.ref)
         return self._key.pool, tuple(refs)
-
-    def _show_disks(self, rows: tuple[DiskRow, ...]) -> None:
-        self._disks = rows
-        self._filter_disks()
-
-    def _filter_disks(self) -> None:
-        """Show the disks whose name, description or VMs have what was typed."""
-        sought = self.filter.text().casefold().split()
-        texts = ((row, " ".join((row.name, row.description, row.vms)).casefold()) for row in self._disks)
-        self.storage.show_rows(tuple(row for row, text in texts if all(word in text for word in sought)))
-        self.storage.empty.setText(
-            _("Nothing matches the filter.") if self._disks else _("There are no virtual disks here.")
-        )
-
-    def offer_move(self, why_not: str) -> None:
-        """Offer to move the selected disks, or say why they cannot be moved."""
-        self.move_disks.setEnabled(not why_not)
-        self.move_disks.setToolTip(why_not)
 
     def _welcome(self, on_add: Callable[[], None]) -> QWidget:
         page = QWidget()
@@ -375,18 +275,13 @@ class ObjectPane(QWidget):
 
     def _show_tables(self, inventory: Inventory, key: ObjectId) -> None:
         storage = networking = True
-        of_sr = key.cls == "SR"
-        for column in (POSITION, PLACE):
-            self.storage.table.setColumnHidden(column, of_sr)
-        self.filter.setVisible(of_sr)
-        self.rescan.setVisible(of_sr)
-        if not of_sr or key != self._key:
-            self.filter.clear()
         if key.cls == "VM":
-            self._show_disks(description.vm_disks(inventory, VmRef(key.ref)))
+            self.storage.show_vm(description.vm_disks(inventory, VmRef(key.ref)))
             self.networking.show_rows(description.vm_networks(inventory, VmRef(key.ref)))
         elif key.cls == "SR":
-            self._show_disks(description.sr_disks(inventory, SrRef(key.ref)))
+            sr = SrRef(key.ref)
+            rows, space = description.sr_disks(inventory, sr), description.sr_space(inventory, sr)
+            self.storage.show_sr(rows, space, key != self._key)
             networking = False
         elif key.cls == "host":
             storage = False
