@@ -342,3 +342,40 @@ async def test_the_storage_tab_of_a_vm(qapp: QApplication, home: Path, site: Sim
         tab.eject.click()
         await until(lambda: not any(tab.rows.row(n).drive for n in range(tab.rows.rowCount())))
         assert not tab.eject.isEnabled()
+
+
+@driven
+async def test_an_sr_for_each_disk(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        await select(program, vm_key(program, "erp-test"))
+        names = [program.window.object.storage.rows.row(n).name for n in range(2)]
+        opened = await opened_on(program, "erp-test", *names)
+        assert opened.each.isVisible()
+        opened.each.click()
+        await until(opened.each_table.isVisible)
+        assert not opened.table.isVisible()
+        assert opened.each_table.text(0, 4) == "copied, then exchanged"
+        assert not opened.move_button.isEnabled()
+        pool = next(i for i in program.store.site().pools.values() if i.name == "Madrid")
+        srs = {sr.name_label: ref for ref, sr in pool.SR.items()}
+        first, second = opened._disks
+        opened.each_table.combo(first).choose(srs["iSCSI Madrid"])
+        opened.each_table.combo(second).choose(srs["Local storage on madrid-01"])
+        await until(opened.move_button.isEnabled)
+        assert {pool.VDI[first].name_label, pool.VDI[second].name_label} == set(names)
+        opened.move_button.click()
+        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended, 30)
+        (vm,) = program.jobs.all()[0].vms
+        assert vm.state is State.done, vm.message
+        assert {d.sr for d in vm.disks} == {"iSCSI Madrid", "Local storage on madrid-01"}
+
+
+@driven
+async def test_one_disk_has_no_table_of_its_own(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        opened = await opened_on(program, "db-postgres", "db-postgres data")
+        assert not opened.each.isVisible()
+        opened.cancel.click()
+        await gone("moveDiskDialog")

@@ -125,7 +125,7 @@ class Load:
         """What stands against the SR; disks that are on it already ask for nothing but that the hosts see it."""
         sick = tuple(storage.sr_health(self.target, sr))
         yield from sick
-        for host in self.at if not sick else ():
+        for host in self.at if not sick and not self.copied else ():
             yield from storage.sr_visible(self.target, host, sr)
         thin = self.target.is_thin(sr)
         if self.crosses or sr not in self._srs:

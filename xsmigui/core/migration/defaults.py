@@ -60,6 +60,9 @@ def resolve_hosts(site: Site, draft: Draft) -> dict[VmRef, HostRef | None]:
         if vm not in source.VM:
             continue
         chosen = draft.hosts.get(vm)
+        if chosen is None and is_copied(draft, source.VM[vm]) and not (draft.set_home or draft.start_after):
+            resolved[vm] = None  # its disks move, and it belongs to no host
+            continue
         host = chosen if chosen is not None else default_host(site, draft, vm, taken)
         if target is not None and host not in target.host:
             host = None  # gone since it was chosen; the evaluation says so
@@ -101,17 +104,18 @@ def _placement(
 ) -> dict[VdiRef, SrRef | None]:
     source, target = site.pools[draft.source], site.pools[draft.destination or draft.source]
     placement: dict[VdiRef, SrRef | None] = {}
+    copied = is_copied(draft, source.VM[vm])
     for ref, vdi in own_disks(source, vm).items():
         if mode is StorageMode.same:
             placement[ref] = same
         elif ref in draft.disks and mode is StorageMode.each:
             placement[ref] = draft.disks[ref]
-        elif not draft.crosses and host is not None and source.sees(host, vdi.SR):
+        elif not draft.crosses and (copied if host is None else source.sees(host, vdi.SR)):
             placement[ref] = vdi.SR
         else:
             load = disk_load(site, draft, vm, host, ref)
             placement[ref] = load.best() if load else None
-    if is_copied(draft, source.VM[vm]):
+    if copied:
         return placement  # what follows stays where it is
     first = next((sr for sr in placement.values() if sr is not None), None)
     for ref, vdi, leader in following_disks(source, vm):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from xsmigui.core.capacity import load
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.migration.candidates import Load
+from xsmigui.core.migration.candidates import Candidate, Load, disk_srs
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.exchange import KEPT
 from xsmigui.core.migration.moves import following_disks, is_copied
@@ -214,3 +214,24 @@ def manner(inventory: Inventory, draft: Draft) -> str:
     if loose:
         parts.append(_("Of no VM, copied and exchanged: {disks}.", disks=joined(loose)))
     return " ".join(parts)
+
+
+def places(site: Site, draft: Draft, disk: VdiRef) -> tuple[Candidate, ...]:
+    """The SRs on which one of the disks may be placed, each with what stands against it."""
+    inventory = site.pools[draft.source]
+    if disk not in inventory.VDI:
+        return ()
+    vm = owner(inventory, disk).vm
+    if vm is not None:
+        return disk_srs(site, draft, vm, draft.hosts.get(vm), disk)
+    vdi = inventory.VDI[disk]
+    return Load(inventory, inventory, (), {disk: vdi}, crosses=False, copied=True).candidates(vdi.SR)
+
+
+def way(inventory: Inventory, draft: Draft, disk: VdiRef) -> str:
+    """How one of the disks will be moved, in a few words."""
+    vm = owner(inventory, disk).vm
+    if vm is None or is_copied(draft, inventory.VM[vm]):
+        return _("copied, then exchanged")
+    state = inventory.VM[vm].power_state
+    return {"Running": _("live"), "Suspended": _("while it is suspended")}.get(state, _("by the server"))

@@ -5,6 +5,7 @@ from typing import Final
 from PySide6.QtCore import QItemSelection, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QCheckBox,
     QDialog,
     QFormLayout,
     QHBoxLayout,
@@ -16,8 +17,9 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import candidates
-from xsmigui.core.migration.diskdraft import SrTarget, draft_of_disks, manner, owner, targets
+from xsmigui.core.migration.diskdraft import SrTarget, draft_of_disks, manner, owner, places, targets, way
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.moves import is_copied
 from xsmigui.core.migration.summary import total
@@ -36,7 +38,11 @@ from xsmigui.ui.scope import Presenter, Scope
 from xsmigui.ui.style import STEP, heading, hint, named, plain_table, primary, spaced
 from xsmigui.ui.wizard.choice import ChoiceCombo
 from xsmigui.ui.wizard.copying import CopyChoice
+from xsmigui.ui.wizard.grid import Table
 from xsmigui.ui.wizard.problems import ProblemPanel
+
+MOST: Final = 60
+"""Disks for which an SR each is offered; a table of more would help nobody."""
 
 MINE: Final = (Page.storage, Page.storage_network)
 
@@ -125,6 +131,13 @@ class MoveDiskDialog(QDialog):
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         self.table.selectionModel().selectionChanged.connect(self._selected)
+        self.each = QCheckBox(_("Choose an SR for each virtual disk"))
+        named(self.each, "eachDiskCheck", self.each.text())
+        self.each.setVisible(1 < len(self._disks) <= MOST)
+        self.each.toggled.connect(lambda _on: self.show_evaluation(self._drafting.evaluation))
+        heads = [_("Virtual disk"), _("Size"), _("VM"), _("From"), _("How"), _("To")]
+        self.each_table = Table("eachDiskTable", _("Placement of the virtual disks"), heads, 5)
+        self.each_table.hide()
         self.manner = hint()
         self.manner.setObjectName("moveManner")
         self.network = ChoiceCombo("diskNetworkCombo", _("Storage network"))
@@ -162,7 +175,9 @@ class MoveDiskDialog(QDialog):
         self.staying.setMaximumHeight(11 * STEP)
         outer.addWidget(self.staying)
         self._tell_staying()
+        outer.addWidget(self.each)
         outer.addWidget(self.table, 3)
+        outer.addWidget(self.each_table, 3)
         outer.addLayout(form)
         outer.addWidget(self.copying)
         outer.addWidget(self.panel, 1)
@@ -179,6 +194,11 @@ class MoveDiskDialog(QDialog):
         """Show an evaluation: the SRs, the problems, and whether it can start."""
         draft, site = evaluation.draft, evaluation.site
         inventory = site.pools.get(draft.source)
+        each = self.each.isChecked()
+        self.table.setVisible(not each)
+        self.each_table.setVisible(each)
+        if inventory is not None and each:
+            self._show_each(evaluation, inventory)
         if inventory is not None:
             self.manner.setText(manner(inventory, draft))
             self._filling = True
@@ -194,7 +214,7 @@ class MoveDiskDialog(QDialog):
         carried = any(move.loose is None and not is_copied(draft, move.vm) for move in moves)
         self._form.setRowVisible(self.network, carried)
         blocks = [p for p in evaluation.problems if p.blocks]
-        if self._chosen is None:
+        if not self._has_chosen:
             self.panel.show_problems((), Page.storage, _("Choose the SR that shall take the disks."))
             reason = _("Choose an SR first.")
         else:
@@ -202,14 +222,42 @@ class MoveDiskDialog(QDialog):
             pending = _("Asking the servers…") if self._drafting.busy else ""
             self.panel.show_problems(told, Page.storage, pending)
             reason = blocks[0].sentence() if blocks else pending
-        ready = evaluation.plan is not None and self._chosen is not None and not self._drafting.busy
+        ready = evaluation.plan is not None and self._has_chosen and not self._drafting.busy
         self.move_button.setEnabled(ready)
         self.move_button.setToolTip(reason)
         stuck = self._stuck(evaluation)
-        chosen = self._chosen is not None and not self._drafting.busy
+        chosen = self._has_chosen and not self._drafting.busy
         movers = len(evaluation.draft.vms) + len(evaluation.draft.loose)
         self.leave_out.setVisible(chosen and 0 < len(stuck) < movers)
         self.total.setText(total(evaluation.plan) if ready and evaluation.plan is not None else "")
+
+    @property
+    def _has_chosen(self) -> bool:
+        """The operator has said where the disks shall go, or where one of them shall."""
+        return self._chosen is not None or bool(self._drafting.draft.disks)
+
+    def _show_each(self, evaluation: Evaluation, inventory: Inventory) -> None:
+        """One row for each disk, with how it will be moved and its own SR."""
+        draft = evaluation.draft
+        disks = [disk for disk in self._disks if disk in inventory.VDI]
+        self.each_table.rows(tuple(disks), self._combo, 5)
+        for row, disk in enumerate(disks):
+            vdi = inventory.VDI[disk]
+            vm = owner(inventory, disk).vm
+            name = vdi.name_label or _("(no name)")
+            self.each_table.put(row, 0, name)
+            self.each_table.put(row, 1, size(vdi.virtual_size), right=True)
+            self.each_table.put(row, 2, inventory.VM[vm].name_label if vm is not None else "–")
+            self.each_table.put(row, 3, inventory.name_of("SR", vdi.SR))
+            self.each_table.put(row, 4, way(inventory, draft, disk))
+            combo = self.each_table.combo(disk)
+            combo.setAccessibleName(_("SR for {disk}", disk=name))
+            combo.fill(places(evaluation.site, draft, disk), draft.disks.get(disk, vdi.SR), _("Choose an SR"))
+
+    def _combo(self, disk: str) -> ChoiceCombo:
+        combo = ChoiceCombo(f"diskCombo-{disk}", _("SR"))
+        combo.chosen.connect(lambda sr: self._drafting.choose(lambda draft: draft.placing(VdiRef(disk), SrRef(sr))))
+        return combo
 
     def _tell_staying(self) -> None:
         count = n_("{n} virtual disk stays behind:", "{n} virtual disks stay behind:", len(self._left))
@@ -257,7 +305,8 @@ class MoveDiskDialog(QDialog):
         self._entitle()
         self._tell_staying()
         kept = evaluation.draft
-        fresh = draft_of_disks(site, pool, self._disks, sr).copying(kept.copies, kept.keep_days)
+        placed = {disk: kept.disks[disk] for disk in self._disks if disk in kept.disks}
+        fresh = draft_of_disks(site, pool, self._disks, sr).copying(kept.copies, kept.keep_days).placing_all(placed)
         carrier = evaluation.draft.storage_network
         self._drafting.choose(lambda _draft: fresh if carrier is None else fresh.over(carrier))
 
@@ -266,7 +315,7 @@ class MoveDiskDialog(QDialog):
 
     def _start(self) -> None:
         plan = self._drafting.evaluation.plan
-        if plan is not None and self._chosen is not None and not self._drafting.busy:
+        if plan is not None and self._has_chosen and not self._drafting.busy:
             self.planned.emit(plan)
             self.accept()
 

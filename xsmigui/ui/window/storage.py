@@ -38,17 +38,17 @@ def _columns() -> list[tuple[str, Column[DiskRow]]]:
         (VM, Column(_("Position"), lambda r: r.position)),
         (BOTH, Column(_("Name"), lambda r: r.name or _("(no name)"), tip=lambda r: r.description or r.name)),
         (VM, Column(_("SR"), lambda r: r.sr)),
-        (SR, Column(_("Description"), lambda r: r.description, tip=lambda r: r.description)),
         (BOTH, Column(_("Size"), lambda r: bytes_of(r, r.virtual_size), lambda r: r.virtual_size, right=True)),
         (BOTH, Column(_("Used"), lambda r: bytes_of(r, r.used), lambda r: r.used, right=True)),
         (SR, Column(_("VMs"), lambda r: r.vms)),
-        (SR, Column(_("Snapshot of"), lambda r: r.snapshot_of)),
-        (BOTH, Column(_("CBT"), lambda r: _("on") if r.cbt else "–")),
-        (SR, Column(_("Type"), lambda r: r.type)),
+        (BOTH, Column(_("State"), lambda r: _("snapshot") if r.of_snapshot and not r.state else r.state)),
         (VM, Column(_("Read-only"), lambda r: _("yes") if r.read_only else _("no"))),
         (VM, Column(_("Active"), lambda r: _("yes") if r.active else _("no"))),
         (VM, Column(_("Device"), lambda r: r.device or "–")),
-        (BOTH, Column(_("State"), lambda r: _("snapshot") if r.of_snapshot and not r.state else r.state)),
+        (SR, Column(_("Snapshot of"), lambda r: r.snapshot_of)),
+        (BOTH, Column(_("CBT"), lambda r: _("on") if r.cbt else "–")),
+        (SR, Column(_("Type"), lambda r: r.type)),
+        (SR, Column(_("Description"), lambda r: r.description, tip=lambda r: r.description)),
     ]
 
 

@@ -56,6 +56,16 @@ def test_a_plan_of_copies(site: TwoPools) -> None:
     assert "vdi-destroy" in xe_script(at_once.plan)
 
 
+def test_the_other_disks_stay(site: TwoPools) -> None:
+    """Also where no host is known that sees them, and another SR is the default."""
+    second = site.madrid.disk(site.m1_local, name="scratch")
+    site.madrid.attach(site.files, second)
+    found = judged(site, sr=site.m2_local)
+    (move,) = found.resolved.moves
+    assert move.placement[second] == site.m1_local
+    assert set(move.moving) == {DISK}
+
+
 def test_left_to_the_server(site: TwoPools) -> None:
     found = answered(site.site, draft(site).copying(False))
     assert found.plan is not None
@@ -127,6 +137,16 @@ def test_r56_a_host_sees_both(site: TwoPools) -> None:
 def test_r57_one_host(site: TwoPools) -> None:
     assert "R57" not in rules(judged(site))
     assert problem(judged(site, sr=site.m1_local), "R57").severity is Severity.warn
+
+
+def test_r56_r57_where_it_can_start(site: TwoPools) -> None:
+    site.madrid.set(site.files, affinity=site.m2)
+    assert "R56" not in rules(judged(site, sr=site.m2_local))
+    assert problem(judged(site, sr=site.m1_local), "R56").severity is Severity.warn
+    second = site.madrid.disk(site.m2_local, name="scratch")
+    site.madrid.attach(site.files, second)
+    assert "R57" in blocks(judged(site, sr=site.m1_local))
+    assert "R57" not in blocks(judged(site, sr=site.m2_local))
 
 
 def test_r60_snapshots_stay(site: TwoPools) -> None:

@@ -78,6 +78,19 @@ def copier(move: Move) -> Problems:
             yield found("R56", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
+@rule("R56", "the home server sees the disks", "D", STORAGE)
+def home(move: Move) -> Problems:
+    """A halted VM whose home server does not see its disks starts on another host."""
+    if move.host is None:
+        return
+    for sr in dict.fromkeys(sr for sr in move.moving.values() if sr is not None):
+        if sr in move.target.SR and move.target.sr_hosts.get(sr) and not move.target.sees(move.host, sr):
+            names = {"host": move.target.name_of("host", move.host), "sr": move.target.name_of("SR", sr)}
+            message = _("{host}, the home server of {vm}, cannot see {sr}.", vm=move.name, **names)
+            hint = _("{vm} will start on another host.", vm=move.name)
+            yield found("R56", Severity.warn, move.source, "SR", sr, message, hint, page=STORAGE)
+
+
 @rule("R60", "snapshots stay behind", "D", STORAGE)
 def staying(move: Move) -> Problems:
     if move.loose is not None:

@@ -237,7 +237,7 @@ def encrypted(move: Move) -> Problems:
             yield found("R55", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
-@rule("R56", "the host sees the storage", "LSHD", STORAGE)
+@rule("R56", "the host sees the storage", page=STORAGE)
 def visible(move: Move) -> Problems:
     """Every SR that the VM's disks will lie on (xapi 4.1 #11, VM_REQUIRES_SR; R63 looks at the CDs)."""
     if move.host is None:
@@ -249,12 +249,17 @@ def visible(move: Move) -> Problems:
 
 @rule("R57", "only one host sees the disks", "HD", STORAGE)
 def stranded(move: Move) -> Problems:
-    """After the move of a halted VM inside a pool of several hosts (R56 sees to it that there is one)."""
+    """After the move of a halted VM inside a pool of several hosts. Where this program copies the disks no host must
+    see them, and the VM could no longer start if none did; else R56 sees to it that there is one."""
     places = {sr for sr in move.placement.values() if sr is not None}
     if move.crosses or not move.moving or not places or len(move.target.host) < 2 or move.loose is not None:
         return
     seeing = [host for host in move.target.host if places <= move.target.visible_srs.get(host, frozenset())]
-    if len(seeing) == 1:
+    if not seeing and move.kind is Kind.disk:
+        message = _("Afterwards no host would see all disks of {vm}, so that it could not start.", vm=move.name)
+        hint = _("Choose SRs that one host sees together.")
+        yield found("R57", Severity.block, move.source, "VM", move.ref, message, hint, page=STORAGE)
+    elif len(seeing) == 1:
         message = _(
             "Afterwards {host} is the only host that sees all disks of {vm}.",
             host=move.target.name_of("host", seeing[0]),
