@@ -361,3 +361,41 @@ async def test_somebody_starts_the_vm_all_the_same(two: Engine) -> None:
     assert "no longer halted" in vm.message
     assert "Everything was put back" in vm.message
     assert_as_before(two, before)
+
+
+@pytest.mark.usefixtures("quiet")
+async def test_a_copy_of_somebody_else_is_not_taken_for_ours(site: Simulated, tmp_path: Path) -> None:
+    """The process ends while the answer to the start of the copy is due, and meanwhile another client copies the same
+    disk. Its end says nothing of our copy, which is made anew."""
+    async with engine(site, home=tmp_path) as first:
+        before, plan = disks_of(first), await own_plan(first)
+        refuse(first, "VDI.copy", 1, drop=True)
+        watch = Watch(first)
+        job = first.jobs.start(plan)
+        await until(lambda: watch.calls.count("VDI.copy") == 1)
+    madrid = site["Madrid"]
+    hold = Hold(site, 0)
+    source = plan.moves[0].disks[0].disk.ref
+    task = site.call(madrid, "Async.VDI.copy", source, sr_ref(site, "Local storage on madrid-01"))
+    async with engine(site, home=tmp_path) as second:
+        await second.jobs.take_up()
+        await until(lambda: second.vm(job).message.startswith("Copy "))
+        assert not second.vm(job).replacements[0].complete
+        assert second.vm(job).task != task
+        hold.release()
+        (vm,) = (await ended(second, job)).vms
+        assert (vm.state, vm.verified) == (State.done, True), vm.message
+        assert watch.calls.count("VDI.copy") >= 1 + 1 + len(before)
+        theirs = next(
+            r
+            for r, v in rows(second, "VDI").items()
+            if v["SR"] == sr_ref(site, "Local storage on madrid-01")
+            and v["name_label"] in [d["name_label"] for d in before.values()]
+        )
+        site.call(madrid, "VDI.destroy", theirs)  # a copy takes other_config along, our mark too
+        assert_moved(second, before)
+
+
+def sr_ref(site: Simulated, name: str) -> str:
+    table = site["Madrid"].pool.db.table("SR")
+    return site.run(lambda: next(ref for ref, row in table.items() if row["name_label"] == name))

@@ -276,9 +276,12 @@ class Exchange:
         """Copy a disk into what was made for it, and see whether the copy is whole. A copy of which nobody knows how
         far it came is thrown away and begun anew."""
         it = self.job.replacements[act.at]
-        task = self.job.task or await self._running_copy(gateway, it)
+        task = self.job.task
         if not task:
             if it.new != self._fresh:
+                if await self._is_read(gateway, it):
+                    await self._clock.sleep(BREATH)
+                    return
                 await gateway.call("VDI.destroy", it.new, deadline=SLOW)
                 await self._note(act.at, new="")
                 return
@@ -310,9 +313,11 @@ class Exchange:
             self._refusals = TRIES  # an SR that has filled up does not become empty by trying again
             raise ServerFailure(code, tuple(params), COPY)
 
-    async def _running_copy(self, gateway: Gateway, it: Replacement) -> str:
+    async def _is_read(self, gateway: Gateway, it: Replacement) -> bool:
+        """Some copy of the disk is under way: it may be ours, whose start was not answered, and still write; it may be
+        another client's, whose end says nothing of ours. Either way its end is waited for."""
         source = await gateway.call("VDI.get_record", it.old)
-        return next((task for task, what in source["current_operations"].items() if what == "copy"), "")
+        return "copy" in source["current_operations"].values()
 
     async def _whole_copy(self, gateway: Gateway, it: Replacement) -> None:
         """Raises `CannotGoOn` where the SR does not show the copy as it should be."""

@@ -282,6 +282,8 @@ def _dressed(sight: Sight, at: int, it: Replacement) -> Iterator[Act]:
             yield Act(f"VDI.set_{field}", (it.new, it.vdi[field]), says, at)
     if sorted(new["tags"]) != sorted(it.vdi["tags"]):
         yield Act("VDI.set_tags", (it.new, list(it.vdi["tags"])), says, at)
+    if it.is_copied and it.vdi["read_only"] and not new["read_only"]:
+        yield Act("VDI.set_read_only", (it.new, True), says, at)
     yield from _without(sight, it.new, KEPT, at)
     for key, value in it.vdi["other_config"].items():
         if key not in (JOB, KEPT) and new["other_config"].get(key) != value:
