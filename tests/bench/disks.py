@@ -20,7 +20,7 @@ from xsmigui.core.migration.diskdraft import draft_of_disks, off, targets
 from xsmigui.core.migration.evaluation import evaluate
 from xsmigui.core.units import GiB, TiB
 from xsmigui.ui import style
-from xsmigui.ui.window.objects import storage_tab
+from xsmigui.ui.window.storage import StorageTab
 
 
 def measure(title: str, work: Callable[[], object], rounds: int = 7) -> None:
@@ -30,6 +30,14 @@ def measure(title: str, work: Callable[[], object], rounds: int = 7) -> None:
         work()
         taken.append((perf_counter() - start) * 1000)
     print(f"{title:<60} {statistics.median(taken):8.2f} ms median, {max(taken):8.2f} ms worst")
+
+
+def nothing() -> None:
+    """The tab's buttons do nothing here."""
+
+
+def new_tab() -> StorageTab:
+    return StorageTab(nothing, nothing, nothing)
 
 
 def main() -> None:
@@ -48,14 +56,14 @@ def main() -> None:
     app = QApplication.instance() or QApplication([])
     assert isinstance(app, QApplication)
     style.apply(app)
-    rows = description.sr_disks(inventory, full)
+    rows, space = description.sr_disks(inventory, full), description.sr_space(inventory, full)
     print(f"{len(rows)} rows")
     measure("rows of the SR", lambda: description.sr_disks(inventory, full))
-    tab = storage_tab()
+    tab = new_tab()
     tab.resize(900, 500)
     tab.show()
-    measure("shown in a new tab", lambda: storage_tab().show_rows(rows))
-    tab.show_rows(rows)
+    measure("shown in a new tab", lambda: new_tab().show_sr(rows, space, True))
+    tab.show_sr(rows, space, True)
     tab.grab()
     orders = [Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder] * 4
 
@@ -72,7 +80,7 @@ def main() -> None:
         tab.grab()
 
     measure("scrolled, and painted", scroll, 20)
-    measure("an event that changes nothing here", lambda: tab.show_rows(rows))
+    measure("an event that changes nothing here", lambda: tab.show_sr(rows, space, True))
     measure("what can leave the SR", lambda: off(inventory, full))
     going, _staying = off(inventory, full)
     draft = draft_of_disks(site, pool.id, going[:40], empty)
