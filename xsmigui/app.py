@@ -22,6 +22,7 @@ import qasync
 from PySide6.QtCore import QLibraryInfo, QTimer, QTranslator
 from PySide6.QtWidgets import QApplication
 
+from xsmigui.core.capacity import AT_ONCE
 from xsmigui.core.outline import Link
 from xsmigui.core.ports import Address, Gateway
 from xsmigui.core.text import _, use
@@ -154,6 +155,7 @@ class Program:
         asker = Asker(self.connections.gateway)
         self._journal = JournalFile(home)
         self.jobs = Jobs(self.store, self.connections, asker, clock, self._journal)
+        self.jobs.limit = min(max(self.settings.now.storage_limit, 1), AT_ONCE)
         self._demo = DemoSite() if options.demo else None
         self._ended = asyncio.Event()
         services = Services(

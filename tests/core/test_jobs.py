@@ -8,9 +8,10 @@ from msgspec.structs import replace
 from tests.core.migration.helpers import answered, away, inside
 from tests.core.site import TwoPools
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.jobs import Job, State, Step, VmJob, claims
+from xsmigui.core.jobs import Job, State, Step, VmJob, claims, leaving
+from xsmigui.core.migration.diskdraft import draft_of_disks
 from xsmigui.core.migration.draft import Claim, Draft
-from xsmigui.core.refs import PoolId
+from xsmigui.core.refs import PoolId, VdiRef
 from xsmigui.core.units import GiB
 
 
@@ -69,3 +70,21 @@ def test_what_has_ended_or_is_gone_takes_nothing(site: TwoPools) -> None:
     for ref in (site.web, "OpaqueRef:Madrid/VDI/web 0", "OpaqueRef:Madrid/VDI/web 1"):
         site.madrid.remove(ref)
     assert [(c.memory, c.space) for c in taken(site, gone)] == [(0, ())]
+
+
+def test_what_closing_the_program_means(site: TwoPools) -> None:
+    assert leaving([]) == ""
+    carried = job(site, away(site, site.web), state=State.running)
+    copied = job(
+        site,
+        draft_of_disks(site.site, site.madrid.id, [VdiRef("OpaqueRef:Madrid/VDI/files 0")], site.m_iscsi),
+        state=State.running,
+    )
+    waiting = job(site, away(site, site.db))
+    ended = job(site, away(site, site.db), state=State.done)
+    assert leaving([ended]) == ""
+    assert "The servers go on by themselves" in leaving([carried, ended])
+    assert "web" in leaving([carried])
+    assert leaving([copied]).startswith("Disks of these are being copied: files.")
+    assert "by themselves" not in leaving([copied])
+    assert leaving([waiting]) == "1 that waits is held until you continue it."

@@ -18,7 +18,7 @@ from xsmigui.core.migration.plan import Plan, VmMove
 from xsmigui.core.problems import Problem
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import HostRef, PoolId, SrRef, VdiRef, VmRef
-from xsmigui.core.text import N_, _
+from xsmigui.core.text import N_, _, joined, n_
 
 
 class State(StrEnum):
@@ -234,6 +234,31 @@ def title(vm: VmJob) -> str:
     if move.kind is Kind.disk or (move.source_host is not None and move.source_host.uuid == move.host.uuid):
         goals = list(dict.fromkeys(disk.target.name for disk in move.disks if not disk.stays)) or goals
     return f"{move.vm.name} → {', '.join(goals)}"
+
+
+def leaving(jobs: Iterable[Job]) -> str:
+    """What closing the program means for the jobs that have not ended; empty where there are none."""
+    left = [vm for job in jobs for vm in job.vms if not vm.state.has_ended]
+    under_way = [vm for vm in left if vm.state is not State.waiting]
+    waiting = len(left) - len(under_way)
+    copied = [vm.move.vm.name for vm in under_way if vm.move.kind is Kind.disk]
+    carried = [vm.move.vm.name for vm in under_way if vm.move.kind is not Kind.disk]
+    parts = []
+    if carried:
+        text = _("These are still under way: {names}. The servers go on by themselves; xsmigui does not watch.")
+        parts.append(text.format(names=joined(carried)))
+    if copied:
+        text = _(
+            "Disks of these are being copied: {names}. It stops where it stands and goes on when xsmigui is started"
+            " again; until then they have their disks and cannot be started."
+        )
+        parts.append(text.format(names=joined(copied)))
+    if waiting:
+        text = n_(
+            "{n} that waits is held until you continue it.", "{n} that wait are held until you continue them.", waiting
+        )
+        parts.append(text)
+    return " ".join(parts)
 
 
 def step_text(vm: VmJob) -> str:

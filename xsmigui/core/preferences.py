@@ -4,6 +4,7 @@ from typing import Protocol
 
 import msgspec
 
+from xsmigui.core.capacity import AT_ONCE
 from xsmigui.core.ports import Address
 
 
@@ -21,7 +22,8 @@ class Server(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """Every setting with its default. `window` and `splitter` are the toolkit's own texts."""
+    """Every setting with its default. `window` and `splitter` are the toolkit's own texts; `storage_limit` is how many
+    storage migrations may leave a pool at once."""
 
     language: str = ""
     servers: tuple[Server, ...] = ()
@@ -30,6 +32,7 @@ class Settings(msgspec.Struct, frozen=True):
     show_local_srs: bool = True
     window: str = ""
     splitter: str = ""
+    storage_limit: int = AT_ONCE
 
 
 class Preferences(Protocol):

@@ -119,6 +119,7 @@ class Desk:
             self._clear,
             lambda line, order: self.ordered.append((line, order)),
             self.limits.append,
+            3,
         )
         self.view.resize(700, 300)
         self.view.show()

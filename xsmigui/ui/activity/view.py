@@ -251,6 +251,7 @@ class ActivityView(QWidget):
         on_clear: Callable[[], None],
         on_order: Callable[[Line, Order], None],
         on_limit: Callable[[int], None],
+        limit: int,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -273,7 +274,7 @@ class ActivityView(QWidget):
         self.clear.clicked.connect(on_clear)
         self.limit = QSpinBox()
         self.limit.setRange(1, AT_ONCE)
-        self.limit.setValue(AT_ONCE)
+        self.limit.setValue(limit)
         named(self.limit, "storageLimit", _("Storage migrations at once"))
         explanation = _("How many storage migrations may leave a pool at the same time, other clients' counted")
         self.limit.setToolTip(explanation)

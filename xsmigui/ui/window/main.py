@@ -14,7 +14,7 @@ from xsmigui import __version__
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.changes import Delta
 from xsmigui.core.failures import WIRE_ERRORS
-from xsmigui.core.jobs import Job, State
+from xsmigui.core.jobs import Job, State, leaving
 from xsmigui.core.migration import candidates
 from xsmigui.core.migration.candidates import Candidate
 from xsmigui.core.migration.diskdraft import draft_of_disks, off, why_not
@@ -22,7 +22,7 @@ from xsmigui.core.migration.draft import Draft, StorageMode
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.outline import Outline, View
 from xsmigui.core.refs import HostRef, ObjectId, PoolId, SrRef, VdiRef
-from xsmigui.core.text import _, joined, n_
+from xsmigui.core.text import _
 from xsmigui.services.drafting import Drafting
 from xsmigui.ui.activity.view import ActivityView, Line, Order, foreign_lines, headline, job_lines
 from xsmigui.ui.bridge import Bridge
@@ -98,6 +98,7 @@ class MainWindow(QMainWindow):
             self._clear_activity,
             self._order_line,
             self._limit_storage,
+            self._services.jobs.limit,
         )
         right = QSplitter(Qt.Orientation.Vertical)
         right.addWidget(self.object)
@@ -484,6 +485,7 @@ class MainWindow(QMainWindow):
 
     def _limit_storage(self, number: int) -> None:
         self._services.jobs.limit = number
+        self._services.preferences.change(storage_limit=number)
 
     def _clear_activity(self) -> None:
         self._services.jobs.clear_ended()
@@ -539,16 +541,9 @@ class MainWindow(QMainWindow):
         self._scope.spawn(self._quit(), "quit")
 
     async def _quit(self) -> None:
-        running = self._services.jobs.running
-        if running:
-            names = joined([vm.move.vm.name for job in running for vm in job.vms if not vm.state.has_ended])
-            question = _("These are still under way: {names}. The servers go on by themselves; xsmigui does not watch.")
-            waiting = sum(1 for job in running for vm in job.vms if vm.state is State.waiting)
-            text = question.format(names=names)
-            if waiting:
-                text += " " + n_("{n} that waits will not be started.", "{n} that wait will not be started.", waiting)
-            if not await ask(self, _("Quit xsmigui"), text, _("Quit"), _("Stay")):
-                return
+        text = leaving(self._services.jobs.running)
+        if text and not await ask(self, _("Quit xsmigui"), text, _("Quit"), _("Stay")):
+            return
         self._quitting = True
         for wizard in list(self._wizards):
             wizard.close()
