@@ -21,6 +21,7 @@ from xsmigui.core.migration.exchange import (
     Act,
     CannotGoOn,
     Deed,
+    NotYet,
     Replacement,
     Sight,
     back,
@@ -43,6 +44,11 @@ log = logging.getLogger(__name__)
 
 TRIES: Final = 3
 """How often a call that the server refuses is made before the other way is taken."""
+
+PATIENCE: Final = 60
+"""How often where something else must end first."""
+
+BUSY: Final = ("VDI_IN_USE", "OTHER_OPERATION_IN_PROGRESS")
 
 SLOW: Final = 300.0
 """Seconds for a call that works on an SR."""
@@ -193,12 +199,14 @@ class Exchange:
             await self._do(act)
             self._refusals = 0
         except CannotGoOn as obstacle:
-            await self._turn_back(self._block(str(obstacle)), final=True)
+            await self._turn_back(self._block(str(obstacle)), 1)
+        except NotYet as obstacle:
+            await self._turn_back(self._block(str(obstacle)), PATIENCE)
         except OSError as error:
             # Nothing is done that the journal does not know; on the way back that would leave more behind.
             log.error("%s", error)
             message = _("The journal of this program cannot be written ({reason}).", reason=str(error))
-            await self._turn_back(self._block(message), final=True)
+            await self._turn_back(self._block(message), 1)
         except WIRE_ERRORS as failure:
             if passes(failure):
                 log.warning("%s: %s", self.job.step, failure)
@@ -207,13 +215,15 @@ class Exchange:
                 await self._clock.sleep(BREATH)
             else:
                 log.info("%s: %s", self.job.step, failure)
-                await self._turn_back(self._problem(failure), final=False)
+                busy = isinstance(failure, ServerFailure) and failure.code in BUSY
+                await self._turn_back(self._problem(failure), PATIENCE if busy else TRIES)
         return True
 
-    async def _turn_back(self, why: Problem, final: bool) -> None:
-        """What was to be done did not work: try again, then take the other way. Raises `_Stuck` where there is none."""
+    async def _turn_back(self, why: Problem, tries: int) -> None:
+        """What was to be done did not work: after so many tries take the other way. Raises `_Stuck` where there is
+        none."""
         self._refusals += 1
-        if not final and self._refusals < TRIES:
+        if self._refusals < tries:
             await self._clock.sleep(BREATH)
             return
         self._refusals = 0
