@@ -746,3 +746,70 @@ async def test_shapes(move: Move, row: str) -> None:
     change, method, wanted = SHAPES[row]
     change(move)
     assert await move.refusal(method) == wanted
+
+
+# -- 5.1 #10 and 6.5: what xenopsd and SRs do --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("times", [1, 2, 3], ids=lambda n: f"5.1-10 rebooted {n} times")
+async def test_a_guest_that_reboots_is_moved_again(times: int) -> None:
+    one, _two = await clients()
+    vm, there = await one.named("VM", "web-01"), await one.named("host", "madrid-02")
+    before = one.pool.db.get("VM", vm, "domid")
+    one.pool.faults.rebooting[vm] = times
+    if times < 3:
+        await one("VM.pool_migrate", vm, there, {})
+        assert one.pool.db.get("VM", vm, "resident_on") == there
+    else:
+        code, text = await one.refused("VM.pool_migrate", vm, there, {})
+        assert code == "INTERNAL_ERROR"
+        assert text.startswith("xenopsd internal error")
+        assert one.pool.db.get("VM", vm, "resident_on") != there
+        assert one.pool.db.get("VM", vm, "domid") != before
+    assert one.pool.db.get("VM", vm, "power_state") == "Running"
+    assert one.pool.faults.rebooting[vm] == 0
+
+
+XENOPSD = [
+    ["VM_SUSPEND_TIMEOUT", "vm", "1200."],
+    ["HOST_NOT_ENOUGH_FREE_MEMORY", "2147483648", "1073741824"],
+    ["VMS_FAILED_TO_COOPERATE", "vm"],
+    ["BALLOONING_TIMEOUT_BEFORE_MIGRATION", "vm"],
+    ["VM_MIGRATE_CONTACT_REMOTE_SERVICE_FAILED"],
+    ["XAPI_HOOK_FAILED", "hook", "reason", "out", "1"],
+    ["VDI_IO_ERROR", "Device I/O errors"],
+    ["SR_BACKEND_FAILURE_46", "", "The VDI is not available", ""],
+]
+
+
+@pytest.mark.parametrize("failure", XENOPSD, ids=lambda f: f"5.1-10 {f[0]}")
+async def test_what_xenopsd_says_of_pool_migrate(failure: list[str]) -> None:
+    one, _two = await clients()
+    vm, there = await one.named("VM", "web-01"), await one.named("host", "madrid-02")
+    home = one.pool.db.get("VM", vm, "resident_on")
+    one.pool.faults.memory[vm] = Failure(*failure)
+    assert await one.refused("VM.pool_migrate", vm, there, {}) == failure
+    row = one.pool.db.row("VM", vm)
+    assert (row["resident_on"], row["power_state"], row["current_operations"]) == (home, "Running", {})
+    await one("VM.pool_migrate", vm, there, {})
+
+
+@pytest.mark.parametrize("failure", XENOPSD, ids=lambda f: f"6.5 {f[0]}")
+async def test_what_xenopsd_says_of_migrate_send_is_not_translated(failure: list[str]) -> None:
+    move = await _with_snapshot("mail")
+    move.one.pool.faults.memory[move.vm] = Failure(*failure)
+    got = await move.refusal("VM.migrate_send")
+    assert got is not None
+    assert got[0] == "INTERNAL_ERROR"
+    assert got[1].startswith(f"Xenops_interface.Xenopsd_error([S({failure[0]})")
+    assert move.db.get("VM", move.vm, "power_state") == "Running"
+
+
+async def test_a_disk_that_is_not_found_6_5(move: Move) -> None:
+    move.two.pool.faults.lost_disks.add(move.place)
+    before = len(move.there.table("VDI"))
+    got = await move.refusal("VM.migrate_send")
+    assert got is not None
+    assert got[:2] == ["VDI_LOCATION_MISSING", "sr"]
+    assert len(move.there.table("VDI")) == before
+    assert move.db.get("VM", move.vm, "power_state") == "Running"

@@ -146,3 +146,42 @@ def test_an_error_in_a_large_body() -> None:
     body = json.dumps({"jsonrpc": "2.0", "error": {"message": "X", "data": ["y" * 300_000]}, "id": 1}).encode()
     with pytest.raises(ServerFailure):
         envelope.decode_records(body, VM, URL, "m")
+
+
+SPECS = {
+    "rpc_error_09": ({"jsonrpc": "2.0", "id": 7, "error": {"code": "x", "message": 5, "data": None}}, ServerFailure),
+    "xapi_error_13": ({"jsonrpc": "2.0", "id": 7, "error": {"code": 1, "message": "X", "data": "text"}}, ServerFailure),
+    "session_login_01": ({"jsonrpc": "2.0", "id": 7, "result": "OpaqueRef:x"}, "OpaqueRef:x"),
+    "vm_migrate_send_05": ({"jsonrpc": "2.0", "id": 7, "result": "OpaqueRef:vm"}, "OpaqueRef:vm"),
+    "vm_get_snapshot_time_07": ({"jsonrpc": "2.0", "id": 7, "result": "20240420T12:00:00Z"}, "20240420T12:00:00Z"),
+    "vm_query_data_source_08": ({"jsonrpc": "2.0", "id": 7, "result": "NaN"}, "NaN"),
+    "async_vm_import_12": ({"jsonrpc": "2.0", "id": 7, "result": "OpaqueRef:task"}, "OpaqueRef:task"),
+}  # fmt: skip
+"""Answers of the servers that the vendor's client libraries are tested with (research sheet, 10.9)."""
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda s: f"10.9-{s}")
+def test_answers_of_the_vendors_component_tests(spec: str) -> None:
+    answered, expected = SPECS[spec]
+    body = json.dumps(answered).encode()
+    if expected is ServerFailure:
+        with pytest.raises(ServerFailure) as caught:
+            envelope.opened(body, URL, "m")
+        assert caught.value.code
+        return
+    assert msgspec.json.decode(envelope.opened(body, URL, "m")) == expected
+
+
+def test_10_9_http_error_10() -> None:
+    with pytest.raises(NotSpeaking) as caught:
+        envelope.opened(b"Internal Server Error", URL, "m", 500)
+    assert caught.value.status == 500
+
+
+@pytest.mark.parametrize("date", ["20240420T12:00:00", "20240420T12:00:00Z", "2024-04-20T12:00:00Z", "1627478400."])
+def test_10_9_vm_special_value_13(date: str) -> None:
+    """Dates in all their forms, and floats that are words, do not keep a VM from being read."""
+    body = answer({"OpaqueRef:1": {"name_label": "a", "snapshot_time": date}})
+    body = body.replace(b'"name_label":"a"', b'"name_label":"a","memory_target":Infinity')
+    rows = envelope.decode_records(body, VM, URL, "m")
+    assert rows["OpaqueRef:1"].name_label == "a"

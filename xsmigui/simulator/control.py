@@ -64,6 +64,8 @@ class Control:
             "pool": pool.name, "frozen": faults.frozen, "skew": pool.clock.skew,
             "planted": [{"method": f.method, "nth": f.nth, "times": f.times, "seen": f.seen} for f in faults.planted],
             "broken_mirrors": sorted(faults.broken_mirrors), "unresponsive": sorted(faults.unresponsive),
+            "rebooting": dict(faults.rebooting), "memory": {vm: f.description for vm, f in faults.memory.items()},
+            "lost_disks": sorted(faults.lost_disks),
             "ending": dict(faults.ending), "filling": dict(faults.filling), "messy": sorted(faults.messy),
             "losing_deletions": pool.events.losing, "lost_batches": faults.lost_batches,
             "dead_hosts": sorted(h for h in pool.db.table("host") if not pool.live(h)), "coordinator": pool.master,
@@ -164,6 +166,19 @@ class Control:
     def unresponsive(self, pool: Pool, command: Command) -> None:
         pool.faults.unresponsive.add(self.find(pool, "VM", command["vm"]))
 
+    def reboot_guest(self, pool: Pool, command: Command) -> None:
+        """The guest reboots while its memory moves, `times` over."""
+        pool.faults.rebooting[self.find(pool, "VM", command["vm"])] = int(command.get("times", 1))
+
+    def fail_memory(self, pool: Pool, command: Command) -> None:
+        """xenopsd answers this when the VM's memory moves."""
+        code, *params = command["failure"]
+        pool.faults.memory[self.find(pool, "VM", command["vm"])] = Failure(str(code), *map(str, params))
+
+    def lose_disk(self, pool: Pool, command: Command) -> None:
+        """The next disk that a migration brings to the SR is not found there."""
+        pool.faults.lost_disks.add(self.find(pool, "SR", command["sr"]))
+
     def end_as(self, pool: Pool, command: Command) -> None:
         """The VM's next live migration fails and leaves it Halted or Suspended."""
         state = command.get("state", "Halted")
@@ -216,6 +231,7 @@ COMMANDS: Final[dict[str, Callable[[Control, Pool, Command], Any]]] = {
     "lose_host": Control.lose_host, "find_host": Control.find_host, "move_coordinator": Control.move_coordinator,
     "hang_up": Control.hang_up, "exchange_certificate": Control.exchange, "skew_clock": Control.skew,
     "fill_sr": Control.fill, "break_mirror": Control.break_mirror, "unresponsive": Control.unresponsive,
+    "reboot_guest": Control.reboot_guest, "fail_memory": Control.fail_memory, "lose_disk": Control.lose_disk,
     "end_as": Control.end_as, "leave_mess": Control.leave_mess, "clear": Control.clear,
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from xsmigui.simulator import guests
 from xsmigui.simulator.dispatch import Call, child, method
-from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.failures import NULL, Failure, internal
 from xsmigui.simulator.faults import Moving
 from xsmigui.simulator.gates import availability
 from xsmigui.simulator.gates import devices as gpus
@@ -84,12 +84,49 @@ def assert_network(call: Call, network: str, host: str) -> None:
         raise Failure("INTERFACE_HAS_NO_IP", pif)
 
 
+TRIES: Final = 3
+"""A guest that reboots while its memory crosses is moved again, up to so many tries (sheet 5.1 #10)."""
+
+
+class Rebooted(Exception):
+    """The guest has rebooted while its memory crossed: the domain that was being moved is no more."""
+
+
+def reboot(call: Call, vm: str) -> None:
+    """A fault: the guest reboots, and gets another domain on its host."""
+    left = call.pool.faults.rebooting.get(vm, 0)
+    if left <= 0:
+        return
+    call.pool.faults.rebooting[vm] = left - 1
+    guests.boot(call.pool, vm, call.db.get("VM", vm, "resident_on"))
+    raise Rebooted
+
+
+def refuse_memory(call: Call, vm: str) -> None:
+    """A fault: xenopsd fails."""
+    failure = call.pool.faults.memory.pop(vm, None)
+    if failure is not None:
+        raise failure
+
+
 async def move_memory(call: Call, vm: str, host: str) -> None:
-    """The guest's memory crosses: progress to 10/11, then the clean-up's own series begins again below."""
+    """The guest's memory crosses, again where the guest has rebooted meanwhile."""
+    for _try in range(TRIES):
+        try:
+            await _move_memory(call, vm, host)
+            return
+        except Rebooted:
+            continue
+    raise internal("xenopsd internal error: the domain has rebooted")
+
+
+async def _move_memory(call: Call, vm: str, host: str) -> None:
+    """Progress to 10/11, then the clean-up's own series begins again below."""
     pool, db = call.pool, call.db
     if vm in pool.faults.unresponsive:
         await call.pause(60)
         raise Failure("VM_FAILED_SUSPEND_ACKNOWLEDGMENT", vm)
+    refuse_memory(call, vm)
     seconds = db.get("VM", vm, "memory_target") / NETWORK_SPEED
     call.cancellable(True)
     for step in range(STEPS):
@@ -97,6 +134,7 @@ async def move_memory(call: Call, vm: str, host: str) -> None:
         call.progress(10 / 11 * (step + 1) / STEPS)
         if step == STEPS // 2:
             end_early(call, vm)
+            reboot(call, vm)
         if not db.has("VM", vm) or db.get("VM", vm, "power_state") != "Running":
             raise Failure("VM_BAD_POWER_STATE", vm, "Running", db.get("VM", vm, "power_state"))
     call.cancellable(False)

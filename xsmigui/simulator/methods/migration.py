@@ -14,7 +14,7 @@ from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
 from xsmigui.simulator.methods import motion_checks as checks
-from xsmigui.simulator.methods.evacuation import NETWORK_SPEED, STEPS, end_early
+from xsmigui.simulator.methods.evacuation import NETWORK_SPEED, STEPS, end_early, refuse_memory
 from xsmigui.simulator.methods.guests import bury, gate, new_mac
 from xsmigui.simulator.methods.lifecycle import schedule
 from xsmigui.simulator.methods.locking import enter, leave, operation
@@ -236,6 +236,12 @@ class Motion:
             # What xenopsd says is not translated here, unlike in VM.pool_migrate.
             text = f"[S(Failed_to_acknowledge_suspend_request);S({call.db.get('VM', self.vm, 'uuid')})]"
             raise Failure("INTERNAL_ERROR", f"Xenops_interface.Xenopsd_error({text})")
+        try:
+            refuse_memory(call, self.vm)
+        except Failure as failure:
+            code, *params = failure.description
+            words = ";".join(f"S({word})" for word in (code, *params))
+            raise Failure("INTERNAL_ERROR", f"Xenops_interface.Xenopsd_error([{words}])") from None
         seconds = call.db.get("VM", self.vm, "memory_target") / NETWORK_SPEED
         self.report(0.0)
         for step in range(STEPS):

@@ -104,6 +104,11 @@ class Transfer:
         finally:
             if self.call.db.has("SR", row["SR"]):
                 account(self.call.pool, row["SR"], -temporary, 0)
+        if sr in there.faults.lost_disks:
+            there.faults.lost_disks.discard(sr)
+            location = there.db.get("VDI", new, "location")
+            remove_vdi(there, new)
+            raise Failure("VDI_LOCATION_MISSING", sr, location)
         self.moved[vdi] = new
 
     def _snapshot(self, vdi: str, row: Row) -> int:
