@@ -10,7 +10,7 @@ from tests.services.engine import Engine
 from xsmigui.core.failures import Unreachable
 from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evaluation import Evaluation
-from xsmigui.core.migration.facts import Answer, CanBootHere, CanMigrate, Question
+from xsmigui.core.migration.facts import Answer, CanBootHere, CanMigrate, Question, WriteRate
 from xsmigui.core.migration.selection import Asked, draft_from
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import HostRef, VmRef
@@ -59,7 +59,7 @@ async def test_settled_has_a_plan_and_leaves_no_session(two: Engine) -> None:
     evaluation = await drafting.settled()
     assert evaluation.plan is not None
     assert not drafting.busy
-    assert isinstance(asker.questions[-1], CanMigrate)
+    assert [type(q) for q in asker.questions[-2:]] == [CanMigrate, WriteRate]
     drafting.close()
     assert two.sessions("Lisboa") == 1
 
@@ -295,3 +295,16 @@ async def test_not_connected_is_an_answer(two: Engine) -> None:
     await two.connections.close(two.address("Lisboa").url)
     answer = await two.asker.ask(asked)
     assert isinstance(answer.failure, Unreachable)
+
+
+async def test_the_write_rate_comes_from_the_server(two: Engine) -> None:
+    two.site.fault(two.served("Madrid"), "set_write_rate", vm="web-01", rate=30e6)
+    evaluation = await two.evaluation("web-01", to="Lisboa")
+    (said,) = [p for p in evaluation.problems if p.rule == "R19"]
+    assert "The guests write 29 MiB a second at present" in said.message
+    faults = two.served("Madrid").pool.faults
+    two.site.run(lambda: faults.add("VM.query_data_source", failure=Failure("INTERNAL_ERROR", "rrdd"), times=0))
+    evaluation = await two.evaluation("web-01", to="Lisboa")
+    assert evaluation.plan is not None
+    (said,) = [p for p in evaluation.problems if p.rule == "R19"]
+    assert "is not known" in said.message

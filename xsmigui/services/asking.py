@@ -6,11 +6,20 @@ again as soon as the answer is there.
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable
 from typing import Any, Final
 
 from xsmigui.core.failures import WIRE_ERRORS, ServerFailure, Unreachable
-from xsmigui.core.migration.facts import Answer, CanBootHere, CanMigrate, MayCall, OperationValid, Question
+from xsmigui.core.migration.facts import (
+    Answer,
+    CanBootHere,
+    CanMigrate,
+    MayCall,
+    OperationValid,
+    Question,
+    WriteRate,
+)
 from xsmigui.core.ports import Gateway
 from xsmigui.core.refs import PoolId
 from xsmigui.core.text import _
@@ -33,11 +42,24 @@ class Asker:
     async def ask(self, question: Question) -> Answer:
         """The server's answer. A refusal is an answer; so is a connection that broke."""
         try:
+            if isinstance(question, WriteRate):
+                return Answer(value=await self._rate(question))
             await self._put(question)
         except WIRE_ERRORS as failure:
             log.info("%s: %s", type(question).__name__, failure)
             return Answer(failure)
         return Answer()
+
+    async def _rate(self, question: WriteRate) -> float | None:
+        """Bytes a second; None where the server does not measure (it answers ``NaN`` in the first seconds)."""
+        source, rate = self._gateway(question.pool), 0.0
+        for device in question.devices:
+            told = await source.call("VM.query_data_source", question.vm, f"vbd_{device}_write", deadline=GATE_DEADLINE)
+            number = float(told) if isinstance(told, int | float | str) else math.nan
+            if not math.isfinite(number):
+                return None
+            rate += max(0.0, number)
+        return rate
 
     def _gateway(self, pool: PoolId) -> Gateway:
         gateway = self._gateways(pool)

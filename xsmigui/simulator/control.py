@@ -65,7 +65,7 @@ class Control:
             "planted": [{"method": f.method, "nth": f.nth, "times": f.times, "seen": f.seen} for f in faults.planted],
             "broken_mirrors": sorted(faults.broken_mirrors), "unresponsive": sorted(faults.unresponsive),
             "rebooting": dict(faults.rebooting), "memory": {vm: f.description for vm, f in faults.memory.items()},
-            "lost_disks": sorted(faults.lost_disks),
+            "lost_disks": sorted(faults.lost_disks), "writing": dict(faults.writing),
             "ending": dict(faults.ending), "filling": dict(faults.filling), "messy": sorted(faults.messy),
             "losing_deletions": pool.events.losing, "lost_batches": faults.lost_batches,
             "dead_hosts": sorted(h for h in pool.db.table("host") if not pool.live(h)), "coordinator": pool.master,
@@ -170,6 +170,10 @@ class Control:
         """The guest reboots while its memory moves, `times` over."""
         pool.faults.rebooting[self.find(pool, "VM", command["vm"])] = int(command.get("times", 1))
 
+    def set_write_rate(self, pool: Pool, command: Command) -> None:
+        """The guest writes so many bytes a second to each of its disks."""
+        pool.faults.writing[self.find(pool, "VM", command["vm"])] = float(command["rate"])
+
     def fail_memory(self, pool: Pool, command: Command) -> None:
         """xenopsd answers this when the VM's memory moves."""
         code, *params = command["failure"]
@@ -231,6 +235,7 @@ COMMANDS: Final[dict[str, Callable[[Control, Pool, Command], Any]]] = {
     "lose_host": Control.lose_host, "find_host": Control.find_host, "move_coordinator": Control.move_coordinator,
     "hang_up": Control.hang_up, "exchange_certificate": Control.exchange, "skew_clock": Control.skew,
     "fill_sr": Control.fill, "break_mirror": Control.break_mirror, "unresponsive": Control.unresponsive,
+    "set_write_rate": Control.set_write_rate,
     "reboot_guest": Control.reboot_guest, "fail_memory": Control.fail_memory, "lose_disk": Control.lose_disk,
     "end_as": Control.end_as, "leave_mess": Control.leave_mess, "clear": Control.clear,
 }  # fmt: skip

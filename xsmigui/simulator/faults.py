@@ -90,6 +90,7 @@ class Faults:
         self.unresponsive: set[str] = set()  # VMs that don't answer the request to suspend
         self.ending: dict[str, str] = {}  # VMs that end a failing migration Halted or Suspended
         self.filling: dict[str, float] = {}  # SRs that are full when this share of the next disk has been copied
+        self.writing: dict[str, float] = {}  # bytes a second that VMs write to each of their disks
         self.rebooting: dict[str, int] = {}  # VMs whose guest reboots that often while their memory moves
         self.memory: dict[str, Failure] = {}  # what xenopsd answers when the memory of a VM moves
         self.lost_disks: set[str] = set()  # SRs on which the next disk that arrives is not found

@@ -31,6 +31,10 @@ REST: Final = 0.05
 """The part of memory that is left for the pause at worst."""
 
 
+LEFT: Final = 0.2
+"""The part of a copy's pace that is left at worst beside what the guest writes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Estimate:
     """Seconds, from and to; `pause` is nothing for VMs that do not run. `speed` is the link's in Mbit/s, 0 where it is
@@ -59,8 +63,9 @@ def _carrier(move: Move) -> NetworkRef | None:
     return next((network for network, pif in on.items() if pif.management), None)
 
 
-def estimate(move: Move) -> Estimate:
-    """What one move may take."""
+def estimate(move: Move, writes: float = 0.0) -> Estimate:
+    """What one move may take. `writes` is how fast the guest writes, in bytes a second: what it writes meanwhile has to
+    be copied too."""
     network = _carrier(move)
     speed = link_speed(move.target, move.host, network) if move.host is not None and network is not None else 0
     slow, fast = (speed, speed) if speed else GUESSED
@@ -72,11 +77,17 @@ def estimate(move: Move) -> Estimate:
     frames = sum(
         kind.framebuffer_size for gpu in move.source.vgpus(move.ref) if (kind := move.source.VGPU_type.get(gpu.type))
     )
-    low = least / min(best, FASTEST) + travels / best
-    high = most / min(worst, SLOWEST) + ROUNDS * travels / worst
+    low = least / _pace(min(best, FASTEST), writes) + travels / best
+    high = most / _pace(min(worst, SLOWEST), writes) + ROUNDS * travels / worst
     pause_low = frames / best if travels else 0.0
     pause_high = 1.0 + (REST * travels + frames) / worst if travels else 0.0
     return Estimate(low, high, pause_low, pause_high, most, travels, speed)
+
+
+def _pace(copied: float, writes: float) -> float:
+    """Bytes a second by which a copy comes nearer to its end, while the guest writes; a fifth of its pace is left even
+    where the guest writes as fast as it is copied."""
+    return max(copied - writes, copied * LEFT)
 
 
 def total(estimates: Iterable[Estimate]) -> Estimate:

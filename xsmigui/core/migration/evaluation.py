@@ -14,7 +14,7 @@ from xsmigui.core.capacity import Ledger, ledger
 from xsmigui.core.migration.candidates import bare_move, host_problems
 from xsmigui.core.migration.defaults import Resolved, default_destination, resolve
 from xsmigui.core.migration.draft import Draft, Site, StorageMode
-from xsmigui.core.migration.facts import Facts, Question, assertion, denied, finding, gate_question, rights
+from xsmigui.core.migration.facts import Facts, Question, assertion, denied, finding, gate_question, rights, write_rate
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.plan import Plan, make_plan
 from xsmigui.core.migration.rules import BATCH_RULES, RULES, Batch
@@ -97,7 +97,7 @@ def evaluate(site: Site, draft: Draft, facts: Facts | None = None) -> Evaluation
         problems += said
     target = site.pools.get(draft.destination) if draft.destination else None
     if target is not None:
-        batch = Batch(site, draft, target, moves, books)
+        batch = Batch(site, draft, target, moves, books, _writes(moves, facts))
         for batch_rule in BATCH_RULES:
             problems += batch_rule.check(batch)
     problems, questions = _with_facts(moves, problems, facts)
@@ -205,6 +205,13 @@ def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
     return problems
 
 
+def _writes(moves: tuple[Move, ...], facts: Facts) -> dict[VmRef, float]:
+    """How fast the VMs write, as far as the servers have told."""
+    asked = {move.ref: write_rate(move) for move in moves}
+    told = {vm: facts.get(question) for vm, question in asked.items() if question is not None}
+    return {vm: answer.value for vm, answer in told.items() if answer is not None and answer.value is not None}
+
+
 def _with_facts(moves: tuple[Move, ...], problems: list[Problem], facts: Facts) -> tuple[list[Problem], list[Question]]:
     """Add what the server said. The gate's reason is asked for where we have none of our own; assertions are asked
     only where nothing blocks."""
@@ -230,4 +237,5 @@ def _with_facts(moves: tuple[Move, ...], problems: list[Problem], facts: Facts) 
         found += finding(move, question, facts.get(question))
         if question not in facts:
             questions.append(question)
+    questions += [rate for move in moves if (rate := write_rate(move)) is not None and rate not in facts]
     return found, questions

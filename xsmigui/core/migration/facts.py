@@ -61,7 +61,17 @@ class CanMigrate:
     options: Pairs
 
 
-Question = OperationValid | MayCall | CanBootHere | CanMigrate
+@dataclass(frozen=True, slots=True)
+class WriteRate:
+    """How fast does the VM write to these devices, in bytes a second? (`VM.query_data_source`, from the statistics of
+    its host)"""
+
+    pool: PoolId
+    vm: VmRef
+    devices: tuple[str, ...]
+
+
+Question = OperationValid | MayCall | CanBootHere | CanMigrate | WriteRate
 
 ROLES: Final = ("pool-admin", "pool-operator", "vm-power-admin")
 """The roles that allow every method of a plan (the API's reference: all of them want the same)."""
@@ -84,9 +94,10 @@ EXCHANGING: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server said: nothing against it, or a failure."""
+    """What the server said: nothing against it, or a failure; and the number that was asked for, where one was."""
 
     failure: Exception | None = None
+    value: float | None = None
 
 
 Facts = Mapping[Question, Answer]
@@ -118,6 +129,14 @@ def assertion(move: Move) -> CanBootHere | CanMigrate | None:
         tuple(sorted(vif_map.items())),
         tuple(sorted(options.items())),
     )
+
+
+def write_rate(move: Move) -> WriteRate | None:
+    """What to ask of a running VM whose disks move; only for the estimate."""
+    if not move.is_running or move.host is None:
+        return None
+    devices = tuple(vbd.device for _ref, vbd in move.source.vbds(move.ref) if vbd.VDI in move.moving and vbd.device)
+    return WriteRate(move.source.id, move.ref, devices) if devices else None
 
 
 def rights(moves: Iterable[Move]) -> list[MayCall]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import math
+from typing import Final
+
 from xsmigui.simulator.dispatch import Call, child, method
-from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.failures import NULL, Failure, internal
 from xsmigui.simulator.gates import devices
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.methods.guests import gate
@@ -102,7 +105,37 @@ def _no_plugin(plugin: str, function: str) -> Failure:
     return Failure("XENAPI_MISSING_PLUGIN", plugin)
 
 
+WRITES: Final = 256 << 10
+"""Bytes a second that a running guest writes to each disk unless `set_write_rate` says otherwise."""
+
+
+def _measured(call: Call, vm: str) -> dict[str, float]:
+    """What is measured of a running VM: the rates of its disks, as rrdd names them."""
+    row = call.db.row("VM", vm)
+    if row["power_state"] != "Running":
+        return {}
+    rate = call.pool.faults.writing.get(vm, float(WRITES))
+    devices = [call.db.get("VBD", v, "device") for v in row["VBDs"] if call.db.get("VBD", v, "type") == "Disk"]
+    return {f"vbd_{d}_{way}": rate for d in devices if d for way in ("read", "write")}
+
+
 @method("VM.get_data_sources")
+def vm_data_sources(call: Call, vm: str) -> list[Row]:
+    return [
+        {"name_label": name, "name_description": "", "enabled": True, "standard": True, "units": "B/s", "min": 0.0,
+         "max": math.inf, "value": value}
+        for name, value in _measured(call, vm).items()
+    ]  # fmt: skip
+
+
+@method("VM.query_data_source")
+def query_data_source(call: Call, vm: str, name: str) -> float:
+    found = _measured(call, vm)
+    if name not in found:
+        raise internal(f'Rrd.Invalid_data_source("{name}")')
+    return found[name]
+
+
 @method("host.get_data_sources")
 @method("SR.get_data_sources")
 def data_sources(call: Call, ref: str) -> list[Row]:

@@ -6,9 +6,11 @@ import pytest
 
 from tests.core.migration.helpers import answered, away, blocks, inside, problem, rules
 from tests.core.site import TwoPools
+from xsmigui.core.failures import ServerFailure
 from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.estimates import estimate, link_speed, total
 from xsmigui.core.migration.evaluation import evaluate
+from xsmigui.core.migration.facts import Answer, Question, WriteRate
 from xsmigui.core.problems import Severity
 from xsmigui.core.refs import HostRef, NetworkRef
 from xsmigui.core.units import GiB, TiB
@@ -151,3 +153,32 @@ def test_r17_the_hotfix_opens_another_port(site: TwoPools) -> None:
     assert problem(evaluate(site.site, away(site, site.web)), "R17").message.startswith("m3 of Madrid need")
     site.madrid.update("XS82ECU1033", site.madrid.hosts[2:])
     assert "R17" not in rules(evaluate(site.site, away(site, site.web)))
+
+
+def test_r19_what_the_guests_write_is_counted(site: TwoPools) -> None:
+    """Asked last of running VMs whose disks move; silence and refusals stand against nothing."""
+    for ref, row in site.madrid.tables["VBD"].items():
+        if site.web == row.VM and row.type == "Disk":  # type: ignore[attr-defined]
+            site.madrid.set(ref, device=f"xvd{'abc'[int(row.userdevice)]}")  # type: ignore[attr-defined]
+    draft = away(site, site.web)
+    facts: dict[Question, Answer] = {}
+    found = evaluate(site.site, draft, facts)
+    while not isinstance(found.questions[0], WriteRate):
+        rate = [q for q in found.questions if isinstance(q, WriteRate)]
+        facts.update({q: Answer() for q in found.questions if q not in rate})
+        found = evaluate(site.site, draft, facts)
+    (asked,) = found.questions
+    assert isinstance(asked, WriteRate)
+    assert asked.devices == ("xvda", "xvdb")
+    for answer in (Answer(), Answer(ServerFailure("INTERNAL_ERROR", ("Rrd.Invalid_data_source",), "m"))):
+        silent = evaluate(site.site, draft, {**facts, asked: answer})
+        assert silent.plan is not None
+        assert problem(silent, "R19").message.endswith("How fast the guests write is not known.")
+    told = evaluate(site.site, draft, {**facts, asked: Answer(value=40e6)})
+    assert told.plan == silent.plan
+    assert "The guests write 38 MiB a second at present, which is counted." in problem(told, "R19").message
+    (move,) = told.resolved.moves
+    assert estimate(move, 40e6).high > estimate(move).high
+    assert estimate(move, 1e12).high < 6 * estimate(move).high  # there is an end to it
+    idle = evaluate(site.site, away(site, site.files), facts)
+    assert not any(isinstance(q, WriteRate) for q in idle.questions)

@@ -5,8 +5,8 @@ and before each run. Checks of a single target (a host, an SR, a network) are fu
 check greys out a target on a page and refuses a draft that chose it.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from msgspec.structs import replace
@@ -16,6 +16,7 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.problems import Page, Problem, Severity, Subject
+from xsmigui.core.refs import VmRef
 
 Problems = Iterator[Problem]
 
@@ -29,6 +30,8 @@ class Batch:
     target: Inventory
     moves: tuple[Move, ...]
     ledger: Ledger
+    writes: Mapping[VmRef, float] = field(default_factory=dict)
+    """Bytes a second that the VMs write, where that is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,8 @@ def blocked(move: Move) -> Problems:
                 "This program has blocked the migration of {vm}: “{reason}”.", vm=move.vm.name_label, reason=reason
             )
             hint, fix = _("Remove the block if nothing of it goes on any more."), "clear-block"
+            if any(claim.vm == move.vm.uuid for claim in move.site.claims):
+                hint, fix = _("Let that job end, or revert it in the journal."), ""
         yield found("R07", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION, fix=fix)
 
 

@@ -42,10 +42,10 @@ def queue(batch: Batch) -> Problems:
 
 @batch_rule("R19", "how long it takes")
 def how_long(batch: Batch) -> Problems:
-    """An estimate from disk sizes, memory and the speed of the link; a running VM is slower meanwhile and pauses at the
-    end."""
+    """An estimate from disk sizes, memory, the speed of the link and how fast the guests write; a running VM is slower
+    meanwhile and pauses at the end."""
     moves = [move for move in batch.moves if move.host is not None]
-    whole = total(estimate(move) for move in moves)
+    whole = total(estimate(move, batch.writes.get(move.ref, 0.0)) for move in moves)
     if not whole.disks and not whole.memory:
         return
     gbit = f"{whole.speed / 1000:g}" if whole.speed else ""
@@ -65,6 +65,11 @@ def how_long(batch: Batch) -> Problems:
         )
     else:
         message = _("Estimate: {low} to {high} in all, for {disks} of disks at {speed}.", **name)
+    if batch.writes:
+        rate = size(int(sum(batch.writes.values())))
+        message += " " + _("The guests write {rate} a second at present, which is counted.", rate=rate)
+    elif whole.memory and whole.disks:
+        message += " " + _("How fast the guests write is not known.")
     yield found("R19", Severity.info, batch.target, "pool", batch.target.pool_ref, message)
 
 

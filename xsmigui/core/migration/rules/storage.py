@@ -11,7 +11,7 @@ from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import HostRef, SrRef, VdiRef
 from xsmigui.core.text import _, joined, n_
-from xsmigui.core.units import MiB, TiB, size
+from xsmigui.core.units import MiB, TiB, natural, size
 
 STORAGE: Final = Page.storage
 DISKLESS: Final = frozenset({"iso", "udev", "tmpfs"})
@@ -163,7 +163,7 @@ def space_of_others(batch: Batch) -> Problems:
     if others and any(move.moving for move in batch.moves):
         message = _(
             "Other clients move {vms} with their disks at present; what those will still write is not counted.",
-            vms=joined([vm.name_label for vm in others]),
+            vms=joined(sorted((vm.name_label for vm in others), key=natural)),
         )
         yield found("R50", Severity.info, batch.target, "pool", batch.target.pool_ref, message, page=STORAGE)
 
