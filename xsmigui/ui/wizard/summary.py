@@ -103,14 +103,16 @@ def _not_yet(evaluation: Evaluation) -> str:
 
 def plan_html(plan: Plan, evaluation: Evaluation) -> str:
     """The plan as a page."""
-    parts = []
+    several = len(plan.moves) > 1
+    parts = [f"<p>{escape(total(plan))}</p>"] if several else []
     for vm in summarize(plan):
         parts.append(f"<h3>{escape(vm.sentence)}</h3>")
         rows = "".join(
             f"<tr><td>{escape(label)}&nbsp;&nbsp;&nbsp;</td><td>{escape(value)}</td></tr>" for label, value in vm.rows
         )
         parts.append(f"<table cellspacing='2'>{rows}</table>")
-    parts.append(f"<p>{escape(total(plan))}</p>")
+    if not several:
+        parts.append(f"<p>{escape(total(plan))}</p>")
     unchecked = [p for p in evaluation.problems if p.page is Page.summary and p.severity is Severity.info]
     if unchecked:
         title = escape(_("What to know beforehand"))

@@ -1,20 +1,24 @@
 """Every rule from both sides, and beside the server: what it foresees the simulator refuses with the code that belongs
 to it, unless it is one that the server does not check."""
 
+import asyncio
 import re
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace as replace_struct
 
 from tests.core.migration.rules.cases import ACCEPTED, CASES, SOURCE, TARGET, WELL, Case, Scene
 from tests.judged import Judge, Way
 from tests.simulator.inside import Client
 from xsmigui.core.catalogue import entry_for
 from xsmigui.core.failures import ServerFailure
+from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evaluation import Evaluation, evaluate
 from xsmigui.core.migration.plan import make_plan
 from xsmigui.core.migration.rules import BATCH_RULES, RULES
+from xsmigui.core.refs import SrRef, VmRef
 from xsmigui.simulator.command import Options, build
 
 TABLE = Path(__file__).parents[5] / "shared" / "rules.md"
@@ -164,3 +168,28 @@ def test_no_row_of_the_table_lacks_its_rule_or_its_tests() -> None:
     assert len(rows) >= 60
     assert rows - set(CASES) == set()
     assert rows - {rule.id for rule in (*RULES, *BATCH_RULES)} == {"R08"}  # a fact, asked of the server
+
+
+async def test_r04_the_server_refuses_the_fourth() -> None:
+    """Four VMs of one host at the same time: foreseen as a wait in the queue, and without it refused."""
+    site = build(Options(scenario="two-pools", speed=0, seed=1))
+    judge = await Judge.of(site)
+    here = judge.site()
+    madrid, lisboa = here.pools
+    names = ("web-01", "db-postgres", "web-02", "web-03")
+    to = here.pools[madrid].find("host", "madrid-01")[0]
+    for name in names[2:]:
+        await judge.ways[madrid].call("VM.pool_migrate", here.pools[madrid].find("VM", name)[0], to, {})
+    before = judge.site()
+    vms = tuple(VmRef(before.pools[madrid].find("VM", name)[0]) for name in names)
+    sr = before.pools[lisboa].find("SR", "NFS Lisboa")[0]
+    found = await judge.judged(Draft(madrid, vms, lisboa).on_same_sr(SrRef(sr)))
+    assert found.plan is not None
+    assert "R04" in {p.rule for p in found.problems}
+    runs = [judge.carry_out(replace_struct(found.plan, moves=(move,))) for move in found.plan.moves]
+    ended = await asyncio.gather(*runs, return_exceptions=True)
+    refused = [end for end in ended if end is not None]
+    assert [getattr(end, "code", end) for end in refused] == ["TOO_MANY_STORAGE_MIGRATES"]
+    entry = entry_for(refused[0])
+    assert entry is not None
+    assert entry.rule == "R04"

@@ -1,14 +1,16 @@
 """Rules about the VM itself, from both sides."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from tests.core.migration.helpers import away, blocks, inside, problem, rules
 from tests.core.site import TwoPools
-from xsmigui.core.migration.draft import Draft, StorageMode
+from xsmigui.core.migration.draft import Claim, Draft, StorageMode
 from xsmigui.core.migration.evaluation import Evaluation, evaluate
 from xsmigui.core.problems import Page, Severity
+from xsmigui.core.refs import HostRef
 
 
 @pytest.fixture
@@ -104,6 +106,25 @@ def test_r07_blocked(site: TwoPools) -> None:
     found = changed(site, inside(site, site.web), site.web, blocked_operations={"pool_migrate": ""})
     assert "“–”" in problem(found, "R07").message
     assert "R07" not in rules(evaluate(site.site, away(site, site.web)))
+
+
+def test_r07_a_block_of_our_own(site: TwoPools) -> None:
+    """Cleared on the spot, but not under the feet of a job that is under way."""
+    site.madrid.set(site.web, blocked_operations={"pool_migrate": "xsmigui: its virtual disks are being moved (job 1)"})
+    left = problem(evaluate(site.site, inside(site, site.web)), "R07")
+    assert left.fix == "clear-block"
+    claim = Claim(
+        vm=site.madrid.uuid(site.web),
+        source=site.madrid.id,
+        pool=site.madrid.id,
+        host=HostRef(""),
+        memory=0,
+        space=(),
+        storage=True,
+    )
+    busy = replace(site.site, claims=(claim,))
+    held = problem(evaluate(busy, inside(site, site.web)), "R07")
+    assert (held.fix, held.blocks) == ("", True)
 
 
 def test_r09_licence(site: TwoPools) -> None:
