@@ -164,6 +164,25 @@ def test_a_host_dies_and_comes_back(site: Simulated) -> None:
     assert login(pool, pool.member_urls[0]) == "HOST_IS_SLAVE"
 
 
+async def test_high_availability_starts_the_vms_of_a_dead_host_elsewhere() -> None:
+    one, _two = await clients()
+    db = one.pool.db
+    host = await one.named("host", "madrid-02")
+    first, second = await one.named("VM", "web-02"), await one.named("VM", "mail")
+    loose = await one.named("VM", "ci-runner-2")  # its disk is on the dead host
+    plain = await one.named("VM", "dc-windows")
+    db.set("pool", one.pool.ref, ha_enabled=True)
+    db.set("VM", first, ha_restart_priority="restart")
+    db.set("VM", second, ha_restart_priority="best-effort")
+    db.set("VM", loose, ha_restart_priority="restart")
+    one.pool.lose_host(host)
+    for vm in (first, second):
+        assert await one("VM.get_power_state", vm) == "Running"
+        assert await one("VM.get_resident_on", vm) not in (host, "OpaqueRef:NULL")
+    for vm in (loose, plain):
+        assert await one("VM.get_power_state", vm) == "Halted"
+
+
 @pytest.mark.parametrize(("victim", "state"), [("madrid-02", "Running"), ("madrid-01", "Running")])
 def test_a_host_dies_under_a_migration(victim: str, state: str) -> None:
     with Simulated.start("two-pools", http=True, speed=20) as site:

@@ -156,13 +156,32 @@ class Pool:
         self.refresh()
 
     def lose_host(self, host: str) -> None:
-        """A host dies: nothing but host_metrics.live tells, its VMs still count as running there (seen on 24.10)."""
+        """A host dies: nothing but host_metrics.live tells, its VMs still count as running there (seen on 24.10). Where
+        high availability is on, it resets them and starts the protected ones elsewhere."""
         self.db.set("host_metrics", self.db.get("host", host, "metrics"), live=False)
         for moving in list(self.faults.moving):
             if moving.source is self and moving.sender == host:
                 moving.abort(Failure("CANNOT_CONTACT_HOST", host), abandon=True)
             elif moving.target is self and moving.host == host:
                 moving.abort(Failure("CANNOT_CONTACT_HOST", host))
+        if self.row["ha_enabled"]:
+            self._fail_over(host)
+
+    def _fail_over(self, host: str) -> None:
+        """What high availability does for a dead host's VMs: their state is reset; those that it restarts come first,
+        by their order, then the others that it tries to, as far as hosts have room (xapi_ha_vm_failover.ml)."""
+        from xsmigui.simulator import guests  # they need this module's types
+        from xsmigui.simulator.gates import host as gate
+
+        dead = [v for v in self.db.get("host", host, "resident_VMs") if not self.db.get("VM", v, "is_control_domain")]
+        for vm in dead:
+            guests.halt(self, vm)
+        rows = {vm: self.db.row("VM", vm) for vm in dead}
+        wanted = [vm for vm in dead if rows[vm]["ha_restart_priority"] or rows[vm]["ha_always_run"]]
+        for vm in sorted(wanted, key=lambda v: (rows[v]["ha_restart_priority"] != "restart", rows[v]["order"], v)):
+            able = gate.possible(self, vm)
+            if able:
+                guests.boot(self, vm, max(able, key=lambda h: (gate.free_memory(self, h), h)))
 
     def find_host(self, host: str) -> None:
         """A lost host is back, with nothing running on it but its control domain."""
