@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from gettext import NullTranslations
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -753,3 +754,28 @@ def test_killed_while_a_disk_is_copied(
             disk["uuid"], disk["name_label"], disk["other_config"],
         )  # fmt: skip
         assert len(records) == count
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes differ")
+def test_a_reader_that_has_seen_enough(site: Simulated, run: Run, home: Path) -> None:
+    """``xsmigui jobs | head -1``: no traceback."""
+    madrid = site["Madrid"]
+    disk = disk_of(site, "intranet-old")
+    status, _out, err = run("move-disk", *at(madrid), "--vdi", disk["uuid"], "--sr", "NFS Madrid", "--yes")
+    assert status == 0, err
+    (job,) = jobs_of(run)
+    with process(home, "jobs", "--show", job["job"]) as started:
+        assert started.stdout is not None
+        started.stdout.close()
+        started.stdout = None
+        _out_bytes, said = started.communicate(timeout=60)
+    assert started.returncode == 0
+    assert b"Traceback" not in (said or b"")
+    assert b"Broken" not in (said or b"")
+    lines = [
+        line.split("  ", 1)[1]
+        for line in run("jobs", "--show", job["job"])[1].splitlines()
+        if line[:2] == "20" and "  " in line
+    ]
+    assert len(lines) > 20
+    assert not [one for one, two in pairwise(lines) if one == two]

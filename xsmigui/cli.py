@@ -9,6 +9,7 @@ import asyncio
 import getpass
 import json
 import logging
+import os
 import signal
 import sys
 from collections.abc import Awaitable, Iterable
@@ -170,7 +171,12 @@ def carry_out(options: argparse.Namespace) -> int:
     logs.start(paths.home())
     try:
         reads = options.command == "jobs" and not (options.resume or options.revert)
-        return asyncio.run(_until_interrupted(_jobs(options) if reads else _run(options)))
+        if reads:
+            with suppress(BrokenPipeError):  # whoever reads it has seen enough
+                return asyncio.run(_until_interrupted(_jobs(options)))
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the rest goes nowhere, at the end too
+            return DONE
+        return asyncio.run(_until_interrupted(_run(options)))
     except BadArguments as error:
         _say(str(error))
         return BAD_ARGUMENTS

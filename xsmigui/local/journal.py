@@ -53,6 +53,7 @@ class JournalFile:
         self._path = folder / FILE
         self._thread = ThreadPoolExecutor(1, "journal")
         self._owner = secrets.token_hex(8)
+        self._told: dict[tuple[str, int], tuple[str, ...]] = {}
         self._open: sqlite3.Connection | None = None
         self._lock: sqlite3.Connection | None = None
 
@@ -136,10 +137,14 @@ class JournalFile:
                     "update vm set ended = ?, document = ? where job = ? and place = ?",
                     (vm.state.has_ended, msgspec.json.encode(vm), job.id, place),
                 )
+            told = (vm.state, vm.step, vm.task, vm.message)
+            if self._told.get((job.id, place)) == told:
+                return  # what a reader would see twice
             db.execute(
                 "insert into entry (job, place, at, vm, state, step, task, message) values (?, ?, ?, ?, ?, ?, ?, ?)",
                 (job.id, place, now.isoformat(), vm.move.vm.name, vm.state, vm.step, vm.task, vm.message),
             )
+        self._told[job.id, place] = told
 
     def _adopt(self, db: sqlite3.Connection, wanted: str) -> list[Job]:
         left = "select id, created, owner, plan from job where exists (select 1 from vm where job = id and not ended)"

@@ -268,7 +268,7 @@ class Exchange:
         return dict(connected([(ref, await gateway.call("VBD.get_record", ref)) for ref in refs]))
 
     async def _do(self, act: Act) -> None:
-        step = Step.undoing if self.job.undoing else _step(act)
+        step = Step.undoing if self.job.undoing else _step(act, self.job.step)
         self._tell(state=State.running, step=step, message=f"{act.says[:1].upper()}{act.says[1:]}.", progress=None)
         await self._keep(self.job)
         gateway = await self._gateways.wait_for_gateway(self._pool)
@@ -464,10 +464,13 @@ class _Stuck(Exception):
     """Neither way can be gone; the text says why."""
 
 
-def _step(act: Act) -> Step:
+def _step(act: Act, now: Step) -> Step:
+    """Under which step a call is shown: what follows the exchange (names, marks, blocks) still belongs to it."""
     if act.method == COPY:
         return Step.disks
-    return Step.exchanging if act.method.startswith("VBD.") else Step.preparing
+    if act.method.startswith("VBD.") or now is Step.exchanging:
+        return Step.exchanging
+    return Step.preparing
 
 
 async def _record(gateway: Gateway, cls: str, ref: str) -> Any:
