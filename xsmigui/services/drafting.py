@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from xsmigui.core.migration.draft import Draft
-from xsmigui.core.migration.evaluation import Evaluation, evaluate
+from xsmigui.core.migration.evaluation import Evaluation, evaluate, needed
 from xsmigui.core.migration.facts import Answer, Question
 from xsmigui.core.ports import Clock
 from xsmigui.services.asking import Asker
@@ -77,8 +77,8 @@ class Drafting:
 
     @property
     def busy(self) -> bool:
-        """An answer or a judgement is still due."""
-        return bool(self._asking) or self._judging is not None
+        """An answer that is needed, or a judgement, is still due."""
+        return bool(needed(self._asking)) or self._judging is not None
 
     def subscribe(self, listener: Listener) -> None:
         """Hear of every new evaluation."""
@@ -97,7 +97,7 @@ class Drafting:
 
     async def settled(self) -> Evaluation:
         """The evaluation once every answer has come."""
-        while self.busy:
+        while self._asking or self._judging is not None:
             self._settled.clear()
             await self._settled.wait()
         return self.evaluation

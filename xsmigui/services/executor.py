@@ -91,9 +91,9 @@ async def judge_afresh(store: Store, asker: Asker, plan: Plan) -> Evaluation:
     facts: dict[Question, Answer] = {}
     while True:
         evaluation = evaluate(site, draft, facts)
-        if not evaluation.questions:
+        if not evaluation.needed:
             return evaluation
-        for question in evaluation.questions:
+        for question in evaluation.needed:
             facts[question] = await asker.ask(question)
 
 

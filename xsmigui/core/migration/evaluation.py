@@ -3,7 +3,7 @@
 Pure: the same site, draft and facts give the same evaluation. Pages render it; nobody else decides.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,7 +14,17 @@ from xsmigui.core.capacity import Ledger, ledger
 from xsmigui.core.migration.candidates import bare_move, host_problems
 from xsmigui.core.migration.defaults import Resolved, default_destination, resolve
 from xsmigui.core.migration.draft import Draft, Site, StorageMode
-from xsmigui.core.migration.facts import Facts, Question, assertion, denied, finding, gate_question, rights, write_rate
+from xsmigui.core.migration.facts import (
+    Facts,
+    Question,
+    WriteRate,
+    assertion,
+    denied,
+    finding,
+    gate_question,
+    rights,
+    write_rate,
+)
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.plan import Plan, make_plan
 from xsmigui.core.migration.rules import BATCH_RULES, RULES, Batch
@@ -30,7 +40,7 @@ MOST: Final = 4
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """A draft judged. `draft` has its destination filled in; `questions` are to be asked now; `pending` says that some
-    answer is still due. `plan` is there exactly if nothing blocks and nothing is pending."""
+    answer that is needed is still due. `plan` is there exactly if nothing blocks and nothing is pending."""
 
     site: Site
     draft: Draft
@@ -45,7 +55,12 @@ class Evaluation:
 
     @property
     def pending(self) -> bool:
-        return bool(self.questions)
+        return bool(self.needed)
+
+    @property
+    def needed(self) -> tuple[Question, ...]:
+        """The questions without whose answers there is no plan; the others only make the estimate better."""
+        return needed(self.questions)
 
     def on(self, page: Page) -> tuple[Problem, ...]:
         """The problems that belong to a page."""
@@ -63,6 +78,10 @@ class Evaluation:
             "plan": msgspec.to_builtins(self.plan) if self.plan is not None else None,
             "capacity": self.ledger.as_json(),
         }
+
+
+def needed(questions: Iterable[Question]) -> tuple[Question, ...]:
+    return tuple(question for question in questions if not isinstance(question, WriteRate))
 
 
 def flow(draft: Draft, moves: tuple[Move, ...]) -> tuple[Page, ...]:
@@ -106,7 +125,7 @@ def evaluate(site: Site, draft: Draft, facts: Facts | None = None) -> Evaluation
         verdicts[move.ref] = max((s for s in (*of_vm, verdicts[move.ref]) if s is not None), default=None)
     pages = flow(draft, moves)
     problems = [p if p.page in pages else replace(p, page=Page.summary) for p in dict.fromkeys(problems)]
-    done = not questions and not any(p.blocks for p in problems) and bool(moves)
+    done = not needed(questions) and not any(p.blocks for p in problems) and bool(moves)
     plan = make_plan(draft, moves) if done else None
     ordered = sorted(problems, key=lambda p: (pages.index(p.page), -p.severity))
     return Evaluation(site, draft, resolved, pages, tuple(ordered), tuple(questions), books, plan, verdicts)

@@ -207,11 +207,11 @@ class MigrateWizard(QDialog):
         return problem.page is not Page.summary or problem.severity is not Severity.info
 
     def _pending(self, evaluation: Evaluation) -> str:
-        if evaluation.questions:
+        if evaluation.needed:
             return n_(
                 "Asking the servers about {n} VM…",
                 "Asking the servers about {n} VMs…",
-                len({getattr(question, "vm", "") for question in evaluation.questions}),
+                len({getattr(question, "vm", "") for question in evaluation.needed}),
             )
         return _("Checking…") if self._drafting.busy else ""
 
