@@ -7,6 +7,7 @@ import pytest
 from tests.simulator.inside import clients, migration
 from xsmigui.simulator.failures import NULL
 from xsmigui.simulator.profiles import PROFILES
+from xsmigui.simulator.records import Records
 from xsmigui.simulator.scenarios.builder import GIB
 
 
@@ -320,3 +321,16 @@ async def test_releases_only_move_forward() -> None:
     params = await migration(new, old, "new-vm-1", "NFS Legacy 8.2")
     refusal = await new.refused("VM.assert_can_migrate", *params)
     assert refusal == ["VM_HOST_INCOMPATIBLE_VERSION_MIGRATE", params[0], params[1]["host"]]
+
+
+async def test_a_row_that_vanishes_before_the_answer_is_written_is_left_out() -> None:
+    """The short-lived task of another call: no answer fails for it."""
+    one, _two = await clients()
+    table = one.pool.db.tables["task"]
+    task = await one("task.create", "a", "b")
+    kept = await one("task.create", "c", "d")
+    answer = Records(table, [task, kept])
+    await one("task.destroy", task)
+    assert list(answer.as_dict()) == [kept]
+    assert task.encode() not in answer.as_json()
+    assert kept.encode() in answer.as_json()

@@ -25,7 +25,12 @@ class Records:
 
     def __init__(self, table: Table, refs: Iterable[str]) -> None:
         self.table = table
-        self.refs = list(refs)
+        self._refs = list(refs)
+
+    @property
+    def refs(self) -> list[str]:
+        """Those that are still there: tasks of calls that have ended are gone before the answer is written."""
+        return [ref for ref in self._refs if ref in self.table.rows]
 
     def as_json(self) -> bytes:
         return b"{" + b",".join(b'"%s":%s' % (ref.encode(), record_json(self.table, ref)) for ref in self.refs) + b"}"
