@@ -399,3 +399,72 @@ async def test_a_copy_of_somebody_else_is_not_taken_for_ours(site: Simulated, tm
 def sr_ref(site: Simulated, name: str) -> str:
     table = site["Madrid"].pool.db.table("SR")
     return site.run(lambda: next(ref for ref, row in table.items() if row["name_label"] == name))
+
+
+@pytest.mark.usefixtures("quiet")
+async def test_what_may_have_been_written_to_is_not_thrown_away(site: Simulated, tmp_path: Path) -> None:
+    """The process ends in the middle of the exchange, somebody lifts our block and starts the VM on the new disks. An
+    undo must not destroy them; when the VM is halted again the job comes to its end."""
+    madrid = site["Madrid"]
+    async with engine(site, home=tmp_path) as first:
+        before, plan = disks_of(first), await own_plan(first)
+        watch = Watch(first)
+        job = first.jobs.start(plan)
+        await until(lambda: watch.calls.count("VBD.set_userdevice") == 2)
+    ref = site.vm(madrid, VM)
+
+    def start() -> None:
+        madrid.pool.db.set("VM", ref, blocked_operations={}, power_state="Running")
+
+    site.run(start)
+    async with engine(site, home=tmp_path) as second:
+        (found,) = await second.jobs.take_up()
+        second.jobs.undo(job.id)
+        (vm,) = (await ended(second, found)).vms
+        assert vm.state is State.interrupted, vm.message
+        assert "no longer halted" in vm.message
+        assert job.id in vm.message
+        assert all(d["SR"] == target(second) for d in disks_of(second).values())
+    site.run(lambda: madrid.pool.db.set("VM", ref, power_state="Halted"))
+    async with engine(site, home=tmp_path) as third:
+        (found,) = await third.jobs.take_up()
+        (vm,) = (await ended(third, found)).vms
+        assert (vm.state, vm.verified) == (State.done, True), vm.message
+        assert_moved(third, before)
+
+
+async def test_start_is_allowed_last(two: Engine) -> None:
+    plan = await own_plan(two)
+    lifted: list[str] = []
+    pool = two.served("Madrid").pool
+    ref = two.site.vm(two.served("Madrid"), VM)
+    remove = pool.db.set
+
+    def watched(cls: str, row: str, **fields: Any) -> None:
+        if row == ref and "blocked_operations" in fields:
+            lifted.append(" ".join(fields["blocked_operations"]))
+        remove(cls, row, **fields)
+
+    two.site.run(lambda: setattr(pool.db, "set", watched))
+    (vm,) = (await ended(two, two.jobs.start(plan))).vms
+    assert vm.state is State.done, vm.message
+    assert lifted[-2:] == ["start", ""]
+
+
+@pytest.mark.usefixtures("quiet")
+async def test_a_source_that_somebody_connects_meanwhile(two: Engine) -> None:
+    """What another VM writes to it is not on the copy: nothing is exchanged, and the source stays."""
+    before, plan = disks_of(two), await own_plan(two, keep_days=0)
+    madrid = two.served("Madrid")
+    other = two.site.vm(madrid, "intranet-old")
+    source = plan.moves[0].disks[0].disk.ref
+    hold = Hold(two.site, 4)
+    job = two.jobs.start(plan)
+    await until(lambda: two.vm(job).task)
+    record = {"VM": other, "VDI": source, "userdevice": "9", "type": "Disk", "mode": "RW"}
+    two.site.run(lambda: madrid.pool.db.create("VBD", record))
+    hold.release()
+    (vm,) = (await ended(two, job)).vms
+    assert vm.state is State.failed, vm.message
+    assert "is connected to another VM" in vm.message
+    assert_as_before(two, before)

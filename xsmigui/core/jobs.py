@@ -107,6 +107,11 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     keeps: bool = True
 
     @property
+    def is_over(self) -> bool:
+        """It has ended, and nothing of it is left on the server that a later process should bring to an end."""
+        return self.state.has_ended and not (self.state is State.interrupted and self.replacements)
+
+    @property
     def has_begun(self) -> bool:
         """The migration itself was begun, or may have been: what came before it changes nothing on a server."""
         return bool(self.replacements) or any(call.method in MOTIONS for call in self.move.calls[: self.begun])

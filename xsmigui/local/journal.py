@@ -130,12 +130,12 @@ class JournalFile:
             if db.execute("select 1 from job where id = ?", (job.id,)).fetchone() is None:
                 plan = msgspec.json.encode(job.plan)
                 db.execute("insert into job values (?, ?, ?, ?)", (job.id, job.created.isoformat(), self._owner, plan))
-                rows = [(job.id, i, v.state.has_ended, msgspec.json.encode(v)) for i, v in enumerate(job.vms)]
+                rows = [(job.id, i, v.is_over, msgspec.json.encode(v)) for i, v in enumerate(job.vms)]
                 db.executemany("insert into vm values (?, ?, ?, ?)", rows)
             else:
                 db.execute(
                     "update vm set ended = ?, document = ? where job = ? and place = ?",
-                    (vm.state.has_ended, msgspec.json.encode(vm), job.id, place),
+                    (vm.is_over, msgspec.json.encode(vm), job.id, place),
                 )
             told = (vm.state, vm.step, vm.task, vm.message)
             if self._told.get((job.id, place)) == told:

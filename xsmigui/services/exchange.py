@@ -117,7 +117,10 @@ class Exchange:
             message = _("Not started: {reason}", reason=refusal.problems[0].message)
             self._end(State.failed, message, refusal.problems)
         except _Stuck as stuck:
-            self._end(State.interrupted, str(stuck), self._why)
+            hint = _(
+                "It is tried again when xsmigui is started, or by: xsmigui jobs --resume {job}", job=self._whole.id
+            )
+            self._end(State.interrupted, f"{stuck} {hint}", self._why)
 
     # Before anything is changed.
 
@@ -190,8 +193,8 @@ class Exchange:
         """Look, and do the next thing; False when there is none."""
         try:
             sight = await self._look()
-            if self._wants_stop and not self.job.undoing and can_go_back(self._deed(), sight):
-                self._tell(undoing=True)
+            if self._wants_stop or self.job.undoing:
+                self._tell(undoing=can_go_back(self._deed(), sight))
             deed = self._deed()
             act = back(deed, sight) if self.job.undoing else forward(deed, sight)
             if act is None:

@@ -320,6 +320,8 @@ class Jobs:
 
 def _as_left(vm: VmJob) -> VmJob:
     """How a VM's part stands when another process takes it up."""
+    if vm.state is State.interrupted and not vm.is_over:
+        return replace(vm, state=State.waiting, step=Step.queued, ended=None, problems=())
     if vm.state.has_ended or vm.has_begun:
         return vm
     text = _("This program ended before it was begun; nothing was changed.")

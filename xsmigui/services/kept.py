@@ -19,7 +19,9 @@ async def purge(gateway: Gateway, sources: Iterable[VdiRef]) -> int:
             note = kept(record)
             if note is None or not all(is_null(vbd) for vbd in record["VBDs"]):
                 continue
-            await gateway.call("VDI.get_by_uuid", note.by)
+            successor = await gateway.call("VDI.get_record", await gateway.call("VDI.get_by_uuid", note.by))
+            if successor["missing"] or not successor["managed"]:
+                continue
             await gateway.call("VDI.destroy", ref, deadline=300.0)
             removed += 1
         except ServerFailure as failure:

@@ -159,7 +159,7 @@ class NotYet(Exception):
 
 
 def forward(deed: Deed, sight: Sight) -> Act | None:
-    """The next thing to do; None when all is done. Raises `CannotGoOn`."""
+    """The next thing to do; None when all is done. Raises `CannotGoOn`, `NotYet`."""
     return next(_forward(deed, sight), None)
 
 
@@ -169,8 +169,18 @@ def back(deed: Deed, sight: Sight) -> Act | None:
 
 
 def can_go_back(deed: Deed, sight: Sight) -> bool:
-    """Every source is still there."""
-    return all(_is_whole(sight.vdis.get(r.old)) for r in deed.replacements)
+    """Every source is still there, and nothing can have been written to what took their places."""
+    return all(_is_whole(sight.vdis.get(r.old)) for r in deed.replacements) and not _may_be_written(deed, sight)
+
+
+def _may_be_written(deed: Deed, sight: Sight) -> bool:
+    """The VM has new disks and runs, or could be started: our block of that is lifted last, when all is done, or
+    somebody has lifted it. A disk of no VM is everybody's as soon as it has its name."""
+    if sight.vm is None:
+        return bool(deed.replacements) and all(_is_done(deed, sight, r) for r in deed.replacements)
+    if not any(r.new and sight.connection(r.new) for r in deed.replacements):
+        return False
+    return sight.vm["power_state"] != "Halted" or "start" not in sight.vm["blocked_operations"]
 
 
 def _is_whole(vdi: Record | None) -> bool:
@@ -183,6 +193,7 @@ def _forward(deed: Deed, sight: Sight) -> Iterator[Act]:
     for at, replacement in enumerate(deed.replacements):
         if replacement.is_copied:
             yield from _copied(deed, sight, at, replacement)
+    _look_for_others(deed, sight)
     for at, replacement in enumerate(deed.replacements):
         yield from _exchanged(deed, sight, at, replacement)
     if any(not _is_in_place(sight, r) for r in deed.replacements):
@@ -207,6 +218,14 @@ def _look_out(deed: Deed, sight: Sight) -> None:
             raise CannotGoOn(_("What shall take the place of {disk} is gone.", disk=replacement.name))
 
 
+def _look_for_others(deed: Deed, sight: Sight) -> None:
+    """Somebody else has connected a source meanwhile: what they write is not on the copy."""
+    for it in deed.replacements:
+        old = sight.vdis.get(it.old)
+        if old is not None and any(not is_null(vbd) and vbd not in sight.vbds for vbd in old["VBDs"]):
+            raise NotYet(_("{disk} is connected to another VM.", disk=it.name))
+
+
 def _block(deed: Deed, sight: Sight) -> Iterator[Act]:
     """Somebody else's block serves as well as ours and is left alone."""
     if sight.vm is None or all(_is_done(deed, sight, r) for r in deed.replacements):
@@ -218,10 +237,12 @@ def _block(deed: Deed, sight: Sight) -> Iterator[Act]:
 
 
 def _unblock(deed: Deed, sight: Sight) -> Iterator[Act]:
-    for operation, reason in sight.vm["blocked_operations"].items() if sight.vm is not None else ():
-        if reason == deed.reason:
-            says = _("allow {operation} of the VM again", operation=operation)
-            yield Act("VM.remove_from_blocked_operations", (deed.vm, operation), says)
+    """What lets the VM run comes last."""
+    blocked = sight.vm["blocked_operations"] if sight.vm is not None else {}
+    ours = [operation for operation, reason in blocked.items() if reason == deed.reason]
+    for operation in sorted(ours, key=lambda op: (op == "start", op == "start_on")):
+        says = _("allow {operation} of the VM again", operation=operation)
+        yield Act("VM.remove_from_blocked_operations", (deed.vm, operation), says)
 
 
 def _copied(deed: Deed, sight: Sight, at: int, it: Replacement) -> Iterator[Act]:
@@ -345,6 +366,8 @@ def _back(deed: Deed, sight: Sight) -> Iterator[Act]:
     for it in deed.replacements:
         if not _is_whole(sight.vdis.get(it.old)):
             raise CannotGoOn(_("{disk} is gone, so its copy stays.", disk=it.name))
+    if _may_be_written(deed, sight):
+        raise CannotGoOn(_("The new disks may have been written to, so they stay."))
     for at, it in reversed(list(enumerate(deed.replacements))):
         yield from _restored(sight, at, it)
         if it.vbd and sight.vm is not None:
