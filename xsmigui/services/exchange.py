@@ -37,6 +37,7 @@ from xsmigui.core.refs import PoolId, is_null
 from xsmigui.core.text import _, joined
 from xsmigui.services.asking import Asker
 from xsmigui.services.executor import BREATH, START_DEADLINE, Gateways, Refused, judge_afresh, passes
+from xsmigui.services.reporting import Reporting
 from xsmigui.services.store import Store
 from xsmigui.services.verification import GONE
 
@@ -54,7 +55,7 @@ SLOW: Final = 300.0
 """Seconds for a call that works on an SR."""
 
 
-class Exchange:
+class Exchange(Reporting):
     """One VM's disks on their way. `report` hears of every change; `job` is the present state; `keep` returns when it
     is on disk."""
 
@@ -70,14 +71,12 @@ class Exchange:
         report: Callable[[VmJob], None],
         keep: Callable[[VmJob], Awaitable[None]],
     ) -> None:
+        super().__init__(job, clock, report)
         self._whole = whole
         self._move = move
-        self.job = job
         self._store = store
         self._gateways = gateways
         self._asker = asker
-        self._clock = clock
-        self._report = report
         self._keep = keep
         self._pool = PoolId(whole.plan.source.uuid)
         self._fresh = ""
@@ -442,25 +441,6 @@ class Exchange:
 
     def _block(self, message: str, hint: str = "") -> Problem:
         return Problem(rule="R05", severity=Severity.block, subject=self._subject(), message=message, hint=hint)
-
-    def _end(self, state: State, message: str, problems: tuple[Problem, ...]) -> None:
-        ended = self._clock.now()
-        self._tell(
-            state=state,
-            step=Step.ended,
-            message=message,
-            problems=problems,
-            ended=ended,
-            progress=None,
-            cancelling=False,
-            task="",
-        )
-
-    def _tell(self, **changes: Any) -> None:
-        job = replace(self.job, **changes)
-        if job != self.job:
-            self.job = job
-            self._report(job)
 
 
 class _Stuck(Exception):

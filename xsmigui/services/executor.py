@@ -9,7 +9,6 @@ import logging
 import re
 from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
-from datetime import datetime
 from typing import Any, Final, Protocol, TypeVar
 
 from msgspec.structs import replace
@@ -28,6 +27,7 @@ from xsmigui.core.records import Task
 from xsmigui.core.refs import PoolId, TaskRef, VmRef
 from xsmigui.core.text import _
 from xsmigui.services.asking import Asker, receive, without_secrets
+from xsmigui.services.reporting import Reporting
 from xsmigui.services.store import Store
 from xsmigui.services.verification import GONE, Found, find_vm, look, read_back, whereabouts
 
@@ -97,7 +97,7 @@ async def judge_afresh(store: Store, asker: Asker, plan: Plan) -> Evaluation:
             facts[question] = await asker.ask(question)
 
 
-class Run:
+class Run(Reporting):
     """One VM on its way. `report` hears of every change; `job` is the present state; `keep` returns when it is on disk.
 
     A job whose migration was begun by a process that has ended is taken up where it stood.
@@ -115,14 +115,12 @@ class Run:
         report: Callable[[VmJob], None],
         keep: Callable[[VmJob], Awaitable[None]],
     ) -> None:
+        super().__init__(job, clock, report)
         self._plan = plan = whole.plan
         self._move = move
-        self.job = job
         self._store = store
         self._gateways = gateways
         self._asker = asker
-        self._clock = clock
-        self._report = report
         self._keep = keep
         self._source = PoolId(plan.source.uuid)
         self._target = PoolId(plan.target.uuid)
@@ -538,25 +536,6 @@ class Run:
     def _block(self, message: str, hint: str = "") -> Problem:
         subject = Subject("VM", self._move.vm.uuid, self._move.vm.name)
         return Problem(rule="R05", severity=Severity.block, subject=subject, message=message, hint=hint)
-
-    def _end(self, state: State, message: str, problems: tuple[Problem, ...] = ()) -> None:
-        now: datetime = self._clock.now()
-        self._tell(
-            state=state,
-            step=Step.ended,
-            message=message,
-            problems=problems,
-            ended=now,
-            progress=None,
-            cancelling=False,
-            task="",
-        )
-
-    def _tell(self, **changes: Any) -> None:
-        job = replace(self.job, **changes)
-        if job != self.job:
-            self.job = job
-            self._report(job)
 
 
 class _Failed(Exception):

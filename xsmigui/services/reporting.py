@@ -1,0 +1,37 @@
+"""How one VM's part of a job is told while it is carried out: shared by all that carry it out."""
+
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+
+from xsmigui.core.jobs import State, Step, VmJob
+from xsmigui.core.ports import Clock
+from xsmigui.core.problems import Problem
+
+
+class Reporting:
+    """`job` is the present state; `report` hears of every change."""
+
+    def __init__(self, job: VmJob, clock: Clock, report: Callable[[VmJob], None]) -> None:
+        self.job = job
+        self._clock = clock
+        self._report = report
+
+    def _end(self, state: State, message: str, problems: tuple[Problem, ...] = ()) -> None:
+        self._tell(
+            state=state,
+            step=Step.ended,
+            message=message,
+            problems=problems,
+            ended=self._clock.now(),
+            progress=None,
+            cancelling=False,
+            task="",
+        )
+
+    def _tell(self, **changes: Any) -> None:
+        job = replace(self.job, **changes)
+        if job != self.job:
+            self.job = job
+            self._report(job)
