@@ -149,6 +149,16 @@ async def test_drives_and_interfaces() -> None:
     (disk,) = [v for v in await one("VM.get_VBDs", vm) if one.pool.db.get("VBD", v, "type") == "Disk"]
     assert (await one.refused("VBD.eject", disk))[0] == "VBD_NOT_REMOVABLE_MEDIA"
     assert (await one.refused("VBD.destroy", disk))[0] == "OPERATION_NOT_ALLOWED"
+    for changed, refusal in (
+        ({"type": "CD", "mode": "RW"}, ["VBD_CDS_MUST_BE_READONLY"]),
+        ({"VDI": iso, "mode": "RW"}, ["VDI_READONLY", iso]),
+        ({"VDI": "OpaqueRef:no"}, ["HANDLE_INVALID", "VDI", "OpaqueRef:no"]),
+    ):
+        struct = {
+            "VM": vm, "VDI": iso, "userdevice": "9", "bootable": False, "mode": "RO", "type": "Disk", "empty": False,
+            "other_config": {}, "qos_algorithm_type": "", "qos_algorithm_params": {}, **changed,
+        }  # fmt: skip
+        assert await one.refused("VBD.create", struct) == refusal
     (vif,) = await one("VM.get_VIFs", vm)
     assert (await one.refused("VIF.plug", vif))[0] == "DEVICE_ALREADY_ATTACHED"
     assert (await one.refused("VIF.destroy", vif))[0] == "OPERATION_NOT_ALLOWED"

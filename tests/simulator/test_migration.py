@@ -88,6 +88,27 @@ async def test_a_copy_leaves_the_original_and_has_names_of_its_own() -> None:
     assert all("maps_to" not in v["other_config"] for v in one.pool.db.table("VDI").values())
 
 
+async def test_what_maps_to_what_is_told_while_the_metadata_are_on_their_way() -> None:
+    one, two = await clients()
+    params = await migration(one, two, "intranet-old", "iSCSI Lisboa")
+    seen: dict[str, set[str]] = {"vif": set(), "vdi": set()}
+    original = one.pool.db.set
+
+    def watched(cls: str, ref: str, **values: Any) -> None:
+        original(cls, ref, **values)
+        if "maps_to" in values.get("other_config", {}):
+            seen[cls.lower()].add(values["other_config"]["maps_to"])
+
+    one.pool.db.set = watched  # type: ignore[method-assign]
+    new = await one("VM.migrate_send", *params)
+    assert seen["vif"] == {two.pool.db.get("VIF", v, "network") for v in two.pool.db.get("VM", new, "VIFs")}
+    assert seen["vdi"] >= set(await two.disks(new))
+    assert seen["vif"]
+    for client in (one, two):
+        for cls in ("VDI", "VIF"):
+            assert all("maps_to" not in row["other_config"] for row in client.pool.db.table(cls).values())
+
+
 async def test_inside_the_pool_disks_get_new_names_and_the_vm_stays_the_same() -> None:
     one, _ = await clients()
     vm = await one.named("VM", "dc-windows")

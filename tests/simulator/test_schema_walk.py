@@ -72,6 +72,8 @@ async def test_fields_of(cls: str) -> None:
     db, described = one.pool.db, one.pool.schema.classes[cls]
     if cls in EVENTLESS or "get_record" not in described.messages:
         pytest.skip("no rows")
+    if cls == "role":
+        pytest.skip("no rows: see test_roles_are_made_of_permissions")
     ref = next(iter(db.table(cls)), None) or db.create(cls, {})
     assert set(await one(f"{cls}.get_record", ref)) == set(described.fields)
     if "get_all" in described.messages:
@@ -101,7 +103,7 @@ async def test_fields_of(cls: str) -> None:
 
 async def test_what_is_not_simulated_answers_one_way() -> None:
     one = await newest()
-    for method in ("pool.rotate_secret", "pool.certificate_list", "auth.get_subject_identifier", "Cluster.pool_create"):
+    for method in ("pool.rotate_secret", "pool.certificate_list", "pool.join", "Cluster.pool_create"):
         message = one.pool.schema.message(method)
         assert message is not None
         refusal = await one.refused(method, *arguments(one, message.cls, "OpaqueRef:none", message.params))

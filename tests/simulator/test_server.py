@@ -198,3 +198,48 @@ def test_what_is_no_call(site: Simulated, method: str, path: str, session: bool,
             got, text = error.code, error.read().decode()
     assert got == status
     assert "<b>" not in text
+
+
+@pytest.mark.parametrize("text", [b"caf\xe9", b"\\ud800", b"\xff\xfe"])
+def test_a_string_that_is_no_text_is_refused(site: Simulated, text: bytes) -> None:
+    pool = site.pools[0]
+    session = call(pool, "session.login_with_password", pool.user, pool.password)["result"]
+    vm = call(pool, "VM.get_by_name_label", session, "web-01")["result"][0]
+    head = f'{{"jsonrpc":"2.0","id":1,"method":"VM.set_name_label","params":["{session}","{vm}","'.encode()
+    status, _, body = post(pool.url, "/jsonrpc", head + text + b'"]}')
+    assert status == 200
+    error = json.loads(body)["error"]
+    assert error["message"] == "INVALID_VALUE"
+    assert error["data"][0] == "Invalid UTF-8 string in parameter"
+    assert call(pool, "VM.get_name_label", session, vm)["result"] == "web-01"
+    status, _, body = post(pool.url, "/jsonrpc", b'{"id":"' + text + b'","method":"VM.' + text + b'","params":[]}')
+    assert json.loads(body)["error"][0] == "MESSAGE_METHOD_UNKNOWN"
+    status, _, body = post(pool.url, "/jsonrpc", b'{"id":1,"method":"VM.get_all","params":["' + text + b'"]}')
+    assert json.loads(body)["error"][0] == "INVALID_VALUE"
+
+
+@pytest.mark.parametrize(("algorithm", "digest"), [("sha-256", hashlib.sha256), ("sha-1", hashlib.sha1)])
+def test_a_member_tells_its_coordinators_thumbprint(site: Simulated, algorithm: str, digest: Any) -> None:
+    pool = site.pools[0]
+    port = int(pool.url.rpartition(":")[2])
+    coordinator = ssl.PEM_cert_to_DER_cert(ssl.get_server_certificate(("127.0.0.1", port)))
+    asked = {"x-xenapi-request-host-certificate-thumbprint": f"{algorithm}:master"}
+
+    def told(url: str, path: str, body: bytes, headers: dict[str, str]) -> str | None:
+        context = ssl.create_default_context()
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        request = urllib.request.Request(url + path, body, headers)
+        with urllib.request.urlopen(request, timeout=20, context=context) as answer:
+            answer.read()
+            return str(answer.headers["x-xenapi-response-host-certificate-thumbprint"] or "") or None
+
+    login = b'{"jsonrpc":"2.0","id":1,"method":"session.login_with_password","params":["root","x"]}'
+    xml = (b"<methodCall><methodName>session.login_with_password</methodName><params><param><value>root</value></param>"
+           b"<param><value>x</value></param></params></methodCall>")  # fmt: skip
+    member = pool.member_urls[0]
+    assert told(member, "/jsonrpc", login, asked) == digest(coordinator).hexdigest()
+    assert told(member, "/", xml, asked) == digest(coordinator).hexdigest()
+    assert told(member, "/jsonrpc", login, {}) is None
+    assert told(pool.url, "/jsonrpc", login, asked) is None
+    other = {"x-xenapi-request-host-certificate-thumbprint": "md5:master"}
+    assert told(member, "/jsonrpc", login, other) is None

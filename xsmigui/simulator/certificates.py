@@ -25,11 +25,21 @@ _ECDSA_SHA256: Final = bytes.fromhex("300a06082a8648ce3d040302")  # the algorith
 @dataclass(slots=True)
 class Certificate:
     context: ssl.SSLContext
-    fingerprint: str  # SHA-256, lower-case hexadecimal with colons
+    der: bytes
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256, lower-case hexadecimal with colons."""
+        return hashlib.sha256(self.der).digest().hex(":")
+
+    def thumbprint(self, algorithm: str) -> str:
+        """Hexadecimal digest by `sha-256` or `sha-1`, as a member tells its coordinator's; "" for others."""
+        digest = {"sha-256": hashlib.sha256, "sha-1": hashlib.sha1}.get(algorithm)
+        return digest(self.der, usedforsecurity=False).hexdigest() if digest else ""
 
     def exchange(self, name: str) -> str:
         """Another certificate for the connections that come; returns its fingerprint."""
-        self.fingerprint = _load(self.context, name, None)
+        self.der = _load(self.context, name, None)
         return self.fingerprint
 
 
@@ -40,7 +50,8 @@ def certificate(name: str, seed: str | None = None) -> Certificate:
     return Certificate(context, _load(context, name, seed))
 
 
-def _load(context: ssl.SSLContext, name: str, seed: str | None) -> str:
+def _load(context: ssl.SSLContext, name: str, seed: str | None) -> bytes:
+    """Makes the certificate and lets the context show it; returns it (DER)."""
     key = ec.generate_private_key(ec.SECP256R1()) if seed is None else _key(seed, name)
     der = _signed(key, name, seed)
     private = key.private_bytes(
@@ -50,7 +61,7 @@ def _load(context: ssl.SSLContext, name: str, seed: str | None) -> str:
         path = Path(folder) / "simulator.pem"
         path.write_bytes(private + ssl.DER_cert_to_PEM_cert(der).encode())
         context.load_cert_chain(path)
-    return hashlib.sha256(der).digest().hex(":")
+    return der
 
 
 def _key(seed: str, name: str) -> ec.EllipticCurvePrivateKey:

@@ -11,7 +11,7 @@ import msgspec
 
 from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.records import EventBatch, Records
-from xsmigui.simulator.types import Value
+from xsmigui.simulator.types import Value, readable
 
 
 def _raw(value: Any) -> msgspec.Raw:
@@ -38,7 +38,7 @@ class JsonCall:
 def decode(body: bytes) -> JsonCall:
     """Reads a call; raises `Malformed` for batches, notifications and anything else that is none."""
     try:
-        request = json.loads(body)
+        request = json.loads(body.decode("utf-8", "surrogateescape"))  # Yojson lets bytes through as they are
     except ValueError as error:
         raise Malformed(_yojson(error, body)) from None
     if not isinstance(request, dict):
@@ -59,7 +59,7 @@ def decode(body: bytes) -> JsonCall:
         params = []
     if not isinstance(params, list):
         raise _invalid("params")
-    return JsonCall(method, params, identity, version)
+    return JsonCall(readable(method), params, readable(identity) if isinstance(identity, str) else identity, version)
 
 
 def _invalid(field: str) -> Malformed:

@@ -18,7 +18,7 @@ from xsmigui.simulator.schema import Message
 from xsmigui.simulator.sessions import Live
 from xsmigui.simulator.tables import Database
 from xsmigui.simulator.tasks import Work
-from xsmigui.simulator.types import Type, TypeMismatch, Value, Void, parse_type
+from xsmigui.simulator.types import NoText, Type, TypeMismatch, Value, Void, parse_type, text_of
 
 log = logging.getLogger(__name__)
 
@@ -168,7 +168,10 @@ def _split(message: Message, params: list[Value]) -> tuple[str, list[Value]]:
     if message.needs_session:
         if params and not isinstance(params[0], str):
             raise internal(f"Failure(\"Expected string, got '{params[0]}'\")")
-        session, params = (params[0], params[1:]) if params else ("", [])
+        try:
+            session, params = (text_of(params[0]), params[1:]) if params else ("", [])
+        except NoText as error:
+            raise _no_text(error) from None
     accepts_more = message.required < len(message.params)
     if len(params) < message.required or (len(params) > len(message.params) and not accepts_more):
         raise Failure("MESSAGE_PARAMETER_COUNT_MISMATCH", message.full, message.required, len(params))
@@ -180,7 +183,13 @@ def _decode(message: Message, params: list[Value]) -> list[Value]:
         decoded = [p.type.decode(v) for p, v in zip(message.params, params, strict=False)]
     except TypeMismatch as mismatch:
         raise internal(f'Failure("{mismatch}")') from None
+    except NoText as error:
+        raise _no_text(error) from None
     return decoded + [p.default for p in message.params[len(params) :]]
+
+
+def _no_text(error: NoText) -> Failure:
+    return Failure("INVALID_VALUE", "Invalid UTF-8 string in parameter", error)
 
 
 def _typed(pool: Pool, message: Message, value: Value) -> tuple[Value, Type]:

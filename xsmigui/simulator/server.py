@@ -38,6 +38,9 @@ _SORRY: Final = (
 
 
 _WELCOME: Final = "<html><head><title>{0}</title></head><body><h1>{0}</h1><p>A simulated server.</p></body></html>"
+# A client that trusts one certificate only may ask a member for its coordinator's (xapi_globs.ml).
+_ASKS_THUMBPRINT: Final = "x-xenapi-request-host-certificate-thumbprint"
+_THUMBPRINT: Final = "x-xenapi-response-host-certificate-thumbprint"
 # Handlers of xapi that carry data instead of calls: they want a session, and none of them is simulated.
 _HANDLERS: Final = (
     "/services", "/import", "/import_metadata", "/import_raw_vdi", "/export", "/export_metadata", "/export_raw_vdi",
@@ -53,6 +56,7 @@ class Endpoint:
 
     pool: Pool
     host: str
+    certificate: Certificate | None = None
     calls: set[asyncio.Task[object]] = field(default_factory=set)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -68,18 +72,18 @@ class Endpoint:
             return _broken("Http_svr.Client_requested_size_over_limit")
         body = await request.read()
         is_json = request.path.startswith("/jsonrpc")
-        kind = "application/json" if is_json else "text/xml"
+        headers = {"Content-Type": "application/json" if is_json else "text/xml"}
         try:
-            answer = await (self._json(body) if is_json else self._xml(body))
+            answer = await (self._json(body, request, headers) if is_json else self._xml(body, request, headers))
         except Malformed as error:
             return _broken(str(error))
         except Dropped:
             return _abort(request)
         await self.pool.faults.thawed()
         if isinstance(answer, bytes):
-            return _reply(answer, kind)
+            return web.Response(body=answer, headers={**_HEADERS, **headers})
         whole, cut = answer
-        return await _cut(request, whole, kind, cut)
+        return await _cut(request, whole, headers, cut)
 
     def _other(self, request: web.BaseRequest) -> web.Response:
         """GET, PUT and the rest: the welcome page; data handlers, which nobody simulates; nothing else."""
@@ -95,25 +99,35 @@ class Endpoint:
             return _page(401, "Please log in: there is no valid session in this request.")
         return _page(501, f"{request.path} is not simulated.")
 
-    async def _json(self, body: bytes) -> bytes | tuple[bytes, int]:
+    def _point(self, failure: Failure, request: web.BaseRequest, headers: dict[str, str]) -> None:
+        """HOST_IS_SLAVE with the coordinator's thumbprint, where the client has asked for it."""
+        algorithm, _, whose = request.headers.get(_ASKS_THUMBPRINT, "").partition(":")
+        if failure.code == "HOST_IS_SLAVE" and whose == "master" and self.certificate is not None:
+            thumbprint = self.certificate.thumbprint(algorithm)
+            if thumbprint:
+                headers[_THUMBPRINT] = thumbprint
+
+    async def _json(self, body: bytes, request: web.BaseRequest, headers: dict[str, str]) -> bytes | tuple[bytes, int]:
         call = codec_json.decode(body)
         if call.method == "system.listMethods":
             return codec_json.success(call, self._methods())
         try:
             value, _ = await self._dispatch(call.method, call.params)
         except Failure as error:
+            self._point(error, request, headers)
             return codec_json.failure(call, error)
         except Cut as cut:
             return _json_answer(call, cut), cut.at
         return codec_json.success(call, value)
 
-    async def _xml(self, body: bytes) -> bytes | tuple[bytes, int]:
+    async def _xml(self, body: bytes, request: web.BaseRequest, headers: dict[str, str]) -> bytes | tuple[bytes, int]:
         call = codec_xml.decode(body)
         if call.method == "system.listMethods":
             return codec_xml.bare(self._methods())
         try:
             value, kind = await self._dispatch(call.method, call.params)
         except Failure as error:
+            self._point(error, request, headers)
             return codec_xml.failure(error)
         except Cut as cut:
             if cut.failure is not None or cut.kind is None:
@@ -136,10 +150,6 @@ def _json_answer(call: JsonCall, cut: Cut) -> bytes:
     return codec_json.success(call, cut.value) if cut.failure is None else codec_json.failure(call, cut.failure)
 
 
-def _reply(body: bytes, kind: str) -> web.Response:
-    return web.Response(body=body, headers={**_HEADERS, "Content-Type": kind})
-
-
 def _broken(text: str) -> web.Response:
     escaped = text.replace("&", "&amp;").replace("<", "&lt;")
     response = web.Response(status=500, text=_SORRY.format(escaped), content_type="text/html")
@@ -160,11 +170,11 @@ def _abort(request: web.BaseRequest) -> web.Response:
     return web.Response(status=500)
 
 
-async def _cut(request: web.BaseRequest, body: bytes, kind: str, at: int) -> web.StreamResponse:
+async def _cut(request: web.BaseRequest, body: bytes, headers: dict[str, str], at: int) -> web.StreamResponse:
     """Head and the first `at` bytes of the body, then the connection is gone; with 0 nothing arrives."""
     if at == 0:
         return _abort(request)
-    response = web.StreamResponse(headers={**_HEADERS, "Content-Type": kind, "Content-Length": str(len(body))})
+    response = web.StreamResponse(headers={**_HEADERS, **headers, "Content-Length": str(len(body))})
     await response.prepare(request)
     await response.write(body[:at])
     if at < len(body) and request.transport is not None:
@@ -227,7 +237,7 @@ class Servers:
         hosts = [pool.master, *(h for h in pool.db.table("host") if h != pool.master)]
         shown = f"[{address}]" if ":" in address else address
         for host in hosts:
-            endpoint = Endpoint(pool, host)
+            endpoint = Endpoint(pool, host, made)
             runner = web.ServerRunner(
                 web.Server(endpoint.answer, access_log=None), handle_signals=False, shutdown_timeout=0.5
             )

@@ -19,8 +19,26 @@ Value = Any
 _DATE = re.compile(r"^(\d{4})-?(\d\d)-?(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d*)?(Z|[+-]\d\d:?\d\d)?$")
 
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
 class TypeMismatch(ValueError):
     """A parameter of the wrong type; its text is what rpclib's Failure says."""
+
+
+class NoText(ValueError):
+    """A string parameter that is not valid UTF-8; its text is the string as far as it can be read."""
+
+
+def text_of(value: str) -> str:
+    """A string from the wire, where bytes that are no UTF-8 have become surrogates; raises `NoText` for these."""
+    if not value.isascii() and _SURROGATE.search(value):
+        raise NoText(readable(value))
+    return value
+
+
+def readable(text: str) -> str:
+    return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 class Type:
@@ -34,7 +52,7 @@ class Type:
     def decode(self, value: Value) -> Value:
         if not isinstance(value, str):
             raise TypeMismatch(f"Expected string, got '{shown(value)}'")
-        return value
+        return text_of(value)
 
     def parse(self, text: str) -> Value:
         return text

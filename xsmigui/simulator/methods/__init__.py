@@ -9,12 +9,14 @@ from xsmigui.simulator.methods import (
     migration,
     networks,
     pools,
+    roles,
     runtime,
+    settings,
     storage,
     system,
 )
 
 __all__ = [
-    "availability", "devices", "evacuation", "guests", "lifecycle", "migration", "networks", "pools", "runtime",
-    "storage", "system",
+    "availability", "devices", "evacuation", "guests", "lifecycle", "migration", "networks", "pools", "roles",
+    "runtime", "settings", "storage", "system",
 ]  # fmt: skip

@@ -16,8 +16,14 @@ def vbd_create(call: Call, struct: Row) -> str:
     db = call.db
     values = constructor_values(db, "VBD", struct)
     vm = db.row("VM", values["VM"])
+    if values["type"] == "CD" and values["mode"] == "RW":
+        raise Failure("VBD_CDS_MUST_BE_READONLY")
     if not values.get("empty"):
-        db.row("VDI", values["VDI"])
+        disk = db.row("VDI", values["VDI"])
+        if not disk["managed"]:
+            raise Failure("VDI_NOT_MANAGED", values["VDI"])
+        if disk["read_only"] and values["mode"] == "RW":
+            raise Failure("VDI_READONLY", values["VDI"])
     taken = {db.get("VBD", v, "userdevice") for v in vm["VBDs"]}
     if values["userdevice"] == "autodetect":
         values["userdevice"] = next(str(n) for n in range(255) if str(n) not in taken)

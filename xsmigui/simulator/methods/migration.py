@@ -302,7 +302,7 @@ class Motion:
             call.db.set("VM", self.vm, ha_always_run=False)
         live = row["power_state"] in {"Running", "Paused"} and not copy
         arrival = Arrival(transfer, networks, copy, self.vgpu_map)
-        self._point(transfer)
+        self._point(transfer, networks)
         try:
             new = arrival.bring(self.vm)
             arrived = False
@@ -313,12 +313,12 @@ class Motion:
         except BaseException:
             if self.tidies():
                 arrival.undo()
-            self._unpoint(transfer)
+            self._unpoint(transfer, networks)
             if protected and call.db.has("VM", self.vm):
                 call.db.set("VM", self.vm, ha_always_run=True)
             raise
         call.cancellable(False)
-        self._unpoint(transfer)
+        self._unpoint(transfer, networks)
         if arrived:
             guests.boot(there, new, self.target.host, fresh=False)
         elif live:
@@ -331,16 +331,21 @@ class Motion:
         await self._tidy()
         return new
 
-    def _point(self, transfer: Transfer) -> None:
-        """VDI.other_config says where each disk has gone, for as long as the metadata are on their way."""
-        for vdi, new in transfer.moved.items():
-            config = self.call.db.get("VDI", vdi, "other_config")
-            self.call.db.set("VDI", vdi, other_config={**config, "maps_to": new})
+    def _pointers(self, transfer: Transfer, networks: Map) -> list[tuple[str, str, str]]:
+        """What goes where in the other pool: disks to disks, interfaces to networks, GPUs to groups."""
+        there = ("VDI", transfer.moved), ("VIF", networks), ("VGPU", self.vgpu_map)
+        return [(cls, ref, new) for cls, mapped in there for ref, new in mapped.items()]
 
-    def _unpoint(self, transfer: Transfer) -> None:
-        for vdi in transfer.moved:
-            if self.call.db.has("VDI", vdi):
-                self.call.db.remove_from("VDI", vdi, "other_config", "maps_to")
+    def _point(self, transfer: Transfer, networks: Map) -> None:
+        """other_config says where each has gone, for as long as the metadata are on their way (xapi 24.10)."""
+        for cls, ref, new in self._pointers(transfer, networks):
+            config = self.call.db.get(cls, ref, "other_config")
+            self.call.db.set(cls, ref, other_config={**config, _MAPS_TO: new})
+
+    def _unpoint(self, transfer: Transfer, networks: Map) -> None:
+        for cls, ref, _ in self._pointers(transfer, networks):
+            if self.call.db.has(cls, ref):
+                self.call.db.remove_from(cls, ref, "other_config", _MAPS_TO)
 
     def _leave_source(self, transfer: Transfer) -> None:
         pool, there = self.call.pool, self.target.pool
@@ -419,13 +424,14 @@ class Arrival:
             vif = pool.db.row("VIF", ref)
             there.db.create("VIF", {
                 **{k: v for k, v in vif.items() if k not in self._dropped}, "VM": new, "network": self.networks[ref],
+                "other_config": _unmapped(vif),
                 "MAC": new_mac(there) if self.copy else vif["MAC"], "currently_attached": False, "metrics": NULL,
             })  # fmt: skip
         for ref in row["VGPUs"]:
             vgpu = pool.db.row("VGPU", ref)
             target = self.transfer.target
             there.db.create("VGPU", {
-                **{k: v for k, v in vgpu.items() if k not in self._dropped}, "VM": new,
+                **{k: v for k, v in vgpu.items() if k not in self._dropped}, "VM": new, "other_config": _unmapped(vgpu),
                 "GPU_group": checks.gpu_group(target, ref, vgpu, self.vgpu_map),
                 "type": checks.same_type(pool, there, vgpu["type"]), "currently_attached": False, "resident_on": NULL,
                 "scheduled_to_be_resident_on": NULL, "PCI": NULL,
@@ -450,6 +456,13 @@ class Arrival:
         for ref in self.made or []:
             if self.transfer.target.pool.db.has("VM", ref):
                 bury(self.transfer.target.pool, ref)
+
+
+_MAPS_TO: Final = "maps_to"
+
+
+def _unmapped(row: Row) -> dict[str, str]:
+    return {k: v for k, v in row["other_config"].items() if k != _MAPS_TO}
 
 
 _LOCAL: Final = frozenset({

@@ -1,0 +1,314 @@
+"""Settings of pools, hosts and devices that are nothing but rows here: they are kept and told, and have no effect."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from xsmigui.simulator.dispatch import Call, child, method
+from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.methods.networks import create_vlan
+
+# -- updates: repositories and when to look for them -------------------------------------------------------------------
+
+
+@method("Repository.introduce")
+def introduce_repository(
+    call: Call, name: str, about: str, binary_url: str, source_url: str, update: bool, key: str
+) -> str:
+    """Names and URLs are unique: REPOSITORY_ALREADY_EXISTS [the one that is there]."""
+    for ref, row in call.db.table("Repository").items():
+        if row["name_label"] == name or row["binary_url"] == binary_url:
+            raise Failure("REPOSITORY_ALREADY_EXISTS", ref)
+    return call.db.create("Repository", {
+        "name_label": name, "name_description": about, "binary_url": binary_url, "source_url": source_url,
+        "update": update, "gpgkey_path": key,
+    })  # fmt: skip
+
+
+@method("Repository.forget")
+def forget_repository(call: Call, ref: str) -> None:
+    call.db.row("Repository", ref)
+    if ref in call.pool.row["repositories"]:
+        raise Failure("REPOSITORY_IS_IN_USE")
+    call.db.delete("Repository", ref)
+
+
+@method("pool.add_repository")
+def add_repository(call: Call, pool: str, ref: str) -> None:
+    call.db.row("Repository", ref)
+    present = call.db.get("pool", pool, "repositories")
+    if ref not in present:
+        call.db.set("pool", pool, repositories=[*present, ref])
+
+
+@method("pool.remove_repository")
+def remove_repository(call: Call, pool: str, ref: str) -> None:
+    present = call.db.get("pool", pool, "repositories")
+    call.db.set("pool", pool, repositories=[r for r in present if r != ref])
+
+
+@method("pool.configure_repository_proxy")
+def set_proxy(call: Call, pool: str, url: str, username: str, password: str) -> None:
+    """The password is kept as a secret that another password replaces."""
+    if not url.startswith(("http://", "https://")):
+        raise Failure("INVALID_REPOSITORY_PROXY_URL", url)
+    if bool(username) is not bool(password):
+        raise Failure("INVALID_REPOSITORY_PROXY_CREDENTIAL")
+    forget_proxy(call, pool)
+    secret = call.db.create("secret", {"value": password}) if password else NULL
+    call.db.set(
+        "pool", pool, repository_proxy_url=url, repository_proxy_username=username, repository_proxy_password=secret
+    )
+
+
+@method("pool.disable_repository_proxy")
+def forget_proxy(call: Call, pool: str) -> None:
+    secret = call.db.get("pool", pool, "repository_proxy_password")
+    call.db.set("pool", pool, repository_proxy_url="", repository_proxy_username="", repository_proxy_password=NULL)
+    if call.db.has("secret", secret):
+        call.db.delete("secret", secret)
+
+
+_DAYS: Final = {"daily": range(1), "weekly": range(7)}
+
+
+@method("pool.configure_update_sync")
+def set_update_sync(call: Call, pool: str, frequency: str, day: int) -> None:
+    if day not in _DAYS[frequency]:
+        raise Failure("INVALID_UPDATE_SYNC_DAY", day)
+    call.db.set("pool", pool, update_sync_frequency=frequency, update_sync_day=day)
+
+
+@method("pool.reset_telemetry_uuid")
+def reset_telemetry(call: Call, pool: str) -> None:
+    old = call.db.get("pool", pool, "telemetry_uuid")
+    call.db.set("pool", pool, telemetry_uuid=call.db.create("secret", {"value": call.db.new_uuid()}))
+    if call.db.has("secret", old):
+        call.db.delete("secret", old)
+
+
+# -- the pool ----------------------------------------------------------------------------------------------------------
+
+
+@method("pool.enable_client_certificate_auth")
+def enable_client_certificates(call: Call, pool: str, name: str) -> None:
+    call.db.set("pool", pool, client_certificate_auth_enabled=True, client_certificate_auth_name=name)
+
+
+@method("pool.disable_client_certificate_auth")
+def disable_client_certificates(call: Call, pool: str) -> None:
+    call.db.set("pool", pool, client_certificate_auth_enabled=False, client_certificate_auth_name="")
+
+
+@method("pool.set_vswitch_controller")
+def set_vswitch_controller(call: Call, address: str) -> None:
+    call.db.set("pool", call.pool.ref, vswitch_controller=address)
+
+
+@method("pool.detect_nonhomogeneous_external_auth")
+def same_authentication(call: Call, pool: str) -> None:
+    """All hosts are the same: none of them has any."""
+    call.db.row("pool", pool)
+
+
+@method("pool.create_VLAN")
+def create_vlans(call: Call, device: str, network: str, tag: int) -> list[str]:
+    """Above the PIF of that device on every host."""
+    return [create_vlan(call, device, network, host, tag) for host in call.db.table("host")]
+
+
+@method("pool.apply_edition")
+def apply_everywhere(call: Call, pool: str, edition: str) -> None:
+    for host in call.db.table("host"):
+        apply_edition(call, host, edition)
+
+
+@method("host.apply_edition")
+def apply_edition(call: Call, host: str, edition: str, force: bool = False) -> None:
+    offered = call.db.get("host", host, "editions")
+    if offered and edition not in offered:
+        raise Failure("INVALID_EDITION", edition)
+    call.db.set("host", host, edition=edition)
+
+
+@method("SDN_controller.introduce")
+def introduce_controller(call: Call, protocol: str, address: str, port: int) -> str:
+    """One for the pool, reached by TLS at an address, or (pssl) waited for."""
+    if call.db.table("SDN_controller"):
+        raise Failure("SDN_CONTROLLER_ALREADY_EXISTS")
+    return call.db.create("SDN_controller", {"protocol": protocol, "address": address, "port": port})
+
+
+@method("SDN_controller.forget")
+def forget_controller(call: Call, ref: str) -> None:
+    call.db.row("SDN_controller", ref)
+    call.db.delete("SDN_controller", ref)
+
+
+# -- provisioning services ---------------------------------------------------------------------------------------------
+
+
+@method("PVS_site.introduce")
+def introduce_site(call: Call, name: str, about: str, identity: str) -> str:
+    values = {"name_label": name, "name_description": about, "PVS_uuid": identity}
+    return call.db.create("PVS_site", values)
+
+
+@method("PVS_site.forget")
+def forget_site(call: Call, ref: str) -> None:
+    row = call.db.row("PVS_site", ref)
+    running = [p for p in row["proxies"] if call.db.get("PVS_proxy", p, "currently_attached")]
+    if running:
+        raise Failure("PVS_SITE_CONTAINS_RUNNING_PROXIES", *running)
+    if row["servers"]:
+        raise Failure("PVS_SITE_CONTAINS_SERVERS", *row["servers"])
+    call.db.delete("PVS_site", ref)
+
+
+@method("PVS_server.introduce")
+def introduce_server(call: Call, addresses: list[str], first: int, last: int, site: str) -> str:
+    call.db.row("PVS_site", site)
+    taken = {a for row in call.db.table("PVS_server").values() for a in row["addresses"]} & set(addresses)
+    if taken:
+        raise Failure("PVS_SERVER_ADDRESS_IN_USE", min(taken))
+    return call.db.create("PVS_server", {"addresses": addresses, "first_port": first, "last_port": last, "site": site})
+
+
+@method("PVS_server.forget")
+def forget_server(call: Call, ref: str) -> None:
+    call.db.row("PVS_server", ref)
+    call.db.delete("PVS_server", ref)
+
+
+# -- hosts and their devices -------------------------------------------------------------------------------------------
+
+_ON: Final = {"disabled": "enable_on_reboot", "disable_on_reboot": "enabled"}
+_OFF: Final = {"enabled": "disable_on_reboot", "enable_on_reboot": "disabled"}
+
+
+def _switch(call: Call, ref: str, field: str) -> str:
+    """On or off at the next start of the host; what was to change at that start stays as it is."""
+    cls = call.message.cls
+    present = call.db.get(cls, ref, field)
+    wanted = (_ON if call.message.name.startswith("enable") else _OFF).get(present, present)
+    call.db.set(cls, ref, **{field: wanted})
+    return str(wanted)
+
+
+@method("host.enable_display")
+@method("host.disable_display")
+def switch_display(call: Call, host: str) -> str:
+    return _switch(call, host, "display")
+
+
+@method("PGPU.enable_dom0_access")
+@method("PGPU.disable_dom0_access")
+def switch_access(call: Call, gpu: str) -> str:
+    return _switch(call, gpu, "dom0_access")
+
+
+@method("host.enable_local_storage_caching")
+def enable_caching(call: Call, host: str, sr: str) -> None:
+    """IntelliCache: on an SR of that host's own, one of the types that can."""
+    row = call.db.row("SR", sr)
+    if row["type"] not in {"ext", "ext3", "lvm"} or row["shared"]:
+        raise Failure("SR_OPERATION_NOT_SUPPORTED", sr)
+    disable_caching(call, host)
+    call.db.set("host", host, local_cache_sr=sr)
+    call.db.set("SR", sr, local_cache_enabled=True)
+
+
+@method("host.disable_local_storage_caching")
+def disable_caching(call: Call, host: str) -> None:
+    old = call.db.get("host", host, "local_cache_sr")
+    call.db.set("host", host, local_cache_sr=NULL)
+    if call.db.has("SR", old):
+        call.db.set("SR", old, local_cache_enabled=False)
+
+
+@method("pool.disable_local_storage_caching")
+def disable_caching_everywhere(call: Call, pool: str) -> None:
+    for host in call.db.table("host"):
+        disable_caching(call, host)
+
+
+@method("host.syslog_reconfigure")
+@method("host.send_debug_keys")
+@method("PUSB.scan")
+def without_trace(call: Call, host: str, *rest: str) -> None:
+    call.db.row("host", host)
+    call.pool.reach(host)
+
+
+@method("Bond.set_property")
+def set_bond_property(call: Call, bond: str, name: str, value: str) -> None:
+    call.db.set("Bond", bond, properties={**call.db.get("Bond", bond, "properties"), name: value})
+
+
+@method("PIF.introduce")
+def introduce_pif(call: Call, host: str, address: str, device: str, managed: bool = True) -> str:
+    """An interface with a network of its own; by MAC or by device DUPLICATE_PIF_DEVICE_NAME."""
+    db = call.db
+    db.row("host", host)
+    if any(row["host"] == host and row["device"] == device for row in db.table("PIF").values()):
+        raise Failure("DUPLICATE_PIF_DEVICE_NAME", device)
+    network = db.create("network", {
+        "name_label": f"Pool-wide network associated with {device}", "bridge": f"xen{device}", "MTU": 1500,
+        "managed": managed,
+    })  # fmt: skip
+    return db.create("PIF", {
+        "host": host, "MAC": address, "device": device, "network": network, "managed": managed, "physical": True,
+        "MTU": 1500, "VLAN": -1, "ip_configuration_mode": "None", "primary_address_type": "IPv4",
+        "metrics": db.create("PIF_metrics", {}),
+    })  # fmt: skip
+
+
+@method("PIF.forget")
+def forget_pif(call: Call, pif: str) -> None:
+    row = call.db.row("PIF", pif)
+    if row["management"]:
+        raise Failure("PIF_IS_MANAGEMENT_INTERFACE", pif)
+    if row["bond_slave_of"] != NULL:
+        raise Failure("PIF_ALREADY_BONDED", pif)
+    if row["VLAN_slave_of"]:
+        raise Failure("PIF_VLAN_STILL_EXISTS", pif)
+    call.db.delete("PIF", pif)
+
+
+@method("PIF.db_forget")
+def forget_pif_row(call: Call, pif: str) -> None:
+    call.db.row("PIF", pif)
+    call.db.delete("PIF", pif)
+
+
+@method("VUSB.unplug")
+def unplug_usb(call: Call, vusb: str) -> None:
+    row = call.db.row("VUSB", vusb)
+    state = call.db.get("VM", row["VM"], "power_state")
+    if state != "Running":
+        raise Failure("VM_BAD_POWER_STATE", row["VM"], "running", str(state).lower())
+    if not row["currently_attached"]:
+        raise Failure("DEVICE_ALREADY_DETACHED", vusb)
+    call.db.set("VUSB", vusb, currently_attached=False)
+
+
+# -- VMs ---------------------------------------------------------------------------------------------------------------
+
+
+@method("VM.query_services")
+def query_services(call: Call, vm: str) -> dict[str, str]:
+    """Driver domains offer services; there is none of these here."""
+    call.db.row("VM", vm)
+    return {}
+
+
+@method("VMSS.snapshot_now")
+async def snapshot_now(call: Call, schedule: str) -> str:
+    """A snapshot (or checkpoint) of each VM of the schedule, one after the other."""
+    row = call.db.row("VMSS", schedule)
+    name = "VM.checkpoint" if row["type"] == "checkpoint" else "VM.snapshot"
+    moment = call.pool.clock.date()
+    for vm in row["VMs"]:
+        await child(call, name, [vm, f"{row['name_label']}-{moment}"])
+    call.db.set("VMSS", schedule, last_run_time=moment)
+    return ""
