@@ -6,11 +6,11 @@ import time
 from pathlib import Path
 from typing import Final
 
-from making import linux, sums, wheel, windows
+from making import linux, msi, sums, wheel, windows
 from making.common import DIST, CannotMake, Missing, Options, say
 
 FAST: Final = ("wheel", "onefolder", "deb", "windows")
-FULL: Final = ("wheel", "onefolder", "deb", "rpm", "appimage", "windows")
+FULL: Final = ("wheel", "onefolder", "deb", "rpm", "appimage", "windows", "msi")
 
 
 def main() -> int:
@@ -56,6 +56,8 @@ def make(target: str, options: Options) -> None:
             linux.appimage(options) if target == "appimage" else linux.package(target, options)
         case "windows":
             windows.setup(options)
+        case "msi":
+            msi.msi(options)
 
 
 if __name__ == "__main__":

@@ -72,13 +72,13 @@ def setup(options: Options) -> Path:
     laid.write_text(_deletions(), encoding="utf-8")
     target = DIST / f"xsmigui-{version()}-setup.exe"
     values = {
-        "VERSION": version(), "NUMBERS": _numbers("."), "FOLDER": FOLDER, "OUT": target, "LAID": laid,
+        "VERSION": version(), "NUMBERS": numbers("."), "FOLDER": FOLDER, "OUT": target, "LAID": laid,
         "ICON": WORK / "windows" / "xsmigui.ico", "LICENCE": ROOT / "LICENSE",
         "COMPRESSION": "zlib" if options.quick else "lzma",
     }  # fmt: skip
     run("makensis", "-V2", "-INPUTCHARSET", "UTF8", *(f"-D{name}={value}" for name, value in values.items()),
         PACKAGING / "windows" / "setup.nsi")  # fmt: skip
-    _sign(target, options)
+    sign(target, options)
     say(f"{target.name}: {megabytes(target)}")
     return target
 
@@ -187,7 +187,7 @@ def _list_parts(site: Path, python: str) -> None:
     bundled.write_bill(DIST / f"xsmigui-{version()}-windows.cdx.json", parts, files)
 
 
-def _numbers(separator: str) -> str:
+def numbers(separator: str) -> str:
     """The version as Windows wants it, in four numbers."""
     numbers = [*re.findall(r"\d+", version())[:4], "0", "0", "0", "0"][:4]
     return separator.join(numbers)
@@ -197,7 +197,7 @@ def _launchers(python: str, options: Options) -> None:
     work = WORK / "windows"
     pictures.ico(work / "xsmigui.ico")
     for name in ("launcher.rc", "launcher.manifest"):
-        text = filled(PACKAGING / "windows" / name, NUMBERS=_numbers(","), DOTTED=_numbers("."))
+        text = filled(PACKAGING / "windows" / name, NUMBERS=numbers(","), DOTTED=numbers("."))
         (work / name).write_text(text, encoding="utf-8")
     run("x86_64-w64-mingw32-windres", "launcher.rc", "-O", "coff", "-o", "launcher.o", cwd=work)
     for name, module, more in (
@@ -208,7 +208,7 @@ def _launchers(python: str, options: Options) -> None:
         run("x86_64-w64-mingw32-gcc", "-std=c17", "-Os", "-Wall", "-Wextra", "-Werror", "-municode", "-s",
             f'-DPYTHON="{python}"', f'-DMODULE="{module}"', *more, "-Wl,--no-insert-timestamp", "-o", FOLDER / name,
             PACKAGING / "windows" / "launcher.c", work / "launcher.o")  # fmt: skip
-        _sign(FOLDER / name, options)
+        sign(FOLDER / name, options)
 
 
 def _deletions() -> str:
@@ -225,7 +225,7 @@ def _deletions() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _sign(path: Path, options: Options) -> None:
+def sign(path: Path, options: Options) -> None:
     """Authenticode, by the command that was given; without one nothing is signed."""
     if options.sign_windows:
         say(f"signature of {path.name}")

@@ -23,9 +23,19 @@ clean_up() {
 }
 trap clean_up EXIT
 
+# tool PROGRAM PACKAGE: a program that the trial cannot do without; installed where we are root.
+tool() {
+  command -v "$1" >/dev/null && return
+  [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null || skip "there is no $1 (apt-get install $2)"
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$2"; } \
+    >"$work/tools.log" 2>&1 || skip "there is no $1, and $2 could not be installed: $(tail -1 "$work/tools.log")"
+}
+
 # A screen of our own; sets DISPLAY.
 screen() {
-  command -v Xvfb >/dev/null || skip "there is no Xvfb (apt-get install xvfb)"
+  tool Xvfb xvfb
+  tool xwininfo x11-utils
+  tool import imagemagick
   Xvfb -displayfd 3 -screen 0 1280x800x24 -ac -nolisten tcp 3>"$work/display.$$" 2>/dev/null &
   local pid=$!
   cleanups+=("kill $pid 2>/dev/null" "rm -f '$work/display.$$'")
@@ -41,24 +51,25 @@ picture() {
 }
 
 # new_root SUITE [PACKAGE...]: makes $root, a minimal Debian of its own, from a copy that is kept between trials (which is
-# used itself where packages are named: making that takes minutes, so XSMIGUI_TRIAL_ROOTS=kept skips the trial instead).
+# used itself where packages are named). Making that copy takes a minute; where the network is too slow for it (more than
+# XSMIGUI_TRIAL_LIMIT seconds) or has no Debian, the trial is skipped.
 new_root() {
   local suite=$1
   shift
   [ "$(id -u)" = 0 ] || skip "a root of its own can be made by root only"
-  command -v debootstrap >/dev/null || skip "there is no debootstrap (apt-get install debootstrap)"
+  tool debootstrap debootstrap
   local base=$work/$suite.base
   if [ ! -e "$base/complete" ]; then
-    if [ $# -gt 0 ] && [ "${XSMIGUI_TRIAL_ROOTS:-}" = kept ]; then
-      skip "Debian $suite with $* was not made here before"
-    fi
     say "Debian $suite"
     rm -rf --one-file-system "$base"
-    debootstrap --variant=minbase "$suite" "$base" "${XSMIGUI_MIRROR:-http://deb.debian.org/debian}" >"$work/debootstrap.log"
+    local until=$((SECONDS + ${XSMIGUI_TRIAL_LIMIT:-1200}))
+    timeout $((until - SECONDS)) debootstrap --variant=minbase "$suite" "$base" \
+      "${XSMIGUI_MIRROR:-http://deb.debian.org/debian}" >"$work/debootstrap.log" 2>&1 ||
+      skip "Debian $suite could not be made here: $(tail -1 "$work/debootstrap.log")"
     if [ $# -gt 0 ]; then
-      chroot "$base" apt-get update -qq
-      chroot "$base" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >>"$work/debootstrap.log" 2>&1
-      chroot "$base" apt-get clean
+      timeout $((until > SECONDS ? until - SECONDS : 1)) chroot "$base" env DEBIAN_FRONTEND=noninteractive sh -c \
+        'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@" && apt-get clean' sh "$@" \
+        >>"$work/debootstrap.log" 2>&1 || skip "$* could not be installed in Debian $suite: $(tail -1 "$work/debootstrap.log")"
     fi
     touch "$base/complete"
   fi
@@ -88,14 +99,8 @@ shown() { grep -q '"xsmigui' <<<"$(xwininfo -root -tree 2>/dev/null)"; }
 
 # demo NAME COMMAND...: the demo's window, a picture of it, how long it took to show, and its end.
 demo() {
-  local name=$1 started pid tool
+  local name=$1 started pid
   shift
-  for tool in xwininfo import; do
-    if ! command -v "$tool" >/dev/null; then
-      say "the demo was not tried: there is no $tool (apt-get install x11-utils imagemagick)"
-      return 0
-    fi
-  done
   started=$(date +%s%N)
   "$@" --demo &
   pid=$!

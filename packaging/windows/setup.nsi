@@ -5,7 +5,7 @@
 ;   LAID              a file that deletes what was laid, and nothing else
 ;   COMPRESSION       zlib or lzma
 ; Silently: /S, with /AllUsers or /CurrentUser, /PATH for the command line on the PATH, /D=FOLDER last.
-; Exit status: 0; 1 cancelled; 2 failed; 3 Windows is too old; 4 the program is running.
+; Exit status: 0; 1 cancelled; 2 failed; 3 Windows is too old; 4 the program is running; 5 the .msi is installed.
 
 Unicode true
 Target amd64-unicode
@@ -63,6 +63,8 @@ LangString TooOld ${LANG_ENGLISH} "xsmigui needs Windows 10 (64 bits) or later."
 LangString TooOld ${LANG_SPANISH} "xsmigui necesita Windows 10 (64 bits) o posterior."
 LangString Running ${LANG_ENGLISH} "xsmigui is running. Close it and try again."
 LangString Running ${LANG_SPANISH} "xsmigui está en ejecución. Ciérrelo e inténtelo de nuevo."
+LangString Msi ${LANG_ENGLISH} "xsmigui was installed for all users from its .msi. Uninstall that first."
+LangString Msi ${LANG_SPANISH} "xsmigui se instaló para todos los usuarios desde su .msi. Desinstálelo primero."
 LangString Program ${LANG_ENGLISH} "xsmigui"
 LangString Program ${LANG_SPANISH} "xsmigui"
 LangString OnPath ${LANG_ENGLISH} "Command line (xsmigui-cli) on the PATH"
@@ -141,6 +143,13 @@ Function .onInit
     Quit
   ${EndIf}
   !insertmacro MULTIUSER_INIT
+  ReadRegStr $0 HKLM "Software\${ID}\Msi" "Folder"
+  ${If} $MultiUser.InstallMode == "AllUsers"
+  ${AndIf} $0 != ""
+    MessageBox MB_ICONSTOP|MB_OK "$(Msi)" /SD IDOK
+    SetErrorLevel 5
+    Quit
+  ${EndIf}
   ; What was chosen the last time, or asked for now.
   ReadRegDWORD $0 SHCTX "Software\${ID}" "OnPath"
   ${GetParameters} $1

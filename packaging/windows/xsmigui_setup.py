@@ -1,12 +1,14 @@
 """What the installer cannot do well by itself; `setup-helper.exe` runs this module.
 
 compile            makes Python's byte code, which users may not write into a folder of all users
+clean              takes that away again
 path add|remove machine|user   puts the program's folder on the PATH, or takes it off: an installer that works with
                    short texts would cut a long PATH
 """
 
 import compileall
 import ctypes
+import shutil
 import sys
 import winreg
 from pathlib import Path
@@ -23,6 +25,12 @@ def compile_all() -> int:
     mode = PycInvalidationMode.UNCHECKED_HASH
     fine = compileall.compile_dir(FOLDER / "Lib", quiet=2, invalidation_mode=mode, workers=1)
     return 0 if fine else 1
+
+
+def clean_all() -> int:
+    for folder in (FOLDER / "Lib").rglob("__pycache__"):
+        shutil.rmtree(folder, ignore_errors=True)
+    return 0
 
 
 def change_path(what: str, whose: str) -> int:
@@ -51,6 +59,8 @@ def change_path(what: str, whose: str) -> int:
 match sys.argv[1:]:
     case ["compile"]:
         sys.exit(compile_all())
+    case ["clean"]:
+        sys.exit(clean_all())
     case ["path", ("add" | "remove") as what, ("machine" | "user") as whose]:
         sys.exit(change_path(what, whose))
     case _:
