@@ -779,3 +779,77 @@ def test_a_reader_that_has_seen_enough(site: Simulated, run: Run, home: Path) ->
     ]
     assert len(lines) > 20
     assert not [one for one, two in pairwise(lines) if one == two]
+
+
+# evacuate
+
+
+def test_a_host_is_emptied_for_its_maintenance_and_filled_again(site: Simulated, run: Run) -> None:
+    lisboa = site["Lisboa"]
+    host = site.run(lambda: next(r for r, h in lisboa.pool.db.table("host").items() if h["name_label"] == "lisboa-02"))
+
+    def there() -> set[str]:
+        rows = lisboa.pool.db.table("VM").values()
+        return {v["name_label"] for v in rows if v["resident_on"] == host and not v["is_control_domain"]}
+
+    before = site.run(there)
+    assert before
+    status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--at-once", "1", "--yes", "--json")
+    assert status == 0, err
+    document = only(out)
+    assert document["state"] == "done"
+    assert {vm["name"] for vm in document["vms"]} == before
+    assert all(vm["verified"] and vm["host"] == "lisboa-01" for vm in document["vms"])
+    assert "lisboa-02 is empty and in maintenance mode." in err
+    assert site.run(there) == set()
+    assert site.run(lambda: lisboa.pool.db.get("host", host, "enabled")) is False
+
+    status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--yes", "--json")
+    assert (status, only(out)) == (0, {"job": None, "state": "done", "vms": []})
+
+    status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--leave", "--yes", "--json")
+    assert status == 0, err
+    assert {vm["name"] for vm in only(out)["vms"]} == before
+    assert site.run(there) == before
+    assert site.run(lambda: lisboa.pool.db.get("host", host, "enabled")) is True
+
+
+def test_a_host_that_cannot_be_emptied_stays_as_it_is(site: Simulated, run: Run) -> None:
+    madrid = site["Madrid"]
+    status, out, err = run("evacuate", *at(madrid), "--host", "madrid-02", "--yes", "--json")
+    assert status == 1
+    document = only(out)
+    assert (document["job"], document["state"]) == (None, "failed")
+    assert "R07" in {p["rule"] for p in document["problems"] if p["severity"] == "block"}
+    assert "locked-by-backup" in err
+    rows = madrid.pool.db.table("host").values()
+    assert site.run(lambda: all(h["enabled"] for h in rows))
+
+
+def test_an_emptying_that_nobody_agrees_to(site: Simulated, run: Run) -> None:
+    lisboa = site["Lisboa"]
+    status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--json")
+    assert status == 1
+    assert only(out)["state"] == "cancelled"
+    assert "say --yes" in err
+    assert site.run(lambda: all(h["enabled"] for h in lisboa.pool.db.table("host").values()))
+
+
+def test_a_server_that_will_not_disable_its_host(site: Simulated, run: Run) -> None:
+    lisboa = site["Lisboa"]
+    site.fault(lisboa, "refuse", method="host.disable", failure=["HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN"])
+    status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--yes", "--json")
+    assert (status, only(out)["state"]) == (1, "failed")
+    assert "vailab" in err
+    rows = lisboa.pool.db.table("VM").values()
+    assert site.run(lambda: all(not v["current_operations"] for v in rows))
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [["--host", "nowhere"], ["--host", "lisboa-02", "--at-once", "0"], ["--host", "lisboa-02", "--network", "no"]],
+)
+def test_what_evacuate_does_not_understand(shared_site: Simulated, run: Run, wrong: list[str]) -> None:
+    status, out, err = run("evacuate", *at(shared_site["Lisboa"]), *wrong)
+    assert (status, out) == (2, "")
+    assert err

@@ -12,7 +12,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -25,12 +25,14 @@ from xsmigui.core.addresses import normal_url
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.failures import WIRE_ERRORS, CertificateChanged, CertificateUnknown
 from xsmigui.core.jobs import Entry, Job, State, job_text, step_text, title
+from xsmigui.core.migration import evacuation
 from xsmigui.core.migration.diskdraft import DisksRefused
 from xsmigui.core.migration.draft import KEEP_DAYS, Draft
+from xsmigui.core.migration.evacuation import AT_ONCE
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.kept import kept_sources, revert_plan
 from xsmigui.core.migration.plan import FORMAT, Plan, PlanRefused
-from xsmigui.core.migration.selection import Asked, SelectionRefused, disks_from, draft_from, network_from
+from xsmigui.core.migration.selection import Asked, SelectionRefused, disks_from, draft_from, host_from, network_from
 from xsmigui.core.migration.summary import overview, summarize
 from xsmigui.core.ports import Address
 from xsmigui.core.problems import Problem, Severity
@@ -43,6 +45,7 @@ from xsmigui.local.clock import SystemClock
 from xsmigui.local.journal import JournalFile
 from xsmigui.local.keyring import Keyring
 from xsmigui.local.trust import GivenTrust, TrustFile
+from xsmigui.services import maintenance
 from xsmigui.services.asking import Asker
 from xsmigui.services.connections import AlreadyConnected, Connections, Declined
 from xsmigui.services.drafting import Drafting
@@ -92,6 +95,15 @@ def parser() -> argparse.ArgumentParser:
     text = _("how long the sources of halted VMs' disks are kept; 0 removes them at once ({days} if left out)")
     disks.add_argument("--keep-source", type=int, metavar="DAYS", help=text.format(days=KEEP_DAYS))
     disks.add_argument("--yes", action="store_true", help=_("start without asking"))
+    empty = commands.add_parser("evacuate", help=_("move all VMs off a host, for its maintenance"))
+    _connection(empty)
+    empty.add_argument("--host", required=True, metavar="NAME|UUID")
+    empty.add_argument("--network", metavar="NAME|UUID", help=_("the network over which they leave"))
+    text = _("how many leave at once ({number} if left out)")
+    empty.add_argument("--at-once", type=int, default=AT_ONCE, metavar="N", help=text.format(number=AT_ONCE))
+    empty.add_argument("--leave", action="store_true", help=_("end the maintenance, and bring the VMs back"))
+    empty.add_argument("--yes", action="store_true", help=_("start without asking"))
+    empty.add_argument("--report", metavar="DIR", help=_("write what became of it into this folder"))
     jobs = commands.add_parser("jobs", help=_("show the journal; take up what was left unfinished"))
     which = jobs.add_mutually_exclusive_group()
     which.add_argument("--show", metavar="ID", help=_("everything that is known of one job"))
@@ -230,6 +242,8 @@ async def _run(options: argparse.Namespace) -> int:
                 return _report_preflight(await _evaluate(options, store, asker, clock), options.json)
             case "jobs":
                 return await _take_up(options, jobs, store)
+            case "evacuate":
+                return await _evacuate(options, store, asker, clock, jobs, connections)
             case "move-disk":
                 evaluation = await _evaluate_disks(options, store, asker, clock)
                 return await _start(options, evaluation, jobs)
@@ -444,8 +458,84 @@ async def _migrate(options: argparse.Namespace, store: Store, asker: Asker, cloc
     return await _start(options, await _evaluate(options, store, asker, clock), jobs)
 
 
-async def _start(options: argparse.Namespace, evaluation: Evaluation, jobs: Jobs) -> int:
-    """Carry out what was selected, if nothing stands against it and it is agreed to."""
+async def _evacuate(
+    options: argparse.Namespace,
+    store: Store,
+    asker: Asker,
+    clock: SystemClock,
+    jobs: Jobs,
+    connections: Connections,
+) -> int:
+    """Empty a host and leave it in maintenance mode; or end that, and bring the VMs back."""
+    site = store.site()
+    try:
+        pool, host = host_from(site, options.host)
+        network = network_from(site.pools[pool], options.network) if options.network else None
+    except SelectionRefused as refused:
+        raise BadArguments(str(refused)) from None
+    if options.at_once < 1:
+        raise BadArguments(_("--at-once wants a number, 1 or more."))
+    gateway = connections.gateway(pool)
+    reason = evacuation.why_not(site, pool, host)
+    if reason or gateway is None:
+        _say(reason)
+        return REFUSED
+    inventory = site.pools[pool]
+    if options.leave:
+        draft = evacuation.back(site, pool, host, evacuation.evacuated(inventory, host))
+    else:
+        draft = evacuation.evacuation(site, pool, host).over(network)
+        for note in evacuation.notes(inventory, host):
+            _say(note)
+    draft = draft.batched(options.at_once)
+
+    async def change() -> None:
+        if options.leave:
+            await maintenance.leave(gateway, host)
+        else:
+            await maintenance.enter(gateway, inventory, host, draft.vms)
+
+    try:
+        if options.leave:
+            await change()  # VMs can come back only to a host that takes them
+            await store.until(lambda: evacuation.takes(store.inventory(pool), host))
+        if draft.vms:
+            evaluation = await _settled(store, asker, clock, draft)
+            status = await _start(options, evaluation, jobs, None if options.leave else change)
+        else:
+            status = await _without_vms(options, None if options.leave else change)
+    except WIRE_ERRORS as failure:
+        _say(" ".join(part for part in sentence(failure, inventory) if part))
+        if options.json:
+            _print({"job": None, "state": "failed", "vms": [], "problems": []}, True)
+        return REFUSED
+    if options.leave or status not in (DONE, FAILED):
+        return status
+    left = evacuation.residents(store.site().pools[pool], host)
+    if left:
+        names = joined([store.site().pools[pool].VM[vm].name_label for vm in left])
+        _say(_("{host} is not empty: {vms}.", host=inventory.name_of("host", host), vms=names))
+        return FAILED
+    _say(_("{host} is empty and in maintenance mode.", host=inventory.name_of("host", host)))
+    return status
+
+
+async def _without_vms(options: argparse.Namespace, change: Callable[[], Awaitable[None]] | None) -> int:
+    """There is nothing to move: the host is ready at once."""
+    if change is not None:
+        await change()
+    if options.json:
+        _print({"job": None, "state": "done", "vms": []}, True)
+    return DONE
+
+
+async def _start(
+    options: argparse.Namespace,
+    evaluation: Evaluation,
+    jobs: Jobs,
+    before: Callable[[], Awaitable[None]] | None = None,
+) -> int:
+    """Carry out what was selected, if nothing stands against it and it is agreed to; `before` is done first then."""
     if evaluation.plan is None:
         if options.json:
             problems = [problem.as_json() for problem in evaluation.problems]
@@ -456,6 +546,8 @@ async def _start(options: argparse.Namespace, evaluation: Evaluation, jobs: Jobs
         if options.json:
             _print({"job": None, "state": "cancelled", "vms": [], "problems": []}, True)
         return REFUSED
+    if before is not None:
+        await before()
     jobs.subscribe(_Progress())
     return await _to_the_end(options, jobs, jobs.start(evaluation.plan))
 

@@ -92,6 +92,17 @@ def offer(problem: Problem) -> Offer | None:
                 _("Shut down"),
                 _("Leave it running"),
             )
+        case "shut-down-here":
+            return Offer(
+                _("Shut down"),
+                _(
+                    "{vm} will be shut down: its guest is asked to, and its services end. It stays halted, so that the"
+                    " host can be emptied.",
+                    vm=problem.mends_name or problem.subject.name,
+                ),
+                _("Shut down"),
+                _("Leave it running"),
+            )
     return None
 
 
@@ -128,7 +139,7 @@ async def apply(
             for operation, reason in vm.blocked_operations.items() if vm is not None else ():
                 if reason.startswith(OUR_BLOCK):
                     await way.call("VM.remove_from_blocked_operations", target.ref, operation)
-        case "shut-down":
+        case "shut-down" | "shut-down-here":
             await way.call("VM.clean_shutdown", target.ref, deadline=SHUTDOWN_DEADLINE)
 
 

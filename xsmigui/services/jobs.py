@@ -218,6 +218,9 @@ class Jobs:
                 self._begin(place)
 
     def _has_room(self, place: _Place) -> bool:
+        most = self._jobs[place.job].plan.at_once
+        if most and sum(1 for p in self._queue if p.run is not None and p.job == place.job) >= most:
+            return False
         if not place.storage:
             return True
         ours = sum(1 for p in self._queue if p.run is not None and p.storage and p.pool == place.pool)

@@ -4,6 +4,7 @@ One thread owns it (the loop's). Events come in by `put` and `apply`, deltas go 
 which they subscribed.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -25,6 +26,9 @@ class Change:
 
 
 Listener = Callable[[Change], None]
+
+SEEN_WITHIN: Final = 30.0
+"""Seconds for the events of a change that a server has confirmed."""
 
 
 class Store:
@@ -60,6 +64,24 @@ class Store:
                 self._listeners.remove(listener)
 
         return leave
+
+    async def until(self, condition: Callable[[], bool], within: float = SEEN_WITHIN) -> bool:
+        """Wait for a change that makes a condition true; False where none does in so many seconds."""
+        seen = asyncio.Event()
+
+        def look(_change: Change | None = None) -> None:
+            if condition():
+                seen.set()
+
+        leave = self.subscribe(look)
+        look()
+        try:
+            await asyncio.wait_for(seen.wait(), within)
+        except TimeoutError:
+            return False
+        finally:
+            leave()
+        return True
 
     def put(self, inventory: Inventory) -> None:
         """A pool was loaded, at first or again. What stayed the same is not reported."""

@@ -68,6 +68,8 @@ def calls(move: Move) -> tuple[Call, ...]:
         options = {"live": "true"}
         if move.draft.compress is not None:
             options["compress"] = "true" if move.draft.compress else "false"
+        if move.memory_network is not None:
+            options["network"] = move.memory_network
         made.append(Call(source, "VM.pool_migrate", (move.ref, move.host, options)))
     else:
         vdi_map, vif_map, options = migrate_maps(move)

@@ -54,7 +54,8 @@ class Draft:
 
     `loose` are disks of no VM. `copies` lets this program copy the disks of halted VMs that stay in their pool and put
     the copies in their place, instead of leaving it to the server; the sources are kept for `keep_days` days, and
-    removed at once where that is 0. Loose disks move in no other way.
+    removed at once where that is 0. Loose disks move in no other way. `leaves` is a host that all its VMs leave, over
+    the `storage_network` where one is chosen, `at_once` of them at a time (0: as many as there are).
     """
 
     source: PoolId
@@ -73,6 +74,8 @@ class Draft:
     loose: tuple[VdiRef, ...] = ()
     copies: bool = False
     keep_days: int = KEEP_DAYS
+    leaves: HostRef | None = None
+    at_once: int = 0
 
     @property
     def crosses(self) -> bool:
@@ -114,9 +117,13 @@ class Draft:
         """Put this VIF on this network."""
         return replace(self, networks={**self.networks, vif: network})
 
-    def over(self, network: NetworkRef) -> "Draft":
-        """Carry the disks over this network."""
+    def over(self, network: NetworkRef | None) -> "Draft":
+        """Carry the disks over this network; None leaves the choice of it to the defaults."""
         return replace(self, storage_network=network)
+
+    def batched(self, number: int) -> "Draft":
+        """Let so many VMs leave the host at once."""
+        return replace(self, at_once=number)
 
     def homing(self, yes: bool) -> "Draft":
         """Make the chosen host the VM's home server afterwards."""

@@ -120,6 +120,8 @@ def evaluate(site: Site, draft: Draft, facts: Facts | None = None) -> Evaluation
         for batch_rule in BATCH_RULES:
             problems += batch_rule.check(batch)
     problems, questions = _with_facts(moves, problems, facts)
+    if draft.leaves is not None:
+        problems = [_mended_by_shutting_down(problem, moves) for problem in problems]
     for move in moves:
         of_vm = [p.severity for p in problems if p.subject.uuid == move.vm.uuid and p.subject.cls == "VM"]
         verdicts[move.ref] = max((s for s in (*of_vm, verdicts[move.ref]) if s is not None), default=None)
@@ -198,11 +200,12 @@ def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
             continue  # the chosen host is gone, which _missing says
         message = _("No host of {pool} can take {vm}.", pool=move.target.name, vm=move.vm.name_label)
         told: list[Problem] = []
-        for host in move.target.hosts_in_order[:MOST]:
+        others = [host for host in move.target.hosts_in_order if host != move.draft.leaves]
+        for host in others[:MOST]:
             trial = bare_move(move.site, move.draft, move.source, move.target, move.ref, host)
             told += [p for p in host_problems(trial) if p.blocks][:1]
-        reasons = [p.message for p in told]
-        rest = len(move.target.host) - MOST
+        reasons = list(dict.fromkeys(p.message for p in told))
+        rest = len(others) - MOST
         if rest > 0:
             reasons.append(n_("{n} more host cannot either.", "{n} more hosts cannot either.", rest))
         subject = Subject("VM", move.vm.uuid, move.vm.name_label)
@@ -222,6 +225,21 @@ def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
             )
         )
     return problems
+
+
+def _mended_by_shutting_down(problem: Problem, moves: tuple[Move, ...]) -> Problem:
+    """A host can be emptied of a VM that cannot leave it by shutting that down: where nothing better is offered, and
+    the server would let the guest be shut down."""
+    if not problem.blocks or problem.fix not in ("", "shut-down") or problem.subject.cls != "VM":
+        return problem
+    move = next((move for move in moves if move.vm.uuid == problem.subject.uuid), None)
+    if move is None or "clean_shutdown" not in move.vm.allowed_operations:
+        return problem
+    vm = move.source.object_id("VM", move.ref)
+    hint = _("Mend that, or shut {vm} down so that the host can be emptied.", vm=move.vm.name_label)
+    if problem.fix or problem.page is not Page.home_server:
+        hint = problem.hint
+    return replace(problem, fix="shut-down-here", mends=vm, mends_name=move.vm.name_label, hint=hint)
 
 
 def _writes(moves: tuple[Move, ...], facts: Facts) -> dict[VmRef, float]:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from xsmigui.core.catalogue import problem
 from xsmigui.core.failures import ServerFailure, Unreachable
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration import evacuation
 from xsmigui.core.migration.calls import calls, migrate_maps
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.problems import Page, Problem, Severity, Subject
@@ -150,6 +151,8 @@ def rights(moves: Iterable[Move]) -> list[MayCall]:
             if call.method in CHECKS:
                 wanted[CHECKS[call.method]] = None
             wanted[call.method] = None
+        if move.draft.leaves is not None:
+            methods.setdefault(move.source.id, {}).update(dict.fromkeys(evacuation.METHODS))
     return [MayCall(pool, tuple(names)) for pool, names in methods.items()]
 
 

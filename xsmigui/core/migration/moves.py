@@ -96,6 +96,11 @@ class Move:
         return not self.crosses and self.host is not None and self.host == self.source.home(self.ref)
 
     @property
+    def memory_network(self) -> NetworkRef | None:
+        """The network over which the memory of a VM travels whose disks stay; None where the server decides."""
+        return self.draft.storage_network if self.kind is Kind.live and self.draft.leaves is not None else None
+
+    @property
     def starts(self) -> bool:
         """The VM is halted and will be started when it has arrived."""
         return self.draft.start_after and self.vm.power_state == "Halted"

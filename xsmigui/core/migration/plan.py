@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.calls import Call, calls
 from xsmigui.core.migration.draft import KEEP_DAYS, Draft, Site, StorageMode
 from xsmigui.core.migration.moves import Kind, Move
@@ -90,6 +91,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     start_after: bool = False
     compress: bool | None = None
     keep_days: int = KEEP_DAYS
+    evacuates: Thing | None = None
+    """The host that all these VMs leave."""
+    at_once: int = 0
+    """How many of them may move at the same time; 0: no more than the pool allows."""
 
     @property
     def crosses(self) -> bool:
@@ -108,7 +113,13 @@ def make_plan(draft: Draft, moves: tuple[Move, ...]) -> Plan:
         start_after=draft.start_after,
         compress=draft.compress,
         keep_days=draft.keep_days,
+        evacuates=_host(source, draft.leaves) if draft.leaves is not None else None,
+        at_once=draft.at_once,
     )
+
+
+def _host(inventory: Inventory, host: HostRef) -> Thing:
+    return Thing(inventory.host[host].uuid, inventory.name_of("host", host), host)
 
 
 def _vm_move(move: Move) -> VmMove:
@@ -142,7 +153,8 @@ def _vm_move(move: Move) -> VmMove:
         for ref, network in move.networks.items()
         if network is not None
     ]
-    uses_network = move.kind not in (Kind.live, Kind.disk) and move.storage_network is not None
+    network = move.memory_network if move.kind is Kind.live else move.storage_network
+    uses_network = move.kind is not Kind.disk and network is not None
     return VmMove(
         vm=here("VM", move.ref) if move.loose is None else Thing("", move.name, ""),
         kind=move.kind,
@@ -152,7 +164,7 @@ def _vm_move(move: Move) -> VmMove:
         disks=tuple(disks),
         cds=tuple(cds),
         vifs=tuple(vifs),
-        storage_network=there("network", move.storage_network or "") if uses_network else None,
+        storage_network=there("network", network or "") if uses_network else None,
         calls=calls(move),
     )
 
@@ -208,6 +220,8 @@ def draft_of(plan: Plan, site: Site) -> Draft:
         loose=loose,
         copies=any(move.kind is Kind.disk for move in plan.moves),
         keep_days=plan.keep_days,
+        leaves=HostRef(find("host", plan.evacuates)) if plan.evacuates is not None else None,
+        at_once=plan.at_once,
     )
 
 

@@ -58,6 +58,27 @@ def draft_from(site: Site, asked: Asked) -> Draft:
     return draft
 
 
+def host_from(site: Site, name: str) -> tuple[PoolId, HostRef]:
+    """A host by its name, uuid or address, and its pool. Raises `SelectionRefused`."""
+    found = _hosts(site, name)
+    if len(found) > 1:
+        raise SelectionRefused(
+            _("There are several of the kind {kind} named {name}: give a uuid.", kind=_("host"), name=name)
+        )
+    if not found:
+        raise SelectionRefused(_("There is no {kind} named {name}.", kind=_("host"), name=name))
+    return found[0]
+
+
+def _hosts(site: Site, name: str) -> list[tuple[PoolId, HostRef]]:
+    return [
+        (pool, ref)
+        for pool, inventory in site.pools.items()
+        for ref, host in inventory.host.items()
+        if name in (host.uuid, host.name_label, host.address)
+    ]
+
+
 def network_from(inventory: Inventory, name: str) -> NetworkRef:
     """A network by its name or uuid. Raises `SelectionRefused`."""
     return NetworkRef(_one(inventory, "network", name, _("network")))
@@ -119,12 +140,7 @@ def _destination(site: Site, name: str) -> tuple[PoolId, HostRef | None]:
     pools = [pool for pool, inventory in site.pools.items() if name in (pool, inventory.name)]
     if len(pools) == 1:
         return pools[0], None
-    hosts = [
-        (pool, ref)
-        for pool, inventory in site.pools.items()
-        for ref, host in inventory.host.items()
-        if name in (host.uuid, host.name_label, host.address)
-    ]
+    hosts = _hosts(site, name)
     if pools or len(hosts) > 1:
         raise SelectionRefused(_("There are several pools or hosts named {name}: give a uuid.", name=name))
     if not hosts:

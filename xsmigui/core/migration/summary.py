@@ -56,8 +56,8 @@ def _rows(plan: Plan, move: VmMove) -> list[tuple[str, str]]:
     rows += _followers(move) if not move.is_loose else []
     # A snapshot's interface has the MAC of the VM's own, and goes to the same network.
     rows += dict.fromkeys((_("Network, {mac}", mac=v.mac), f"{v.source.name} → {v.target.name}") for v in move.vifs)
-    if move.storage_network is not None and move.travelling:
-        rows.append((_("Storage network"), move.storage_network.name))
+    if move.storage_network is not None:
+        rows.append((_("Storage network") if move.travelling else _("Network"), move.storage_network.name))
     if plan.set_home and not plan.copy and move.host.uuid:
         rows.append((_("Home server afterwards"), move.host.name))
     if plan.start_after and move.power_state == "Halted":
@@ -133,6 +133,8 @@ def xe_script(plan: Plan) -> str:
             f"printf %s {shlex.quote(f'coordinator of {plan.target.name}: ')}; read -r REMOTE",
             "printf 'password: '; stty -echo; read -r PASSWORD; stty echo; echo",
         ]
+    if plan.evacuates is not None:
+        lines.append(f"xe host-disable uuid={shlex.quote(plan.evacuates.uuid)}")
     for move in plan.moves:
         lines.append("# " + " ".join(move.vm.name.split()))
         if move.kind is Kind.disk:
@@ -181,7 +183,9 @@ def _xe(plan: Plan, move: VmMove, call: Call) -> str:
     compress = "" if plan.compress is None else f" compress={str(plan.compress).lower()}"
     match call.method:
         case "VM.pool_migrate":
-            return f"xe vm-migrate uuid={vm} host={host} live=true{compress}"
+            # xe has no parameter for the network of a migration inside the pool.
+            note = f"  # over {' '.join(move.storage_network.name.split())}" if move.storage_network else ""
+            return f"xe vm-migrate uuid={vm} host={host} live=true{compress}{note}"
         case "VM.migrate_send":
             pairs = [("vdi", d.disk.uuid, d.target.uuid) for d in (*move.disks, *move.cds)]
             pairs += [("vif", v.vif.uuid, v.target.uuid) for v in move.vifs]

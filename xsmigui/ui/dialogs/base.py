@@ -14,6 +14,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from xsmigui.core.catalogue import sentence
+from xsmigui.core.inventory import Inventory
 from xsmigui.core.text import _
 from xsmigui.ui.style import STEP, heading, named, primary, spaced
 
@@ -97,6 +99,12 @@ async def ask(parent: QWidget | None, title: str, question: str, go: str, leave:
     sheet.text(question)
     sheet.finish(go, leave, "goButton", dangerous=True)
     return await opened(sheet) == QDialog.DialogCode.Accepted
+
+
+async def tell_failure(parent: QWidget | None, title: str, failure: Exception, inventory: Inventory | None) -> None:
+    """Say what a server or the way to it has answered, in a sentence and raw."""
+    known = [inventory] if inventory is not None else []
+    await tell(parent, title, " ".join(part for part in sentence(failure, *known) if part), str(failure))
 
 
 async def tell(parent: QWidget | None, title: str, text: str, raw: str = "") -> None:

@@ -26,14 +26,16 @@ from xsmigui.core.text import _
 from xsmigui.services.drafting import Drafting
 from xsmigui.ui.activity.view import ActivityView, Line, Order, foreign_lines, headline, job_lines
 from xsmigui.ui.bridge import Bridge
-from xsmigui.ui.dialogs.base import ask, opened, tell
+from xsmigui.ui.dialogs.base import ask, opened, tell, tell_failure
 from xsmigui.ui.dialogs.disks import MoveDiskDialog
+from xsmigui.ui.dialogs.evacuation import MaintenanceDialog
 from xsmigui.ui.dialogs.guide import GuideDialog
 from xsmigui.ui.dialogs.kept import KeptSourcesDialog
 from xsmigui.ui.dialogs.preferences import edit_preferences
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Scope
 from xsmigui.ui.window.given import Services
+from xsmigui.ui.window.maintenance import MaintenanceCommands
 from xsmigui.ui.window.objects import ObjectPane
 from xsmigui.ui.window.selection import Selection, selection
 from xsmigui.ui.window.servers import ServerCommands, link_text
@@ -41,6 +43,9 @@ from xsmigui.ui.window.tree import TreePane
 from xsmigui.ui.wizard.wizard import MigrateWizard
 
 log = logging.getLogger(__name__)
+
+Planning = MigrateWizard | MoveDiskDialog | MaintenanceDialog
+"""What makes a plan of what the operator chooses."""
 
 
 class MainWindow(QMainWindow):
@@ -52,7 +57,7 @@ class MainWindow(QMainWindow):
         self._icons = icons
         self._on_quit = on_quit
         self._scope = Scope(self, self.present)
-        self._wizards: list[MigrateWizard | MoveDiskDialog] = []
+        self._wizards: list[Planning] = []
         self._actions: dict[str, QAction] = {}
         self._selection = Selection()
         self._quitting = False
@@ -84,6 +89,7 @@ class MainWindow(QMainWindow):
         self.tree_pane.menu_wanted.connect(self._context_menu)
         self.tree.selectionModel().selectionChanged.connect(lambda *_changes: self._selected())
         self.servers: ServerCommands = ServerCommands(self, self._services, self._scope, self.tree)
+        self.maintenance = MaintenanceCommands(self, self._services, self._scope, self.tree, self._icons)
         self.tree.activated.connect(lambda _index: self.servers.activate())
         self.object = ObjectPane(
             self._icons, self._migrate_or_move, self.servers.add, self.move_disks, self._rescan, self._eject
@@ -161,6 +167,8 @@ class MainWindow(QMainWindow):
         server.addAction(self._action("actionConnect", _("&Connect"), self.servers.connect))
         server.addAction(self._action("actionDisconnect", _("&Disconnect"), self.servers.disconnect))
         server.addAction(self._action("actionRemoveServer", _("&Remove…"), self.servers.remove))
+        server.addSeparator()
+        server.addAction(self._action("actionMaintenanceMode", "", lambda: self.maintenance.open()))
         vm = self._menu(_("&VM"))
         self.to_server = QMenu(_("Migrate to &Server"), self)
         self.to_server.setObjectName("menuMigrateToServer")
@@ -260,11 +268,13 @@ class MainWindow(QMainWindow):
         emptied = self._sr_disks()
         reasons = {
             "actionEmptySr": emptied if isinstance(emptied, str) else "",
+            "actionMaintenanceMode": self.maintenance.why_not(),
             "actionMigrateVm": self._selection.migrate,
             "actionMoveVm": self._selection.move,
             "actionCopyVm": self._selection.copy,
             **self.servers.reasons(),
         }
+        self._actions["actionMaintenanceMode"].setText(self.maintenance.text())
         for name, reason in reasons.items():
             action = self._actions[name]
             action.setEnabled(not reason)
@@ -309,10 +319,7 @@ class MainWindow(QMainWindow):
         try:
             await gateway.call(method, ref, deadline=600.0)
         except WIRE_ERRORS as failure:
-            inventory = self._services.store.inventory(pool)
-            known = [inventory] if inventory is not None else []
-            text = " ".join(part for part in sentence(failure, *known) if part)
-            await tell(self, title, text, str(failure))
+            await tell_failure(self, title, failure, self._services.store.inventory(pool))
 
     def _sr_disks(self) -> tuple[PoolId, tuple[VdiRef, ...], tuple[str, ...]] | str:
         """The disks of the selected SR that can move and those that cannot; or why there is nothing to move."""
@@ -351,8 +358,7 @@ class MainWindow(QMainWindow):
             self, drafting, disks, services.store, services.connections, self._icons, self.present, left
         )
         moving.planned.connect(self.start)
-        moving.finished.connect(lambda _result: self._wizards.remove(moving) if moving in self._wizards else None)
-        self._wizards.append(moving)
+        self.keep(moving)
         moving.show()
         return moving
 
@@ -373,10 +379,14 @@ class MainWindow(QMainWindow):
         wizard = MigrateWizard(self, drafting, services.store, services.connections, self._icons, self.present)
         wizard.planned.connect(self.start)
         wizard.add_server.connect(self.servers.add)
-        wizard.finished.connect(lambda _result: self._wizards.remove(wizard) if wizard in self._wizards else None)
-        self._wizards.append(wizard)
+        self.keep(wizard)
         wizard.show()
         return wizard
+
+    def keep(self, dialog: Planning) -> None:
+        """A dialog that makes a plan is known until it ends, so that it is closed with the window."""
+        dialog.finished.connect(lambda _result: self._wizards.remove(dialog) if dialog in self._wizards else None)
+        self._wizards.append(dialog)
 
     def start(self, plan: Plan) -> None:
         """Start a plan."""
@@ -417,9 +427,9 @@ class MainWindow(QMainWindow):
         chosen = self._selection
         if chosen.pool is not None:
             draft = Draft(chosen.pool, chosen.vms, chosen.pool, dict.fromkeys(chosen.vms, host), StorageMode.keep)
-            self._scope.spawn(self._migrate_at_once(draft))
+            self._scope.spawn(self.migrate_at_once(draft))
 
-    async def _migrate_at_once(self, draft: Draft) -> None:
+    async def migrate_at_once(self, draft: Draft) -> None:
         """Judge a draft without a wizard, and start it or say why not."""
         services = self._services
         drafting = Drafting(services.store, services.asker, services.clock, draft)
@@ -444,6 +454,8 @@ class MainWindow(QMainWindow):
                 menu.addAction(self._actions[name])
         elif len(keys) == 1 and keys[0].cls == "SR":
             menu.addAction(self._actions["actionEmptySr"])
+        elif len(keys) == 1 and keys[0].cls == "host":
+            menu.addAction(self._actions["actionMaintenanceMode"])
         elif keys and self.servers.of(keys[0]) is not None:
             for name in ("actionConnect", "actionDisconnect", "actionRemoveServer"):
                 menu.addAction(self._actions[name])

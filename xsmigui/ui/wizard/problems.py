@@ -20,6 +20,7 @@ FIXES: Final = {
     "delete-snapshots": N_("Delete snapshots…"),
     "clear-block": N_("Remove block…"),
     "shut-down": N_("Shut down and move…"),
+    "shut-down-here": N_("Shut down…"),
 }
 
 Fix = Callable[[Problem], None]

@@ -123,6 +123,27 @@ def port_80(move: Move) -> Problems:
         yield found("R17", Severity.block, move.target, "host", move.host, message, hint, page=HOME)
 
 
+@rule("R05", "the host is to be emptied", "LSH", HOME)
+def leaves(move: Move) -> Problems:
+    """It is no target of the VMs that leave it."""
+    if move.host is None or move.host != move.draft.leaves:
+        return
+    message = _("{host} is the host that is to be emptied.", host=move.target.name_of("host", move.host))
+    hint = _("Choose another host.")
+    yield found("R05", Severity.block, move.target, "host", move.host, message, hint, page=HOME)
+
+
+@batch_rule("R05", "the host may be emptied", HOME)
+def may_leave(batch: Batch) -> Problems:
+    """The coordinator of a pool with high availability cannot be disabled (XenCenter refuses it too)."""
+    host = batch.draft.leaves
+    pool = batch.target.pool
+    if host is not None and pool.ha_enabled and pool.master == host:
+        message = _("{host} coordinates a pool with high availability.", host=batch.target.name_of("host", host))
+        hint = _("Let another host coordinate the pool first, or switch high availability off for the time.")
+        yield found("R05", Severity.block, batch.target, "host", host, message, hint, page=HOME)
+
+
 @rule("R05", "the host takes VMs", page=HOME)
 def available(move: Move) -> Problems:
     """Live and enabled (xapi 4.1 #6, #8: HOST_NOT_LIVE, HOST_DISABLED)."""

@@ -137,6 +137,13 @@ def storage_network(move: Move) -> Problems:
         yield from carries(move.target, move.host, move.storage_network)
 
 
+@rule("R82", "network of the memory", "L", CARRIER)
+def memory_network(move: Move) -> Problems:
+    """A network for `VM.pool_migrate` is the operator's choice, when a host is emptied (xapi 5.1 #8)."""
+    if move.host is not None and move.memory_network is not None:
+        yield from carries(move.target, move.host, move.memory_network)
+
+
 @rule("R83", "management network", "SH", CARRIER)
 def management(move: Move) -> Problems:
     network = move.storage_network

@@ -1,0 +1,128 @@
+"""Maintenance mode against a real connection: entered, left, and what happens when a call of it fails."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from tests.holding import until
+from tests.services.engine import Engine, engine
+from tests.services.test_live_disks import AtOnce
+from tests.simulated import Simulated
+from xsmigui.core.failures import ServerFailure
+from xsmigui.core.jobs import State
+from xsmigui.core.migration import evacuation
+from xsmigui.core.migration.draft import Draft
+from xsmigui.core.migration.evacuation import MODE, MOVED
+from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.refs import HostRef
+from xsmigui.services import maintenance
+from xsmigui.services.drafting import Drafting
+
+
+@pytest.fixture
+def site() -> Iterator[Simulated]:
+    with Simulated.start("two-pools") as simulated:
+        yield simulated
+
+
+def host_of(made: Engine, pool: str, name: str) -> HostRef:
+    return HostRef(made.inventory(pool).find("host", name)[0])
+
+
+async def judged(made: Engine, draft: Draft) -> Evaluation:
+    drafting = Drafting(made.store, made.asker, made.clock, draft)
+    try:
+        return await drafting.settled()
+    finally:
+        drafting.close()
+
+
+async def test_a_host_is_emptied_and_filled_again(site: Simulated) -> None:
+    async with engine(site, "Lisboa") as made:
+        pool, host = made.pool("Lisboa"), host_of(made, "Lisboa", "lisboa-02")
+        gateway = made.connections.gateway(pool)
+        assert gateway is not None
+        draft = evacuation.evacuation(made.store.site(), pool, host)
+        names = {made.inventory("Lisboa").VM[vm].name_label for vm in draft.vms}
+        assert {"web-lx-02", "dns-lx"} <= names
+        plan = (await judged(made, draft)).plan
+        assert plan is not None
+        await maintenance.enter(gateway, made.inventory("Lisboa"), host, draft.vms)
+        row = made.row("Lisboa", "host", "lisboa-02")
+        assert row["enabled"] is False
+        assert row["other_config"][MODE] == "true"
+        assert len(row["other_config"][MOVED].split(",")) == len(names)
+        job = made.jobs.start(plan)
+        done = await asyncio.wait_for(made.jobs.wait(job.id), 60)
+        assert {vm.state for vm in done.vms} == {State.done}
+        assert all(vm.verified for vm in done.vms)
+        inventory = made.inventory("Lisboa")
+        assert evacuation.residents(inventory, host) == ()
+        assert set(evacuation.evacuated(inventory, host)) == set(draft.vms)
+
+        # Entered once more, what left before is not forgotten.
+        await maintenance.enter(gateway, inventory, host, ())
+        assert len(made.row("Lisboa", "host", "lisboa-02")["other_config"][MOVED].split(",")) == len(names)
+
+        returning = evacuation.evacuated(inventory, host)
+        await maintenance.leave(gateway, host)
+        assert await made.store.until(lambda: evacuation.takes(made.store.inventory(pool), host))
+        assert not {MODE, MOVED} & set(made.row("Lisboa", "host", "lisboa-02")["other_config"])
+        back = (await judged(made, evacuation.back(made.store.site(), pool, host, returning))).plan
+        assert back is not None
+        job = made.jobs.start(back)
+        done = await asyncio.wait_for(made.jobs.wait(job.id), 60)
+        assert {vm.state for vm in done.vms} == {State.done}
+        assert set(evacuation.residents(made.inventory("Lisboa"), host)) == set(returning)
+
+
+async def test_no_more_leave_at_once_than_the_operator_wants(site: Simulated) -> None:
+    async with engine(site, "Lisboa") as made:
+        pool, host = made.pool("Lisboa"), host_of(made, "Lisboa", "lisboa-02")
+        draft = evacuation.evacuation(made.store.site(), pool, host)
+        assert len(draft.vms) >= 2
+        at_once = AtOnce(site, "Lisboa")
+        for number in (1, 2):
+            plan = (await judged(made, draft.batched(number))).plan
+            assert plan is not None
+            at_once.most = 0
+            await asyncio.wait_for(made.jobs.wait(made.jobs.start(plan).id), 60)
+            assert at_once.most == number
+            back = (await judged(made, evacuation.back(made.store.site(), pool, host, draft.vms))).plan
+            assert back is not None
+            await asyncio.wait_for(made.jobs.wait(made.jobs.start(back).id), 60)
+
+
+async def test_what_cannot_be_written_down_leaves_the_host_as_it_was(site: Simulated) -> None:
+    async with engine(site, "Lisboa") as made:
+        pool, host = made.pool("Lisboa"), host_of(made, "Lisboa", "lisboa-02")
+        gateway = made.connections.gateway(pool)
+        assert gateway is not None
+        failure = ["RBAC_PERMISSION_DENIED", "host.add_to_other_config", "no"]
+        site.fault(site["Lisboa"], "refuse", method="host.add_to_other_config", failure=failure)
+        with pytest.raises(ServerFailure):
+            await maintenance.enter(gateway, made.inventory("Lisboa"), host, ())
+        assert made.row("Lisboa", "host", "lisboa-02")["enabled"] is True
+
+
+async def test_high_availability_that_would_lose_its_plan_refuses(site: Simulated) -> None:
+    async with engine(site, "Lisboa") as made:
+        pool, host = made.pool("Lisboa"), host_of(made, "Lisboa", "lisboa-02")
+        gateway = made.connections.gateway(pool)
+        assert gateway is not None
+        site.fault(site["Lisboa"], "refuse", method="host.disable", failure=["HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN"])
+        with pytest.raises(ServerFailure):
+            await maintenance.enter(gateway, made.inventory("Lisboa"), host, ())
+        row = made.row("Lisboa", "host", "lisboa-02")
+        assert row["enabled"] is True
+        assert MODE not in row["other_config"]
+
+
+async def test_waiting_for_what_does_not_come(site: Simulated) -> None:
+    async with engine(site, "Lisboa") as made:
+        assert await made.store.until(lambda: True)
+        assert not await made.store.until(lambda: False, 0.01)
+        await until(lambda: made.is_connected("Lisboa"))

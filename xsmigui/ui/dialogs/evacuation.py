@@ -1,0 +1,229 @@
+"""Maintenance mode of a host: which VMs leave it and where to, what stands against that, and the way back."""
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QCheckBox, QDialog, QFormLayout, QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
+
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration import candidates, evacuation
+from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.migration.summary import total, verdict
+from xsmigui.core.problems import Page, Problem
+from xsmigui.core.refs import HostRef, NetworkRef, VmRef
+from xsmigui.core.text import _, joined, n_
+from xsmigui.core.units import size
+from xsmigui.services import fixes
+from xsmigui.services.connections import Connections
+from xsmigui.services.drafting import Drafting
+from xsmigui.services.store import Store
+from xsmigui.ui.dialogs.base import Sheet, ask, opened
+from xsmigui.ui.icons import Icons
+from xsmigui.ui.scope import Presenter, Scope
+from xsmigui.ui.style import STEP, heading, hint, named, primary, spaced
+from xsmigui.ui.wizard.choice import ChoiceCombo
+from xsmigui.ui.wizard.grid import Table
+from xsmigui.ui.wizard.problems import ProblemPanel
+
+MOST_AT_ONCE = 100
+
+
+class MaintenanceDialog(QDialog):
+    """The VMs of a host on their way to a plan: renders the drafting's evaluations and sends edits, like the wizard.
+    A VM that was shut down meanwhile, by a fix or by anybody, leaves the list; one that was started joins it."""
+
+    entered = Signal(object)
+    """The `Plan` that the operator has started; None where there is nothing to move."""
+
+    def __init__(
+        self,
+        parent: QWidget | None,
+        drafting: Drafting,
+        store: Store,
+        connections: Connections,
+        icons: Icons,
+        present: Presenter,
+    ) -> None:
+        super().__init__(parent)
+        self._drafting = drafting
+        self._store = store
+        self._connections = connections
+        self._scope = Scope(self, present)
+        self.setObjectName("maintenanceDialog")
+        self.setModal(False)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        self.resize(900, 600)
+        self._build(icons)
+        drafting.subscribe(self.show_evaluation)
+        self.show_evaluation(drafting.evaluation)
+
+    @property
+    def host(self) -> HostRef:
+        """The host that is to be emptied."""
+        host = self._drafting.draft.leaves
+        assert host is not None
+        return host
+
+    def _build(self, icons: Icons) -> None:
+        inventory = self._store.inventory(self._drafting.draft.source)
+        name = inventory.name_of("host", self.host) if inventory is not None else ""
+        title = _("Maintenance mode: {host}", host=name)
+        self.setWindowTitle(title)
+        self.setAccessibleName(title)
+        self.manner = hint()
+        self.manner.setObjectName("maintenanceManner")
+        heads = [_("VM"), _("State"), _("Disks that move"), _("Possible"), _("To")]
+        self.table = Table("evacuationTable", _("VMs that leave the host"), heads, 4)
+        self.network = ChoiceCombo("evacuationNetworkCombo", _("Network"))
+        self.network.chosen.connect(self._over)
+        self.at_once = QSpinBox()
+        named(self.at_once, "atOnceSpin", _("VMs at once"))
+        self.at_once.setRange(1, MOST_AT_ONCE)
+        self.at_once.setValue(self._drafting.draft.at_once)
+        self.at_once.valueChanged.connect(self._batch)
+        form = QFormLayout()
+        form.addRow(_("&Network:"), self.network)
+        form.addRow(_("VMs at &once:"), self.at_once)
+        self._form = form
+        self.panel = ProblemPanel(icons, self._fix)
+        self.panel.setMinimumHeight(13 * STEP)
+        self.total = hint()
+        self.total.setObjectName("maintenanceTotal")
+        self.cancel = QPushButton(_("Cancel"))
+        named(self.cancel, "cancelButton", _("Cancel"))
+        self.cancel.clicked.connect(self.reject)
+        self.enter_button = primary(QPushButton(_("Enter maintenance mode")))
+        named(self.enter_button, "enterMaintenanceButton", _("Enter maintenance mode"))
+        self.enter_button.clicked.connect(self._start)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(STEP)
+        buttons.addWidget(self.total, 1)
+        buttons.addWidget(self.cancel)
+        buttons.addWidget(self.enter_button)
+        outer = QVBoxLayout(self)
+        spaced(outer, 2, 1)
+        outer.addWidget(heading(title))
+        outer.addWidget(self.manner)
+        outer.addWidget(self.table, 3)
+        outer.addLayout(form)
+        outer.addWidget(self.panel, 1)
+        outer.addLayout(buttons)
+
+    @property
+    def is_busy(self) -> bool:
+        """An answer or a judgement is still due."""
+        return self._drafting.busy
+
+    # The data's way.
+
+    def show_evaluation(self, evaluation: Evaluation) -> None:
+        """Show an evaluation: who goes where, the problems, and whether it can start."""
+        draft = evaluation.draft
+        inventory = evaluation.site.pools.get(draft.source)
+        if inventory is not None and self.host in inventory.host:
+            fresh = evacuation.following(draft, inventory)
+            if fresh.vms != draft.vms:
+                self._drafting.choose(lambda now: evacuation.following(now, inventory))
+                return
+            self._show_vms(evaluation, inventory)
+            self._show_manner(evaluation, inventory)
+            hosts = [move.host for move in evaluation.resolved.moves if move.host is not None]
+            offered = candidates.storage_networks(inventory, hosts)
+            self.network.fill(offered, draft.storage_network, _("As the server decides"))
+        there_are = bool(draft.vms)
+        self._form.setRowVisible(self.network, there_are)
+        self._form.setRowVisible(self.at_once, len(draft.vms) > 1)
+        pending = _("Asking the servers…") if self._drafting.busy else ""
+        self.panel.show_problems(evaluation.problems, Page.home_server, pending)
+        blocks = [p for p in evaluation.problems if p.blocks]
+        ready = (evaluation.plan is not None or not there_are) and not blocks and not self._drafting.busy
+        self.enter_button.setEnabled(ready)
+        self.enter_button.setToolTip(blocks[0].sentence() if blocks else pending)
+        self.total.setText(total(evaluation.plan) if evaluation.plan is not None else "")
+
+    def _show_vms(self, evaluation: Evaluation, inventory: Inventory) -> None:
+        moves = {move.ref: move for move in evaluation.resolved.moves}
+        self.table.setVisible(bool(moves))
+        self.table.rows(tuple(moves), self._combo, 4)
+        for row, (vm, move) in enumerate(moves.items()):
+            record = inventory.VM[vm]
+            travelling = sum(inventory.VDI[disk].virtual_size for disk in move.moving)
+            self.table.put(row, 0, record.name_label)
+            self.table.put(row, 1, _("paused") if record.power_state == "Paused" else _("running"))
+            self.table.put(row, 2, size(travelling) if travelling else "–", right=True)
+            self.table.put(row, 3, verdict(evaluation, vm))
+            combo = self.table.combo(vm)
+            combo.setAccessibleName(_("Host for {vm}", vm=record.name_label))
+            offered = [c for c in candidates.hosts(evaluation.site, evaluation.draft, vm) if c.ref != self.host]
+            combo.fill(offered, move.host, _("No host can take it"))
+
+    def _combo(self, vm: str) -> ChoiceCombo:
+        combo = ChoiceCombo(f"evacuationHost-{vm}", _("Host"))
+        combo.chosen.connect(lambda host: self._drafting.choose(lambda draft: draft.on(VmRef(vm), HostRef(host))))
+        return combo
+
+    def _show_manner(self, evaluation: Evaluation, inventory: Inventory) -> None:
+        said = [_("No VM will be started on the host until maintenance mode is left.")]
+        moves = evaluation.resolved.moves
+        if not moves:
+            said.append(_("No VM runs on it."))
+        if any(_takes_disks(move) for move in moves):
+            said.append(_("Disks on the host's own SRs move along, and do not come back by themselves."))
+        said += evacuation.notes(inventory, self.host)
+        self.manner.setText(" ".join(said))
+
+    # What the operator does.
+
+    def _over(self, network: str) -> None:
+        self._drafting.choose(lambda draft: draft.over(NetworkRef(network)))
+
+    def _batch(self, number: int) -> None:
+        self._drafting.choose(lambda draft: draft.batched(number))
+
+    def _start(self) -> None:
+        evaluation = self._drafting.evaluation
+        if not self._drafting.busy and (evaluation.plan is not None or not evaluation.draft.vms):
+            self.entered.emit(evaluation.plan)
+            self.accept()
+
+    def _fix(self, problem: Problem) -> None:
+        self._scope.spawn(self._fix_after_asking(problem), "fix")
+
+    async def _fix_after_asking(self, problem: Problem) -> None:
+        offer = fixes.offer(problem)
+        if offer is not None and await ask(self, offer.title, offer.question, offer.go, offer.leave):
+            await fixes.apply(problem, self._store.inventory, self._connections.gateway)
+            self._drafting.ask_again()
+
+    def done(self, result: int) -> None:
+        self._drafting.close()
+        self._scope.cancel()
+        super().done(result)
+
+
+def _takes_disks(move: Move) -> bool:
+    return move.kind is Kind.storage
+
+
+async def leaving(parent: QWidget | None, inventory: Inventory, host: HostRef) -> tuple[VmRef, ...] | None:
+    """Ask whether maintenance mode is to end, and which VMs come back: those that are named where the operator agrees;
+    None where the host stays as it is."""
+    vms = evacuation.evacuated(inventory, host)
+    name = inventory.name_of("host", host)
+    sheet = Sheet(parent, _("Leave maintenance mode: {host}", host=name), "leaveMaintenanceDialog")
+    sheet.setMinimumWidth(420)
+    sheet.text(_("{host} takes VMs again.", host=name))
+    text = n_("Bring {n} VM back that left it", "Bring {n} VMs back that left it", len(vms))
+    check = QCheckBox(text)
+    named(check, "bringBackCheck", text)
+    check.setChecked(True)
+    check.setVisible(bool(vms))
+    sheet.body.addWidget(check)
+    if vms:
+        sheet.text(joined([inventory.VM[vm].name_label for vm in vms]))
+    sheet.finish(_("Leave maintenance mode"), _("Stay in it"), "goButton")
+    if await opened(sheet) != QDialog.DialogCode.Accepted:
+        return None
+    return vms if check.isChecked() else ()
+
+
+__all__ = ["MaintenanceDialog", "leaving"]

@@ -1,0 +1,104 @@
+"""Maintenance mode of the selected host: what the menu offers, the dialog, and the calls around the migrations."""
+
+from typing import TYPE_CHECKING
+
+from xsmigui.core.failures import WIRE_ERRORS
+from xsmigui.core.migration import evacuation
+from xsmigui.core.migration.plan import Plan
+from xsmigui.core.refs import HostRef, PoolId, VmRef
+from xsmigui.core.text import _
+from xsmigui.services import maintenance
+from xsmigui.services.drafting import Drafting
+from xsmigui.ui.dialogs.base import tell, tell_failure
+from xsmigui.ui.dialogs.evacuation import MaintenanceDialog, leaving
+from xsmigui.ui.icons import Icons
+from xsmigui.ui.scope import Scope
+from xsmigui.ui.window.given import Services
+from xsmigui.ui.window.tree import ResourceTree
+
+if TYPE_CHECKING:
+    from xsmigui.ui.window.main import MainWindow
+
+
+class MaintenanceCommands:
+    """Enters maintenance mode of the selected host, or leaves it."""
+
+    def __init__(
+        self, window: "MainWindow", services: Services, scope: Scope, tree: ResourceTree, icons: Icons
+    ) -> None:
+        self._window = window
+        self._services = services
+        self._scope = scope
+        self._tree = tree
+        self._icons = icons
+
+    def why_not(self) -> str:
+        """Why there is nothing to do; empty where there is."""
+        return evacuation.why_not(self._services.store.site(), *self._selected())
+
+    def text(self) -> str:
+        """What the menu says, by how the host stands."""
+        pool, host = self._selected()
+        inventory = self._services.store.inventory(pool) if pool is not None else None
+        known = inventory is not None and host is not None and host in inventory.host
+        if inventory is not None and host is not None and known and evacuation.in_maintenance(inventory, host):
+            return _("Leave &maintenance mode…")
+        return _("Enter &maintenance mode…")
+
+    def _selected(self) -> tuple[PoolId | None, HostRef | None]:
+        keys = self._tree.selected()
+        if len(keys) == 1 and keys[0].cls == "host":
+            return keys[0].pool, HostRef(keys[0].ref)
+        return None, None
+
+    def open(self) -> MaintenanceDialog | None:
+        """Open the dialog on the selected host; or ask whether its maintenance is over."""
+        services, site = self._services, self._services.store.site()
+        pool, host = self._selected()
+        if pool is None or host is None or self.why_not():
+            return None
+        if evacuation.in_maintenance(site.pools[pool], host):
+            self._scope.spawn(self._leave(pool, host), "maintenance")
+            return None
+        draft = evacuation.evacuation(site, pool, host)
+        drafting = Drafting(services.store, services.asker, services.clock, draft)
+        dialog = MaintenanceDialog(
+            self._window, drafting, services.store, services.connections, self._icons, self._window.present
+        )
+        dialog.entered.connect(lambda plan: self._scope.spawn(self._enter(pool, host, plan), "maintenance"))
+        self._window.keep(dialog)
+        dialog.show()
+        return dialog
+
+    async def _enter(self, pool: PoolId, host: HostRef, plan: Plan | None) -> None:
+        """Disable the host, then let the VMs leave."""
+        gateway, inventory = self._services.connections.gateway(pool), self._services.store.inventory(pool)
+        if gateway is None or inventory is None:
+            await tell(self._window, _("Maintenance mode"), _("The pool is not connected."))
+            return
+        vms = [VmRef(move.vm.ref) for move in plan.moves] if plan is not None else []
+        try:
+            await maintenance.enter(gateway, inventory, host, vms)
+        except WIRE_ERRORS as failure:
+            await tell_failure(self._window, _("Maintenance mode"), failure, inventory)
+            return
+        if plan is not None:
+            self._window.start(plan)
+
+    async def _leave(self, pool: PoolId, host: HostRef) -> None:
+        """Enable the host, then let the VMs return that the operator wants back."""
+        store = self._services.store
+        inventory = store.site().pools[pool]
+        vms = await leaving(self._window, inventory, host)
+        gateway = self._services.connections.gateway(pool)
+        if vms is None or gateway is None:
+            return
+        try:
+            await maintenance.leave(gateway, host)
+        except WIRE_ERRORS as failure:
+            await tell_failure(self._window, _("Maintenance mode"), failure, inventory)
+            return
+        if vms and await store.until(lambda: evacuation.takes(store.inventory(pool), host)):
+            site = store.site()
+            back = tuple(vm for vm in vms if vm in site.pools[pool].VM)
+            await self._window.migrate_at_once(evacuation.back(site, pool, host, back))
