@@ -9,6 +9,7 @@ from xsmigui.core.units import GiB, MiB, TiB, duration, natural, percent, size
     ("number", "text"),
     [
         (0, "0.0 GiB"),
+        (256 << 10, "256 KiB"),
         (5 * MiB, "5 MiB"),
         (GiB // 10, "0.1 GiB"),
         (GiB, "1.0 GiB"),

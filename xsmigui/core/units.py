@@ -15,11 +15,13 @@ _MOMENT: Final = re.compile(r"^(\d{4})-?(\d\d)-?(\d\d)T(\d\d):(\d\d)")
 
 
 def size(number: int) -> str:
-    """Bytes as GiB or TiB with one decimal; what is smaller than a tenth of a GiB in MiB."""
+    """Bytes as GiB or TiB with one decimal; what is smaller than a tenth of a GiB in MiB or KiB."""
     if abs(number) >= TiB:
         return f"{number / TiB:.1f} TiB"
     if abs(number) >= GiB // 10 or number == 0:
         return f"{number / GiB:.1f} GiB"
+    if abs(number) < MiB:
+        return f"{number / KiB:.0f} KiB"
     return f"{number / MiB:.0f} MiB"
 
 

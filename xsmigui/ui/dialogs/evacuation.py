@@ -80,6 +80,7 @@ class MaintenanceDialog(QDialog):
         self.at_once.setRange(1, MOST_AT_ONCE)
         self.at_once.setValue(self._drafting.draft.at_once)
         self.at_once.valueChanged.connect(self._batch)
+        self.at_once.setMaximumWidth(12 * STEP)
         form = QFormLayout()
         form.addRow(_("&Network:"), self.network)
         form.addRow(_("VMs at &once:"), self.at_once)
@@ -208,10 +209,9 @@ async def leaving(parent: QWidget | None, inventory: Inventory, host: HostRef) -
     """Ask whether maintenance mode is to end, and which VMs come back: those that are named where the operator agrees;
     None where the host stays as it is."""
     vms = evacuation.evacuated(inventory, host)
-    name = inventory.name_of("host", host)
-    sheet = Sheet(parent, _("Leave maintenance mode: {host}", host=name), "leaveMaintenanceDialog")
+    sheet = Sheet(parent, _("Leave maintenance mode"), "leaveMaintenanceDialog")
     sheet.setMinimumWidth(420)
-    sheet.text(_("{host} takes VMs again.", host=name))
+    sheet.text(_("{host} takes VMs again.", host=inventory.name_of("host", host)))
     text = n_("Bring {n} VM back that left it", "Bring {n} VMs back that left it", len(vms))
     check = QCheckBox(text)
     named(check, "bringBackCheck", text)
