@@ -297,6 +297,10 @@ def test_migrate(site: Simulated, run: Run, tmp_path: Path) -> None:
     assert "copying disks" in err
     (report,) = (tmp_path / "r").glob("*.json")
     assert json.loads(report.read_bytes())["job"] == document["job"]
+    (page,) = (tmp_path / "r").glob("*.html")
+    told = page.read_text(encoding="utf-8")
+    assert all(disk[which] in told for disk in vm["disks"] for which in ("old", "new"))
+    assert "as planned" in told
     for pool in site.pools:
         assert site.run(lambda pool=pool: list(pool.pool.sessions.live)) == []
 

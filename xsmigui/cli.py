@@ -37,6 +37,7 @@ from xsmigui.core.migration.summary import overview, summarize
 from xsmigui.core.ports import Address
 from xsmigui.core.problems import Problem, Severity
 from xsmigui.core.refs import PoolId
+from xsmigui.core.report import html_report
 from xsmigui.core.survey import survey
 from xsmigui.core.text import _, joined, use
 from xsmigui.core.units import percent
@@ -673,11 +674,13 @@ def _reverting(store: Store, job: str) -> Plan | None:
 
 
 def _write_report(job: Job, folder: Path) -> None:
-    """What became of a job, as JSON, named after the job."""
+    """What became of a job, as JSON and as a page, named after the job."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(job.as_json(), ensure_ascii=False, indent=2)
         (folder / f"{job.id}.json").write_text(text + "\n", encoding="utf-8")
+        page = html_report([job], SystemClock().now())
+        (folder / f"{job.id}.html").write_text(page, encoding="utf-8")
     except OSError as error:
         _say(_("The report was not written: {reason}", reason=error.strerror or str(error)))
 

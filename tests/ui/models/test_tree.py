@@ -129,3 +129,60 @@ def test_states_are_read_out(icons: Icons) -> None:
 def test_ranges() -> None:
     assert ranges([]) == []
     assert ranges([1, 2, 5]) == [(1, 2), (5, 5)]
+
+
+# Dragging VMs to hosts.
+
+
+def dropped_on(
+    model: ResourceModel, vms: list[ObjectId], target: ObjectId
+) -> list[tuple[list[ObjectId], ObjectId]] | None:
+    """What comes of dragging VMs to a line; None where they cannot be dropped there."""
+    got: list[tuple[list[ObjectId], ObjectId]] = []
+    model.dropped.connect(lambda keys, goal: got.append((keys, goal)))
+    data = model.mimeData([model.index_of(vm) for vm in vms])
+    goal = model.index_of(target)
+    if not model.canDropMimeData(data, Qt.DropAction.MoveAction, -1, -1, goal):
+        assert not model.dropMimeData(data, Qt.DropAction.MoveAction, -1, -1, goal)
+        assert got == []
+        return None
+    before = model.rowCount(model.index_of(target))
+    assert (
+        model.dropMimeData(data, Qt.DropAction.MoveAction, -1, -1, goal) is False
+    )  # the servers move it, not the view
+    assert model.rowCount(model.index_of(target)) == before
+    return got
+
+
+def test_vms_are_dragged_to_hosts_and_pools(icons: Icons) -> None:
+    site = TwoPools()
+    model = ResourceModel(icons)
+    model.show(outline_of(site.madrid, site.lisboa))
+    inventory, other = site.madrid.inventory(), site.lisboa.inventory()
+    web, db = inventory.object_id("VM", site.web), inventory.object_id("VM", site.db)
+    m1, m3 = inventory.object_id("host", site.m1), inventory.object_id("host", site.m3)
+    l1 = other.object_id("host", site.l1)
+    lisboa = next(key for key in model.outline.nodes if key.cls == "pool" and key.pool == other.id)
+    madrid = next(key for key in model.outline.nodes if key.cls == "pool" and key.pool == inventory.id)
+    assert dropped_on(model, [web], m3) == [([web], m3)]
+    assert dropped_on(model, [web, db], l1) == [([web, db], l1)]
+    assert dropped_on(model, [web, db], m1) == [([web, db], m1)]  # db comes to web
+    assert dropped_on(model, [web], lisboa) == [([web], lisboa)]
+    assert dropped_on(model, [web], m1) is None  # it is there
+    assert dropped_on(model, [web, db], madrid) is None
+    assert dropped_on(model, [web], db) is None  # a VM is no place
+    assert dropped_on(model, [m1], m3) is None  # hosts do not move
+
+
+def test_what_can_be_dragged_and_where_to(icons: Icons) -> None:
+    site = TwoPools()
+    model = ResourceModel(icons)
+    model.show(outline_of(site.madrid))
+    for key in model.outline.nodes:
+        flags = model.flags(model.index_of(key))
+        assert bool(flags & Qt.ItemFlag.ItemIsDragEnabled) is (key.cls == "VM")
+        assert bool(flags & Qt.ItemFlag.ItemIsDropEnabled) is (key.cls in ("host", "pool"))
+    gone = ObjectId(site.madrid.id, "VM", "OpaqueRef:gone")
+    data = model.mimeData([model.index_of(gone)])
+    m1 = site.madrid.inventory().object_id("host", site.m1)
+    assert not model.canDropMimeData(data, Qt.DropAction.MoveAction, -1, -1, model.index_of(m1))

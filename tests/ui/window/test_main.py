@@ -22,6 +22,7 @@ from xsmigui.core.outline import Link
 from xsmigui.core.preferences import Server as Remembered
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import ObjectId
+from xsmigui.ui.wizard.wizard import MigrateWizard
 
 
 @pytest.fixture
@@ -384,3 +385,78 @@ async def test_the_guide_is_at_hand(qapp: QApplication, home: Path) -> None:
             assert word in child(guide, QTextBrowser, "guideView").toPlainText()
             child(guide, QPushButton, "closeButton").click()
             await gone("guideDialog")
+
+
+@driven
+async def test_vms_that_are_dropped_on_a_host(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        window, model = program.window, program.window.tree.resources
+        web, mail = vm_key(program, "web-01"), vm_key(program, "mail")
+        pools = {i.name: i for i in program.store.site().pools.values()}
+        there = pools["Madrid"].object_id("host", pools["Madrid"].find("host", "madrid-03")[0])
+        data = model.mimeData([model.index_of(web), model.index_of(mail)])
+        assert not model.dropMimeData(data, Qt.DropAction.MoveAction, -1, -1, model.index_of(there))
+        wizard = await dialog("migrateWizard", MigrateWizard)
+        draft = wizard._drafting.draft
+        assert draft.destination == there.pool
+        assert {str(vm): str(host) for vm, host in draft.hosts.items()} == {web.ref: there.ref, mail.ref: there.ref}
+        assert program.jobs.all() == []
+        wizard.reject()
+        await gone("migrateWizard")
+
+        other = next(key for key in model.outline.nodes if key.cls == "pool" and key.pool == pools["Lisboa"].id)
+        data = model.mimeData([model.index_of(web)])
+        model.dropMimeData(data, Qt.DropAction.MoveAction, -1, -1, model.index_of(other))
+        wizard = await dialog("migrateWizard", MigrateWizard)
+        assert (wizard._drafting.draft.destination, dict(wizard._drafting.draft.hosts)) == (other.pool, {})
+        wizard.reject()
+        await gone("migrateWizard")
+
+        far = vm_key(program, "web-lx-01")
+        data = model.mimeData([model.index_of(web), model.index_of(far)])
+        model.dropMimeData(data, Qt.DropAction.MoveAction, -1, -1, model.index_of(there))
+        told = await dialog("messageDialog")
+        assert "several pools" in message(told)
+        child(told, QPushButton, "closeButton").click()
+        await gone("messageDialog")
+        assert window.isVisible()
+
+
+@driven
+async def test_a_pools_compression(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        action = act(program, "actionPoolCompression")
+        assert not action.isEnabled()
+        await connected(program, site)
+        await select(program, vm_key(program, "web-01"))
+        await until(action.isEnabled)
+        before = action.isChecked()
+        madrid = site["Madrid"]
+
+        def compresses() -> bool:
+            return bool(site.run(lambda: madrid.pool.row["migration_compression"]))
+
+        assert compresses() is before
+        action.trigger()
+        question = await dialog("questionDialog")
+        assert action.isChecked() is before  # as the server has it
+        child(question, QPushButton, "leaveButton").click()
+        await gone("questionDialog")
+        assert compresses() is before
+        for wanted in (not before, before):
+            action.trigger()
+            question = await dialog("questionDialog")
+            child(question, QPushButton, "goButton").click()
+            await gone("questionDialog")
+            await until(lambda wanted=wanted: action.isChecked() is wanted)  # type: ignore[misc]
+            assert compresses() is wanted
+        site.fault(madrid, "refuse", method="pool.set_migration_compression", failure=["MESSAGE_METHOD_UNKNOWN", "x"])
+        action.trigger()
+        question = await dialog("questionDialog")
+        child(question, QPushButton, "goButton").click()
+        told = await dialog("messageDialog")
+        assert message(told)
+        child(told, QPushButton, "closeButton").click()
+        await gone("messageDialog")
+        assert action.isChecked() is before

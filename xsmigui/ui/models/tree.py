@@ -1,12 +1,14 @@
 """The resource tree's model: an outline as Qt wants it, moved on by insertions, removals and changes."""
 
 import itertools
+import json
+from collections.abc import Sequence
 from typing import Any, Final
 
-from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
+from PySide6.QtCore import QAbstractItemModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
 from xsmigui.core.outline import Node, Outline, steps
-from xsmigui.core.refs import ObjectId
+from xsmigui.core.refs import ObjectId, PoolId
 from xsmigui.core.text import _
 from xsmigui.ui.icons import Icons
 
@@ -15,12 +17,21 @@ Index = QModelIndex | QPersistentModelIndex
 NODE: Final = Qt.ItemDataRole.UserRole
 """The role that gives an item's `Node`."""
 
+OBJECTS: Final = "application/x-xsmigui-objects"
+"""What is dragged: identities of objects, as JSON."""
+
+TARGETS: Final = ("host", "pool")
+"""The classes of what VMs can be dropped on."""
+
 MANY: Final = 300
 """From so many insertions and removals on, starting over costs less: each removal lays the whole view out again."""
 
 
 class ResourceModel(QAbstractItemModel):
     """Rows are `ObjectId`s; Qt's internal ids are numbers of ours, so that no Python object hangs on an index."""
+
+    dropped = Signal(list, object)
+    """The identities of the VMs that were dropped, and of the host or pool they were dropped on."""
 
     def __init__(self, icons: Icons, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -163,6 +174,50 @@ class ResourceModel(QAbstractItemModel):
             case Qt.ItemDataRole.UserRole:
                 return node
         return None
+
+    # Dragging VMs to hosts. The model itself does not change by it: the servers will say what has.
+
+    def flags(self, index: Index) -> Qt.ItemFlag:
+        flags = super().flags(index)
+        node = self.node(index)
+        if node is not None and node.id.cls == "VM":
+            flags |= Qt.ItemFlag.ItemIsDragEnabled
+        if node is not None and node.id.cls in TARGETS:
+            flags |= Qt.ItemFlag.ItemIsDropEnabled
+        return flags
+
+    def supportedDropActions(self) -> Qt.DropAction:
+        return Qt.DropAction.MoveAction
+
+    def mimeTypes(self) -> list[str]:
+        return [OBJECTS]
+
+    def mimeData(self, indexes: Sequence[QModelIndex]) -> QMimeData:
+        nodes = [self.node(index) for index in indexes]
+        keys = [[n.id.pool, n.id.cls, n.id.ref] for n in nodes if n is not None and n.id.cls == "VM"]
+        data = QMimeData()
+        data.setData(OBJECTS, json.dumps(keys).encode())
+        return data
+
+    def canDropMimeData(self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: Index) -> bool:
+        return self._dropping(data, parent) is not None
+
+    def dropMimeData(self, data: QMimeData, action: Qt.DropAction, row: int, column: int, parent: Index) -> bool:
+        found = self._dropping(data, parent)
+        if found is not None:
+            self.dropped.emit(*found)
+        return False  # no row was taken from there to here
+
+    def _dropping(self, data: QMimeData, parent: Index) -> tuple[list[ObjectId], ObjectId] | None:
+        """The VMs and where they would be dropped; None where that is no place for them, or their own."""
+        node = self.node(parent)
+        if node is None or node.id.cls not in TARGETS or not data.hasFormat(OBJECTS):
+            return None
+        listed = json.loads(bytes(data.data(OBJECTS).data()))
+        vms = [ObjectId(PoolId(pool), cls, ref) for pool, cls, ref in listed]
+        known = [vm for vm in vms if vm in self._parents]
+        here = [vm for vm in known if node.id in (self._parents[vm], ObjectId(vm.pool, "pool", node.id.ref))]
+        return (known, node.id) if len(here) < len(known) else None
 
 
 def ranges(rows: list[int]) -> list[tuple[int, int]]:

@@ -13,7 +13,6 @@ from PySide6.QtWidgets import QMainWindow, QMenu, QSplitter
 from xsmigui import __version__
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.changes import Delta
-from xsmigui.core.failures import WIRE_ERRORS
 from xsmigui.core.jobs import Job, State, leaving
 from xsmigui.core.migration import candidates
 from xsmigui.core.migration.candidates import Candidate
@@ -24,9 +23,9 @@ from xsmigui.core.outline import Outline, View
 from xsmigui.core.refs import HostRef, ObjectId, PoolId, SrRef, VdiRef
 from xsmigui.core.text import _
 from xsmigui.services.drafting import Drafting
-from xsmigui.ui.activity.view import ActivityView, Line, Order, foreign_lines, headline, job_lines
+from xsmigui.ui.activity.view import ActivityView, headline
 from xsmigui.ui.bridge import Bridge
-from xsmigui.ui.dialogs.base import ask, opened, tell, tell_failure
+from xsmigui.ui.dialogs.base import ask, opened, tell
 from xsmigui.ui.dialogs.disks import MoveDiskDialog
 from xsmigui.ui.dialogs.evacuation import MaintenanceDialog
 from xsmigui.ui.dialogs.guide import GuideDialog
@@ -35,11 +34,12 @@ from xsmigui.ui.dialogs.preferences import edit_preferences
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Scope
 from xsmigui.ui.window.given import Services
-from xsmigui.ui.window.maintenance import MaintenanceCommands
 from xsmigui.ui.window.objects import ObjectPane
+from xsmigui.ui.window.pools import PoolCommands, call_server
 from xsmigui.ui.window.selection import Selection, selection
 from xsmigui.ui.window.servers import ServerCommands, link_text
 from xsmigui.ui.window.tree import TreePane
+from xsmigui.ui.window.work import WorkCommands
 from xsmigui.ui.wizard.wizard import MigrateWizard
 
 log = logging.getLogger(__name__)
@@ -87,23 +87,25 @@ class MainWindow(QMainWindow):
         self.search = self.tree_pane.search
         self.tree_pane.search_changed.connect(lambda text: self.bridge.look(self._view(text)))
         self.tree_pane.menu_wanted.connect(self._context_menu)
+        self.tree.resources.dropped.connect(self._dropped)
         self.tree.selectionModel().selectionChanged.connect(lambda *_changes: self._selected())
         self.servers: ServerCommands = ServerCommands(self, self._services, self._scope, self.tree)
-        self.maintenance = MaintenanceCommands(self, self._services, self._scope, self.tree, self._icons)
+        self.pools = PoolCommands(self, self._services, self._scope, self.tree, self._icons)
         self.tree.activated.connect(lambda _index: self.servers.activate())
         self.object = ObjectPane(
             self._icons, self._migrate_or_move, self.servers.add, self.move_disks, self._rescan, self._eject
         )
         self.object.disks_selected.connect(self._enable_disks)
+        self.work = WorkCommands(self, self._services, self._scope)
         self.activity = ActivityView(
             self._icons,
-            self._activity_lines,
+            self.work.lines,
             lambda: headline(self._services.jobs.all()),
-            self._cancel_line,
-            self._show_details,
+            self.work.cancel,
+            self.work.show_details,
             self._clear_activity,
-            self._order_line,
-            self._limit_storage,
+            self.work.order,
+            self.work.limit_storage,
             self._services.jobs.limit,
         )
         right = QSplitter(Qt.Orientation.Vertical)
@@ -168,7 +170,12 @@ class MainWindow(QMainWindow):
         server.addAction(self._action("actionDisconnect", _("&Disconnect"), self.servers.disconnect))
         server.addAction(self._action("actionRemoveServer", _("&Remove…"), self.servers.remove))
         server.addSeparator()
-        server.addAction(self._action("actionMaintenanceMode", "", lambda: self.maintenance.open()))
+        compress = self._action(
+            "actionPoolCompression", _("Com&press live migrations of the pool"), self.pools.compress
+        )
+        compress.setCheckable(True)
+        server.addAction(compress)
+        server.addAction(self._action("actionMaintenanceMode", "", lambda: self.pools.enter_or_leave()))
         vm = self._menu(_("&VM"))
         self.to_server = QMenu(_("Migrate to &Server"), self)
         self.to_server.setObjectName("menuMigrateToServer")
@@ -189,6 +196,7 @@ class MainWindow(QMainWindow):
         storage.addAction(self._action("actionKeptSources", _("&Kept sources of moved disks…"), self.kept_sources))
         activity = self._menu(_("&Activity"))
         activity.addAction(self._action("actionClearActivity", _("&Clear finished"), self._clear_activity))
+        activity.addAction(self._action("actionSaveReport", _("&Save a report…"), self.work.save_report))
         about = self._menu(_("&Help"))
         about.addAction(
             self._action("actionGuide", _("Operators' &guide"), self._guide, QKeySequence.StandardKey.HelpContents)
@@ -253,7 +261,7 @@ class MainWindow(QMainWindow):
         if keys:
             self._shown = keys[0]
         self._selection = chosen = selection(site, keys)
-        self._enable()
+        self.enable()
         if not keys:
             self.object.show_nothing(bool(self._services.connections.servers()))
         elif keys[0].cls == "server":
@@ -264,17 +272,19 @@ class MainWindow(QMainWindow):
             self.object.show_object(site, keys[0], chosen.button)
         self._enable_disks()
 
-    def _enable(self) -> None:
+    def enable(self) -> None:
         emptied = self._sr_disks()
         reasons = {
             "actionEmptySr": emptied if isinstance(emptied, str) else "",
-            "actionMaintenanceMode": self.maintenance.why_not(),
+            "actionMaintenanceMode": self.pools.why_not(),
+            "actionPoolCompression": self.pools.why_no_pool(),
             "actionMigrateVm": self._selection.migrate,
             "actionMoveVm": self._selection.move,
             "actionCopyVm": self._selection.copy,
             **self.servers.reasons(),
         }
-        self._actions["actionMaintenanceMode"].setText(self.maintenance.text())
+        self._actions["actionMaintenanceMode"].setText(self.pools.text())
+        self._actions["actionPoolCompression"].setChecked(self.pools.compresses())
         for name, reason in reasons.items():
             action = self._actions[name]
             action.setEnabled(not reason)
@@ -302,24 +312,15 @@ class MainWindow(QMainWindow):
     def _rescan(self) -> None:
         keys = self.tree.selected()
         if len(keys) == 1 and keys[0].cls == "SR":
-            self._scope.spawn(self._call(keys[0].pool, _("Rescan"), "SR.scan", keys[0].ref), "rescan")
+            self._scope.spawn(
+                call_server(self, self._services, keys[0].pool, _("Rescan"), "SR.scan", keys[0].ref), "rescan"
+            )
 
     def _eject(self) -> None:
         pool, drives = self.object.selected_drives()
         if pool is not None:
             for drive in drives:
-                self._scope.spawn(self._call(pool, _("Eject"), "VBD.eject", drive), "eject")
-
-    async def _call(self, pool: PoolId, title: str, method: str, ref: str) -> None:
-        """Ask a server for something small. What comes of it comes back as events."""
-        gateway = self._services.connections.gateway(pool)
-        if gateway is None:
-            await tell(self, title, _("The pool is not connected."))
-            return
-        try:
-            await gateway.call(method, ref, deadline=600.0)
-        except WIRE_ERRORS as failure:
-            await tell_failure(self, title, failure, self._services.store.inventory(pool))
+                self._scope.spawn(call_server(self, self._services, pool, _("Eject"), "VBD.eject", drive), "eject")
 
     def _sr_disks(self) -> tuple[PoolId, tuple[VdiRef, ...], tuple[str, ...]] | str:
         """The disks of the selected SR that can move and those that cannot; or why there is nothing to move."""
@@ -373,8 +374,19 @@ class MainWindow(QMainWindow):
         chosen = self._selection
         if chosen.pool is None or not chosen.vms:
             return None
+        return self._open_wizard(Draft(chosen.pool, chosen.vms, copy=copy, copies=not copy))
+
+    def _dropped(self, keys: list[ObjectId], target: ObjectId) -> None:
+        """VMs were dropped on a host or a pool: the wizard opens with that chosen, and nothing has begun."""
+        chosen = selection(self._services.store.site(), keys)
+        if chosen.pool is None or not chosen.vms:
+            self._scope.spawn(tell(self, _("Migrate"), chosen.migrate))
+            return
+        hosts = dict.fromkeys(chosen.vms, HostRef(target.ref)) if target.cls == "host" else {}
+        self._open_wizard(Draft(chosen.pool, chosen.vms, target.pool, hosts, copies=True))
+
+    def _open_wizard(self, draft: Draft) -> MigrateWizard:
         services = self._services
-        draft = Draft(chosen.pool, chosen.vms, copy=copy, copies=not copy)
         drafting = Drafting(services.store, services.asker, services.clock, draft)
         wizard = MigrateWizard(self, drafting, services.store, services.connections, self._icons, self.present)
         wizard.planned.connect(self.start)
@@ -464,40 +476,6 @@ class MainWindow(QMainWindow):
         menu.addAction(self._actions["actionAddServer"])
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(point)
-
-    # Activity.
-
-    def _activity_lines(self) -> list[Line]:
-        now = self._services.clock.now()
-        lines = [line for job in self._services.jobs.all() for line in job_lines(job, now)]
-        for inventory in self._services.store.site().pools.values():
-            lines += foreign_lines(inventory, self._services.jobs.is_ours)
-        return lines
-
-    def _cancel_line(self, line: Line) -> None:
-        self._scope.spawn(self._cancel_after_asking(line))
-
-    async def _cancel_after_asking(self, line: Line) -> None:
-        job, index = line.key
-        question = _("{what} will be cancelled. The VM stays where it is, and what was copied so far is removed.")
-        question = question.format(what=line.title)
-        if await ask(self, _("Cancel the migration"), question, _("Cancel the migration"), _("Let it run")):
-            self._services.jobs.cancel(job, int(index))
-
-    def _show_details(self, line: Line) -> None:
-        job, index = line.key
-        vm = self._services.jobs.get(job).vms[int(index)]
-        raw = "\n".join(problem.raw for problem in vm.problems if problem.raw)
-        self._scope.spawn(tell(self, line.title, vm.message, raw))
-
-    def _order_line(self, line: Line, order: Order) -> None:
-        job, index = line.key
-        jobs = self._services.jobs
-        {Order.hold: jobs.hold, Order.proceed: jobs.proceed, Order.first: jobs.put_first}[order](job, int(index))
-
-    def _limit_storage(self, number: int) -> None:
-        self._services.jobs.limit = number
-        self._services.preferences.change(storage_limit=number)
 
     def _clear_activity(self) -> None:
         self._services.jobs.clear_ended()

@@ -27,6 +27,9 @@ Index = QModelIndex | QPersistentModelIndex
 ALL_OPEN: Final = 300
 """Up to so many lines in the tree, hosts are open at first; beyond, only pools are."""
 
+OPENS_AFTER: Final = 700
+"""Milliseconds for which something is dragged over a line until that opens."""
+
 TYPING: Final = 120
 """Milliseconds after the last key until a search is carried out."""
 
@@ -84,6 +87,9 @@ class ResourceTree(QTreeView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectItems)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setDragDropMode(QAbstractItemView.DragDropMode.DragDrop)
+        self.setDefaultDropAction(Qt.DropAction.MoveAction)
+        self.setAutoExpandDelay(OPENS_AFTER)
         self._closed: set[ObjectId] = set()
         self._open: set[ObjectId] = set()
         self._seen: set[ObjectId] = set()

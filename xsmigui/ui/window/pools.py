@@ -1,15 +1,18 @@
-"""Maintenance mode of the selected host: what the menu offers, the dialog, and the calls around the migrations."""
+"""What may be done with hosts and pools from the window: maintenance mode, and the pool's compression."""
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtWidgets import QWidget
+
 from xsmigui.core.failures import WIRE_ERRORS
+from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import evacuation
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.refs import HostRef, PoolId, VmRef
 from xsmigui.core.text import _
 from xsmigui.services import maintenance
 from xsmigui.services.drafting import Drafting
-from xsmigui.ui.dialogs.base import tell, tell_failure
+from xsmigui.ui.dialogs.base import ask, tell, tell_failure
 from xsmigui.ui.dialogs.evacuation import MaintenanceDialog, leaving
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Scope
@@ -20,8 +23,22 @@ if TYPE_CHECKING:
     from xsmigui.ui.window.main import MainWindow
 
 
-class MaintenanceCommands:
-    """Enters maintenance mode of the selected host, or leaves it."""
+async def call_server(
+    window: QWidget, services: Services, pool: PoolId, title: str, method: str, *params: object
+) -> None:
+    """Ask a server for something small. What comes of it comes back as events."""
+    gateway = services.connections.gateway(pool)
+    if gateway is None:
+        await tell(window, title, _("The pool is not connected."))
+        return
+    try:
+        await gateway.call(method, *params, deadline=600.0)
+    except WIRE_ERRORS as failure:
+        await tell_failure(window, title, failure, services.store.inventory(pool))
+
+
+class PoolCommands:
+    """Enters maintenance mode of the selected host, or leaves it; changes the selected pool's setting."""
 
     def __init__(
         self, window: "MainWindow", services: Services, scope: Scope, tree: ResourceTree, icons: Icons
@@ -51,7 +68,39 @@ class MaintenanceCommands:
             return keys[0].pool, HostRef(keys[0].ref)
         return None, None
 
-    def open(self) -> MaintenanceDialog | None:
+    def _pool(self) -> Inventory | None:
+        """The connected pool of what is selected."""
+        site, keys = self._services.store.site(), self._tree.selected()
+        return site.pools.get(keys[0].pool) if keys and keys[0].pool in site.connected else None
+
+    def why_no_pool(self) -> str:
+        return "" if self._pool() is not None else _("Select a pool or something of it first.")
+
+    def compresses(self) -> bool:
+        """The selected pool compresses the memory of live migrations."""
+        pool = self._pool()
+        return pool is not None and pool.pool.migration_compression
+
+    def compress(self) -> None:
+        """Change that, after a question; what the menu shows comes from the server."""
+        pool = self._pool()
+        if pool is not None:
+            self._window.enable()  # the click has changed the mark
+            self._scope.spawn(self._compress_after_asking(pool), "compression")
+
+    async def _compress_after_asking(self, pool: Inventory) -> None:
+        wanted = not pool.pool.migration_compression
+        title = _("Compress live migrations")
+        question = _("Memory of every live migration in {pool} will be compressed, whoever starts it.", pool=pool.name)
+        go, leave = _("Compress"), _("Leave it uncompressed")
+        if not wanted:
+            question = _("Memory of live migrations in {pool} will no longer be compressed.", pool=pool.name)
+            go, leave = _("Do not compress"), _("Leave it compressed")
+        if await ask(self._window, title, question, go, leave):
+            method = "pool.set_migration_compression"
+            await call_server(self._window, self._services, pool.id, title, method, pool.pool_ref, wanted)
+
+    def enter_or_leave(self) -> MaintenanceDialog | None:
         """Open the dialog on the selected host; or ask whether its maintenance is over."""
         services, site = self._services, self._services.store.site()
         pool, host = self._selected()

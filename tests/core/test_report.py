@@ -1,0 +1,96 @@
+"""The page on what was moved: everything is named, nothing of it is markup."""
+
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+
+from tests.core.migration.helpers import answered, away
+from tests.core.site import TwoPools
+from xsmigui.core.jobs import DiskResult, Job, State, VmJob
+from xsmigui.core.migration import evacuation
+from xsmigui.core.migration.plan import Plan
+from xsmigui.core.problems import Problem, Severity, Subject
+from xsmigui.core.report import html_report
+
+NOW = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
+
+
+class Reader(HTMLParser):
+    """Collects the text, and sees whether what is opened is closed."""
+
+    VOID = ("meta", "br")
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.words: list[str] = []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        self.tags.add(tag)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.words.append(data.strip())
+
+    @property
+    def text(self) -> str:
+        return " ".join(word for word in self.words if word)
+
+
+def plan_of(site: TwoPools) -> Plan:
+    plan = answered(site.site, away(site, site.web, site.files)).plan
+    assert plan is not None
+    return plan
+
+
+def test_a_job_in_a_page() -> None:
+    site = TwoPools()
+    site.madrid.set(site.web, name_label="<script>alert('web')</script> & sons")
+    plan = plan_of(site)
+    web, files = plan.moves
+    disks = tuple(DiskResult(d.disk.uuid, f"new-{n}", "l-nfs") for n, d in enumerate(web.disks))
+    subject = Subject("SR", "u", "l-nfs")
+    full = Problem(rule="R65", severity=Severity.block, subject=subject, message="It is full.", raw="SR_FULL <1>")
+    job = Job(
+        id="20261127-020000-ab",
+        plan=plan,
+        created=NOW,
+        vms=(
+            VmJob(
+                move=web, state=State.done, verified=True, disks=disks, started=NOW, ended=NOW + timedelta(minutes=5)
+            ),
+            VmJob(move=files, state=State.failed, message="It stays in Madrid.", problems=(full,), ended=NOW),
+        ),
+    )
+    page = html_report([job], NOW + timedelta(hours=1))
+    read = Reader(page)
+    assert "script" not in read.tags
+    assert "<script>alert('web')</script> & sons" in read.text
+    for expected in ("Madrid → Lisboa", job.id, "5 min", "✓ as planned", "1 of 2 are done", web.vm.uuid, "It is full."):
+        assert expected in read.text, expected
+    for disk in disks:
+        assert disk.old in read.text
+        assert disk.new in read.text
+    assert "SR_FULL <1>" in read.text
+    assert "http" not in page.replace("html_report", "")  # nothing is loaded from anywhere
+
+
+def test_what_was_done_and_not_found_as_planned() -> None:
+    site = TwoPools()
+    plan = answered(site.site, evacuation.evacuation(site.site, site.madrid.id, site.m1)).plan
+    assert plan is not None
+    job = Job(id="j", plan=plan, created=NOW, vms=(VmJob(move=plan.moves[0], state=State.done, ended=NOW),))
+    text = Reader(html_report([job], NOW)).text
+    assert "m1 was emptied" in text
+    assert "✗ not as planned" in text
+    assert "stay where they are" in text
+    waiting = Job(id="k", plan=plan, created=NOW, vms=(VmJob(move=plan.moves[0], state=State.cancelled, ended=NOW),))
+    assert "cancelled" in Reader(html_report([waiting], NOW)).text
