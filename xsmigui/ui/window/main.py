@@ -87,7 +87,8 @@ class MainWindow(QMainWindow):
         self.search = self.tree_pane.search
         self.tree_pane.search_changed.connect(lambda text: self.bridge.look(self._view(text)))
         self.tree_pane.menu_wanted.connect(self._context_menu)
-        self.tree.resources.dropped.connect(self._dropped)
+        # Queued: while something is dragged Qt runs a loop of its own, in which nothing of ours shall begin.
+        self.tree.resources.dropped.connect(self._dropped, Qt.ConnectionType.QueuedConnection)
         self.tree.selectionModel().selectionChanged.connect(lambda *_changes: self._selected())
         self.servers: ServerCommands = ServerCommands(self, self._services, self._scope, self.tree)
         self.pools = PoolCommands(self, self._services, self._scope, self.tree, self._icons)
