@@ -344,3 +344,31 @@ async def test_a_row_that_vanishes_before_the_answer_is_written_is_left_out() ->
     assert list(answer.as_dict()) == [kept]
     assert task.encode() not in answer.as_json()
     assert kept.encode() in answer.as_json()
+
+
+@pytest.mark.parametrize("state", ["Running", "Suspended", "Halted"])
+async def test_going_back_to_a_checkpoint_whatever_the_vm_does(state: str) -> None:
+    """The VM is switched off first; the memory of its host is free then, and its image is its own."""
+    one, _ = await clients()
+    db = one.pool.db
+    vm = await one.named("VM", "db-postgres")
+    host = await one("VM.get_resident_on", vm)
+    check = await one("VM.checkpoint", vm, "before")
+    if state == "Suspended":
+        await one("VM.suspend", vm)
+    elif state == "Halted":
+        await one("VM.hard_shutdown", vm)
+    await one("VM.revert", check)
+    assert await one("VM.get_power_state", vm) == "Suspended"
+    assert await one("VM.get_resident_on", vm) == NULL
+    image = await one("VM.get_suspend_VDI", vm)
+    assert db.get("VDI", image, "type") == "suspend"
+    assert image != await one("VM.get_suspend_VDI", check)
+    assert db.get("host_metrics", db.get("host", host, "metrics"), "memory_free") == await one(
+        "host.compute_free_memory", host
+    )
+    used = {db.get("VM", ref, "suspend_VDI") for ref in db.table("VM")}
+    assert [ref for ref, row in db.table("VDI").items() if row["type"] == "suspend" and ref not in used] == []
+    await one("VM.resume", vm, False, False)
+    assert await one("VM.get_power_state", vm) == "Running"
+    assert await one("VM.get_current_operations", vm) == {}

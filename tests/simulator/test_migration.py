@@ -313,3 +313,21 @@ async def test_migrate_receive_names_what_is_wrong_with_the_network() -> None:
     assert (await one.refused("host.migrate_receive", host, guests, {}))[0] == "PIF_HAS_NO_NETWORK_CONFIGURATION"
     assert await one.refused("host.migrate_receive", host, private, {}) == ["HOST_CANNOT_ATTACH_NETWORK", host, private]
     assert len(one.pool.sessions.live) == before + 2
+
+
+async def test_a_copy_that_somebody_destroys_breaks_its_mirror() -> None:
+    one, two = await clients()
+    params = await migration(one, two, "db-postgres", "NFS Lisboa")
+    vm = params[0]
+    before, there = await one.disks(vm), set(two.pool.db.table("VDI"))
+    task = await one("Async.VM.migrate_send", *params)
+    await until(lambda: set(two.pool.db.table("VDI")) - there, two.pool)
+    (copied,) = set(two.pool.db.table("VDI")) - there
+    await two("VDI.destroy", copied)
+    record = await one.finished(task)
+    assert (record["status"], record["error_info"][0]) == ("failure", "MIRROR_FAILED")
+    assert await one.disks(vm) == before
+    assert one.pool.db.get("VM", vm, "power_state") == "Running"
+    assert set(two.pool.db.table("VDI")) == there  # nothing is left behind
+    for client in (one, two):
+        _consistent(client)

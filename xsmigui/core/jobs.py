@@ -80,8 +80,9 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
 
     `message` is a sentence on how it stands; `task` the server's task while there is one; `begun` how many of the
     move's calls were begun, so that a job which was cut off can be taken up where it stood; `held` that it waits for
-    the operator. Of disks that this program copies itself `replacements` says how far they have come, `undoing` that
-    everything is being put back, and `keeps` that their sources stay.
+    the operator; `before` has the uuids of the disks that were at the destination under the names of those to come
+    (None: it was not looked). Of disks that this program copies itself `replacements` says how far they have come,
+    `undoing` that everything is being put back, and `keeps` that their sources stay.
     """
 
     move: VmMove
@@ -103,6 +104,7 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     verified: bool = False
     problems: tuple[Problem, ...] = ()
     replacements: tuple[Replacement, ...] = ()
+    before: tuple[str, ...] | None = None
     undoing: bool = False
     keeps: bool = True
 

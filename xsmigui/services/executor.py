@@ -19,6 +19,7 @@ from xsmigui.core.jobs import Job, State, Step, VmJob
 from xsmigui.core.migration.calls import MIGRATED, MOTIONS, RECEIVED, Call
 from xsmigui.core.migration.evaluation import Evaluation, evaluate
 from xsmigui.core.migration.facts import Answer, Question
+from xsmigui.core.migration.leftovers import seen_before
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan, PlanRefused, VmMove, draft_of, same_intent
 from xsmigui.core.ports import Clock, Gateway
@@ -254,7 +255,8 @@ class Run(Reporting):
 
     async def _begin(self, number: int) -> None:
         """What the journal must know before the migration starts. Where it cannot be written nothing is started."""
-        self._tell(begun=number)
+        target = self._store.inventory(self._target)
+        self._tell(begun=number, before=seen_before(self._move, target) if target is not None else None)
         try:
             await self._keep(self.job)
         except OSError as error:
@@ -417,7 +419,9 @@ class Run(Reporting):
             hint = hint.format(vm=self._move.vm.name, pool=self._plan.target.name)
             raise _Failed(State.interrupted, f"{lost} {hint}")
         if here is not None and there is None:
-            hint = _("Not known: whether disks were left behind at the destination. Look there before you start again.")
+            hint = _(
+                "Disks may be left behind at the destination: Storage › Leftovers of failed migrations… finds them."
+            )
             raise _Failed(State.failed, f"{lost} {await self._where()}" + (f" {hint}" if known else ""), told=True)
         if here is not None:
             both = _("{pool} still has {vm} as well.", **names)

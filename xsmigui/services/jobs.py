@@ -77,6 +77,11 @@ class Jobs:
         """The latest first."""
         return list(reversed(self._jobs.values()))
 
+    async def past_and_present(self) -> list[Job]:
+        """All jobs of the journal, those of this run as they stand now. Raises `OSError` where it cannot be read."""
+        known = {job.id: job for job in await self._journal.all()}
+        return list((known | self._jobs).values())
+
     def get(self, job: str) -> Job:
         return self._jobs[job]
 

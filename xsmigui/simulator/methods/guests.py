@@ -8,7 +8,7 @@ from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vm as vm_gate
-from xsmigui.simulator.guests import add_vdi, attach, remove_vdi, room, space_for
+from xsmigui.simulator.guests import add_vdi, halt, remove_vdi, room, space_for
 from xsmigui.simulator.implicit import constructor_values
 from xsmigui.simulator.methods.locking import operation
 from xsmigui.simulator.pool import Pool
@@ -264,35 +264,47 @@ def suspend_image(pool: Pool, vm: str) -> Row:
 
 @method("VM.revert")
 async def revert(call: Call, snap: str) -> None:
-    db, pool = call.db, call.pool
-    vm = db.get("VM", snap, "snapshot_of")
-    async with operation(call, "VM", snap, "revert", lambda: gate(call, snap, "revert")):
+    """The VM is switched off first, whatever it does; from a checkpoint it comes back suspended."""
+    vm = call.db.get("VM", snap, "snapshot_of")
+    async with (
+        operation(call, "VM", snap, "revert", lambda: gate(call, snap, "revert")),
+        operation(call, "VM", vm, "reverting", lambda: gate(call, vm, "reverting")),
+    ):
         await call.pause(2)
-        row, source = db.row("VM", vm), db.row("VM", snap)
-        written = {d: db.get("VDI", d, "physical_utilisation") for d in vm_gate.disk_refs(pool, row)}
-        for ref in list(row["VBDs"]):
-            vbd = db.row("VBD", ref)
-            if vbd["type"] != "CD" and db.has("VDI", vbd["VDI"]):
-                remove_vdi(pool, vbd["VDI"])
-            else:
-                db.delete("VBD", ref)
-        attach(pool, db.row("VM", vm), False)
-        for ref in source["VBDs"]:
-            vbd = db.row("VBD", ref)
-            disk = vbd["VDI"]
-            if vbd["type"] != "CD" and db.has("VDI", disk):
-                origin = db.get("VDI", disk, "snapshot_of")
-                space = written.get(origin, db.get("VDI", disk, "physical_utilisation"))
-                new = duplicate(pool, disk, db.get("VDI", disk, "SR"), physical_utilisation=space)
-                for other in [v for v, d in db.table("VDI").items() if origin != NULL and d["snapshot_of"] == origin]:
-                    db.set("VDI", other, snapshot_of=new)
-                disk = new
-            db.create("VBD", {**{k: v for k, v in vbd.items() if k not in _OWN}, "VM": vm, "VDI": disk})
-        state = source["power_state"]
-        db.set(
-            "VM", vm, power_state=state, resident_on=NULL, domid=-1, memory_static_max=source["memory_static_max"],
-            memory_dynamic_min=source["memory_dynamic_min"], memory_dynamic_max=source["memory_dynamic_max"],
-        )  # fmt: skip
+        _revert(call.pool, vm, snap)
+
+
+def _revert(pool: Pool, vm: str, snap: str) -> None:
+    db = pool.db
+    if db.get("VM", vm, "power_state") != "Halted":
+        halt(pool, vm)
+    row, source = db.row("VM", vm), db.row("VM", snap)
+    written = {d: db.get("VDI", d, "physical_utilisation") for d in vm_gate.disk_refs(pool, row)}
+    for ref in list(row["VBDs"]):
+        vbd = db.row("VBD", ref)
+        if vbd["type"] != "CD" and db.has("VDI", vbd["VDI"]):
+            remove_vdi(pool, vbd["VDI"])
+        else:
+            db.delete("VBD", ref)
+    for ref in source["VBDs"]:
+        vbd = db.row("VBD", ref)
+        disk = vbd["VDI"]
+        if vbd["type"] != "CD" and db.has("VDI", disk):
+            origin = db.get("VDI", disk, "snapshot_of")
+            space = written.get(origin, db.get("VDI", disk, "physical_utilisation"))
+            new = duplicate(pool, disk, db.get("VDI", disk, "SR"), physical_utilisation=space)
+            for other in [v for v, d in db.table("VDI").items() if origin != NULL and d["snapshot_of"] == origin]:
+                db.set("VDI", other, snapshot_of=new)
+            disk = new
+        db.create("VBD", {**{k: v for k, v in vbd.items() if k not in _OWN}, "VM": vm, "VDI": disk})
+    image = source["suspend_VDI"]
+    if source["power_state"] == "Suspended" and db.has("VDI", image):
+        copy_of = duplicate(pool, image, db.get("VDI", image, "SR"), type="suspend")
+        db.set("VM", vm, power_state="Suspended", suspend_VDI=copy_of)
+    db.set(
+        "VM", vm, memory_static_max=source["memory_static_max"], memory_dynamic_min=source["memory_dynamic_min"],
+        memory_dynamic_max=source["memory_dynamic_max"],
+    )  # fmt: skip
 
 
 def duplicate(pool: Pool, vdi: str, sr: str, **overrides: object) -> str:

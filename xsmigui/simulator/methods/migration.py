@@ -266,6 +266,7 @@ class Motion:
         state = db.get("VM", self.vm, "power_state")
         live = state in {"Running", "Paused"}
         arrived = await self._memory() if live else False
+        transfer.assert_whole()
         call.cancellable(False)
         row = db.row("VM", self.vm)
         for owner in family(pool, row, snapshots=True):
@@ -310,6 +311,7 @@ class Motion:
                 there.scheduled.add(new)
                 there.db.set("VM", new, scheduled_to_be_resident_on=self.target.host)
                 arrived = await self._memory()
+            transfer.assert_whole()
         except BaseException:
             if self.tidies():
                 arrival.undo()

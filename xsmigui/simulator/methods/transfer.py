@@ -110,6 +110,13 @@ class Transfer:
             remove_vdi(there, new)
             raise Failure("VDI_LOCATION_MISSING", sr, location)
         self.moved[vdi] = new
+        self.assert_whole()
+
+    def assert_whole(self) -> None:
+        """Somebody may have destroyed a copy meanwhile: its mirror has broken then."""
+        for vdi, new in self.moved.items():
+            if new in self.made and not self.target.pool.db.has("VDI", new):
+                self._mirror_failed(vdi)
 
     def _snapshot(self, vdi: str, row: Row) -> int:
         """A mirror takes a snapshot of its source for as long as it lasts; it needs room there."""

@@ -30,6 +30,7 @@ from xsmigui.ui.dialogs.disks import MoveDiskDialog
 from xsmigui.ui.dialogs.evacuation import MaintenanceDialog
 from xsmigui.ui.dialogs.guide import GuideDialog
 from xsmigui.ui.dialogs.kept import KeptSourcesDialog
+from xsmigui.ui.dialogs.leftovers import LeftoversDialog
 from xsmigui.ui.dialogs.preferences import edit_preferences
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Scope
@@ -195,6 +196,7 @@ class MainWindow(QMainWindow):
         storage.addAction(self._action("actionEmptySr", _("Move &all disks off this SR…"), self.empty_sr))
         storage.addSeparator()
         storage.addAction(self._action("actionKeptSources", _("&Kept sources of moved disks…"), self.kept_sources))
+        storage.addAction(self._action("actionLeftovers", _("&Leftovers of failed migrations…"), self._leftovers))
         activity = self._menu(_("&Activity"))
         activity.addAction(self._action("actionClearActivity", _("&Clear finished"), self._clear_activity))
         activity.addAction(self._action("actionSaveReport", _("&Save a report…"), self.work.save_report))
@@ -348,6 +350,22 @@ class MainWindow(QMainWindow):
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
         return dialog
+
+    def _leftovers(self) -> None:
+        self._scope.spawn(self._show_leftovers(), "leftovers")
+
+    async def _show_leftovers(self) -> None:
+        """Open the list of what failed migrations have left; which ones there were is in the journal."""
+        services = self._services
+        try:
+            jobs = await services.jobs.past_and_present()
+        except OSError as error:
+            reason = _("The journal cannot be read: {reason}", reason=str(error))
+            await tell(self, _("Leftovers of failed migrations"), reason)
+            return
+        dialog = LeftoversDialog(self, jobs, services.store, services.connections, self._icons, self.present)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()
 
     def _open_disks(
         self, pool: PoolId, disks: tuple[VdiRef, ...], left: tuple[str, ...] = (), copies: bool = True

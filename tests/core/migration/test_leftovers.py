@@ -1,0 +1,135 @@
+"""What failed migrations leave: named with its proof, and never what may be the only copy."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import pytest
+from msgspec.structs import replace
+
+from tests.core.migration.helpers import answered, away, inside
+from tests.core.site import GiB, TwoPools, site_of
+from xsmigui.core.jobs import Job, State, VmJob
+from xsmigui.core.migration.exchange import KEPT
+from xsmigui.core.migration.leftovers import Leftover, leftovers, seen_before
+from xsmigui.core.refs import VdiRef
+
+NOW = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
+
+
+class Scene:
+    """web should have gone to Lisboa, failed, and left a disk there."""
+
+    def __init__(self) -> None:
+        self.site = TwoPools()
+        s = self.site
+        plan = answered(s.site, away(s, s.web).placing_all(dict.fromkeys(disks_of(s), s.l_nfs))).plan
+        assert plan is not None
+        (self.move,) = plan.moves
+        self.job = Job(id="j", plan=plan, created=NOW, vms=(VmJob(move=self.move, state=State.failed),))
+        self.job = self.with_before(seen_before(self.move, s.lisboa.inventory()))
+        name, size = s.madrid.get(disks_of(s)[1]).name_label, s.madrid.get(disks_of(s)[1]).virtual_size
+        self.left = s.lisboa.disk(s.l_nfs, size, name)
+
+    def with_before(self, before: tuple[str, ...] | None, state: State = State.failed) -> Job:
+        return replace(self.job, vms=(replace(self.job.vms[0], before=before, state=state),))
+
+    def found(self, *jobs: Job) -> tuple[Leftover, ...]:
+        return leftovers(jobs or (self.job,), self.site.site)
+
+
+def disks_of(site: TwoPools) -> list[VdiRef]:
+    return [vdi for _vbd, vdi, _record in site.madrid.inventory().disks(site.web)]
+
+
+@pytest.fixture
+def scene() -> Scene:
+    return Scene()
+
+
+def test_a_disk_that_was_left(scene: Scene) -> None:
+    (left,) = scene.found()
+    s = scene.site
+    assert (left.ref, left.pool, left.source) == (scene.left, s.lisboa.id, s.madrid.id)
+    assert (left.vm, left.job, left.sr, left.size) == ("web", "j", "l-nfs", 40 * GiB)
+    assert left.like == s.madrid.uuid(disks_of(s)[1])
+    assert "before job j" in left.proof
+    assert "web" in left.proof
+
+
+def test_what_was_there_before_is_not_ours(scene: Scene) -> None:
+    s = scene.site
+    own = seen_before(scene.move, s.lisboa.inventory())
+    assert s.lisboa.uuid(scene.left) in own
+    assert scene.found(scene.with_before(own)) == ()
+    assert scene.found(scene.with_before(None)) == ()  # nobody looked
+    other = s.lisboa.disk(s.l1_local, 40 * GiB, s.madrid.get(disks_of(s)[1]).name_label)
+    assert s.lisboa.uuid(other) not in seen_before(scene.move, s.lisboa.inventory())  # another SR
+
+
+@pytest.mark.parametrize("state", [State.done, State.running, State.waiting, State.lost])
+def test_only_what_has_failed_leaves_anything(scene: Scene, state: State) -> None:
+    assert scene.found(scene.with_before(scene.job.vms[0].before, state)) == ()
+
+
+@pytest.mark.parametrize("state", [State.failed, State.cancelled, State.interrupted])
+def test_each_way_to_fail(scene: Scene, state: State) -> None:
+    assert len(scene.found(scene.with_before(scene.job.vms[0].before, state))) == 1
+
+
+CHANGES: dict[str, Callable[[Scene], object]] = {
+    "connected to a VM": lambda s: s.site.lisboa.attach(s.site.l_vm, s.left),
+    "another size": lambda s: s.site.lisboa.set(s.left, virtual_size=41 * GiB),
+    "another name": lambda s: s.site.lisboa.set(s.left, name_label="mine"),
+    "busy": lambda s: s.site.lisboa.set(s.left, current_operations={"OpaqueRef:task": "copy"}),
+    "a kept source": lambda s: s.site.lisboa.set(s.left, other_config={KEPT: "{}"}),
+    "the VM is on its way": lambda s: s.site.madrid.set(s.site.web, current_operations={"t": "migrate_send"}),
+    "the source's disk is gone": lambda s: s.site.madrid.remove(disks_of(s.site)[1]),
+    "the source's disk is missing": lambda s: s.site.madrid.set(disks_of(s.site)[1], missing=True),
+    "the source's VM is gone": lambda s: s.site.madrid.remove(s.site.web),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_is_never_named(scene: Scene, change: str) -> None:
+    CHANGES[change](scene)
+    assert scene.found() == ()
+
+
+def test_another_vms_disk_of_that_name_may_be_arriving(scene: Scene) -> None:
+    s = scene.site
+    name = s.madrid.get(disks_of(s)[1]).name_label
+    twin = s.madrid.vm("twin", on=s.m2)
+    s.madrid.attach(twin, s.madrid.disk(s.m_nfs, 40 * GiB, name))
+    assert len(scene.found()) == 1
+    s.madrid.set(twin, current_operations={"t": "migrate_send"})
+    assert scene.found() == ()
+
+
+def test_without_both_pools_nothing_is_known(scene: Scene) -> None:
+    s = scene.site
+    for connected in ([s.madrid], [s.lisboa]):
+        assert leftovers([scene.job], site_of(s.madrid, s.lisboa, connected=connected)) == ()
+    assert leftovers([scene.job], site_of(s.madrid)) == ()
+
+
+def test_a_new_attempt_is_no_time_to_clear_up(scene: Scene) -> None:
+    again = scene.with_before((), State.running)
+    assert scene.found(scene.job, replace(again, id="k")) == ()
+
+
+def test_two_attempts_that_left_the_same_disk(scene: Scene) -> None:
+    assert len(scene.found(scene.job, replace(scene.job, id="k"))) == 1
+
+
+def test_inside_a_pool() -> None:
+    s = TwoPools()
+    disk = disks_of(s)[0]
+    plan = answered(s.site, inside(s, s.web).placing(disk, s.m_iscsi)).plan
+    assert plan is not None
+    move = plan.moves[0]
+    before = seen_before(move, s.madrid.inventory())
+    job = Job(id="j", plan=plan, created=NOW, vms=(VmJob(move=move, state=State.failed, before=before),))
+    assert leftovers([job], s.site) == ()  # the disk itself is none
+    record = s.madrid.get(disk)
+    left = s.madrid.disk(s.m_iscsi, record.virtual_size, record.name_label)
+    assert [found.ref for found in leftovers([job], s.site)] == [left]
