@@ -67,7 +67,9 @@ def test_a_job_in_a_page() -> None:
             VmJob(
                 move=web, state=State.done, verified=True, disks=disks, started=NOW, ended=NOW + timedelta(minutes=5)
             ),
-            VmJob(move=files, state=State.failed, message="It stays in Madrid.", problems=(full,), ended=NOW),
+            VmJob(
+                move=files, state=State.failed, message="It is full. It stays in Madrid.", problems=(full,), ended=NOW
+            ),
         ),
     )
     page = html_report([job], NOW + timedelta(hours=1))
@@ -80,6 +82,7 @@ def test_a_job_in_a_page() -> None:
         assert disk.old in read.text
         assert disk.new in read.text
     assert "SR_FULL <1>" in read.text
+    assert read.text.count("It is full.") == 1
     assert "http" not in page.replace("html_report", "")  # nothing is loaded from anywhere
 
 

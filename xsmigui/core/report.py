@@ -82,7 +82,7 @@ def _vm(vm: VmJob) -> str:
     result = f'<span class="{way}">{escape(words)}</span>'
     result += _paragraph(vm.message) if vm.message else ""
     for problem in vm.problems:
-        result += _paragraph(problem.sentence())
+        result += _paragraph(problem.sentence()) if problem.message not in vm.message else ""
         result += f'<p class="raw">{escape(problem.raw)}</p>' if problem.raw else ""
     read = '<span class="plain">–</span>'
     if vm.verified:

@@ -39,8 +39,8 @@ class LeftoversDialog(Sheet):
         self._connections = connections
         self._scope = Scope(self, present)
         text = _(
-            "Disks that migrations of this program have probably left at their destination when they failed. What"
-            " speaks for it stands beside each. Only migrations in the journal of this computer are known."
+            "Disks that migrations of this program have probably left at their destination when they failed. Select one"
+            " to see what speaks for it. Only migrations in the journal of this computer are known."
         )
         self.text(text)
         columns: list[Column[Leftover]] = [
@@ -51,7 +51,6 @@ class LeftoversDialog(Sheet):
             Column(_("Size"), lambda r: size(r.size), lambda r: r.size, right=True),
             Column(_("Used"), lambda r: size(r.written), lambda r: r.written, right=True),
             Column(_("UUID"), lambda r: r.uuid),
-            Column(_("What speaks for it"), lambda r: r.proof),
         ]
         self.rows: RowsModel[Leftover] = RowsModel(columns, lambda r: (r.pool, r.ref), self)
         self.table = QTableView()
@@ -62,6 +61,9 @@ class LeftoversDialog(Sheet):
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.selectionModel().selectionChanged.connect(lambda *_args: self._enable())
         self.body.addWidget(self.table, 1)
+        self.proof = hint()
+        self.proof.setObjectName("leftoversProof")
+        self.body.addWidget(self.proof)
         self.total = hint()
         self.total.setObjectName("leftoversTotal")
         self.body.addWidget(self.total)
@@ -98,6 +100,9 @@ class LeftoversDialog(Sheet):
     def _enable(self) -> None:
         rows = self._selected()
         reason = "" if rows else _("Select a disk first.")
+        proofs = dict.fromkeys(row.proof for row in rows)
+        self.proof.setText(next(iter(proofs), "") if len(proofs) < 2 else "\n".join(proofs))
+        self.proof.setVisible(bool(rows))
         self.remove_button.setEnabled(not reason)
         self.remove_button.setToolTip(reason)
 
