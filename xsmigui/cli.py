@@ -7,24 +7,42 @@ The exit statuses are those of docs/architecture.md, "Command line".
 import argparse
 import asyncio
 import getpass
-import json
 import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
 from xsmigui import __version__
+from xsmigui.console import (
+    BAD_ARGUMENTS,
+    DONE,
+    FAILED,
+    INTERRUPTED,
+    NO_CONNECTION,
+    REFUSED,
+    BadArguments,
+    Progress,
+    confirmed,
+    job_document,
+    print_document,
+    print_problems,
+    print_table,
+    say,
+    show_evaluation,
+    show_job,
+    state_word,
+    write_report,
+)
 from xsmigui.core.addresses import normal_url
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.failures import WIRE_ERRORS, CertificateChanged, CertificateUnknown
-from xsmigui.core.jobs import Entry, Job, State, job_text, step_text, title
+from xsmigui.core.jobs import Job, State, step_text, title
 from xsmigui.core.migration import evacuation
 from xsmigui.core.migration.diskdraft import DisksRefused
 from xsmigui.core.migration.draft import KEEP_DAYS, Draft
@@ -33,14 +51,10 @@ from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.kept import kept_sources, revert_plan
 from xsmigui.core.migration.plan import FORMAT, Plan, PlanRefused
 from xsmigui.core.migration.selection import Asked, SelectionRefused, disks_from, draft_from, host_from, network_from
-from xsmigui.core.migration.summary import overview, summarize
 from xsmigui.core.ports import Address
-from xsmigui.core.problems import Problem, Severity
 from xsmigui.core.refs import PoolId
-from xsmigui.core.report import html_report
 from xsmigui.core.survey import survey
 from xsmigui.core.text import _, joined, use
-from xsmigui.core.units import percent
 from xsmigui.local import languages, logs, paths
 from xsmigui.local.clock import SystemClock
 from xsmigui.local.journal import JournalFile
@@ -55,17 +69,6 @@ from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
 
 log = logging.getLogger(__name__)
-
-DONE: Final = 0
-REFUSED: Final = 1
-BAD_ARGUMENTS: Final = 2
-NO_CONNECTION: Final = 3
-FAILED: Final = 4
-INTERRUPTED: Final = 130
-
-
-class BadArguments(Exception):
-    """What is wrong with the arguments, as a sentence."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -191,7 +194,7 @@ def carry_out(options: argparse.Namespace) -> int:
             return DONE
         return asyncio.run(_until_interrupted(_run(options)))
     except BadArguments as error:
-        _say(str(error))
+        say(str(error))
         return BAD_ARGUMENTS
 
 
@@ -237,7 +240,7 @@ async def _run(options: argparse.Namespace) -> int:
         match options.command:
             case "inventory":
                 document = survey(store.site(), {s.pool: s.address.url for s in connections.servers() if s.pool})
-                _print(document, options.json)
+                print_document(document, options.json)
                 return DONE
             case "preflight":
                 return _report_preflight(await _evaluate(options, store, asker, clock), options.json)
@@ -284,7 +287,7 @@ async def _connect(options: argparse.Namespace, connections: Connections) -> boo
         match result:
             case Declined():
                 fine = False
-                _say(
+                say(
                     _(
                         "The certificate of {url} is not trusted. Give its fingerprint with --fingerprint, or trust it"
                         " with --trust-on-first-use.",
@@ -295,7 +298,7 @@ async def _connect(options: argparse.Namespace, connections: Connections) -> boo
                 pass  # two members of one pool were named
             case BaseException() if isinstance(result, WIRE_ERRORS):
                 fine = False
-                _say(" ".join(part for part in sentence(result) if part))
+                say(" ".join(part for part in sentence(result) if part))
             case BaseException():
                 raise result
     return fine
@@ -421,38 +424,10 @@ def _pairs(texts: list[str], option: str) -> tuple[tuple[str, str], ...]:
 
 def _report_preflight(evaluation: Evaluation, as_json: bool) -> int:
     if as_json:
-        _print(evaluation.as_json(), True)
+        print_document(evaluation.as_json(), True)
     else:
-        _show(evaluation)
+        show_evaluation(evaluation)
     return DONE if evaluation.plan is not None else REFUSED
-
-
-def _show(evaluation: Evaluation) -> None:
-    """The plan and the problems, for a person; several VMs as a table first."""
-    if len(evaluation.resolved.moves) > 1:
-        _print_table(overview(evaluation))
-    if evaluation.plan is not None:
-        for vm in summarize(evaluation.plan):
-            print(vm.sentence)
-            for label, value in vm.rows:
-                print(f"  {label}: {value}")
-    _print_problems(evaluation.problems)
-    print(_("It is possible.") if evaluation.plan is not None else _("It is not possible."))
-
-
-def _print_table(rows: list[tuple[str, ...]]) -> None:
-    """Columns as wide as their widest cell, the last one open."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    print()
-
-
-def _print_problems(problems: Iterable[Problem], file: Any = None) -> None:
-    words = {Severity.block: _("prevents it"), Severity.warn: _("warning"), Severity.info: _("note")}
-    for problem in problems:
-        raw = f" [{problem.raw}]" if problem.raw else ""
-        print(f"{problem.rule} {words[problem.severity]}: {problem.sentence()}{raw}", file=file)
 
 
 async def _migrate(options: argparse.Namespace, store: Store, asker: Asker, clock: SystemClock, jobs: Jobs) -> int:
@@ -479,7 +454,7 @@ async def _evacuate(
     gateway = connections.gateway(pool)
     reason = evacuation.why_not(site, pool, host)
     if reason or gateway is None:
-        _say(reason)
+        say(reason)
         return REFUSED
     inventory = site.pools[pool]
     if options.leave:
@@ -487,7 +462,7 @@ async def _evacuate(
     else:
         draft = evacuation.evacuation(site, pool, host).over(network)
         for note in evacuation.notes(inventory, host):
-            _say(note)
+            say(note)
     draft = draft.batched(options.at_once)
 
     async def change() -> None:
@@ -506,18 +481,18 @@ async def _evacuate(
         else:
             status = await _without_vms(options, None if options.leave else change)
     except WIRE_ERRORS as failure:
-        _say(" ".join(part for part in sentence(failure, inventory) if part))
+        say(" ".join(part for part in sentence(failure, inventory) if part))
         if options.json:
-            _print({"job": None, "state": "failed", "vms": [], "problems": []}, True)
+            print_document({"job": None, "state": "failed", "vms": [], "problems": []}, True)
         return REFUSED
     if options.leave or status not in (DONE, FAILED):
         return status
     left = evacuation.residents(store.site().pools[pool], host)
     if left:
         names = joined([store.site().pools[pool].VM[vm].name_label for vm in left])
-        _say(_("{host} is not empty: {vms}.", host=inventory.name_of("host", host), vms=names))
+        say(_("{host} is not empty: {vms}.", host=inventory.name_of("host", host), vms=names))
         return FAILED
-    _say(_("{host} is empty and in maintenance mode.", host=inventory.name_of("host", host)))
+    say(_("{host} is empty and in maintenance mode.", host=inventory.name_of("host", host)))
     return status
 
 
@@ -526,7 +501,7 @@ async def _without_vms(options: argparse.Namespace, change: Callable[[], Awaitab
     if change is not None:
         await change()
     if options.json:
-        _print({"job": None, "state": "done", "vms": []}, True)
+        print_document({"job": None, "state": "done", "vms": []}, True)
     return DONE
 
 
@@ -540,16 +515,16 @@ async def _start(
     if evaluation.plan is None:
         if options.json:
             problems = [problem.as_json() for problem in evaluation.problems]
-            _print({"job": None, "state": "failed", "vms": [], "problems": problems}, True)
-        _print_problems([p for p in evaluation.problems if p.blocks], sys.stderr)
+            print_document({"job": None, "state": "failed", "vms": [], "problems": problems}, True)
+        print_problems([p for p in evaluation.problems if p.blocks], sys.stderr)
         return REFUSED
-    if not options.yes and not await _confirmed(evaluation):
+    if not options.yes and not await confirmed(evaluation):
         if options.json:
-            _print({"job": None, "state": "cancelled", "vms": [], "problems": []}, True)
+            print_document({"job": None, "state": "cancelled", "vms": [], "problems": []}, True)
         return REFUSED
     if before is not None:
         await before()
-    jobs.subscribe(_Progress())
+    jobs.subscribe(Progress())
     return await _to_the_end(options, jobs, jobs.start(evaluation.plan))
 
 
@@ -562,17 +537,17 @@ async def _to_the_end(options: argparse.Namespace, jobs: Jobs, job: Job) -> int:
         going = [vm.move.vm.name for vm in job.vms if vm.state in (State.running, State.lost)]
         waiting = [vm.move.vm.name for vm in job.vms if vm.state is State.waiting]
         if going:
-            _say(_("Interrupted. This goes on in the servers: {names}.", names=joined(going)))
+            say(_("Interrupted. This goes on in the servers: {names}.", names=joined(going)))
         if waiting:
-            _say(_("This was not started: {names}.", names=joined(waiting)))
-        _say(_("The journal keeps it: xsmigui jobs --resume {job}", job=job.id))
+            say(_("This was not started: {names}.", names=joined(waiting)))
+        say(_("The journal keeps it: xsmigui jobs --resume {job}", job=job.id))
         if options.json:
-            _print(job.as_json() | {"state": "interrupted"}, True)
+            print_document(job.as_json() | {"state": "interrupted"}, True)
         raise
     if getattr(options, "report", None):
-        await asyncio.to_thread(_write_report, job, Path(options.report))
+        await asyncio.to_thread(write_report, job, Path(options.report))
     if options.json:
-        _print(job.as_json(), True)
+        print_document(job.as_json(), True)
     else:
         for vm in job.vms:
             print(f"{title(vm)}: {step_text(vm)}. {vm.message}")
@@ -591,15 +566,15 @@ async def _jobs(options: argparse.Namespace) -> int:
     finally:
         await journal.close()
     if job is not None:
-        _show_job(job, history, options.json)
+        show_job(job, history, options.json)
     elif options.json:
-        _print({"jobs": [_job_json(job) for job in found]}, True)
+        print_document({"jobs": [job_document(job) for job in found]}, True)
     else:
         rows: list[tuple[str, ...]] = [(_("Job"), _("Started"), _("State"), _("VMs"))]
         for each in found:
             names = joined([vm.move.vm.name for vm in each.vms])
-            rows.append((each.id, f"{each.created.astimezone():%Y-%m-%d %H:%M}", _state(each), names))
-        _print_table(rows)
+            rows.append((each.id, f"{each.created.astimezone():%Y-%m-%d %H:%M}", state_word(each), names))
+        print_table(rows)
     return DONE
 
 
@@ -608,29 +583,6 @@ def _named(found: list[Job], name: str) -> Job:
     if job is None:
         raise BadArguments(_("The journal has no job {job}.", job=name))
     return job
-
-
-def _state(job: Job) -> str:
-    """How a job of the journal stands, in a word."""
-    return job_text(job.state) if job.has_ended else _("unfinished")
-
-
-def _job_json(job: Job) -> dict[str, object]:
-    return {"created": job.created.isoformat(), "finished": job.has_ended, **job.as_json()}
-
-
-def _show_job(job: Job, history: list[Entry], as_json: bool) -> None:
-    if as_json:
-        _print(_job_json(job) | {"history": msgspec.to_builtins(history)}, True)
-        return
-    print(f"{job.id}: {_state(job)}")
-    for vm in job.vms:
-        print(f"{title(vm)}: {step_text(vm)}. {vm.message}")
-        for disk in vm.disks:
-            print(f"  {disk.old} → {disk.new} ({disk.sr})")
-    for entry in history:
-        line = f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}  {entry.vm}: {entry.state}, {entry.step}"
-        print("  ".join(part for part in (line, entry.task, entry.message) if part))
 
 
 async def _take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int:
@@ -643,7 +595,7 @@ async def _take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int
     if not found and options.revert:
         plan = _reverting(store, wanted)
         if plan is not None:
-            jobs.subscribe(_Progress())
+            jobs.subscribe(Progress())
             return await _to_the_end(options, jobs, jobs.start(plan))
     if not found:
         text = _("There is no unfinished job {job}, or another xsmigui is carrying it out.", job=wanted)
@@ -653,7 +605,7 @@ async def _take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int
     if missing:
         names = joined(list(dict.fromkeys(missing)))
         raise BadArguments(_("The job needs a connection to {pools} as well.", pools=names))
-    jobs.subscribe(_Progress())
+    jobs.subscribe(Progress())
     if options.revert:
         jobs.undo(job.id)
     else:
@@ -671,55 +623,3 @@ def _reverting(store: Store, job: str) -> Plan | None:
             except DisksRefused as refused:
                 raise BadArguments(str(refused)) from None
     return None
-
-
-def _write_report(job: Job, folder: Path) -> None:
-    """What became of a job, as JSON and as a page, named after the job."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(job.as_json(), ensure_ascii=False, indent=2)
-        (folder / f"{job.id}.json").write_text(text + "\n", encoding="utf-8")
-        page = html_report([job], SystemClock().now())
-        (folder / f"{job.id}.html").write_text(page, encoding="utf-8")
-    except OSError as error:
-        _say(_("The report was not written: {reason}", reason=error.strerror or str(error)))
-
-
-async def _confirmed(evaluation: Evaluation) -> bool:
-    """Show what will happen and ask. Without a terminal nothing is started that was not agreed to."""
-    assert evaluation.plan is not None
-    for vm in summarize(evaluation.plan):
-        _say(vm.sentence)
-    _print_problems([p for p in evaluation.problems if p.severity is not Severity.info], sys.stderr)
-    if not sys.stdin.isatty():
-        _say(_("Nothing was started: say --yes to start it."))
-        return False
-    print(_("Start it? Type “yes”: "), end="", file=sys.stderr, flush=True)
-    answer = await asyncio.to_thread(sys.stdin.readline)
-    return answer.strip().casefold() in ("yes", _("yes"))
-
-
-class _Progress:
-    """Says on stderr what each VM is doing, at each change of step and each tenth."""
-
-    def __init__(self) -> None:
-        self._said: dict[tuple[str, int], str] = {}
-
-    def __call__(self, job: Job) -> None:
-        for index, vm in enumerate(job.vms):
-            text = f"{title(vm)}: {step_text(vm)}"
-            if vm.progress is not None and not vm.state.has_ended:
-                text += f" {percent(int(vm.progress * 10) / 10)}"
-            if self._said.get((job.id, index)) != text:
-                self._said[job.id, index] = text
-                _say(text)
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _print(document: Any, as_json: bool) -> None:
-    """A document on stdout: compact JSON, or indented for a person."""
-    data = msgspec.json.encode(document)
-    print((data if as_json else msgspec.json.format(data, indent=2)).decode(), flush=True)

@@ -1,0 +1,133 @@
+"""What the command line says: to a person on stderr and in tables, as one JSON document on stdout, in reports."""
+
+import asyncio
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from xsmigui.core.jobs import Entry, Job, job_text, step_text, title
+from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.summary import overview, summarize
+from xsmigui.core.problems import Problem, Severity
+from xsmigui.core.report import html_report
+from xsmigui.core.text import _
+from xsmigui.core.units import percent
+from xsmigui.local.clock import SystemClock
+
+DONE: Final = 0
+REFUSED: Final = 1
+BAD_ARGUMENTS: Final = 2
+NO_CONNECTION: Final = 3
+FAILED: Final = 4
+INTERRUPTED: Final = 130
+
+
+class BadArguments(Exception):
+    """What is wrong with the arguments, as a sentence."""
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_document(document: Any, as_json: bool) -> None:
+    """A document on stdout: compact JSON, or indented for a person."""
+    data = msgspec.json.encode(document)
+    print((data if as_json else msgspec.json.format(data, indent=2)).decode(), flush=True)
+
+
+def print_table(rows: list[tuple[str, ...]]) -> None:
+    """Columns as wide as their widest cell, the last one open."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print()
+
+
+def print_problems(problems: Iterable[Problem], file: Any = None) -> None:
+    words = {Severity.block: _("prevents it"), Severity.warn: _("warning"), Severity.info: _("note")}
+    for problem in problems:
+        raw = f" [{problem.raw}]" if problem.raw else ""
+        print(f"{problem.rule} {words[problem.severity]}: {problem.sentence()}{raw}", file=file)
+
+
+def show_evaluation(evaluation: Evaluation) -> None:
+    """The plan and the problems, for a person; several VMs as a table first."""
+    if len(evaluation.resolved.moves) > 1:
+        print_table(overview(evaluation))
+    if evaluation.plan is not None:
+        for vm in summarize(evaluation.plan):
+            print(vm.sentence)
+            for label, value in vm.rows:
+                print(f"  {label}: {value}")
+    print_problems(evaluation.problems)
+    print(_("It is possible.") if evaluation.plan is not None else _("It is not possible."))
+
+
+async def confirmed(evaluation: Evaluation) -> bool:
+    """Show what will happen and ask. Without a terminal nothing is started that was not agreed to."""
+    assert evaluation.plan is not None
+    for vm in summarize(evaluation.plan):
+        say(vm.sentence)
+    print_problems([p for p in evaluation.problems if p.severity is not Severity.info], sys.stderr)
+    if not sys.stdin.isatty():
+        say(_("Nothing was started: say --yes to start it."))
+        return False
+    print(_("Start it? Type “yes”: "), end="", file=sys.stderr, flush=True)
+    answer = await asyncio.to_thread(sys.stdin.readline)
+    return answer.strip().casefold() in ("yes", _("yes"))
+
+
+class Progress:
+    """Says on stderr what each VM is doing, at each change of step and each tenth."""
+
+    def __init__(self) -> None:
+        self._said: dict[tuple[str, int], str] = {}
+
+    def __call__(self, job: Job) -> None:
+        for index, vm in enumerate(job.vms):
+            text = f"{title(vm)}: {step_text(vm)}"
+            if vm.progress is not None and not vm.state.has_ended:
+                text += f" {percent(int(vm.progress * 10) / 10)}"
+            if self._said.get((job.id, index)) != text:
+                self._said[job.id, index] = text
+                say(text)
+
+
+def state_word(job: Job) -> str:
+    """How a job of the journal stands, in a word."""
+    return job_text(job.state) if job.has_ended else _("unfinished")
+
+
+def job_document(job: Job) -> dict[str, object]:
+    return {"created": job.created.isoformat(), "finished": job.has_ended, **job.as_json()}
+
+
+def show_job(job: Job, history: list[Entry], as_json: bool) -> None:
+    if as_json:
+        print_document(job_document(job) | {"history": msgspec.to_builtins(history)}, True)
+        return
+    print(f"{job.id}: {state_word(job)}")
+    for vm in job.vms:
+        print(f"{title(vm)}: {step_text(vm)}. {vm.message}")
+        for disk in vm.disks:
+            print(f"  {disk.old} → {disk.new} ({disk.sr})")
+    for entry in history:
+        line = f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}  {entry.vm}: {entry.state}, {entry.step}"
+        print("  ".join(part for part in (line, entry.task, entry.message) if part))
+
+
+def write_report(job: Job, folder: Path) -> None:
+    """What became of a job, as JSON and as a page, named after the job."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(job.as_json(), ensure_ascii=False, indent=2)
+        (folder / f"{job.id}.json").write_text(text + "\n", encoding="utf-8")
+        page = html_report([job], SystemClock().now())
+        (folder / f"{job.id}.html").write_text(page, encoding="utf-8")
+    except OSError as error:
+        say(_("The report was not written: {reason}", reason=error.strerror or str(error)))
