@@ -57,6 +57,9 @@ new_root() {
   local suite=$1
   shift
   [ "$(id -u)" = 0 ] || skip "a root of its own can be made by root only"
+  mkdir -p "$work/probe"
+  mount --bind "$work/probe" "$work/probe" 2>/dev/null || skip "mount is not allowed here"
+  umount "$work/probe"
   tool debootstrap debootstrap
   local base=$work/$suite.base
   if [ ! -e "$base/complete" ]; then
@@ -79,7 +82,7 @@ new_root() {
     cp -a --reflink=auto "$base" "$root"
     cleanups+=("rm -rf --one-file-system '$root'")
   fi
-  mount -t proc proc "$root/proc" || skip "mount is not allowed here"
+  mount -t proc proc "$root/proc"
   cleanups+=("umount '$root/proc'")
   mount --bind /dev "$root/dev"
   cleanups+=("umount '$root/dev'")
