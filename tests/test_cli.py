@@ -849,6 +849,14 @@ def test_a_server_that_will_not_disable_its_host(site: Simulated, run: Run) -> N
     assert site.run(lambda: all(not v["current_operations"] for v in rows))
 
 
+def test_a_host_that_is_down_is_not_emptied(site: Simulated, run: Run) -> None:
+    lisboa = site["Lisboa"]
+    site.fault(lisboa, "lose_host", host="lisboa-02")
+    status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--yes", "--json")
+    assert (status, only(out)["state"]) == (1, "failed")
+    assert "cannot be reached" in err
+
+
 @pytest.mark.parametrize(
     "wrong",
     [["--host", "nowhere"], ["--host", "lisboa-02", "--at-once", "0"], ["--host", "lisboa-02", "--network", "no"]],

@@ -454,8 +454,7 @@ async def _evacuate(
     gateway = connections.gateway(pool)
     reason = evacuation.why_not(site, pool, host)
     if reason or gateway is None:
-        say(reason)
-        return REFUSED
+        return _refused(options, reason)
     inventory = site.pools[pool]
     if options.leave:
         draft = evacuation.back(site, pool, host, evacuation.evacuated(inventory, host))
@@ -481,10 +480,7 @@ async def _evacuate(
         else:
             status = await _without_vms(options, None if options.leave else change)
     except WIRE_ERRORS as failure:
-        say(" ".join(part for part in sentence(failure, inventory) if part))
-        if options.json:
-            print_document({"job": None, "state": "failed", "vms": [], "problems": []}, True)
-        return REFUSED
+        return _refused(options, " ".join(part for part in sentence(failure, inventory) if part))
     if options.leave or status not in (DONE, FAILED):
         return status
     left = evacuation.residents(store.site().pools[pool], host)
@@ -494,6 +490,14 @@ async def _evacuate(
         return FAILED
     say(_("{host} is empty and in maintenance mode.", host=inventory.name_of("host", host)))
     return status
+
+
+def _refused(options: argparse.Namespace, reason: str) -> int:
+    """Nothing was begun, for a reason that is no problem of a VM."""
+    say(reason)
+    if options.json:
+        print_document({"job": None, "state": "failed", "vms": [], "problems": []}, True)
+    return REFUSED
 
 
 async def _without_vms(options: argparse.Namespace, change: Callable[[], Awaitable[None]] | None) -> int:

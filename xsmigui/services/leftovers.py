@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from xsmigui.core.failures import ServerFailure
-from xsmigui.core.migration.leftovers import MOVING, Leftover
+from xsmigui.core.migration.leftovers import DISKS, MOVING, Leftover
 from xsmigui.core.ports import Gateway
 from xsmigui.core.refs import PoolId, is_null
 from xsmigui.services.verification import GONE, find_vm
@@ -47,5 +47,5 @@ async def _has_source(left: Leftover, gateway: Gateway) -> bool:
 
 async def _is_loose(left: Leftover, gateway: Gateway) -> bool:
     record = await gateway.call("VDI.get_record", left.ref)
-    same = record["uuid"] == left.uuid and record["name_label"] == left.name
+    same = record["uuid"] == left.uuid and record["name_label"] == left.name and record["type"] in DISKS
     return same and all(is_null(vbd) for vbd in record["VBDs"]) and not record["current_operations"]

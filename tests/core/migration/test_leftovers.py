@@ -80,6 +80,7 @@ CHANGES: dict[str, Callable[[Scene], object]] = {
     "connected to a VM": lambda s: s.site.lisboa.attach(s.site.l_vm, s.left),
     "another size": lambda s: s.site.lisboa.set(s.left, virtual_size=41 * GiB),
     "another name": lambda s: s.site.lisboa.set(s.left, name_label="mine"),
+    "a memory image": lambda s: s.site.lisboa.set(s.left, type="suspend"),
     "busy": lambda s: s.site.lisboa.set(s.left, current_operations={"OpaqueRef:task": "copy"}),
     "a kept source": lambda s: s.site.lisboa.set(s.left, other_config={KEPT: "{}"}),
     "the VM is on its way": lambda s: s.site.madrid.set(s.site.web, current_operations={"t": "migrate_send"}),

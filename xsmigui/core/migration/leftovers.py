@@ -24,6 +24,9 @@ from xsmigui.core.text import _
 from xsmigui.core.units import natural
 
 MOVING = frozenset({"migrate_send", "pool_migrate"})
+DISKS = ("user", "system")
+"""The types of disks that VMs are connected to. Memory images, state files and the like are in use without that."""
+
 FAILED = (State.failed, State.cancelled, State.interrupted)
 
 
@@ -120,6 +123,7 @@ def _is_copy(vdi: VDI, disk: DiskMove) -> bool:
         disk.target.ref == vdi.SR
         and vdi.name_label == disk.disk.name
         and vdi.virtual_size == disk.size
+        and vdi.type in DISKS
         and not vdi.VBDs
         and not vdi.current_operations
         and KEPT not in vdi.other_config
