@@ -839,6 +839,26 @@ def test_an_emptying_that_nobody_agrees_to(site: Simulated, run: Run) -> None:
     assert site.run(lambda: all(h["enabled"] for h in lisboa.pool.db.table("host").values()))
 
 
+def test_nothing_changes_without_agreement_where_nothing_moves(site: Simulated, run: Run) -> None:
+    lisboa = site["Lisboa"]
+    db = lisboa.pool.db
+    host = site.run(lambda: next(r for r, h in db.table("host").items() if h["name_label"] == "lisboa-02"))
+
+    def clear() -> None:
+        for ref, vm in list(db.table("VM").items()):
+            if vm["resident_on"] == host and not vm["is_control_domain"]:
+                db.set("VM", ref, power_state="Halted", resident_on="OpaqueRef:NULL")
+
+    site.run(clear)
+    for more, enabled in (([], True), (["--leave"], False)):
+        site.run(lambda enabled=enabled: db.set("host", host, enabled=enabled))
+        status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", *more, "--json")
+        assert (status, only(out)["state"]) == (1, "cancelled")
+        assert "lisboa-02" in err
+        assert "say --yes" in err
+        assert site.run(lambda: db.get("host", host, "enabled")) is enabled
+
+
 def test_a_server_that_will_not_disable_its_host(site: Simulated, run: Run) -> None:
     lisboa = site["Lisboa"]
     site.fault(lisboa, "refuse", method="host.disable", failure=["HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN"])

@@ -28,6 +28,7 @@ from xsmigui.console import (
     REFUSED,
     BadArguments,
     Progress,
+    agreed,
     confirmed,
     job_document,
     print_document,
@@ -42,6 +43,7 @@ from xsmigui.console import (
 from xsmigui.core.addresses import normal_url
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.failures import WIRE_ERRORS, CertificateChanged, CertificateUnknown
+from xsmigui.core.inventory import Inventory
 from xsmigui.core.jobs import Job, State, step_text, title
 from xsmigui.core.migration import evacuation
 from xsmigui.core.migration.diskdraft import DisksRefused
@@ -52,7 +54,7 @@ from xsmigui.core.migration.kept import kept_sources, revert_plan
 from xsmigui.core.migration.plan import FORMAT, Plan, PlanRefused
 from xsmigui.core.migration.selection import Asked, SelectionRefused, disks_from, draft_from, host_from, network_from
 from xsmigui.core.ports import Address
-from xsmigui.core.refs import PoolId
+from xsmigui.core.refs import HostRef, PoolId
 from xsmigui.core.survey import survey
 from xsmigui.core.text import _, joined, use
 from xsmigui.local import languages, logs, paths
@@ -464,12 +466,21 @@ async def _evacuate(
             say(note)
     draft = draft.batched(options.at_once)
 
+    touched = False
+
     async def change() -> None:
+        nonlocal touched
+        touched = True
         if options.leave:
             await maintenance.leave(gateway, host)
         else:
             await maintenance.enter(gateway, inventory, host, draft.vms)
 
+    if not options.yes and (options.leave or not draft.vms):  # the others are shown their plan first
+        say(_intention(inventory, host, draft, options.leave))
+        if not await agreed():
+            return _cancelled(options)
+        options.yes = True
     try:
         if options.leave:
             await change()  # VMs can come back only to a host that takes them
@@ -480,7 +491,8 @@ async def _evacuate(
         else:
             status = await _without_vms(options, None if options.leave else change)
     except WIRE_ERRORS as failure:
-        return _refused(options, " ".join(part for part in sentence(failure, inventory) if part))
+        unsure = maintenance.uncertain(failure, inventory, host) if touched else ""
+        return _refused(options, " ".join(part for part in (*sentence(failure, inventory), unsure) if part))
     if options.leave or status not in (DONE, FAILED):
         return status
     left = evacuation.residents(store.site().pools[pool], host)
@@ -492,11 +504,29 @@ async def _evacuate(
     return status
 
 
+def _intention(inventory: Inventory, host: HostRef, draft: Draft, leave: bool) -> str:
+    """What is about to be changed where there is no plan to be shown."""
+    name = inventory.name_of("host", host)
+    if not leave:
+        return _("{host} enters maintenance mode.", host=name)
+    if not draft.vms:
+        return _("{host} leaves maintenance mode.", host=name)
+    names = joined([inventory.VM[vm].name_label for vm in draft.vms])
+    return _("{host} leaves maintenance mode, and these come back: {vms}.", host=name, vms=names)
+
+
 def _refused(options: argparse.Namespace, reason: str) -> int:
     """Nothing was begun, for a reason that is no problem of a VM."""
     say(reason)
     if options.json:
         print_document({"job": None, "state": "failed", "vms": [], "problems": []}, True)
+    return REFUSED
+
+
+def _cancelled(options: argparse.Namespace) -> int:
+    """Nobody has agreed to it."""
+    if options.json:
+        print_document({"job": None, "state": "cancelled", "vms": [], "problems": []}, True)
     return REFUSED
 
 
@@ -523,9 +553,7 @@ async def _start(
         print_problems([p for p in evaluation.problems if p.blocks], sys.stderr)
         return REFUSED
     if not options.yes and not await confirmed(evaluation):
-        if options.json:
-            print_document({"job": None, "state": "cancelled", "vms": [], "problems": []}, True)
-        return REFUSED
+        return _cancelled(options)
     if before is not None:
         await before()
     jobs.subscribe(Progress())

@@ -74,6 +74,11 @@ async def confirmed(evaluation: Evaluation) -> bool:
     for vm in summarize(evaluation.plan):
         say(vm.sentence)
     print_problems([p for p in evaluation.problems if p.severity is not Severity.info], sys.stderr)
+    return await agreed()
+
+
+async def agreed() -> bool:
+    """Ask for a yes; where nobody sits at a terminal there is none."""
     if not sys.stdin.isatty():
         say(_("Nothing was started: say --yes to start it."))
         return False

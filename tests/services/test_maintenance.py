@@ -10,7 +10,7 @@ import pytest
 from tests.holding import until
 from tests.services.engine import Engine, engine
 from tests.simulated import Simulated
-from xsmigui.core.failures import ServerFailure
+from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
 from xsmigui.core.jobs import State
 from xsmigui.core.migration import evacuation
 from xsmigui.core.migration.draft import Draft
@@ -119,6 +119,35 @@ async def test_what_cannot_be_written_down_leaves_the_host_as_it_was(site: Simul
         with pytest.raises(ServerFailure):
             await maintenance.enter(gateway, made.inventory("Lisboa"), host, ())
         assert made.row("Lisboa", "host", "lisboa-02")["enabled"] is True
+
+
+async def test_the_list_of_an_earlier_maintenance_is_not_taken_over(site: Simulated) -> None:
+    async with engine(site, "Lisboa") as made:
+        pool, host = made.pool("Lisboa"), host_of(made, "Lisboa", "lisboa-02")
+        gateway = made.connections.gateway(pool)
+        assert gateway is not None
+        await gateway.call("host.add_to_other_config", host, MOVED, "left-behind-by-a-lost-answer")
+        await until(lambda: MOVED in made.inventory("Lisboa").host[host].other_config)
+        vms = evacuation.residents(made.inventory("Lisboa"), host)
+        await maintenance.enter(gateway, made.inventory("Lisboa"), host, vms)
+        written = made.row("Lisboa", "host", "lisboa-02")["other_config"][MOVED].split(",")
+        assert set(written) == {made.inventory("Lisboa").VM[vm].uuid for vm in vms}
+
+
+@pytest.mark.parametrize("method", ["host.disable", "host.add_to_other_config"])
+async def test_a_lost_answer_leaves_it_uncertain_and_that_is_said(site: Simulated, method: str) -> None:
+    async with engine(site, "Lisboa") as made:
+        pool, host = made.pool("Lisboa"), host_of(made, "Lisboa", "lisboa-02")
+        gateway = made.connections.gateway(pool)
+        assert gateway is not None
+        site.fault(site["Lisboa"], "cut", method=method, bytes=0)
+        with pytest.raises(WIRE_ERRORS) as lost:
+            await maintenance.enter(gateway, made.inventory("Lisboa"), host, ())
+        assert "lisboa-02" in maintenance.uncertain(lost.value, made.inventory("Lisboa"), host)
+        refused = ServerFailure("HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN", ())
+        assert maintenance.uncertain(refused, made.inventory("Lisboa"), host) == ""
+        if method == "host.disable":  # it was carried out, and nobody heard of it
+            assert made.row("Lisboa", "host", "lisboa-02")["enabled"] is False
 
 
 async def test_high_availability_that_would_lose_its_plan_refuses(site: Simulated) -> None:

@@ -214,6 +214,9 @@ def test_a_string_that_is_no_text_is_refused(site: Simulated, text: bytes) -> No
     assert call(pool, "VM.get_name_label", session, vm)["result"] == "web-01"
     status, _, body = post(pool.url, "/jsonrpc", b'{"id":"' + text + b'","method":"VM.' + text + b'","params":[]}')
     assert json.loads(body)["error"][0] == "MESSAGE_METHOD_UNKNOWN"
+    struct = f'{{"id":1,"method":"network.create","params":["{session}",{{"other_config":{{}},"name_label":"'.encode()
+    status, _, body = post(pool.url, "/jsonrpc", struct + text + b'"}]}')
+    assert json.loads(body)["error"][0] == "INVALID_VALUE"
     status, _, body = post(pool.url, "/jsonrpc", b'{"id":1,"method":"VM.get_all","params":["' + text + b'"]}')
     assert json.loads(body)["error"][0] == "INVALID_VALUE"
 

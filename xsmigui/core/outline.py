@@ -14,11 +14,11 @@ from typing import Final
 from xsmigui.core import records
 from xsmigui.core.changes import Delta
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.calls import MOVING
 from xsmigui.core.refs import HostRef, ObjectId, PoolId, SrRef, VmRef, is_null
 from xsmigui.core.text import _
 from xsmigui.core.units import natural, percent
 
-MOVING: Final = frozenset({"migrate_send", "pool_migrate"})
 """The `current_operations` of a VM that is under way to another place."""
 
 

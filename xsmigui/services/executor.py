@@ -16,7 +16,7 @@ from msgspec.structs import replace
 from xsmigui.core.catalogue import problem, sentence
 from xsmigui.core.failures import WIRE_ERRORS, NotSpeaking, ServerFailure, Unreachable
 from xsmigui.core.jobs import Job, State, Step, VmJob
-from xsmigui.core.migration.calls import MIGRATED, MOTIONS, RECEIVED, Call
+from xsmigui.core.migration.calls import MIGRATED, MOTIONS, MOVING, RECEIVED, Call
 from xsmigui.core.migration.evaluation import Evaluation, evaluate
 from xsmigui.core.migration.facts import Answer, Question
 from xsmigui.core.migration.leftovers import seen_before
@@ -46,7 +46,6 @@ LOOKS: Final = 5
 PASSING: Final = ("HOST_STILL_BOOTING", "HOST_IS_SLAVE", "HOST_OFFLINE", "CANNOT_CONTACT_HOST")
 """What servers answer while they start up or change their roles: asked again."""
 
-MOVING: Final = frozenset({"migrate_send", "pool_migrate"})
 
 T = TypeVar("T")
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 from xsmigui.core.failures import ServerFailure
-from xsmigui.core.migration.leftovers import DISKS, MOVING, Leftover
+from xsmigui.core.migration.calls import MOVING
+from xsmigui.core.migration.leftovers import DISKS, Leftover
 from xsmigui.core.ports import Gateway
 from xsmigui.core.refs import PoolId, is_null
 from xsmigui.services.verification import GONE, find_vm

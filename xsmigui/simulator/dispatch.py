@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from xsmigui.simulator.failures import NULL, Failure, internal
+from xsmigui.simulator.failures import NULL, Failure, internal, no_text
 from xsmigui.simulator.faults import Cut, Dropped
 from xsmigui.simulator.implicit import implicit
 from xsmigui.simulator.pool import Pool
@@ -171,7 +171,7 @@ def _split(message: Message, params: list[Value]) -> tuple[str, list[Value]]:
         try:
             session, params = (text_of(params[0]), params[1:]) if params else ("", [])
         except NoText as error:
-            raise _no_text(error) from None
+            raise no_text(error) from None
     accepts_more = message.required < len(message.params)
     if len(params) < message.required or (len(params) > len(message.params) and not accepts_more):
         raise Failure("MESSAGE_PARAMETER_COUNT_MISMATCH", message.full, message.required, len(params))
@@ -184,12 +184,8 @@ def _decode(message: Message, params: list[Value]) -> list[Value]:
     except TypeMismatch as mismatch:
         raise internal(f'Failure("{mismatch}")') from None
     except NoText as error:
-        raise _no_text(error) from None
+        raise no_text(error) from None
     return decoded + [p.default for p in message.params[len(params) :]]
-
-
-def _no_text(error: NoText) -> Failure:
-    return Failure("INVALID_VALUE", "Invalid UTF-8 string in parameter", error)
 
 
 def _typed(pool: Pool, message: Message, value: Value) -> tuple[Value, Type]:

@@ -27,5 +27,10 @@ def internal(text: str) -> Failure:
     return Failure("INTERNAL_ERROR", text)
 
 
+def no_text(text: object) -> Failure:
+    """A string that is not valid UTF-8."""
+    return Failure("INVALID_VALUE", "Invalid UTF-8 string in parameter", text)
+
+
 def handle_invalid(cls: str, ref: str) -> Failure:
     return Failure("HANDLE_INVALID", cls, ref)

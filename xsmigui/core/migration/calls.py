@@ -22,6 +22,9 @@ MIGRATED: Final = "<reference of the migrated VM>"
 MOTIONS: Final = ("VM.pool_migrate", "VM.migrate_send")
 """The calls that move a VM."""
 
+MOVING: Final = frozenset(method.removeprefix("VM.") for method in MOTIONS)
+"""What a VM's `current_operations` say while one of them is carried out."""
+
 
 class Call(msgspec.Struct, frozen=True):
     """One API request: the pool whose session sends it, the method, and its parameters without the session."""

@@ -83,11 +83,6 @@ def back(site: Site, pool: PoolId, host: HostRef, vms: tuple[VmRef, ...]) -> Dra
     return draft.each_disk()
 
 
-def in_maintenance(inventory: Inventory, host: HostRef) -> bool:
-    """The host takes no VMs."""
-    return not inventory.host[host].enabled
-
-
 def takes(inventory: Inventory | None, host: HostRef) -> bool:
     """The host is there and takes VMs."""
     return inventory is not None and host in inventory.host and inventory.host[host].enabled

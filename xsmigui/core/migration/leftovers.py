@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.jobs import Job, State, VmJob
+from xsmigui.core.migration.calls import MOVING
 from xsmigui.core.migration.draft import Site
 from xsmigui.core.migration.exchange import KEPT
 from xsmigui.core.migration.moves import Kind
@@ -23,7 +24,6 @@ from xsmigui.core.refs import PoolId, VdiRef
 from xsmigui.core.text import _
 from xsmigui.core.units import natural
 
-MOVING = frozenset({"migrate_send", "pool_migrate"})
 DISKS = ("user", "system")
 """The types of disks that VMs are connected to. Memory images, state files and the like are in use without that."""
 

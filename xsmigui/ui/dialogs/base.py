@@ -101,10 +101,13 @@ async def ask(parent: QWidget | None, title: str, question: str, go: str, leave:
     return await opened(sheet) == QDialog.DialogCode.Accepted
 
 
-async def tell_failure(parent: QWidget | None, title: str, failure: Exception, inventory: Inventory | None) -> None:
-    """Say what a server or the way to it has answered, in a sentence and raw."""
+async def tell_failure(
+    parent: QWidget | None, title: str, failure: Exception, inventory: Inventory | None, more: str = ""
+) -> None:
+    """Say what a server or the way to it has answered, in a sentence and raw; and what else follows from it."""
     known = [inventory] if inventory is not None else []
-    await tell(parent, title, " ".join(part for part in sentence(failure, *known) if part), str(failure))
+    text = " ".join(part for part in (*sentence(failure, *known), more) if part)
+    await tell(parent, title, text, str(failure))
 
 
 async def tell(parent: QWidget | None, title: str, text: str, raw: str = "") -> None:

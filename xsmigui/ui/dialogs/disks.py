@@ -27,11 +27,10 @@ from xsmigui.core.problems import Page, Problem, Severity
 from xsmigui.core.refs import NetworkRef, SrRef, VdiRef, VmRef
 from xsmigui.core.text import _, n_
 from xsmigui.core.units import size
-from xsmigui.services import fixes
 from xsmigui.services.connections import Connections
 from xsmigui.services.drafting import Drafting
 from xsmigui.services.store import Store
-from xsmigui.ui.dialogs.base import ask
+from xsmigui.ui.dialogs.mending import mend
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column, RowsModel
 from xsmigui.ui.scope import Presenter, Scope
@@ -320,13 +319,7 @@ class MoveDiskDialog(QDialog):
             self.accept()
 
     def _fix(self, problem: Problem) -> None:
-        self._scope.spawn(self._fix_after_asking(problem), "fix")
-
-    async def _fix_after_asking(self, problem: Problem) -> None:
-        offer = fixes.offer(problem)
-        if offer is not None and await ask(self, offer.title, offer.question, offer.go, offer.leave):
-            await fixes.apply(problem, self._store.inventory, self._connections.gateway)
-            self._drafting.ask_again()
+        self._scope.spawn(mend(self, problem, self._store, self._connections, self._drafting), "fix")
 
     def done(self, result: int) -> None:
         self._drafting.close()

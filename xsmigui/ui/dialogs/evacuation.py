@@ -1,10 +1,24 @@
 """Maintenance mode of a host: which VMs leave it and where to, what stands against that, and the way back."""
 
+from collections.abc import Callable
+from typing import Final
+
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QCheckBox, QDialog, QFormLayout, QHBoxLayout, QPushButton, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QHBoxLayout,
+    QPushButton,
+    QSpinBox,
+    QVBoxLayout,
+    QWidget,
+)
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import candidates, evacuation
+from xsmigui.core.migration.candidates import Candidate
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.summary import total, verdict
@@ -12,11 +26,11 @@ from xsmigui.core.problems import Page, Problem
 from xsmigui.core.refs import HostRef, NetworkRef, VmRef
 from xsmigui.core.text import _, joined, n_
 from xsmigui.core.units import size
-from xsmigui.services import fixes
 from xsmigui.services.connections import Connections
 from xsmigui.services.drafting import Drafting
 from xsmigui.services.store import Store
-from xsmigui.ui.dialogs.base import Sheet, ask, opened
+from xsmigui.ui.dialogs.base import Sheet, opened
+from xsmigui.ui.dialogs.mending import mend
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Presenter, Scope
 from xsmigui.ui.style import STEP, heading, hint, named, primary, spaced
@@ -24,7 +38,7 @@ from xsmigui.ui.wizard.choice import ChoiceCombo
 from xsmigui.ui.wizard.grid import Table
 from xsmigui.ui.wizard.problems import ProblemPanel
 
-MOST_AT_ONCE = 100
+MOST_AT_ONCE: Final = 100
 
 
 class MaintenanceDialog(QDialog):
@@ -128,8 +142,9 @@ class MaintenanceDialog(QDialog):
             self._show_vms(evaluation, inventory)
             self._show_manner(evaluation, inventory)
             hosts = [move.host for move in evaluation.resolved.moves if move.host is not None]
-            offered = candidates.storage_networks(inventory, hosts)
-            self.network.fill(offered, draft.storage_network, _("As the server decides"))
+            by_itself = Candidate("", _("Chosen automatically"))
+            offered = [by_itself, *candidates.storage_networks(inventory, hosts)]
+            self.network.fill(offered, draft.storage_network or "")
         there_are = bool(draft.vms)
         self._form.setRowVisible(self.network, there_are)
         self._form.setRowVisible(self.at_once, len(draft.vms) > 1)
@@ -175,7 +190,7 @@ class MaintenanceDialog(QDialog):
     # What the operator does.
 
     def _over(self, network: str) -> None:
-        self._drafting.choose(lambda draft: draft.over(NetworkRef(network)))
+        self._drafting.choose(lambda draft: draft.over(NetworkRef(network) if network else None))
 
     def _batch(self, number: int) -> None:
         self._drafting.choose(lambda draft: draft.batched(number))
@@ -187,13 +202,7 @@ class MaintenanceDialog(QDialog):
             self.accept()
 
     def _fix(self, problem: Problem) -> None:
-        self._scope.spawn(self._fix_after_asking(problem), "fix")
-
-    async def _fix_after_asking(self, problem: Problem) -> None:
-        offer = fixes.offer(problem)
-        if offer is not None and await ask(self, offer.title, offer.question, offer.go, offer.leave):
-            await fixes.apply(problem, self._store.inventory, self._connections.gateway)
-            self._drafting.ask_again()
+        self._scope.spawn(mend(self, problem, self._store, self._connections, self._drafting), "fix")
 
     def done(self, result: int) -> None:
         self._drafting.close()
@@ -205,9 +214,11 @@ def _takes_disks(move: Move) -> bool:
     return move.kind is Kind.storage
 
 
-async def leaving(parent: QWidget | None, inventory: Inventory, host: HostRef) -> tuple[VmRef, ...] | None:
+async def leaving(
+    parent: QWidget | None, inventory: Inventory, host: HostRef, empty: Callable[[], object]
+) -> tuple[VmRef, ...] | None:
     """Ask whether maintenance mode is to end, and which VMs come back: those that are named where the operator agrees;
-    None where the host stays as it is."""
+    None where the host stays as it is. Where VMs are still on it, `empty` goes on to move them off."""
     vms = evacuation.evacuated(inventory, host)
     sheet = Sheet(parent, _("Leave maintenance mode"), "leaveMaintenanceDialog")
     sheet.setMinimumWidth(420)
@@ -220,6 +231,14 @@ async def leaving(parent: QWidget | None, inventory: Inventory, host: HostRef) -
     sheet.body.addWidget(check)
     if vms:
         sheet.text(joined([inventory.VM[vm].name_label for vm in vms]))
+    left = evacuation.residents(inventory, host)
+    if left:
+        names = joined([inventory.VM[vm].name_label for vm in left])
+        sheet.text(_("Still on it: {vms}.", vms=names))
+        rest = sheet.buttons.addButton(_("Move them off…"), QDialogButtonBox.ButtonRole.ActionRole)
+        rest.setObjectName("moveRestButton")
+        rest.clicked.connect(sheet.reject)
+        rest.clicked.connect(lambda: empty())
     sheet.finish(_("Leave maintenance mode"), _("Stay in it"), "goButton")
     if await opened(sheet) != QDialog.DialogCode.Accepted:
         return None

@@ -125,8 +125,9 @@ class LeftoversDialog(Sheet):
         title = _("Remove leftovers")
         if not await ask(self, title, question, _("Remove"), _("Keep them")):
             return
+        present = {left.uuid for left in leftovers(self._jobs, self._store.site())}  # it may have changed meanwhile
         try:
-            removed = await remove(chosen, self._gateways())
+            removed = await remove([left for left in chosen if left.uuid in present], self._gateways())
         except WIRE_ERRORS as failure:
             await tell_failure(self, title, failure, self._store.inventory(chosen[0].pool))
             return

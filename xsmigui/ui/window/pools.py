@@ -57,10 +57,9 @@ class PoolCommands:
         """What the menu says, by how the host stands."""
         pool, host = self._selected()
         inventory = self._services.store.inventory(pool) if pool is not None else None
-        known = inventory is not None and host is not None and host in inventory.host
-        if inventory is not None and host is not None and known and evacuation.in_maintenance(inventory, host):
-            return _("Leave &maintenance mode…")
-        return _("Enter &maintenance mode…")
+        if inventory is None or host is None or host not in inventory.host or evacuation.takes(inventory, host):
+            return _("Enter &maintenance mode…")
+        return _("Leave &maintenance mode…")
 
     def _selected(self) -> tuple[PoolId | None, HostRef | None]:
         keys = self._tree.selected()
@@ -102,14 +101,18 @@ class PoolCommands:
 
     def enter_or_leave(self) -> MaintenanceDialog | None:
         """Open the dialog on the selected host; or ask whether its maintenance is over."""
-        services, site = self._services, self._services.store.site()
+        site = self._services.store.site()
         pool, host = self._selected()
         if pool is None or host is None or self.why_not():
             return None
-        if evacuation.in_maintenance(site.pools[pool], host):
+        if not evacuation.takes(site.pools[pool], host):
             self._scope.spawn(self._leave(pool, host), "maintenance")
             return None
-        draft = evacuation.evacuation(site, pool, host)
+        return self._empty(pool, host)
+
+    def _empty(self, pool: PoolId, host: HostRef) -> MaintenanceDialog:
+        services = self._services
+        draft = evacuation.evacuation(services.store.site(), pool, host)
         drafting = Drafting(services.store, services.asker, services.clock, draft)
         dialog = MaintenanceDialog(
             self._window, drafting, services.store, services.connections, self._icons, self._window.present
@@ -129,7 +132,8 @@ class PoolCommands:
         try:
             await maintenance.enter(gateway, inventory, host, vms)
         except WIRE_ERRORS as failure:
-            await tell_failure(self._window, _("Maintenance mode"), failure, inventory)
+            unsure = maintenance.uncertain(failure, inventory, host)
+            await tell_failure(self._window, _("Maintenance mode"), failure, inventory, unsure)
             return
         if plan is not None:
             self._window.start(plan)
@@ -138,14 +142,18 @@ class PoolCommands:
         """Enable the host, then let the VMs return that the operator wants back."""
         store = self._services.store
         inventory = store.site().pools[pool]
-        vms = await leaving(self._window, inventory, host)
+        vms = await leaving(self._window, inventory, host, lambda: self._empty(pool, host))
         gateway = self._services.connections.gateway(pool)
-        if vms is None or gateway is None:
+        if vms is None:
+            return
+        if gateway is None:
+            await tell(self._window, _("Maintenance mode"), _("The pool is not connected."))
             return
         try:
             await maintenance.leave(gateway, host)
         except WIRE_ERRORS as failure:
-            await tell_failure(self._window, _("Maintenance mode"), failure, inventory)
+            unsure = maintenance.uncertain(failure, inventory, host)
+            await tell_failure(self._window, _("Maintenance mode"), failure, inventory, unsure)
             return
         if vms and await store.until(lambda: evacuation.takes(store.inventory(pool), host)):
             site = store.site()

@@ -21,11 +21,11 @@ from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.problems import Page, Problem, Severity
 from xsmigui.core.text import _, n_
-from xsmigui.services import fixes
 from xsmigui.services.connections import Connections
 from xsmigui.services.drafting import Drafting, Edit
 from xsmigui.services.store import Store
-from xsmigui.ui.dialogs.base import ask, tell
+from xsmigui.ui.dialogs.base import tell
+from xsmigui.ui.dialogs.mending import mend
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Presenter, Scope
 from xsmigui.ui.style import STEP, named, primary
@@ -300,13 +300,7 @@ class MigrateWizard(QDialog):
             self._scope.spawn(tell(self, _("Save plan"), text))
 
     def _fix(self, problem: Problem) -> None:
-        self._scope.spawn(self._fix_after_asking(problem), "fix")
-
-    async def _fix_after_asking(self, problem: Problem) -> None:
-        offer = fixes.offer(problem)
-        if offer is not None and await ask(self, offer.title, offer.question, offer.go, offer.leave):
-            await fixes.apply(problem, self._store.inventory, self._connections.gateway)
-            self._drafting.ask_again()
+        self._scope.spawn(mend(self, problem, self._store, self._connections, self._drafting), "fix")
 
     def done(self, result: int) -> None:
         self._drafting.close()
