@@ -221,7 +221,7 @@ async def leaving(
     None where the host stays as it is. Where VMs are still on it, `empty` goes on to move them off."""
     vms = evacuation.evacuated(inventory, host)
     sheet = Sheet(parent, _("Leave maintenance mode"), "leaveMaintenanceDialog")
-    sheet.setMinimumWidth(420)
+    sheet.setMinimumWidth(560)  # three buttons, and Spanish words
     sheet.text(_("{host} takes VMs again.", host=inventory.name_of("host", host)))
     text = n_("Bring {n} VM back that left it", "Bring {n} VMs back that left it", len(vms))
     check = QCheckBox(text)
