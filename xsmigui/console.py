@@ -103,6 +103,12 @@ class Progress:
                 say(text)
 
 
+def show_outcome(job: Job) -> None:
+    """What became of each VM."""
+    for vm in job.vms:
+        print(f"{title(vm)}: {step_text(vm)}. {vm.message}")
+
+
 def state_word(job: Job) -> str:
     """How a job of the journal stands, in a word."""
     return job_text(job.state) if job.has_ended else _("unfinished")

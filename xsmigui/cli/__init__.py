@@ -1,0 +1,85 @@
+"""The command line: the engine without a window.
+
+What is printed on stdout under `--json` is one document and nothing else; everything said to a person goes to stderr.
+The exit statuses are those of docs/architecture.md, "Command line".
+"""
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable
+from contextlib import suppress
+
+from xsmigui.cli.journal import show_jobs
+from xsmigui.cli.options import parser
+from xsmigui.cli.running import run
+from xsmigui.console import BAD_ARGUMENTS, DONE, INTERRUPTED, BadArguments, say
+from xsmigui.core.text import use
+from xsmigui.local import languages, logs, paths
+
+
+def parse(arguments: list[str]) -> argparse.Namespace:
+    """The arguments, in the language that they ask for. Raises `SystemExit` as argparse does."""
+    language = _asked_language(arguments)
+    use(languages.catalogue(languages.preferred(language), paths.resources()))
+    return parser().parse_args(arguments)
+
+
+def main(arguments: list[str]) -> int:
+    """Carry out a command; the answer is the exit status."""
+    try:
+        options = parse(arguments)
+    except SystemExit as end:
+        return int(end.code or 0)
+    return carry_out(options)
+
+
+def carry_out(options: argparse.Namespace) -> int:
+    """Carry out a command that has been parsed; without one there is nothing to do."""
+    if options.command is None:
+        parser().print_usage(sys.stderr)
+        return BAD_ARGUMENTS
+    if options.command == "simulate":
+        from xsmigui.simulator import command
+
+        names = set(command.Options.__slots__) - {"databases", "seed", "same_identity"}
+        fields = {name: getattr(options, name) for name in names}
+        fields |= {"seed": options.seed or 0, "same_identity": options.seed is not None}
+        return command.run(command.Options(databases=tuple(options.database), **fields))
+    logs.start(paths.home())
+    try:
+        reads = options.command == "jobs" and not (options.resume or options.revert)
+        if reads:
+            with suppress(BrokenPipeError):  # whoever reads it has seen enough
+                return asyncio.run(_until_interrupted(show_jobs(options)))
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the rest goes nowhere, at the end too
+            return DONE
+        return asyncio.run(_until_interrupted(run(options)))
+    except BadArguments as error:
+        say(str(error))
+        return BAD_ARGUMENTS
+
+
+def _asked_language(arguments: list[str]) -> str:
+    """The language is needed before the arguments can be read: their help is in it."""
+    for name, value in zip(arguments, [*arguments[1:], ""], strict=True):
+        if name == "--lang":
+            return value
+        if name.startswith("--lang="):
+            return name.removeprefix("--lang=")
+    return ""
+
+
+async def _until_interrupted(work: Awaitable[int]) -> int:
+    """Run; SIGINT and SIGTERM cancel the work, which then says what goes on."""
+    task = asyncio.ensure_future(work)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows: KeyboardInterrupt instead
+            loop.add_signal_handler(number, task.cancel)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        return INTERRUPTED

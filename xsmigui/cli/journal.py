@@ -1,0 +1,96 @@
+"""The journal: looked at, taken up, put back."""
+
+import argparse
+
+from xsmigui.cli.starting import to_the_end
+from xsmigui.console import (
+    DONE,
+    BadArguments,
+    Progress,
+    job_document,
+    print_document,
+    print_table,
+    show_job,
+    state_word,
+)
+from xsmigui.core.jobs import Job
+from xsmigui.core.migration.diskdraft import DisksRefused
+from xsmigui.core.migration.kept import kept_sources, revert_plan
+from xsmigui.core.migration.plan import Plan
+from xsmigui.core.refs import PoolId
+from xsmigui.core.text import _, joined
+from xsmigui.local import paths
+from xsmigui.local.journal import JournalFile
+from xsmigui.services.jobs import Jobs
+from xsmigui.services.store import Store
+
+
+async def show_jobs(options: argparse.Namespace) -> int:
+    """Show the journal, or one job of it; no server is asked."""
+    journal = JournalFile(paths.home())
+    try:
+        found = await journal.all()
+        job = _named(found, options.show) if options.show else None
+        history = await journal.history(job.id) if job is not None else []
+    except OSError as error:
+        raise BadArguments(_("The journal cannot be read: {reason}", reason=str(error))) from None
+    finally:
+        await journal.close()
+    if job is not None:
+        show_job(job, history, options.json)
+    elif options.json:
+        print_document({"jobs": [job_document(job) for job in found]}, True)
+    else:
+        rows: list[tuple[str, ...]] = [(_("Job"), _("Started"), _("State"), _("VMs"))]
+        for each in found:
+            names = joined([vm.move.vm.name for vm in each.vms])
+            rows.append((each.id, f"{each.created.astimezone():%Y-%m-%d %H:%M}", state_word(each), names))
+        print_table(rows)
+    return DONE
+
+
+def _named(found: list[Job], name: str) -> Job:
+    job = next((job for job in found if job.id == name), None)
+    if job is None:
+        raise BadArguments(_("The journal has no job {job}.", job=name))
+    return job
+
+
+async def take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int:
+    """Bring an unfinished job to its end, or put back what a job has copied, whether it has ended or not."""
+    wanted = options.resume or options.revert
+    try:
+        found = await jobs.take_up(wanted)
+    except OSError as error:
+        raise BadArguments(_("The journal cannot be read: {reason}", reason=str(error))) from None
+    if not found and options.revert:
+        plan = _reverting(store, wanted)
+        if plan is not None:
+            jobs.subscribe(Progress())
+            return await to_the_end(options, jobs, jobs.start(plan))
+    if not found:
+        text = _("There is no unfinished job {job}, or another xsmigui is carrying it out.", job=wanted)
+        raise BadArguments(text)
+    (job,) = found
+    missing = [p.name for p in (job.plan.source, job.plan.target) if not store.is_connected(PoolId(p.uuid))]
+    if missing:
+        names = joined(list(dict.fromkeys(missing)))
+        raise BadArguments(_("The job needs a connection to {pools} as well.", pools=names))
+    jobs.subscribe(Progress())
+    if options.revert:
+        jobs.undo(job.id)
+    else:
+        jobs.proceed(job.id)
+    return await to_the_end(options, jobs, job)
+
+
+def _reverting(store: Store, job: str) -> Plan | None:
+    """The plan that puts the kept sources of a job back that has ended; None where there are none."""
+    for inventory in store.site().pools.values():
+        sources = [kept.ref for kept in kept_sources(inventory) if kept.note.job == job]
+        if sources:
+            try:
+                return revert_plan(inventory, sources)
+            except DisksRefused as refused:
+                raise BadArguments(str(refused)) from None
+    return None

@@ -1,0 +1,72 @@
+"""One command with its connections: made, used, and ended."""
+
+import argparse
+
+from xsmigui.cli.connecting import Refusing, connect
+from xsmigui.cli.evacuating import evacuate
+from xsmigui.cli.journal import take_up
+from xsmigui.cli.selecting import evaluate, evaluate_disks
+from xsmigui.cli.starting import start
+from xsmigui.console import DONE, NO_CONNECTION, REFUSED, BadArguments, print_document, show_evaluation
+from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.survey import survey
+from xsmigui.core.text import _
+from xsmigui.local import paths
+from xsmigui.local.clock import SystemClock
+from xsmigui.local.journal import JournalFile
+from xsmigui.local.keyring import Keyring
+from xsmigui.local.trust import GivenTrust, TrustFile
+from xsmigui.services.asking import Asker
+from xsmigui.services.connections import Connections
+from xsmigui.services.jobs import Jobs
+from xsmigui.services.store import Store
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Connect, do it, and log out."""
+    if not options.server:
+        raise BadArguments(_("Say which servers to connect to: --server."))
+    trust = GivenTrust(TrustFile(paths.home()), options.fingerprint, options.trust_on_first_use)
+    store = Store()
+    clock = SystemClock()
+    from xsmigui.xapi.connection import XapiWire
+
+    connections = Connections(store, XapiWire(), trust, Keyring(), Refusing(trust), clock)
+    asker = Asker(connections.gateway)
+    journal = JournalFile(paths.home())
+    jobs = Jobs(store, connections, asker, clock, journal)
+    try:
+        if not await connect(options, connections):
+            return NO_CONNECTION
+        match options.command:
+            case "inventory":
+                document = survey(store.site(), {s.pool: s.address.url for s in connections.servers() if s.pool})
+                print_document(document, options.json)
+                return DONE
+            case "preflight":
+                return report_preflight(await evaluate(options, store, asker, clock), options.json)
+            case "jobs":
+                return await take_up(options, jobs, store)
+            case "evacuate":
+                return await evacuate(options, store, asker, clock, jobs, connections)
+            case "move-disk":
+                evaluation = await evaluate_disks(options, store, asker, clock)
+                return await start(options, evaluation, jobs)
+            case _:
+                return await _migrate(options, store, asker, clock, jobs)
+    finally:
+        await jobs.shut_down()
+        await journal.close()
+        await connections.shut_down()
+
+
+def report_preflight(evaluation: Evaluation, as_json: bool) -> int:
+    if as_json:
+        print_document(evaluation.as_json(), True)
+    else:
+        show_evaluation(evaluation)
+    return DONE if evaluation.plan is not None else REFUSED
+
+
+async def _migrate(options: argparse.Namespace, store: Store, asker: Asker, clock: SystemClock, jobs: Jobs) -> int:
+    return await start(options, await evaluate(options, store, asker, clock), jobs)

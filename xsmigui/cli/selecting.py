@@ -1,0 +1,104 @@
+"""From the options of a command to an evaluation."""
+
+import argparse
+import asyncio
+from pathlib import Path
+
+import msgspec
+
+from xsmigui.console import BadArguments
+from xsmigui.core.migration.draft import Draft
+from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.plan import FORMAT, Plan, PlanRefused
+from xsmigui.core.migration.selection import Asked, SelectionRefused, disks_from, draft_from, network_from
+from xsmigui.core.text import _, joined
+from xsmigui.local.clock import SystemClock
+from xsmigui.services.asking import Asker
+from xsmigui.services.drafting import Drafting
+from xsmigui.services.executor import judge_afresh
+from xsmigui.services.store import Store
+
+
+async def evaluate(options: argparse.Namespace, store: Store, asker: Asker, clock: SystemClock) -> Evaluation:
+    """The evaluation of what was selected, with the servers' answers."""
+    if options.plan:
+        if options.vm or options.to:
+            raise BadArguments(_("Give either a plan or VMs and a destination, not both."))
+        try:
+            plan = _plan_in(await asyncio.to_thread(Path(options.plan).read_bytes))
+            if plan.format != FORMAT:
+                raise BadArguments(_("{path} was written by another version of this program.", path=options.plan))
+            return await judge_afresh(store, asker, plan)
+        except OSError as error:
+            text = _("The plan {path} cannot be read: {reason}", path=options.plan, reason=error.strerror or error)
+            raise BadArguments(text) from None
+        except (msgspec.DecodeError, msgspec.ValidationError) as error:
+            raise BadArguments(_("{path} is no plan: {reason}", path=options.plan, reason=error)) from None
+        except PlanRefused as gone:
+            raise BadArguments(_("The plan speaks of {name}, which is not there.", name=gone)) from None
+    if not options.vm or not options.to:
+        raise BadArguments(_("Say which VMs (--vm) go where (--to), or give a plan (--plan)."))
+    asked = Asked(
+        vms=tuple(options.vm),
+        to=options.to,
+        host=options.host or "",
+        sr=options.sr or "",
+        disks=_pairs(options.disk, "--disk"),
+        networks=_pairs(options.network, "--network"),
+        storage_network=options.storage_network or "",
+        copy=options.copy,
+        compress=options.compress,
+        start_after=options.start_after,
+    )
+    try:
+        draft = draft_from(store.site(), asked)
+    except SelectionRefused as refused:
+        raise BadArguments(str(refused)) from None
+    return await settled(store, asker, clock, draft)
+
+
+async def evaluate_disks(options: argparse.Namespace, store: Store, asker: Asker, clock: SystemClock) -> Evaluation:
+    """The evaluation of moving single disks."""
+    days = options.keep_source
+    if days is not None and days < 0:
+        raise BadArguments(_("--keep-source wants a number of days, 0 or more."))
+    site = store.site()
+    try:
+        draft = disks_from(site, tuple(options.vdi), options.sr)
+        if days is not None:
+            vms = site.pools[draft.source].VM
+            running = [vms[vm].name_label for vm in draft.vms if vms[vm].power_state != "Halted"]
+            if running:
+                names = joined(running)
+                text = _("--keep-source is for halted VMs; the server removes the source where it moves: {names}.")
+                raise BadArguments(text.format(names=names))
+            draft = draft.copying(True, days)
+        if options.storage_network:
+            draft = draft.over(network_from(site.pools[draft.source], options.storage_network))
+    except SelectionRefused as refused:
+        raise BadArguments(str(refused)) from None
+    return await settled(store, asker, clock, draft)
+
+
+async def settled(store: Store, asker: Asker, clock: SystemClock, draft: Draft) -> Evaluation:
+    drafting = Drafting(store, asker, clock, draft)
+    try:
+        return await drafting.settled()
+    finally:
+        drafting.close()
+
+
+def _plan_in(data: bytes) -> Plan:
+    """A plan, by itself or as `preflight --json` prints it."""
+    parts = msgspec.json.decode(data, type=dict[str, msgspec.Raw])
+    return msgspec.json.decode(parts.get("plan", data), type=Plan)
+
+
+def _pairs(texts: list[str], option: str) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for text in texts:
+        left, equals, right = text.partition("=")
+        if not (left and equals and right):
+            raise BadArguments(_("{option} wants NAME=NAME, not “{text}”.", option=option, text=text))
+        pairs.append((left, right))
+    return tuple(pairs)
