@@ -22,6 +22,7 @@ import qasync
 from PySide6.QtCore import QLibraryInfo, QTimer, QTranslator
 from PySide6.QtWidgets import QApplication
 
+from xsmigui import __version__
 from xsmigui.core.capacity import AT_ONCE
 from xsmigui.core.outline import Link
 from xsmigui.core.ports import Address, Gateway
@@ -247,6 +248,7 @@ def run(options: Options) -> int:
             program = Program(app, options, home)
             loop.set_exception_handler(lambda _loop, context: _unforeseen(program, context))
             program.window.show()
+            log.info("xsmigui %s shows its window (%s)", __version__, app.platformName())
             _end_by_signal(program)
             if options.self_test:
                 QTimer.singleShot(0, program.window.close)
@@ -256,6 +258,13 @@ def run(options: Options) -> int:
         logs.end(written)
         if demo_home:
             shutil.rmtree(demo_home, ignore_errors=True)
+
+
+def tell_only(text: str) -> None:
+    """Say why there is no window, where there is no console to say it on."""
+    app = QApplication.instance() or QApplication(["xsmigui"])
+    with qasync.QEventLoop(app) as loop:
+        loop.run_until_complete(tell(None, "xsmigui", text))
 
 
 def _unforeseen(program: Program, context: dict[str, Any]) -> None:

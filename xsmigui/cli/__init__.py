@@ -63,13 +63,11 @@ def carry_out(options: argparse.Namespace) -> int:
 
 
 def _asked_language(arguments: list[str]) -> str:
-    """The language is needed before the arguments can be read: their help is in it."""
-    for name, value in zip(arguments, [*arguments[1:], ""], strict=True):
-        if name == "--lang":
-            return value
-        if name.startswith("--lang="):
-            return name.removeprefix("--lang=")
-    return ""
+    """The language is needed before the arguments can be read: their help is in it. Whatever is wrong with the
+    arguments is left to the parser that reads them all."""
+    early = argparse.ArgumentParser(add_help=False)
+    early.add_argument("--lang", nargs="?", default="", const="")
+    return str(early.parse_known_args(arguments)[0].lang)
 
 
 async def _until_interrupted(work: Awaitable[int]) -> int:

@@ -9,12 +9,31 @@ import platformdirs
 NAME: Final = "xsmigui"
 
 
+class NoHome(Exception):
+    """There is no folder for settings, trusted certificates, journal and logs, and none can be made.
+
+    `folder` is the one that was wanted; `reason` is the system's word for what is wrong, empty where nobody knows
+    where the user's home is (a user without an entry in the system's list, without `HOME`).
+    """
+
+    def __init__(self, folder: Path, reason: str) -> None:
+        super().__init__(f"{folder}: {reason}")
+        self.folder = folder
+        self.reason = reason
+
+
 def home() -> Path:
     """The folder of settings, trusted certificates, journal and logs: `XSMIGUI_HOME` where that is set, else the
-    platform's own place for a program's configuration. Made with the rights of its owner alone."""
+    platform's own place for a program's configuration. Made with the rights of its owner alone; raises `NoHome` where
+    that cannot be done."""
     chosen = os.environ.get("XSMIGUI_HOME")
     folder = Path(chosen) if chosen else Path(platformdirs.user_config_dir(NAME, appauthor=False, roaming=True))
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if not chosen and folder.parts[0] == "~":
+        raise NoHome(folder, "")
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise NoHome(folder, error.strerror or str(error)) from None
     return folder
 
 
