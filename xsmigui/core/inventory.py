@@ -260,6 +260,24 @@ class Inventory:
     def vdi_by_uuid(self) -> Mapping[str, VdiRef]:
         return {vdi.uuid: ref for ref, vdi in self.VDI.items()}
 
+    @derived("VBD")
+    def vbds_by_vdi(self) -> Mapping[VdiRef, tuple[VbdRef, ...]]:
+        """The connections of each disk, whosever they are."""
+        found: dict[VdiRef, list[VbdRef]] = {}
+        for ref, vbd in self.VBD.items():
+            if not is_null(vbd.VDI):
+                found.setdefault(vbd.VDI, []).append(ref)
+        return {vdi: tuple(refs) for vdi, refs in found.items()}
+
+    @derived("VM")
+    def vms_by_suspend_image(self) -> Mapping[VdiRef, tuple[VmRef, ...]]:
+        """The VMs and snapshots whose memory each suspend image holds."""
+        found: dict[VdiRef, list[VmRef]] = {}
+        for ref, vm in self.VM.items():
+            if not is_null(vm.suspend_VDI):
+                found.setdefault(vm.suspend_VDI, []).append(ref)
+        return {vdi: tuple(refs) for vdi, refs in found.items()}
+
     def ancestors(self, vdi: records.VDI) -> Iterator[tuple[VdiRef, records.VDI]]:
         """The hidden disks that a disk's content rests on (VHD chains: ``sm_config["vhd-parent"]``), nearest first."""
         seen = {vdi.uuid}

@@ -15,6 +15,7 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.candidates import Candidate, Load, disk_srs
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.exchange import KEPT
+from xsmigui.core.migration.holders import Hold, holders
 from xsmigui.core.migration.moves import following_disks, is_copied
 from xsmigui.core.migration.rules.disks import unmovable
 from xsmigui.core.migration.rules.storage import holds_no_disks
@@ -42,16 +43,10 @@ def owner(inventory: Inventory, disk: VdiRef) -> Owner:
         return Owner(None, _("It holds the memory of a suspended VM: resume the VM first, or move it as a whole."))
     if KEPT in vdi.other_config:
         return Owner(None, _("It is the kept source of a disk that was moved: revert the move, or remove it."))
-    own: list[VmRef] = []
-    for ref in vdi.VBDs:
-        vbd = inventory.VBD.get(ref)
-        if vbd is None or vbd.type == "CD" or vbd.VM not in inventory.VM:
-            continue
-        vm = inventory.VM[vbd.VM]
-        if vm.is_control_domain:
-            return Owner(None, _("The server itself uses it at present, for a backup or a copy."))
-        if not vm.is_a_snapshot and vbd.VM not in own:
-            own.append(vbd.VM)
+    holding = holders(inventory, disk)
+    if any(holder.hold is Hold.control_domain for holder in holding):
+        return Owner(None, _("The server itself uses it at present, for a backup or a copy."))
+    own = list(dict.fromkeys(h.vm for h in holding if h.hold is Hold.vm and not h.is_cd))
     if len(own) > 1:
         names = joined([inventory.VM[vm].name_label for vm in own])
         return Owner(None, _("It belongs to several VMs: {names}.", names=names))

@@ -157,6 +157,15 @@ def busy(scene: Scene) -> None:
     scene.set(SOURCE, "VM", scene.vm_ref(), current_operations={"OpaqueRef:task": "snapshot"})
 
 
+def held_by_another(scene: Scene) -> None:
+    """The disk is in a position of another halted VM too, read-only."""
+    pool = scene.pool(SOURCE)
+    other = next(r for r, row in pool.db.table("VM").items() if row["name_label"] == "R60 snapshots")
+    mine = next(row for row in pool.db.table("VBD").values() if row["VDI"] == scene.disk())
+    second = {name: value for name, value in mine.items() if name not in ("uuid", "metrics")}
+    pool.db.create("VBD", {**second, "VM": other, "userdevice": "9", "mode": "RO"})
+
+
 def differing(scene: Scene) -> None:
     ref = scene.ref(SOURCE, "host", "block-2")
     info = scene.row(SOURCE, "host", ref)["cpu_info"]
@@ -184,7 +193,7 @@ def at_home(name: str, **fields: Any) -> Case:
     return Case(name, SOURCE, "block-2", **fields)
 
 
-CASES: Final[dict[str, Case]] = {
+CASES: Final[dict[str, Case]] = {  # by the rule's id, with a few words where it has several
     "R01": Case(host="target-old", code="VM_HOST_INCOMPATIBLE_VERSION_MIGRATE"),
     "R02": Case("R02 no tools", code="VM_LACKS_FEATURE"),
     "R03": Case("R03 old tools", severity=warn),
@@ -237,6 +246,7 @@ CASES: Final[dict[str, Case]] = {
     "R59": Case(severity=info, quiet=Case("R58 local disk")),
     "R60": Case("R60 snapshots", severity=info),
     "R61": Case("R61 shared disk"),  # accepted, and the other VMs keep the disk that is gone
+    "R61 held by another VM": Case(HALTED.vm, edit=held_by_another),
     "R62": Case("R62 above two TiB"),
     "R63": Case("R63 CD inserted", severity=warn),
     "R64": Case("R64 coalescing", severity=warn),

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.holders import Hold, Holder, holders, other_holders
 from xsmigui.core.migration.moves import Kind, Move, own_disks
 from xsmigui.core.migration.rules.base import Problems, found, rule
 from xsmigui.core.migration.rules.networks import host_attaches, pinned_elsewhere
@@ -58,6 +59,8 @@ def kind_of_disk(move: Move) -> Problems:
     """What the server keeps for itself, physical devices, disks that are missing, hidden or shared (xapi 7.3:
     VDI_INCOMPATIBLE_TYPE, VDI_IS_SHARABLE, VDI_IS_A_PHYSICAL_DEVICE, VDI_NOT_MANAGED, VDI_MISSING)."""
     for ref, vdi in _moving(move):
+        if vdi.sharable and any(_losing(move, ref)):
+            continue  # the next rule names who else has it
         reason = unmovable(move.source, vdi)
         if not reason and move.kind is Kind.disk and vdi.is_a_snapshot:
             reason = _("a snapshot")
@@ -69,6 +72,60 @@ def kind_of_disk(move: Move) -> Problems:
             if vdi.missing:
                 hint = _("Rescan its SR, or take it off {vm} first.", vm=move.vm.name_label)
             yield found("R61", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
+
+
+def _losing(move: Move, disk: VdiRef) -> Iterator[Holder]:
+    """Who would lose a disk of this move. A copy to another pool leaves it with everybody, and is spoiled only by one
+    who may write meanwhile. Of a control domain that uses it at this moment R06 speaks. Snapshots keep what they have
+    where this program copies the disks itself."""
+    if move.loose is not None:
+        others = tuple(h for h in holders(move.source, disk) if h.hold is not Hold.memory)
+    else:
+        others = other_holders(move.source, disk, move.ref, with_snapshots=move.kind is not Kind.disk)
+    for holder in others:
+        in_use = holder.active and not holder.read_only
+        if holder.hold is Hold.control_domain and holder.active:
+            continue
+        if in_use or not move.draft.copy:
+            yield holder
+
+
+@rule("R61", "a disk that others hold", "SHD", STORAGE)
+def held(move: Move) -> Problems:
+    """The server looks at connections in use only; a halted VM, a template, a snapshot of another VM or a control
+    domain that holds the disk too would have lost it."""
+    for ref, vdi in _moving(move):
+        by_hold: dict[Hold, list[str]] = {}
+        for holder in _losing(move, ref):
+            by_hold.setdefault(holder.hold, []).append(holder.name)
+        for hold, names in by_hold.items():
+            message, hint = _loss(move, _name(move, vdi), hold, joined(list(dict.fromkeys(names))))
+            yield found("R61", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
+
+
+def _loss(move: Move, disk: str, hold: Hold, holder: str) -> tuple[str, str]:
+    """What one kind of holder would lose, and what to do about it."""
+    name = {"disk": disk, "vm": move.name, "holder": holder}
+    hint = _("Detach it from {holder} first, or leave it where it is.", **name)
+    match hold:
+        case Hold.control_domain:
+            message = _("{disk} is attached to {holder} too, a control domain, which would lose it.", **name)
+            hint = _("A backup or an import may have left it there: detach it from the control domain first.")
+        case Hold.memory:
+            message = _("{disk} holds the memory of {holder} too, which could not be resumed any more.", **name)
+            hint = _("Leave it where it is.")
+        case Hold.kept:
+            message = _("{disk} is the kept source of a move of {holder}.", **name)
+            hint = _("Revert that move, or remove the kept source.")
+        case Hold.unknown:
+            message = _("{disk} has a connection that is not known here; whoever has it would lose it.", **name)
+            hint = _("Wait until the server shows whose it is.")
+        case Hold.snapshot:
+            message = _("{disk} is attached to the snapshot {holder} too, which would lose it.", **name)
+            hint = _("Delete the snapshot if it is no longer needed, or leave the disk where it is.")
+        case _:
+            message = _("{disk} is attached to {holder} too, which would lose it.", **name)
+    return message, hint
 
 
 def _needed_srs(move: Move) -> set[SrRef]:
