@@ -16,7 +16,6 @@ from xsmigui.core.records import VM
 from xsmigui.core.refs import NULL, VbdRef, VdiRef, VmRef
 from xsmigui.core.units import natural
 
-
 NO_VM: Final = VmRef(NULL)
 NO_VBD: Final = VbdRef(NULL)
 
