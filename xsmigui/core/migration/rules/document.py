@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Final
 
-from xsmigui.core.catalogue import ENTRIES
+from xsmigui.core.errors import ENTRIES
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.rules import BATCH_RULES, RULES
 
