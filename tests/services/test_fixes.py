@@ -1,101 +1,128 @@
-"""Fixes at the spot: what they ask, and what they do."""
+"""Fixes at the spot: what they ask, and that they are done to what they name and to nothing else."""
+
+from __future__ import annotations
 
 import asyncio
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
 
 from tests.holding import until
 from tests.services.engine import Engine
 from xsmigui.core.failures import Unreachable
-from xsmigui.core.problems import Problem, Severity, Subject
-from xsmigui.services.fixes import apply, offer
+from xsmigui.core.migration.fixes import (
+    DeleteSnapshots,
+    DisableCbt,
+    EjectCd,
+    Fix,
+    SetDefaultSr,
+    ShutDown,
+    Unblock,
+    offer,
+)
+from xsmigui.core.migration.rules.general import OUR_BLOCK
+from xsmigui.core.refs import SrRef, VbdRef, VdiRef, VmRef
+from xsmigui.services.fixes import apply
 
 
-def mend(two: Engine, problem: Problem) -> Any:
-    return apply(problem, two.store.inventory, two.connections.gateway)
+async def done(two: Engine, fix: Fix) -> None:
+    """Asked as the window does, and carried out."""
+    asked = offer(fix)
+    assert all((asked.button, asked.title, asked.question))
+    assert asked.go != asked.leave
+    await apply(fix, two.store.inventory, two.connections.gateway)
+
+
+def vm_of(two: Engine, name: str) -> VmRef:
+    return VmRef(two.site.vm(two.served("Madrid"), name))
+
+
+async def call(two: Engine, method: str, *params: Any) -> Any:
+    return await asyncio.to_thread(two.site.call, two.served("Madrid"), method, *params)
+
+
+# CDs: the drive that is named, whatever the VMs and CDs are called.
+
+
+def drives(two: Engine, vm: VmRef) -> list[tuple[VbdRef, VdiRef]]:
+    return [(ref, vbd.VDI) for ref, vbd, _cd in two.inventory("Madrid").cds(vm)]
+
+
+def eject(two: Engine, vm: VmRef, name: str = "") -> EjectCd:
+    ((vbd, cd),) = drives(two, vm)
+    inventory = two.inventory("Madrid")
+    vm_name = name or inventory.VM[vm].name_label
+    return EjectCd(pool=inventory.id, vm=vm, vbd=vbd, vdi=cd, vm_name=vm_name, cd=inventory.VDI[cd].name_label)
+
+
+@pytest.mark.parametrize("names", [("same", "same"), ("Windows Server 2022", "Windows Server 2022 Eval"), ("db", "d")])
+async def test_a_cd_is_ejected_from_the_drive_that_is_named(two: Engine, names: tuple[str, str]) -> None:
+    owner, other = vm_of(two, "dc-windows"), vm_of(two, "install-in-progress")
+    for vm, name in zip((owner, other), names, strict=True):
+        await call(two, "VM.set_name_label", vm, name)
+    await until(lambda: {two.inventory("Madrid").VM[vm].name_label for vm in (owner, other)} == set(names))
+    ((_vbd, cd),) = drives(two, owner)
+    if drives(two, other) != [(drives(two, other)[0][0], cd)]:
+        await call(two, "VBD.eject", drives(two, other)[0][0])
+        await until(lambda: not drives(two, other))
+        drive = next(r for r, v in two.inventory("Madrid").vbds(other) if v.type == "CD")
+        await call(two, "VBD.insert", drive, cd)
+        await until(lambda: [c for _v, c in drives(two, other)] == [cd])
+    fix = eject(two, owner)
+    assert fix.cd in offer(fix).question
+    assert fix.vm_name in offer(fix).question
+    await done(two, fix)
+    await until(lambda: not drives(two, owner))
+    assert [c for _v, c in drives(two, other)] == [cd]
+
+
+async def test_another_cd_in_the_drive_meanwhile_stays(two: Engine) -> None:
+    vm = vm_of(two, "dc-windows")
+    fix = eject(two, vm)
+    wrong = EjectCd(
+        pool=fix.pool, vm=fix.vm, vbd=fix.vbd, vdi=VdiRef("OpaqueRef:earlier"), vm_name=fix.vm_name, cd=fix.cd
+    )
+    await done(two, wrong)
+    assert len(two.site.run(lambda: two.served("Madrid").pool.db.row("VBD", fix.vbd)["VDI"])) > 0
+    assert drives(two, vm) == [(fix.vbd, fix.vdi)]
 
 
 async def test_disabling_changed_block_tracking(two: Engine) -> None:
     evaluation = await two.evaluation("backup-cbt", to="Lisboa")
-    problems = [p for p in evaluation.problems if p.fix == "disable-cbt"]
-    assert problems
-    asked = offer(problems[0])
-    assert asked is not None
-    assert problems[0].subject.name in asked.question
-    assert "full" in asked.question
-    for problem in problems:
-        await mend(two, problem)
+    fixes = [p.remedy for p in evaluation.problems if isinstance(p.remedy, DisableCbt)]
+    assert fixes
+    assert fixes[0].disk in offer(fixes[0]).question
+    assert "full" in offer(fixes[0]).question
+    for fix in fixes:
+        await done(two, fix)
     disks = two.served("Madrid").pool.db.table("VDI")
-    about = [p.about.ref for p in problems if p.about is not None]
-    assert two.site.run(lambda: [disks[ref]["cbt_enabled"] for ref in about]) == [False] * len(about)
-
-
-async def test_ejecting_a_cd_ejects_it_from_that_vm_only(two: Engine) -> None:
-    """A CD is in several drives, and the name of one VM is a part of another's."""
-    madrid = two.served("Madrid")
-    owner = two.site.vm(madrid, "dc-windows")
-    other = two.site.vm(madrid, "install-in-progress")
-    call = two.site.call
-    await asyncio.to_thread(call, madrid, "VM.set_name_label", other, "dc")
-    await until(lambda: two.inventory("Madrid").VM[other].name_label == "dc")  # type: ignore[index]
-    inventory = two.inventory("Madrid")
-    ((_drive, _vbd, cd),) = [(r, b, v) for r, b, v in inventory.cds(owner)]  # type: ignore[arg-type]
-    ref = next(r for r, v in inventory.VDI.items() if v is cd)
-    problem = Problem(
-        rule="R63", severity=Severity.block, subject=Subject("VDI", cd.uuid, cd.name_label), fix="eject-cd",
-        message=f"dc-windows has the CD {cd.name_label} in its drive, which the host cannot see.",
-        about=inventory.object_id("VDI", ref),
-    )  # fmt: skip
-    asked = offer(problem)
-    assert asked is not None
-    await mend(two, problem)
-    db = madrid.pool.db
-
-    def inserted(vm: str) -> list[bool]:
-        rows = [db.row("VBD", v) for v in db.row("VM", vm)["VBDs"]]
-        return [not r["empty"] for r in rows if r["type"] == "CD"]
-
-    assert two.site.run(lambda: inserted(owner)) == [False]
-    assert two.site.run(lambda: inserted(other)) == [True]
-    await mend(two, replace(problem, message="dc has the CD in its drive."))
-    assert two.site.run(lambda: inserted(other)) == [False]
-    await mend(two, replace(problem, message="web-01 has the CD in its drive."))
-
-
-async def test_nothing_to_do(two: Engine) -> None:
-    bare = Problem(rule="R01", severity=Severity.warn, subject=Subject("VM", "", "x"), message="x")
-    assert offer(bare) is None
-    await mend(two, bare)
+    assert two.site.run(lambda: [disks[fix.vdi]["cbt_enabled"] for fix in fixes]) == [False] * len(fixes)
 
 
 async def test_not_connected(two: Engine) -> None:
-    evaluation = await two.evaluation("backup-cbt", to="Lisboa")
-    problem = next(p for p in evaluation.problems if p.fix)
+    fix = ShutDown(pool=two.inventory("Madrid").id, vm=vm_of(two, "web-01"), vm_name="web-01")
     await two.connections.close(two.address("Madrid").url)
     with pytest.raises(Unreachable):
-        await mend(two, problem)
-
-
-def about(two: Engine, pool: str, cls: str, name: str, fix: str) -> Problem:
-    inventory = two.inventory(pool)
-    found = inventory.object_id(cls, inventory.find(cls, name)[0])
-    subject = Subject(cls, "", name)
-    return Problem(rule="R00", severity=Severity.warn, subject=subject, message=name, fix=fix, mends=found)
+        await done(two, fix)
 
 
 async def test_the_default_sr(two: Engine) -> None:
-    problem = about(two, "Madrid", "SR", "iSCSI Madrid", "set-default-sr")
-    assert offer(problem) is not None
-    await mend(two, problem)
-    pool = two.served("Madrid").pool
-    assert two.site.run(lambda: pool.db.row("SR", pool.row["default_SR"])["name_label"]) == "iSCSI Madrid"
+    inventory = two.inventory("Madrid")
+    sr = SrRef(inventory.find("SR", "iSCSI Madrid")[0])
+    fix = SetDefaultSr(
+        pool=inventory.id, pool_ref=inventory.pool_ref, sr=sr, pool_name="Madrid", sr_name="iSCSI Madrid"
+    )
+    await done(two, fix)
+    await until(lambda: two.inventory("Madrid").pool.default_SR == sr)
+
+
+def delete(two: Engine, vm: VmRef) -> DeleteSnapshots:
+    inventory = two.inventory("Madrid")
+    snapshots = tuple(inventory.snapshots(vm))
+    return DeleteSnapshots(pool=inventory.id, vm=vm, snapshots=snapshots, vm_name=inventory.VM[vm].name_label)
 
 
 async def test_deleting_snapshots_leaves_the_vm_and_its_disks(two: Engine) -> None:
-    problem = about(two, "Madrid", "VM", "db-postgres", "delete-snapshots")
-    assert offer(problem) is not None
     db = two.served("Madrid").pool.db
 
     def disks(snapshots: bool) -> list[str]:
@@ -104,37 +131,72 @@ async def test_deleting_snapshots_leaves_the_vm_and_its_disks(two: Engine) -> No
 
     before = two.site.run(lambda: disks(False))
     assert two.site.run(lambda: disks(True))
-    await mend(two, problem)
+    await done(two, delete(two, vm_of(two, "db-postgres")))
     assert two.row("Madrid", "VM", "db-postgres")["snapshots"] == []
     assert two.row("Madrid", "VM", "db-postgres")["power_state"] == "Running"
     assert two.site.run(lambda: disks(True)) == []
     assert two.site.run(lambda: disks(False)) == before
 
 
-async def test_only_blocks_of_our_own_are_removed(two: Engine) -> None:
-    from xsmigui.services.fixes import OUR_BLOCK
+async def test_snapshots_with_memory_go_with_it_and_later_ones_stay(two: Engine) -> None:
+    vm = vm_of(two, "web-01")
+    for method in ("VM.snapshot", "VM.checkpoint"):
+        await call(two, method, vm, "before")
+    await until(lambda: len(two.inventory("Madrid").snapshots(vm)) >= 2)
+    fix = delete(two, vm)
+    later = await call(two, "VM.snapshot", vm, "made after the question")
+    await until(lambda: later in two.inventory("Madrid").snapshots(vm))
+    disks = two.site.run(lambda: {r for r, v in two.served("Madrid").pool.db.table("VDI").items()})
+    await done(two, fix)
+    await until(lambda: two.inventory("Madrid").snapshots(vm) == [later])
+    left = two.site.run(lambda: {r for r, v in two.served("Madrid").pool.db.table("VDI").items()})
+    assert left < disks
 
+
+async def test_a_disk_that_the_vm_shares_with_its_snapshot_is_kept(two: Engine) -> None:
+    """Else the only copy of it would go with the snapshot."""
     madrid = two.served("Madrid")
-    ref = two.site.vm(madrid, "locked-by-backup")
-    blocks = {"migrate_send": "Backup is running", "pool_migrate": f"{OUR_BLOCK} job"}
-    await asyncio.to_thread(two.site.call, madrid, "VM.set_blocked_operations", ref, blocks)
-    await until(lambda: two.inventory("Madrid").VM[ref].blocked_operations == blocks)  # type: ignore[index]
-    problem = about(two, "Madrid", "VM", "locked-by-backup", "clear-block")
-    assert offer(problem) is not None
-    await mend(two, problem)
-    assert two.row("Madrid", "VM", "locked-by-backup")["blocked_operations"] == {"migrate_send": "Backup is running"}
+    vm = vm_of(two, "intranet-old")
+
+    def share() -> str:
+        db = madrid.pool.db
+        snapshot = db.get("VM", vm, "snapshots")[0]
+        own = next(
+            v for b in db.get("VM", vm, "VBDs") if db.get("VBD", b, "type") == "Disk" for v in [db.get("VBD", b, "VDI")]
+        )
+        db.create("VBD", {"VM": snapshot, "VDI": own, "type": "Disk", "mode": "RO", "userdevice": "9", "empty": False})
+        return str(own)
+
+    own = two.site.run(share)
+    await until(lambda: len(two.inventory("Madrid").VDI[VdiRef(own)].VBDs) == 2)
+    await done(two, delete(two, vm))
+    assert two.site.run(lambda: madrid.pool.db.has("VDI", own))
+    await until(lambda: two.inventory("Madrid").snapshots(vm) == [])
+
+
+async def test_only_blocks_of_our_own_are_removed(two: Engine) -> None:
+    vm = vm_of(two, "locked-by-backup")
+    blocks = {"migrate_send": "Backup is running", "pool_migrate": f"{OUR_BLOCK} job", "start": f"{OUR_BLOCK} later"}
+    await call(two, "VM.set_blocked_operations", vm, blocks)
+    await until(lambda: two.inventory("Madrid").VM[vm].blocked_operations == blocks)
+    both = ("migrate_send", "pool_migrate")
+    fix = Unblock(pool=two.inventory("Madrid").id, vm=vm, operations=both, vm_name="locked-by-backup")
+    await done(two, fix)
+    left = two.row("Madrid", "VM", "locked-by-backup")["blocked_operations"]
+    assert left == {"migrate_send": "Backup is running", "start": f"{OUR_BLOCK} later"}
 
 
 async def test_shutting_down(two: Engine) -> None:
-    problem = about(two, "Madrid", "VM", "web-01", "shut-down")
-    assert offer(problem) is not None
-    await mend(two, problem)
+    fix = ShutDown(pool=two.inventory("Madrid").id, vm=vm_of(two, "web-01"), vm_name="web-01")
+    await done(two, fix)
     assert two.row("Madrid", "VM", "web-01")["power_state"] == "Halted"
 
 
-@pytest.mark.parametrize("fix", ["clear-block", "delete-snapshots", "eject-cd"])
-async def test_what_is_gone_meanwhile_needs_no_mending(two: Engine, fix: str) -> None:
-    problem = about(two, "Madrid", "VM", "intranet-old", fix)
-    assert problem.mends is not None
-    gone = problem.mends._replace(ref="OpaqueRef:gone")
-    await mend(two, replace(problem, mends=gone, about=gone))
+async def test_what_is_gone_meanwhile_needs_no_fix(two: Engine) -> None:
+    pool, gone = two.inventory("Madrid").id, VmRef("OpaqueRef:gone")
+    for fix in (
+        Unblock(pool=pool, vm=gone, operations=("migrate_send",), vm_name="gone"),
+        DeleteSnapshots(pool=pool, vm=gone, snapshots=(gone,), vm_name="gone"),
+        EjectCd(pool=pool, vm=gone, vbd=VbdRef("OpaqueRef:gone"), vdi=VdiRef("x"), vm_name="gone", cd="x"),
+    ):
+        await done(two, fix)

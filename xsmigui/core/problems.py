@@ -4,6 +4,7 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
+from xsmigui.core.migration.fixes import Fix
 from xsmigui.core.refs import ObjectId
 
 
@@ -36,20 +37,23 @@ class Subject(msgspec.Struct, frozen=True):
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """One finding. `message` says what is wrong with what, `hint` what to do next, `raw` the server's own words.
-    `fix` can be done at the spot, on the object `mends` (else on the one that the problem is about)."""
+    `remedy` is a fix that can be done at the spot, where there is one."""
 
     rule: str
     severity: Severity
     subject: Subject
     message: str
     hint: str = ""
-    fix: str = ""
     source: str = "local"
     page: Page = Page.summary
     raw: str = ""
     about: ObjectId | None = None
-    mends: ObjectId | None = None
-    mends_name: str = ""
+    remedy: Fix | None = None
+
+    @property
+    def fix(self) -> str:
+        """The remedy's name; empty where there is none."""
+        return self.remedy.name if self.remedy is not None else ""
 
     @property
     def blocks(self) -> bool:

@@ -11,11 +11,11 @@ from xsmigui.core.migration.candidates import hosts
 from xsmigui.core.migration.evacuation import MODE, MOVED
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.facts import MayCall
+from xsmigui.core.migration.fixes import ShutDownHere, offer
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import draft_of, same_intent
 from xsmigui.core.migration.summary import xe_script
 from xsmigui.core.refs import NetworkRef
-from xsmigui.services import fixes
 
 
 @pytest.fixture
@@ -98,14 +98,10 @@ def test_a_vm_that_no_other_host_can_take_may_be_shut_down(site: TwoPools) -> No
     evaluation = leaving(site)
     assert evaluation.plan is None
     found = next(p for p in evaluation.problems if p.blocks and p.subject.name == "big")
-    assert found.fix == "shut-down-here"
-    assert found.mends is not None
-    assert found.mends.ref == big
+    assert found.remedy == ShutDownHere(pool=site.madrid.id, vm=big, vm_name="big")
     assert "shut big down" in found.hint
     assert "m1" not in found.message  # that it leaves m1 is no reason
-    offer = fixes.offer(found)
-    assert offer is not None
-    assert "big" in offer.question
+    assert "big" in offer(found.remedy).question
     site.madrid.set(big, allowed_operations=[])
     found = next(p for p in leaving(site).problems if p.blocks and p.subject.name == "big")
     assert found.fix == ""

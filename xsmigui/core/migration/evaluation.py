@@ -25,6 +25,7 @@ from xsmigui.core.migration.facts import (
     rights,
     write_rate,
 )
+from xsmigui.core.migration.fixes import ShutDown, ShutDownHere
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.plan import Plan, make_plan
 from xsmigui.core.migration.rules import BATCH_RULES, RULES, Batch
@@ -210,7 +211,7 @@ def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
             reasons.append(n_("{n} more host cannot either.", "{n} more hosts cannot either.", rest))
         subject = Subject("VM", move.vm.uuid, move.vm.name_label)
         rule = told[0].rule if told else "R05"
-        mended = next((p for p in told if p.fix), None)
+        remedy = next((p.remedy for p in told if p.remedy is not None), None)
         problems.append(
             Problem(
                 rule=rule,
@@ -219,9 +220,7 @@ def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
                 message=" ".join([message, *reasons]),
                 hint=_("Choose another destination."),
                 page=Page.home_server,
-                fix=mended.fix if mended else "",
-                mends=mended.mends if mended else None,
-                mends_name=mended.mends_name if mended else "",
+                remedy=remedy,
             )
         )
     return problems
@@ -230,16 +229,16 @@ def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
 def _mended_by_shutting_down(problem: Problem, moves: tuple[Move, ...]) -> Problem:
     """A host can be emptied of a VM that cannot leave it by shutting that down: where nothing better is offered, and
     the server would let the guest be shut down."""
-    if not problem.blocks or problem.fix not in ("", "shut-down") or problem.subject.cls != "VM":
+    if not problem.blocks or not isinstance(problem.remedy, ShutDown | None) or problem.subject.cls != "VM":
         return problem
     move = next((move for move in moves if move.vm.uuid == problem.subject.uuid), None)
     if move is None or "clean_shutdown" not in move.vm.allowed_operations:
         return problem
-    vm = move.source.object_id("VM", move.ref)
     hint = _("Mend that, or shut {vm} down so that the host can be emptied.", vm=move.vm.name_label)
-    if problem.fix or problem.page is not Page.home_server:
+    if problem.remedy is not None or problem.page is not Page.home_server:
         hint = problem.hint
-    return replace(problem, fix="shut-down-here", mends=vm, mends_name=move.vm.name_label, hint=hint)
+    remedy = ShutDownHere(pool=move.source.id, vm=move.ref, vm_name=move.vm.name_label)
+    return replace(problem, remedy=remedy, hint=hint)
 
 
 def _writes(moves: tuple[Move, ...], facts: Facts) -> dict[VmRef, float]:

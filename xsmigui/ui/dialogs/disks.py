@@ -21,9 +21,10 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import candidates
 from xsmigui.core.migration.diskdraft import SrTarget, draft_of_disks, manner, owner, places, targets, way
 from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.fixes import Fix
 from xsmigui.core.migration.moves import is_copied
 from xsmigui.core.migration.summary import total
-from xsmigui.core.problems import Page, Problem, Severity
+from xsmigui.core.problems import Page, Severity
 from xsmigui.core.refs import NetworkRef, SrRef, VdiRef, VmRef
 from xsmigui.core.text import _, n_
 from xsmigui.core.units import size
@@ -318,8 +319,8 @@ class MoveDiskDialog(QDialog):
             self.planned.emit(plan)
             self.accept()
 
-    def _fix(self, problem: Problem) -> None:
-        self._scope.spawn(mend(self, problem, self._store, self._connections, self._drafting), "fix")
+    def _fix(self, fix: Fix) -> None:
+        self._scope.spawn(mend(self, fix, self._store, self._connections, self._drafting), "fix")
 
     def done(self, result: int) -> None:
         self._drafting.close()

@@ -20,9 +20,10 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import candidates, evacuation
 from xsmigui.core.migration.candidates import Candidate
 from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.fixes import Fix
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.summary import total, verdict
-from xsmigui.core.problems import Page, Problem
+from xsmigui.core.problems import Page
 from xsmigui.core.refs import HostRef, NetworkRef, VmRef
 from xsmigui.core.text import _, joined, n_
 from xsmigui.core.units import size
@@ -201,8 +202,8 @@ class MaintenanceDialog(QDialog):
             self.entered.emit(evaluation.plan)
             self.accept()
 
-    def _fix(self, problem: Problem) -> None:
-        self._scope.spawn(mend(self, problem, self._store, self._connections, self._drafting), "fix")
+    def _fix(self, fix: Fix) -> None:
+        self._scope.spawn(mend(self, fix, self._store, self._connections, self._drafting), "fix")
 
     def done(self, result: int) -> None:
         self._drafting.close()

@@ -2,7 +2,7 @@
 
 from PySide6.QtWidgets import QWidget
 
-from xsmigui.core.problems import Problem
+from xsmigui.core.migration.fixes import Fix, offer
 from xsmigui.services import fixes
 from xsmigui.services.connections import Connections
 from xsmigui.services.drafting import Drafting
@@ -10,9 +10,9 @@ from xsmigui.services.store import Store
 from xsmigui.ui.dialogs.base import ask
 
 
-async def mend(parent: QWidget, problem: Problem, store: Store, connections: Connections, drafting: Drafting) -> None:
-    """Ask whether a problem is to be mended, and do it. Raises the wire's errors."""
-    offer = fixes.offer(problem)
-    if offer is not None and await ask(parent, offer.title, offer.question, offer.go, offer.leave):
-        await fixes.apply(problem, store.inventory, connections.gateway)
+async def mend(parent: QWidget, fix: Fix, store: Store, connections: Connections, drafting: Drafting) -> None:
+    """Ask whether a fix is to be done, and do it. Raises the wire's errors."""
+    asked = offer(fix)
+    if await ask(parent, asked.title, asked.question, asked.go, asked.leave):
+        await fixes.apply(fix, store.inventory, connections.gateway)
         drafting.ask_again()

@@ -6,6 +6,7 @@ from typing import Final
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
+from xsmigui.core.migration.fixes import Fix, offer
 from xsmigui.core.problems import Page, Problem, Severity
 from xsmigui.core.text import N_, _
 from xsmigui.ui.icons import Icons
@@ -13,23 +14,13 @@ from xsmigui.ui.style import STEP, named
 
 ICONS: Final = {Severity.block: "block", Severity.warn: "warn", Severity.info: "info"}
 WORDS: Final = {Severity.block: N_("Prevents it"), Severity.warn: N_("Warning"), Severity.info: N_("Note")}
-FIXES: Final = {
-    "disable-cbt": N_("Disable CBT…"),
-    "eject-cd": N_("Eject the CD…"),
-    "set-default-sr": N_("Set default SR…"),
-    "delete-snapshots": N_("Delete snapshots…"),
-    "clear-block": N_("Remove block…"),
-    "shut-down": N_("Shut down and move…"),
-    "shut-down-here": N_("Shut down…"),
-}
-
-Fix = Callable[[Problem], None]
+OnFix = Callable[[Fix], None]
 
 
 class ProblemPanel(QScrollArea):
     """Problems as rows: a sign, a sentence, and the fix where there is one."""
 
-    def __init__(self, icons: Icons, on_fix: Fix, parent: QWidget | None = None) -> None:
+    def __init__(self, icons: Icons, on_fix: OnFix, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         named(self, "problemPanel", _("Problems"))
         self._icons = icons
@@ -74,10 +65,11 @@ class ProblemPanel(QScrollArea):
         row.setAccessibleName(f"{_(WORDS[problem.severity])}: {problem.sentence()}")
         tip = f"{problem.rule} · {problem.raw}" if problem.raw else problem.rule
         row.setToolTip(tip)
-        if problem.fix in FIXES:
-            button = QPushButton(_(FIXES[problem.fix]))
-            button.setObjectName(f"fix-{problem.fix}")
-            button.clicked.connect(lambda: self._on_fix(problem))
+        fix = problem.remedy
+        if fix is not None:
+            button = QPushButton(offer(fix).button)
+            button.setObjectName(f"fix-{fix.name}")
+            button.clicked.connect(lambda: self._on_fix(fix))
             layout = row.layout()
             assert layout is not None
             layout.addWidget(button)

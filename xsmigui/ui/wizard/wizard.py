@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 )
 
 from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.fixes import Fix
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.problems import Page, Problem, Severity
 from xsmigui.core.text import _, n_
@@ -299,8 +300,8 @@ class MigrateWizard(QDialog):
             text = _("The plan was not saved: {reason}", reason=error.strerror or str(error))
             self._scope.spawn(tell(self, _("Save plan"), text))
 
-    def _fix(self, problem: Problem) -> None:
-        self._scope.spawn(mend(self, problem, self._store, self._connections, self._drafting), "fix")
+    def _fix(self, fix: Fix) -> None:
+        self._scope.spawn(mend(self, fix, self._store, self._connections, self._drafting), "fix")
 
     def done(self, result: int) -> None:
         self._drafting.close()

@@ -9,6 +9,7 @@ from tests.core.migration.helpers import away, blocks, inside, problem, rules
 from tests.core.site import TwoPools
 from xsmigui.core.migration.draft import Claim, Draft, StorageMode
 from xsmigui.core.migration.evaluation import Evaluation, evaluate
+from xsmigui.core.migration.fixes import Unblock
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.refs import HostRef
 
@@ -112,7 +113,7 @@ def test_r07_a_block_of_our_own(site: TwoPools) -> None:
     """Cleared on the spot, but not under the feet of a job that is under way."""
     site.madrid.set(site.web, blocked_operations={"pool_migrate": "xsmigui: its virtual disks are being moved (job 1)"})
     left = problem(evaluate(site.site, inside(site, site.web)), "R07")
-    assert left.fix == "clear-block"
+    assert left.remedy == Unblock(pool=site.madrid.id, vm=site.web, operations=("pool_migrate",), vm_name="web")
     claim = Claim(
         vm=site.madrid.uuid(site.web),
         source=site.madrid.id,

@@ -6,6 +6,7 @@ from tests.core.migration.helpers import away, inside, problem, rules
 from tests.core.site import TwoPools
 from xsmigui.core.migration.defaults import resolve
 from xsmigui.core.migration.evaluation import evaluate
+from xsmigui.core.migration.fixes import ShutDown
 from xsmigui.core.migration.moves import Move
 from xsmigui.core.migration.rules.guests import SCHEME, ipv6_kernel
 from xsmigui.core.problems import Problem, Severity
@@ -27,9 +28,7 @@ def test_r02_where_the_kind_of_domain_is_not_known_it_warns(site: TwoPools) -> N
 def test_shutting_down_is_offered_where_the_server_lets(site: TwoPools) -> None:
     site.madrid.set(site.web, attached_PCIs=["OpaqueRef:pci"])
     found = problem(evaluate(site.site, inside(site, site.web)), "R70")
-    assert (found.fix, found.mends_name) == ("shut-down", "web")
-    assert found.mends is not None
-    assert found.mends.ref == site.web
+    assert found.remedy == ShutDown(pool=site.madrid.id, vm=site.web, vm_name="web")
     site.madrid.set(site.web, allowed_operations=["pool_migrate", "migrate_send"])
     assert problem(evaluate(site.site, inside(site, site.web)), "R70").fix == ""
 

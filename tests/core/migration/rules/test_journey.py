@@ -11,6 +11,7 @@ from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.estimates import estimate, link_speed, total
 from xsmigui.core.migration.evaluation import evaluate
 from xsmigui.core.migration.facts import Answer, Question, WriteRate
+from xsmigui.core.migration.fixes import SetDefaultSr
 from xsmigui.core.problems import Severity
 from xsmigui.core.refs import HostRef, NetworkRef
 from xsmigui.core.units import GiB, TiB
@@ -129,7 +130,10 @@ def test_r67_a_default_sr_can_be_set(site: TwoPools) -> None:
     site.lisboa.driver("nfs", [])
     site.lisboa.driver("lvm", [])
     found = [p for p in evaluate(site.site, away(site, site.web)).problems if p.rule == "R67" and p.fix]
-    assert [(p.fix, p.mends_name) for p in found] == [("set-default-sr", "l-nfs")]
+    remedy = SetDefaultSr(
+        pool=site.lisboa.id, pool_ref=site.lisboa.ref, sr=site.l_nfs, pool_name="Lisboa", sr_name="l-nfs"
+    )
+    assert [p.remedy for p in found] == [remedy]
     for pbd in site.lisboa.get_all("PBD", SR=site.l_nfs):
         site.lisboa.set(pbd, currently_attached=False)
     assert [p for p in evaluate(site.site, away(site, site.web)).problems if p.rule == "R67" and p.fix] == []

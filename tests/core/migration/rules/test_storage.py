@@ -5,6 +5,7 @@ import pytest
 from tests.core.migration.helpers import away, blocks, inside, problem, rules
 from tests.core.site import MIGRATES, TwoPools
 from xsmigui.core.migration.evaluation import evaluate
+from xsmigui.core.migration.fixes import DisableCbt, EjectCd
 from xsmigui.core.problems import Severity
 from xsmigui.core.refs import HostRef, SrRef, VdiRef
 from xsmigui.core.units import GiB, MiB, TiB
@@ -90,7 +91,7 @@ def test_r53_cbt(site: TwoPools) -> None:
     site.madrid.set(DISK, cbt_enabled=True)
     found = evaluate(site.site, away(site, site.web))
     assert blocks(found) == ["R53"]
-    assert problem(found, "R53").fix == "disable-cbt"
+    assert problem(found, "R53").remedy == DisableCbt(pool=site.madrid.id, vdi=VdiRef(DISK), disk="web 0")
     assert problem(found, "R53").subject.name == "web 0"
     assert rules(evaluate(site.site, inside(site, site.web))) == []
     other = VdiRef("OpaqueRef:Madrid/VDI/web 1")
@@ -164,7 +165,9 @@ def test_r63_cds(site: TwoPools) -> None:
     site.madrid.set(pbd, currently_attached=False)
     found = evaluate(site.site, inside(site, site.web))
     assert blocks(found) == ["R63"]
-    assert problem(found, "R63").fix == "eject-cd"
+    fix = problem(found, "R63").remedy
+    drive = site.madrid.get_all("VBD", VM=site.web, VDI=site.cd)[0]
+    assert fix == EjectCd(pool=site.madrid.id, vm=site.web, vbd=drive, vdi=site.cd, vm_name="web", cd="debian.iso")
     found = evaluate(site.site, inside(site, site.web).on_same_sr(site.m_iscsi))
     assert problem(found, "R63").severity is Severity.warn
 

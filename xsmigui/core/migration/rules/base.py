@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from xsmigui.core.capacity import Ledger
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.draft import Draft, Site
+from xsmigui.core.migration.fixes import Fix, ShutDown
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.problems import Page, Problem, Severity, Subject
 from xsmigui.core.refs import VmRef
@@ -93,11 +94,9 @@ def found(
     hint: str = "",
     *,
     page: Page = Page.summary,
-    fix: str = "",
-    mends: tuple[str, str] | None = None,
+    remedy: Fix | None = None,
 ) -> Problem:
-    """A problem about an object of this inventory; `mends` is the class and reference of what its fix is done to, where
-    that is another."""
+    """A problem about an object of this inventory."""
     record = inventory.record(cls, ref)
     return Problem(
         rule=rule_id,
@@ -106,10 +105,8 @@ def found(
         message=message,
         hint=hint,
         page=page,
-        fix=fix,
         about=inventory.object_id(cls, ref),
-        mends=inventory.object_id(*mends) if fix and mends else None,
-        mends_name=inventory.name_of(*mends) if fix and mends else "",
+        remedy=remedy,
     )
 
 
@@ -117,5 +114,4 @@ def offer_shut_down(move: Move, problem: Problem) -> Problem:
     """With the fix “shut down and move”, where the server would let the guest be shut down."""
     if "clean_shutdown" not in move.vm.allowed_operations:
         return problem
-    vm = move.source.object_id("VM", move.ref)
-    return replace(problem, fix="shut-down", mends=vm, mends_name=move.vm.name_label)
+    return replace(problem, remedy=ShutDown(pool=move.source.id, vm=move.ref, vm_name=move.vm.name_label))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.fixes import DeleteSnapshots
 from xsmigui.core.migration.holders import Hold, Holder, holders, other_holders
 from xsmigui.core.migration.moves import Kind, Move, own_disks
 from xsmigui.core.migration.rules.base import Problems, found, rule
@@ -249,11 +250,10 @@ def chain(move: Move) -> Problems:
                 limit=LONGEST,
             )
             hint = _("Delete snapshots and let the SR tidy up first.")
-            fix = "delete-snapshots" if move.source.snapshots(move.ref) else ""
-            mends = ("VM", move.ref)
-            yield found(
-                "R65", Severity.warn, move.source, "VDI", ref, message, hint, page=STORAGE, fix=fix, mends=mends
-            )
+            snapshots = tuple(move.source.snapshots(move.ref))
+            fix = DeleteSnapshots(pool=move.source.id, vm=move.ref, snapshots=snapshots, vm_name=move.vm.name_label)
+            remedy = fix if snapshots else None
+            yield found("R65", Severity.warn, move.source, "VDI", ref, message, hint, page=STORAGE, remedy=remedy)
 
 
 BACKUPS: Final = ("xo:backup", "xo:copy_of", "xo:base_delta", "nakivo", "veeam", "commvault", "alike", "vinchin")

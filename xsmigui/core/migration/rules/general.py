@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from xsmigui.core.migration.fixes import Unblock
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.rules.base import Problems, found, rule
 from xsmigui.core.problems import Page, Severity
@@ -74,15 +75,17 @@ def blocked(move: Move) -> Problems:
             "Ask whoever set the block, then remove “{operation}” from the VM's blocked operations.",
             operation=move.operation,
         )
-        fix = ""
+        fix = None
         if reason.startswith(OUR_BLOCK):
             message = _(
                 "This program has blocked the migration of {vm}: “{reason}”.", vm=move.vm.name_label, reason=reason
             )
-            hint, fix = _("Remove the block if nothing of it goes on any more."), "clear-block"
+            hint = _("Remove the block if nothing of it goes on any more.")
+            ours = tuple(op for op, why in move.vm.blocked_operations.items() if why.startswith(OUR_BLOCK))
+            fix = Unblock(pool=move.source.id, vm=move.ref, operations=ours, vm_name=move.vm.name_label)
             if any(claim.vm == move.vm.uuid for claim in move.site.claims):
-                hint, fix = _("Let that job end, or revert it in the journal."), ""
-        yield found("R07", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION, fix=fix)
+                hint, fix = _("Let that job end, or revert it in the journal."), None
+        yield found("R07", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION, remedy=fix)
 
 
 @rule("R10", "power state", page=DESTINATION)

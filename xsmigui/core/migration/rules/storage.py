@@ -5,6 +5,7 @@ from typing import Final
 
 from xsmigui.core.capacity import Flow, load, written
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.fixes import DisableCbt, EjectCd, SetDefaultSr
 from xsmigui.core.migration.moves import Kind, Move, following_disks, own_disks
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
 from xsmigui.core.problems import Page, Severity
@@ -213,7 +214,8 @@ def cbt(move: Move) -> Problems:
         if vdi.cbt_enabled:
             message = _("{disk}: changed block tracking is on.", disk=_disk(move, vdi))
             hint = _("Disabling it makes the next backup a full one.")
-            yield found("R53", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE, fix="disable-cbt")
+            fix = DisableCbt(pool=move.source.id, vdi=ref, disk=_disk(move, vdi))
+            yield found("R53", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE, remedy=fix)
 
 
 @rule("R54", "disk resets at boot", "SH", STORAGE)
@@ -298,24 +300,16 @@ def cds(move: Move) -> Problems:
     """A CD on an SR that the host does not see stops a plain migration; storage motion ejects what is not mapped."""
     if move.host is None:
         return
-    for _vbd_ref, vbd, vdi in move.source.cds(move.ref):
+    for vbd_ref, vbd, vdi in move.source.cds(move.ref):
         name = {"cd": vdi.name_label, "vm": move.vm.name_label}
         stays = not move.crosses and move.target.sees(move.host, vdi.SR)
         if stays:
             continue
         if move.operation == "pool_migrate":
             message = _("{vm} has the CD {cd} in its drive, which the host cannot see.", **name)
-            yield found(
-                "R63",
-                Severity.block,
-                move.source,
-                "VDI",
-                vbd.VDI,
-                message,
-                _("Eject the CD first."),
-                page=STORAGE,
-                fix="eject-cd",
-            )
+            fix = EjectCd(pool=move.source.id, vm=move.ref, vbd=vbd_ref, vdi=vbd.VDI, vm_name=name["vm"], cd=name["cd"])
+            hint = _("Eject the CD first.")
+            yield found("R63", Severity.block, move.source, "VDI", vbd.VDI, message, hint, page=STORAGE, remedy=fix)
         else:
             message = _("The CD {cd} in the drive of {vm} will be ejected.", **name)
             hint = _("Put a CD of the destination in again afterwards if it is needed.")
@@ -342,9 +336,15 @@ def placed(move: Move) -> Problems:
         hint = _("Set one: suspend images and disks of snapshots go there where nothing else is said.")
         able = [sr for sr in move.target.srs_by_space if move.target.SR[sr].shared]
         best = next((sr for sr in able if not any(sr_health(move.target, sr))), None)
-        fix, mends = ("set-default-sr", ("SR", best)) if best is not None else ("", None)
         pool = move.target.pool_ref
-        yield found("R67", Severity.warn, move.target, "pool", pool, message, hint, page=STORAGE, fix=fix, mends=mends)
+        fix = best and SetDefaultSr(
+            pool=move.target.id,
+            pool_ref=pool,
+            sr=best,
+            pool_name=move.target.name,
+            sr_name=move.target.name_of("SR", best),
+        )
+        yield found("R67", Severity.warn, move.target, "pool", pool, message, hint, page=STORAGE, remedy=fix or None)
 
 
 @rule("R68", "health of the SRs", "LSHD", STORAGE)
