@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
+from xsmigui.simulator.content import checksum
 from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.server import Servers
@@ -166,6 +167,18 @@ class Control:
     def unresponsive(self, pool: Pool, command: Command) -> None:
         pool.faults.unresponsive.add(self.find(pool, "VM", command["vm"]))
 
+    def write_disk(self, pool: Pool, command: Command) -> dict[str, Any]:
+        """Somebody writes to the disk, whoever holds it; with `zeroes` an older block is filled with zeroes too."""
+        vdi = self.find(pool, "VDI", command["vdi"])
+        for _ in range(int(command.get("times", 1))):
+            pool.contents.write(pool, vdi, zeroes=bool(command.get("zeroes", True)))
+        return self.disk_content(pool, {"vdi": vdi})
+
+    def disk_content(self, pool: Pool, command: Command) -> dict[str, Any]:
+        """The sum of the disk as it is now, without a call of the API."""
+        vdi = self.find(pool, "VDI", command["vdi"])
+        return {"vdi": vdi, "sum": checksum(pool.contents.read(pool, vdi), pool.db.get("VDI", vdi, "virtual_size"))}
+
     def reboot_guest(self, pool: Pool, command: Command) -> None:
         """The guest reboots while its memory moves, `times` over."""
         pool.faults.rebooting[self.find(pool, "VM", command["vm"])] = int(command.get("times", 1))
@@ -235,7 +248,7 @@ COMMANDS: Final[dict[str, Callable[[Control, Pool, Command], Any]]] = {
     "lose_host": Control.lose_host, "find_host": Control.find_host, "move_coordinator": Control.move_coordinator,
     "hang_up": Control.hang_up, "exchange_certificate": Control.exchange, "skew_clock": Control.skew,
     "fill_sr": Control.fill, "break_mirror": Control.break_mirror, "unresponsive": Control.unresponsive,
-    "set_write_rate": Control.set_write_rate,
+    "set_write_rate": Control.set_write_rate, "write_disk": Control.write_disk, "disk_content": Control.disk_content,
     "reboot_guest": Control.reboot_guest, "fail_memory": Control.fail_memory, "lose_disk": Control.lose_disk,
     "end_as": Control.end_as, "leave_mess": Control.leave_mess, "clear": Control.clear,
 }  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from xsmigui.simulator.content import Content, image_config
 from xsmigui.simulator.failures import NULL
 from xsmigui.simulator.gates.devices import gpu_for
 from xsmigui.simulator.gates.host import free_memory
@@ -54,6 +55,8 @@ def boot(pool: Pool, vm: str, host: str, *, paused: bool = False, fresh: bool = 
         power_state="Paused" if paused else "Running",
     )  # fmt: skip
     pool.scheduled.discard(vm)
+    if not paused:
+        pool.contents.guest_writes(pool, row)
     measure(pool, {left, host})
 
 
@@ -70,6 +73,8 @@ def halt(pool: Pool, vm: str, state: str = "Halted") -> None:
     """The domain is gone: switched off, or suspended to disk."""
     db = pool.db
     row = db.row("VM", vm)
+    if row["power_state"] == "Running":
+        pool.contents.guest_writes(pool, row)
     attach(pool, row, False)
     if state == "Halted":
         guest = db.find("VM_guest_metrics", row["guest_metrics"])
@@ -135,11 +140,14 @@ def account(pool: Pool, sr: str, physical: int, virtual: int) -> None:
         )  # fmt: skip
 
 
-def add_vdi(pool: Pool, values: Row) -> str:
-    """A new disk, with its place on the SR accounted for."""
+def add_vdi(pool: Pool, values: Row, content: Content | None = None) -> str:
+    """A new disk, with its place on the SR accounted for; one of unknown content where `content` is left out."""
     uuid = values.get("uuid") or pool.db.new_uuid()
-    base: Row = {"location": uuid, "managed": True, "on_boot": "persist", "sm_config": {"vdi_type": "vhd"}}
+    kind = pool.db.get("SR", values["SR"], "type") if pool.db.has("SR", values["SR"]) else ""
+    base: Row = {"location": uuid, "managed": True, "on_boot": "persist", "sm_config": image_config(kind)}
     ref = pool.db.create("VDI", {**base, **values, "uuid": uuid})
+    if content is not None:
+        pool.contents.set(pool, ref, content)
     account(pool, values["SR"], values.get("physical_utilisation", 0), values.get("virtual_size", 0))
     return ref
 

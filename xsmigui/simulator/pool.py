@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from xsmigui.simulator import operations
 from xsmigui.simulator.clock import Clock, PoolClock
+from xsmigui.simulator.content import Contents
 from xsmigui.simulator.events import Events, Messages
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.faults import Faults
@@ -40,6 +41,7 @@ class Pool:
         self.events = Events(self)
         self.faults = Faults(self)
         self.site: Site | None = None
+        self.contents = Contents()  # the site's, once the pool belongs to one
         self.patience = 1.0  # factor on event.from's gathering pauses; 0 in the fastest tests
         self.lock_patience = LOCK_PATIENCE
         self.storage_motions: Counter[str] = Counter()  # per sending host's xapi

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from xsmigui.simulator.clock import Clock
+from xsmigui.simulator.content import Contents
 from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.pool import Pool
 
@@ -11,9 +12,11 @@ class Site:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.pools: list[Pool] = []
+        self.contents = Contents()
 
     def add(self, pool: Pool) -> Pool:
         pool.site = self
+        pool.contents = self.contents
         self.pools.append(pool)
         return pool
 

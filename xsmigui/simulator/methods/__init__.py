@@ -2,6 +2,7 @@
 
 from xsmigui.simulator.methods import (
     availability,
+    copies,
     devices,
     evacuation,
     guests,
@@ -17,6 +18,6 @@ from xsmigui.simulator.methods import (
 )
 
 __all__ = [
-    "availability", "devices", "evacuation", "guests", "lifecycle", "migration", "networks", "pools", "roles",
+    "availability", "copies", "devices", "evacuation", "guests", "lifecycle", "migration", "networks", "pools", "roles",
     "runtime", "settings", "storage", "system",
 ]  # fmt: skip

@@ -56,6 +56,7 @@ async def vbd_plug(call: Call, vbd: str) -> None:
     assert_attachable(call, vbd)
     await call.pause(0.5)
     call.db.set("VBD", vbd, currently_attached=True, device=device_name(row["userdevice"]))
+    _touch_disk(call, row)
 
 
 @method("VBD.unplug")
@@ -66,7 +67,14 @@ async def vbd_unplug(call: Call, vbd: str) -> None:
     if not row["currently_attached"]:
         raise Failure("DEVICE_ALREADY_DETACHED", vbd)
     await call.pause(0.5)
+    _touch_disk(call, row)
     call.db.set("VBD", vbd, currently_attached=False)
+
+
+def _touch_disk(call: Call, vbd: Row) -> None:
+    """A guest writes to a disk when it gets it, and until it lets it go."""
+    if call.db.has("VDI", vbd["VDI"]):
+        call.pool.contents.read(call.pool, vbd["VDI"])
 
 
 @method("VBD.eject")

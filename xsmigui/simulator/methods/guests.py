@@ -213,7 +213,7 @@ def snapshot_vdi(pool: Pool, vdi: str) -> str:
         **{k: row[k] for k in kept}, "is_a_snapshot": True, "snapshot_of": vdi, "snapshot_time": pool.clock.date(),
         "physical_utilisation": min(row["physical_utilisation"], space_for(pool, row["SR"], 0, 64 << 20)),
         "cbt_enabled": row["cbt_enabled"], "other_config": dict(row["other_config"]),
-    })  # fmt: skip
+    }, pool.contents.read(pool, vdi))  # fmt: skip
 
 
 def _check_room(pool: Pool, disks: list[str]) -> None:
@@ -317,7 +317,7 @@ def duplicate(pool: Pool, vdi: str, sr: str, **overrides: object) -> str:
     return add_vdi(pool, {
         **{k: row[k] for k in kept}, "SR": sr, "read_only": False, "is_a_snapshot": False,
         "physical_utilisation": space_for(pool, sr, row["virtual_size"], row["physical_utilisation"]), **overrides,
-    })  # fmt: skip
+    }, pool.contents.read(pool, vdi))  # fmt: skip
 
 
 @method("VM.clone")

@@ -268,6 +268,7 @@ class Motion:
         arrived = await self._memory() if live else False
         transfer.assert_whole()
         call.cancellable(False)
+        transfer.settle()
         row = db.row("VM", self.vm)
         for owner in family(pool, row, snapshots=True):
             for ref in owner["VBDs"]:
@@ -312,6 +313,7 @@ class Motion:
                 there.db.set("VM", new, scheduled_to_be_resident_on=self.target.host)
                 arrived = await self._memory()
             transfer.assert_whole()
+            transfer.settle()
         except BaseException:
             if self.tidies():
                 arrival.undo()

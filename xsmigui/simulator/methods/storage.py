@@ -1,14 +1,15 @@
-"""VDI and SR: create, destroy, copy, snapshot, resize, changed block tracking, scan."""
+"""VDI and SR: create, destroy, snapshot, resize, changed block tracking, scan."""
 
 from __future__ import annotations
 
+from xsmigui.simulator.content import EMPTY
 from xsmigui.simulator.dispatch import Call, method
-from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vdi as gate
-from xsmigui.simulator.guests import account, add_vdi, device_name, remove_vdi, room, space_for
+from xsmigui.simulator.guests import account, add_vdi, remove_vdi, room, space_for, thick
 from xsmigui.simulator.implicit import constructor_values
-from xsmigui.simulator.methods.guests import DISK_SPEED, duplicate, snapshot_vdi
+from xsmigui.simulator.methods.guests import duplicate, snapshot_vdi
 from xsmigui.simulator.methods.locking import operation
 from xsmigui.simulator.tables import Row
 
@@ -32,7 +33,7 @@ async def create(call: Call, struct: Row) -> str:
     if room(call.pool, sr) < space:
         raise full()
     await call.pause(0.5)
-    return add_vdi(call.pool, {**values, "physical_utilisation": space})
+    return add_vdi(call.pool, {**values, "physical_utilisation": space}, EMPTY)
 
 
 @method("VDI.destroy")
@@ -60,85 +61,6 @@ async def clone(call: Call, vdi: str, driver_params: dict[str, str] | None = Non
     async with operation(call, "VDI", vdi, "clone", lambda: check(call, vdi, "clone")):
         await call.pause(0.5)
         return duplicate(call.pool, vdi, call.db.get("VDI", vdi, "SR"))
-
-
-@method("VDI.copy")
-async def copy(call: Call, vdi: str, sr: str, base: str = NULL, into: str = NULL) -> str:
-    """A copy on another SR, or in a disk that is there. The new disk is there from the beginning and goes if the copy
-    fails; meanwhile both are connected to a control domain (research sheet, section 7.4)."""
-    db, pool = call.db, call.pool
-    async with operation(call, "VDI", vdi, "copy", lambda: check(call, vdi, "copy")):
-        row = db.row("VDI", vdi)
-        if not row["managed"]:
-            raise Failure("VDI_NOT_MANAGED", vdi)
-        given = db.has("VDI", into)
-        target = _given(call, row, into) if given else _made(call, row, vdi, sr)
-        sr = db.get("VDI", target, "SR")
-        drives = [_to_dom0(call, vdi, "RO"), _to_dom0(call, target, "RW")]
-        call.cancellable(True)
-        try:
-            await _fill(call, vdi, row, sr)
-        except BaseException:
-            _unplug(call, drives)
-            if not given and db.has("VDI", target):
-                remove_vdi(pool, target)
-            raise
-        _unplug(call, drives)
-        if given:
-            written = space_for(pool, sr, db.get("VDI", target, "virtual_size"), row["physical_utilisation"])
-            account(pool, sr, written - db.get("VDI", target, "physical_utilisation"), 0)
-            db.set("VDI", target, physical_utilisation=written)
-        return target
-
-
-def _given(call: Call, row: Row, into: str) -> str:
-    target = call.db.row("VDI", into)
-    if target["read_only"]:
-        raise Failure("VDI_READONLY", into)
-    if target["virtual_size"] < row["virtual_size"]:
-        raise Failure("VDI_TOO_SMALL", into, row["virtual_size"])
-    needed = space_for(call.pool, target["SR"], target["virtual_size"], row["physical_utilisation"])
-    if room(call.pool, target["SR"]) + target["physical_utilisation"] < needed:
-        raise full()
-    return into
-
-
-def _made(call: Call, row: Row, vdi: str, sr: str) -> str:
-    call.db.row("SR", sr)
-    if room(call.pool, sr) < space_for(call.pool, sr, row["virtual_size"], row["physical_utilisation"]):
-        raise full()
-    return duplicate(call.pool, vdi, sr)
-
-
-async def _fill(call: Call, vdi: str, row: Row, sr: str) -> None:
-    faults = call.pool.faults
-    for step in range(20):
-        await call.pause(row["physical_utilisation"] / DISK_SPEED / 20)
-        if vdi in faults.broken_mirrors and step == 10:
-            raise Failure("VDI_IO_ERROR", "Device I/O errors")
-        if faults.fills(sr, (step + 1) / 20):
-            raise full()
-        call.progress((step + 1) / 20)
-
-
-def _to_dom0(call: Call, vdi: str, mode: str) -> str:
-    """Connect a disk to the coordinator's control domain; empty where the database has none."""
-    master = call.pool.master
-    for ref, vm in call.db.table("VM").items():
-        if vm["is_control_domain"] and vm["resident_on"] == master:
-            taken = {call.db.get("VBD", vbd, "userdevice") for vbd in vm["VBDs"]}
-            device = next(str(n) for n in range(255) if str(n) not in taken)
-            return call.db.create("VBD", {
-                "VM": ref, "VDI": vdi, "userdevice": device, "device": device_name(device), "mode": mode,
-                "type": "Disk", "currently_attached": True,
-            })  # fmt: skip
-    return ""
-
-
-def _unplug(call: Call, drives: list[str]) -> None:
-    for drive in drives:
-        if drive and call.db.has("VBD", drive):
-            call.db.delete("VBD", drive)
 
 
 @method("VDI.resize")
@@ -169,6 +91,7 @@ def disable_cbt(call: Call, vdi: str) -> None:
 def data_destroy(call: Call, vdi: str) -> None:
     check(call, vdi, "data_destroy")
     call.db.set("VDI", vdi, type="cbt_metadata")
+    call.pool.contents.set(call.pool, vdi, EMPTY)
 
 
 @method("VDI.list_changed_blocks")
@@ -300,7 +223,8 @@ async def sr_create(
     await call.pause(2)
     sr = db.create("SR", {
         "name_label": name, "name_description": description, "type": kind, "content_type": content,
-        "physical_size": size, "shared": shared, "sm_config": sm_config or {},
+        "physical_size": size, "shared": shared,
+        "sm_config": {**(sm_config or {}), **({"allocation": "thick", "use_vhd": "true"} if thick(kind) else {})},
     })  # fmt: skip
     for one in db.table("host") if shared else [host]:
         db.create("PBD", {"host": one, "SR": sr, "device_config": device_config, "currently_attached": True})
@@ -372,6 +296,7 @@ async def vdi_revert(call: Call, snapshot: str) -> None:
             raise Failure("REVERT_ONLY_ALLOWED_ON_SNAPSHOT")
         async with operation(call, "VDI", leaf, "revert_from", lambda: check(call, leaf, "revert_from")):
             await call.pause(1)
+            call.pool.contents.carry(call.pool, snapshot, call.pool, leaf)
 
 
 @method("SR.create_new_blob")

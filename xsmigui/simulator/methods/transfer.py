@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from xsmigui.simulator.content import EMPTY
 from xsmigui.simulator.dispatch import Call
 from xsmigui.simulator.failures import NULL, Failure, internal
 from xsmigui.simulator.gates import host as host_gate
@@ -96,7 +97,7 @@ class Transfer:
         space = space_for(there, sr, row["virtual_size"], row["physical_utilisation"])
         if room(there, sr) < space:
             raise self._full(vdi)
-        new = add_vdi(there, self._successor(row, sr, space))
+        new = add_vdi(there, self._successor(row, sr, space), EMPTY)
         self.made.append(new)
         temporary = self._snapshot(vdi, row) if vdi in self.mirrored else 0
         try:
@@ -111,12 +112,20 @@ class Transfer:
             raise Failure("VDI_LOCATION_MISSING", sr, location)
         self.moved[vdi] = new
         self.assert_whole()
+        self.call.pool.contents.carry(self.call.pool, vdi, there, new)
 
     def assert_whole(self) -> None:
         """Somebody may have destroyed a copy meanwhile: its mirror has broken then."""
         for vdi, new in self.moved.items():
             if new in self.made and not self.target.pool.db.has("VDI", new):
                 self._mirror_failed(vdi)
+
+    def settle(self) -> None:
+        """What has been written to mirrored disks since they were copied has arrived too."""
+        for vdi in self.mirrored:
+            new = self.moved.get(vdi)
+            if new in self.made:
+                self.call.pool.contents.carry(self.call.pool, vdi, self.target.pool, new)
 
     def _snapshot(self, vdi: str, row: Row) -> int:
         """A mirror takes a snapshot of its source for as long as it lasts; it needs room there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
+from xsmigui.simulator.content import image_config
 from xsmigui.simulator.failures import NULL
 from xsmigui.simulator.gates.host import memory_overhead
 from xsmigui.simulator.guests import device_name, thick
@@ -167,7 +168,7 @@ class Builder:
         seen = list(self.hosts if hosts is None else hosts)
         values = {
             "shared": len(seen) > 1 or kind in {"nfs", "lvmoiscsi", "lvmohba", "smb"},
-            "sm_config": {"allocation": "thick"} if thick(kind) else {}, **fields,
+            "sm_config": {"allocation": "thick", "use_vhd": "true"} if thick(kind) else {}, **fields,
         }  # fmt: skip
         sr = self.add(
             "SR", name_label=name, name_description=description, type=kind, content_type=content,
@@ -183,7 +184,7 @@ class Builder:
         kind = self.row("SR", disk.sr)["type"]
         used = disk.size + disk.size // 256 + 8 * MIB if thick(kind) else disk.used
         uuid = self.pool.db.new_uuid()
-        values = {"type": "user", "read_only": kind == "iso", "sm_config": {"vdi_type": "vhd"}, **disk.fields, **fields}
+        values = {"type": "user", "read_only": kind == "iso", "sm_config": image_config(kind), **disk.fields, **fields}
         return self.add(
             "VDI", uuid=uuid, location=uuid, managed=True, name_label=name, SR=disk.sr, virtual_size=disk.size,
             physical_utilisation=used, **values,
