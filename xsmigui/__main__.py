@@ -1,21 +1,51 @@
-"""`xsmigui`, and `python -m xsmigui`: arguments lead to the command line or to the window."""
+"""`xsmigui`, and `python -m xsmigui`: arguments lead to the command line or to the window.
+
+What takes time is imported when it is needed, so that Ctrl+C ends the program quietly at its start already.
+"""
 
 import argparse
 import os
 import sys
+from typing import TYPE_CHECKING
 
-from xsmigui import cli
-from xsmigui.console import BAD_ARGUMENTS, say
-from xsmigui.core.text import _
-from xsmigui.local.paths import NoHome
+if TYPE_CHECKING:
+    from xsmigui.local.paths import NoHome
+
+LOST = 74
+"""The exit status where all went well, but what was to be printed could not be written (EX_IOERR of `sysexits.h`)."""
+
+INTERRUPTED = 130
 
 
 def main() -> int:
     """The exit status of docs/architecture.md, "Command line"."""
+    try:
+        from xsmigui.local import streams
+
+        streams.prepare()
+        status = _start(sys.argv[1:])
+        failure = streams.finish()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    if failure is None:
+        return status
+    from xsmigui.console import say
+    from xsmigui.core.text import _
+
+    say(_("What was to be printed could not be written: {reason}.", reason=failure.strerror))
+    return status or LOST
+
+
+def _start(arguments: list[str]) -> int:
+    from xsmigui import cli
+    from xsmigui.console import BAD_ARGUMENTS, say
+    from xsmigui.local import streams
+    from xsmigui.local.paths import NoHome
+
     if os.environ.get("HOME") == "":
         del os.environ["HOME"]  # the system's list of users knows better than an empty name
     try:
-        options = cli.parse(sys.argv[1:])
+        options = cli.parse(arguments)
     except SystemExit as end:
         return int(end.code or 0)
     try:
@@ -23,7 +53,7 @@ def main() -> int:
     except NoHome as none:
         text = _without_home(none)
         say(text)
-        if options.command is None and sys.stderr is None:  # started from a menu: there is no other place to say it
+        if options.command is None and not streams.is_given(sys.stderr):  # there is no other place to say it
             from xsmigui.app import tell_only
 
             tell_only(text)
@@ -32,6 +62,8 @@ def main() -> int:
 
 def _carry_out(options: argparse.Namespace) -> int:
     if options.command is not None:
+        from xsmigui import cli
+
         return cli.carry_out(options)
     if options.self_test:
         from xsmigui import selftest
@@ -42,7 +74,9 @@ def _carry_out(options: argparse.Namespace) -> int:
     return run(Options(options.demo, options.lang))
 
 
-def _without_home(none: NoHome) -> str:
+def _without_home(none: "NoHome") -> str:
+    from xsmigui.core.text import _
+
     reason = none.reason or _("the home of this user is not known")
     text = _(
         "Settings, trusted certificates and the journal cannot be kept in {folder}: {reason}. XSMIGUI_HOME names"

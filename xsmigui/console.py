@@ -35,9 +35,12 @@ def say(text: str) -> None:
 
 
 def print_document(document: Any, as_json: bool) -> None:
-    """A document on stdout: compact JSON, or indented for a person."""
+    """A document on stdout: compact JSON, or indented for a person. JSON is UTF-8, whatever the terminal's characters
+    are (RFC 8259)."""
     data = msgspec.json.encode(document)
-    print((data if as_json else msgspec.json.format(data, indent=2)).decode(), flush=True)
+    sys.stdout.flush()
+    sys.stdout.buffer.write((data if as_json else msgspec.json.format(data, indent=2)) + b"\n")
+    sys.stdout.flush()
 
 
 def print_table(rows: list[tuple[str, ...]]) -> None:

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Final
 
 from xsmigui import __version__
 from xsmigui.core.text import N_, _, joined
-from xsmigui.local import languages, paths
+from xsmigui.local import languages, paths, streams
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QIcon
@@ -48,7 +48,7 @@ class Report:
 
     def __init__(self, folder: Path) -> None:
         self.fine = True
-        self._file = folder / "self-test.txt" if sys.stdout is None else None
+        self._file = folder / "self-test.txt" if not streams.is_given(sys.stdout) else None
         if self._file is not None:
             self._file.unlink(missing_ok=True)
 

@@ -6,7 +6,6 @@ The exit statuses are those of docs/architecture.md, "Command line".
 
 import argparse
 import asyncio
-import os
 import signal
 import sys
 from collections.abc import Awaitable
@@ -15,9 +14,9 @@ from contextlib import suppress
 from xsmigui.cli.journal import show_jobs
 from xsmigui.cli.options import parser
 from xsmigui.cli.running import run
-from xsmigui.console import BAD_ARGUMENTS, DONE, INTERRUPTED, BadArguments, say
+from xsmigui.console import BAD_ARGUMENTS, INTERRUPTED, BadArguments, say
 from xsmigui.core.text import use
-from xsmigui.local import languages, logs, paths
+from xsmigui.local import languages, logs, paths, streams
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -47,15 +46,12 @@ def carry_out(options: argparse.Namespace) -> int:
         names = set(command.Options.__slots__) - {"databases", "seed", "same_identity"}
         fields = {name: getattr(options, name) for name in names}
         fields |= {"seed": options.seed or 0, "same_identity": options.seed is not None}
-        return command.run(command.Options(databases=tuple(options.database), **fields))
+        served = command.Options(databases=tuple(options.database), **fields)
+        return command.run(served, lambda: not streams.reader_has_left(sys.stdout))
     logs.start(paths.home())
     try:
-        reads = options.command == "jobs" and not (options.resume or options.revert)
-        if reads:
-            with suppress(BrokenPipeError):  # whoever reads it has seen enough
-                return asyncio.run(_until_interrupted(show_jobs(options)))
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the rest goes nowhere, at the end too
-            return DONE
+        if options.command == "jobs" and not (options.resume or options.revert):
+            return asyncio.run(_until_interrupted(show_jobs(options)))
         return asyncio.run(_until_interrupted(run(options)))
     except BadArguments as error:
         say(str(error))

@@ -12,6 +12,7 @@ import secrets
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from xsmigui.simulator import methods
@@ -102,8 +103,9 @@ async def serve(site: Site, servers: Servers, options: Options) -> list[Served]:
     return served
 
 
-def run(options: Options) -> int:
-    """Serves until SIGTERM or SIGINT: 0; 2 with a sentence on stderr where the arguments are wrong."""
+def run(options: Options, is_read: Callable[[], bool] = lambda: True) -> int:
+    """Serves until SIGTERM or SIGINT: 0; 2 with a sentence on stderr where the arguments are wrong. Where `is_read`
+    says that nobody reads the addresses any more, there is nobody to serve: 0 at once."""
     if not options.password:
         options = replace(options, password=secrets.token_urlsafe(9))
     gc.disable()
@@ -115,7 +117,7 @@ def run(options: Options) -> int:
         return 2
     gc.freeze()
     gc.enable()
-    return asyncio.run(_run(site, options))
+    return asyncio.run(_run(site, options, is_read))
 
 
 def _follow_stdin(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> None:
@@ -126,7 +128,7 @@ def _follow_stdin(loop: asyncio.AbstractEventLoop, stopped: asyncio.Event) -> No
         loop.call_soon_threadsafe(stopped.set)
 
 
-async def _run(site: Site, options: Options) -> int:
+async def _run(site: Site, options: Options, is_read: Callable[[], bool]) -> int:
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -150,7 +152,8 @@ async def _run(site: Site, options: Options) -> int:
             at = f"http://127.0.0.1:{control.addresses[0][1]}"
             print(json.dumps({"control": at}, separators=(",", ":")), file=sys.stderr, flush=True)
         print("READY", flush=True)
-        await stopped.wait()
+        if is_read():
+            await stopped.wait()
     except OSError as error:
         print(f"The simulator cannot listen on {options.listen}: {error.strerror or error}.", file=sys.stderr)
         return 2

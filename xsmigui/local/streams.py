@@ -1,0 +1,116 @@
+"""The standard streams of this process, whatever whoever started it has made of them.
+
+They may be closed (``>&-``, ``pythonw``), their reader may have left (``| head -1``), they may not know a character
+(Latin-1). None of that may end a migration or change what the program's exit status says.
+"""
+
+import io
+import os
+import select
+import sys
+from contextlib import suppress
+from typing import Final, TextIO
+
+GONE: Final = (BrokenPipeError, ConnectionResetError)
+
+
+class _Output(io.FileIO):
+    """Writes all of what it is given. When its reader has left, or nothing more fits, the rest goes nowhere."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number, "w", closefd=False)
+        self.failure: OSError | None = None
+        self.is_gone = False
+
+    def write(self, data: object, /) -> int:
+        rest = memoryview(data).cast("B")  # type: ignore[arg-type]
+        length = len(rest)
+        while rest and not self.is_gone:
+            try:
+                written = super().write(rest)
+            except GONE:
+                self.is_gone = True
+            except OSError as error:
+                self.is_gone = True
+                if not _is_closed_pipe(error):
+                    self.failure = error
+            else:
+                if written is None:  # whoever shares the terminal with us has made it non-blocking
+                    select.select([], [self], [])
+                else:
+                    rest = rest[written:]
+        return length
+
+
+def _is_closed_pipe(error: OSError) -> bool:
+    """Windows says EINVAL where the reader of a pipe has left."""
+    return sys.platform == "win32" and error.errno == 22
+
+
+def prepare() -> None:
+    """Make the streams fit to be written to until the end of the process."""
+    _occupy()
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: SIM115  # for the life of the process
+    sys.stdout = _lasting(sys.stdout, sys.__stdout__)
+    sys.stderr = _lasting(sys.stderr, sys.__stderr__)
+
+
+def _occupy() -> None:
+    """Give the numbers 0 to 2 to something. Otherwise the next file that is opened gets one of them (the journal, say),
+    and whatever a library writes on stderr lands in it."""
+    while True:
+        number = os.open(os.devnull, os.O_RDWR)
+        if number > 2:
+            os.close(number)
+            return
+        os.set_inheritable(number, True)
+
+
+def _lasting(stream: TextIO | None, original: TextIO | None) -> TextIO:
+    if stream is None:
+        # `print(file=None)` would write on stdout what was meant for stderr.
+        return open(os.devnull, "w", encoding="utf-8")
+    if stream is not original or not isinstance(stream, io.TextIOWrapper):
+        return stream  # somebody captures it
+    stream.flush()
+    raw = _output(stream)
+    if type(raw) is not io.FileIO:
+        stream.reconfigure(errors="backslashreplace")  # the console of Windows
+        return stream
+    output = _Output(stream.fileno())
+    unbuffered = stream.buffer is raw
+    return io.TextIOWrapper(
+        output if unbuffered else io.BufferedWriter(output),
+        encoding=stream.encoding,
+        errors="backslashreplace",
+        newline="\n",
+        line_buffering=stream.line_buffering,
+        write_through=unbuffered,
+    )
+
+
+def is_given(stream: TextIO | None) -> bool:
+    """Whoever started this process gave it the stream; it was not closed from the beginning."""
+    return stream is not None and getattr(stream, "name", "") != os.devnull
+
+
+def reader_has_left(stream: TextIO) -> bool:
+    """Something was written that nobody reads any more."""
+    return getattr(_output(stream), "is_gone", False)
+
+
+def finish() -> OSError | None:
+    """Write what is still in memory. The answer is why something that was printed is lost (no space left), if it is;
+    that a reader has left is no loss."""
+    failure = None
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+        failure = failure or getattr(_output(stream), "failure", None)
+    return failure
+
+
+def _output(stream: TextIO) -> object:
+    buffer = getattr(stream, "buffer", None)
+    return getattr(buffer, "raw", buffer)
