@@ -3,10 +3,20 @@
 ``_("…")`` and ``n_("…", "…", n)`` look the sentence up in the catalogue in use and fill in its named fields. Messages
 use ``{name}`` fields, so that translators may reorder them. The catalogue is put in once at start by `app` or `cli`
 (`use`); until then texts are English. It is the program's only process-wide setting: a language belongs to a process.
+
+What comes from a server may hold anything. Control characters are shown as symbols, never obeyed: in the fields of
+messages here, elsewhere by `printable` at the place where a text is shown.
 """
 
+import unicodedata
 from gettext import NullTranslations
 from typing import Final
+
+JOINERS: Final = "\u200c\u200d"
+"""Formatting characters that belong to words and emoji: they stay."""
+
+_PICTURES: Final = {**{code: 0x2400 + code for code in range(0x20)}, 0x7F: 0x2421}
+"""Unicode's own pictures of the control characters of ASCII."""
 
 
 class _Door:
@@ -21,15 +31,37 @@ def use(catalogue: NullTranslations) -> None:
     _door.catalogue = catalogue
 
 
+def printable(text: str, keep: str = "") -> str:
+    """The text with every control and formatting character as a visible symbol: ``␊`` for a line feed, ``⟨U+202E⟩`` for
+    a change of the writing direction. Those in `keep` stay as they are."""
+    if text.isprintable():
+        return text
+    return "".join(char if char in keep else _symbol(char) for char in text)
+
+
+def _symbol(char: str) -> str:
+    code = ord(char)
+    if code in _PICTURES:
+        return chr(_PICTURES[code])
+    if char in JOINERS or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Zl", "Zp"):
+        return char
+    return f"⟨U+{code:04X}⟩"
+
+
+def _shown(fields: dict[str, object]) -> dict[str, object]:
+    """The fields of a message; names that came from a server are among them."""
+    return {name: printable(value) if isinstance(value, str) else value for name, value in fields.items()}
+
+
 def _(message: str, /, **fields: object) -> str:
     """The message in the reader's language, its fields filled in."""
     text = _door.catalogue.gettext(message)
-    return text.format(**fields) if fields else text
+    return text.format(**_shown(fields)) if fields else text
 
 
 def n_(one: str, many: str, number: int, /, **fields: object) -> str:
     """The form of the message for `number` things; the field ``{n}`` is the number."""
-    return _door.catalogue.ngettext(one, many, number).format(n=number, **fields)
+    return _door.catalogue.ngettext(one, many, number).format(n=number, **_shown(fields))
 
 
 def N_(message: str) -> str:

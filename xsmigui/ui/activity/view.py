@@ -6,16 +6,14 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QScrollArea,
     QSizePolicy,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -23,10 +21,12 @@ from PySide6.QtWidgets import (
 from xsmigui.core.capacity import AT_ONCE
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.jobs import Job, State, VmJob, step_text, title
-from xsmigui.core.text import _, n_
+from xsmigui.core.text import _, n_, printable
 from xsmigui.core.units import duration, percent
+from xsmigui.ui.fields import Spin
 from xsmigui.ui.icons import Icons
-from xsmigui.ui.style import STEP, dim, named
+from xsmigui.ui.style import STEP, named
+from xsmigui.ui.words import Label, Paragraph, Picture, caption
 
 ICONS: Final = {
     State.waiting: "pending",
@@ -154,15 +154,14 @@ class _Row(QFrame):
         self._icons = icons
         self.line: Line | None = None
         self.setObjectName("activityRow")
-        self.icon = QLabel()
-        self.title = QLabel()
-        self.title.setTextFormat(Qt.TextFormat.PlainText)
+        self.icon = Picture()
+        self.title = Label(wishes=36)
         font = self.title.font()
         font.setBold(True)
         self.title.setFont(font)
-        self.state = QLabel()
+        self.state = Label(wishes=28)
         self.state.setObjectName("activityState")
-        self.times = QLabel()
+        self.times = Label(is_dim=True)
         self.bar = QProgressBar()
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
@@ -186,15 +185,8 @@ class _Row(QFrame):
         self.first.setObjectName("activityFirstButton")
         self.first.setToolTip(_("Put it before everything else that waits"))
         self.first.clicked.connect(lambda: on_order(Order.first))
-        self.message = QLabel()
+        self.message = Paragraph(is_dim=True, selectable=True)
         self.message.setObjectName("activityMessage")
-        self.message.setWordWrap(True)
-        self.message.setTextFormat(Qt.TextFormat.PlainText)
-        self.message.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        for label in (self.times, self.message):
-            palette = label.palette()
-            palette.setColor(palette.ColorRole.WindowText, dim(palette))
-            label.setPalette(palette)
         top = QHBoxLayout()
         top.setSpacing(STEP)
         left: tuple[QWidget, ...] = (self.icon, self.title, self.state)
@@ -233,9 +225,9 @@ class _Row(QFrame):
         self.proceed.setVisible(line.held)
         self.message.setText(line.message)
         self.message.setVisible(bool(line.message))
-        self.setAccessibleName(f"{line.title}: {line.state}")
+        self.setAccessibleName(printable(f"{line.title}: {line.state}"))
         for button in (self.cancel, self.details, self.first, self.hold, self.proceed):
-            button.setAccessibleName(f"{button.text()} {line.title}")
+            button.setAccessibleName(printable(f"{button.text()} {line.title}"))
 
 
 class ActivityView(QWidget):
@@ -263,24 +255,21 @@ class ActivityView(QWidget):
         self._on_details = on_details
         self._on_order = on_order
         self._rows: dict[tuple[str, str], _Row] = {}
-        title_label = QLabel(_("Activity"))
+        title_label = Label(_("Activity"))
         font = title_label.font()
         font.setBold(True)
         title_label.setFont(font)
-        self.summary = QLabel()
+        self.summary = Label()
         self.summary.setObjectName("activitySummary")
         self.clear = QPushButton(_("Clear finished"))
         self.clear.setObjectName("clearActivityButton")
         self.clear.clicked.connect(on_clear)
-        self.limit = QSpinBox()
-        self.limit.setRange(1, AT_ONCE)
+        self.limit = Spin("storageLimit", _("Storage migrations at once"), 1, AT_ONCE)
         self.limit.setValue(limit)
-        named(self.limit, "storageLimit", _("Storage migrations at once"))
         explanation = _("How many storage migrations may leave a pool at the same time, other clients' counted")
         self.limit.setToolTip(explanation)
         self.limit.valueChanged.connect(on_limit)
-        limit_label = QLabel(_("At &once:"))
-        limit_label.setBuddy(self.limit)
+        limit_label = caption(_("At &once:"), self.limit)
         head = QHBoxLayout()
         head.setContentsMargins(STEP, STEP // 2, STEP, 0)
         head.setSpacing(STEP)
@@ -294,10 +283,9 @@ class ActivityView(QWidget):
         self._list = QVBoxLayout(self._inside)
         self._list.setContentsMargins(0, 0, 0, 0)
         self._list.setSpacing(0)
-        self.empty = QLabel(_("Nothing is under way. Select a VM and choose “Migrate VM wizard…” to move it."))
+        self.empty = Paragraph(_("Nothing is under way. Select a VM and choose “Migrate VM wizard…” to move it."))
         self.empty.setObjectName("activityEmpty")
         self.empty.setContentsMargins(STEP, STEP, STEP, STEP)
-        self.empty.setWordWrap(True)
         self._list.addWidget(self.empty)
         self._list.addStretch(1)
         scroll = QScrollArea()

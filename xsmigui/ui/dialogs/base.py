@@ -3,11 +3,9 @@
 import asyncio
 
 import shiboken6
-from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
-    QLabel,
     QPlainTextEdit,
     QPushButton,
     QVBoxLayout,
@@ -16,8 +14,10 @@ from PySide6.QtWidgets import (
 
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.text import _
-from xsmigui.ui.style import STEP, heading, named, primary, spaced
+from xsmigui.core.text import _, printable
+from xsmigui.ui.style import STEP, named, primary, spaced
+from xsmigui.ui.words import Paragraph, heading
+from xsmigui.ui.words import title as window_title
 
 
 async def opened(dialog: QDialog) -> int:
@@ -47,21 +47,17 @@ class Sheet(QDialog):
     def __init__(self, parent: QWidget | None, title: str, object_name: str) -> None:
         super().__init__(parent)
         self.setObjectName(object_name)
-        self.setAccessibleName(title)
-        self.setWindowTitle(title)
+        self.setAccessibleName(printable(title))
+        self.setWindowTitle(window_title(title))
         self.body = QVBoxLayout(self)
         spaced(self.body, 3, 2)
         self.heading = heading(title)
         self.body.addWidget(self.heading)
         self.buttons = QDialogButtonBox(self)
 
-    def text(self, words: str, selectable: bool = False) -> QLabel:
+    def text(self, words: str, selectable: bool = False) -> Paragraph:
         """Add a paragraph."""
-        label = QLabel(words)
-        label.setWordWrap(True)
-        label.setTextFormat(Qt.TextFormat.PlainText)
-        if selectable:
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        label = Paragraph(words, selectable=selectable)
         self.body.addWidget(label)
         return label
 
@@ -120,7 +116,7 @@ async def tell(parent: QWidget | None, title: str, text: str, raw: str = "") -> 
     primary(close)
     sheet.buttons.accepted.connect(sheet.accept)
     if raw:
-        error = QPlainTextEdit(raw)
+        error = QPlainTextEdit(printable(raw, "\n"))
         named(error, "rawError", _("Raw error"))
         error.setReadOnly(True)
         error.setMaximumHeight(20 * STEP)

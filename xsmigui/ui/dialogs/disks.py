@@ -26,7 +26,7 @@ from xsmigui.core.migration.moves import is_copied
 from xsmigui.core.migration.summary import total
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.refs import NetworkRef, SrRef, VdiRef, VmRef
-from xsmigui.core.text import _, n_
+from xsmigui.core.text import _, n_, printable
 from xsmigui.core.units import size
 from xsmigui.services.connections import Connections
 from xsmigui.services.drafting import Drafting
@@ -35,11 +35,13 @@ from xsmigui.ui.dialogs.mending import mend
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column, RowsModel
 from xsmigui.ui.scope import Presenter, Scope
-from xsmigui.ui.style import STEP, heading, hint, named, plain_table, primary, spaced
+from xsmigui.ui.style import STEP, named, plain_table, primary, spaced
 from xsmigui.ui.wizard.choice import ChoiceCombo
 from xsmigui.ui.wizard.copying import CopyChoice
 from xsmigui.ui.wizard.grid import Table
 from xsmigui.ui.wizard.problems import ProblemPanel
+from xsmigui.ui.words import explain, heading, hint
+from xsmigui.ui.words import title as window_title
 
 MOST: Final = 60
 """Disks for which an SR each is offered; a table of more would help nobody."""
@@ -109,8 +111,8 @@ class MoveDiskDialog(QDialog):
         known = [inventory.VDI[d].name_label for d in self._disks if inventory is not None and d in inventory.VDI]
         name = known[0] if len(known) == 1 else n_("{n} virtual disk", "{n} virtual disks", len(self._disks))
         title = _("Move virtual disk: {name}", name=name)
-        self.setWindowTitle(title)
-        self.setAccessibleName(title)
+        self.setWindowTitle(window_title(title))
+        self.setAccessibleName(printable(title))
         self._heading.setText(title)
 
     def _build(self, icons: Icons) -> None:
@@ -224,7 +226,7 @@ class MoveDiskDialog(QDialog):
             reason = blocks[0].sentence() if blocks else pending
         ready = evaluation.plan is not None and self._has_chosen and not self._drafting.busy
         self.move_button.setEnabled(ready)
-        self.move_button.setToolTip(reason)
+        explain(self.move_button, reason)
         stuck = self._stuck(evaluation)
         chosen = self._has_chosen and not self._drafting.busy
         movers = len(evaluation.draft.vms) + len(evaluation.draft.loose)
@@ -261,7 +263,7 @@ class MoveDiskDialog(QDialog):
 
     def _tell_staying(self) -> None:
         count = n_("{n} virtual disk stays behind:", "{n} virtual disks stay behind:", len(self._left))
-        self.staying.setPlainText("\n".join([count, *self._left]))
+        self.staying.setPlainText("\n".join(printable(line) for line in (count, *self._left)))
         self.staying.setVisible(bool(self._left))
 
     def _stuck(self, evaluation: Evaluation) -> set[VmRef]:

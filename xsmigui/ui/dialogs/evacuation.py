@@ -11,7 +11,6 @@ from PySide6.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
     QPushButton,
-    QSpinBox,
     QVBoxLayout,
     QWidget,
 )
@@ -25,19 +24,22 @@ from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.summary import total, verdict
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import HostRef, NetworkRef, VmRef
-from xsmigui.core.text import _, joined, n_
+from xsmigui.core.text import _, joined, n_, printable
 from xsmigui.core.units import size
 from xsmigui.services.connections import Connections
 from xsmigui.services.drafting import Drafting
 from xsmigui.services.store import Store
 from xsmigui.ui.dialogs.base import Sheet, opened
 from xsmigui.ui.dialogs.mending import mend
+from xsmigui.ui.fields import Spin
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Presenter, Scope
-from xsmigui.ui.style import STEP, heading, hint, named, primary, spaced
+from xsmigui.ui.style import STEP, named, primary, spaced
 from xsmigui.ui.wizard.choice import ChoiceCombo
 from xsmigui.ui.wizard.grid import Table
 from xsmigui.ui.wizard.problems import ProblemPanel
+from xsmigui.ui.words import explain, heading, hint
+from xsmigui.ui.words import title as window_title
 
 MOST_AT_ONCE: Final = 100
 
@@ -82,17 +84,15 @@ class MaintenanceDialog(QDialog):
         inventory = self._store.inventory(self._drafting.draft.source)
         name = inventory.name_of("host", self.host) if inventory is not None else ""
         title = _("Maintenance mode: {host}", host=name)
-        self.setWindowTitle(title)
-        self.setAccessibleName(title)
+        self.setWindowTitle(window_title(title))
+        self.setAccessibleName(printable(title))
         self.manner = hint()
         self.manner.setObjectName("maintenanceManner")
         heads = [_("VM"), _("State"), _("Disks that move"), _("Possible"), _("To")]
         self.table = Table("evacuationTable", _("VMs that leave the host"), heads, 4)
         self.network = ChoiceCombo("evacuationNetworkCombo", _("Network"))
         self.network.chosen.connect(self._over)
-        self.at_once = QSpinBox()
-        named(self.at_once, "atOnceSpin", _("VMs at once"))
-        self.at_once.setRange(1, MOST_AT_ONCE)
+        self.at_once = Spin("atOnceSpin", _("VMs at once"), 1, MOST_AT_ONCE)
         self.at_once.setValue(self._drafting.draft.at_once)
         self.at_once.valueChanged.connect(self._batch)
         self.at_once.setMaximumWidth(12 * STEP)
@@ -154,7 +154,7 @@ class MaintenanceDialog(QDialog):
         blocks = [p for p in evaluation.problems if p.blocks]
         ready = (evaluation.plan is not None or not there_are) and not blocks and not self._drafting.busy
         self.enter_button.setEnabled(ready)
-        self.enter_button.setToolTip(blocks[0].sentence() if blocks else pending)
+        explain(self.enter_button, blocks[0].sentence() if blocks else pending)
         self.total.setText(total(evaluation.plan) if evaluation.plan is not None else "")
 
     def _show_vms(self, evaluation: Evaluation, inventory: Inventory) -> None:

@@ -20,7 +20,8 @@ from xsmigui.ui.dialogs.base import Sheet, ask, tell
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column, RowsModel
 from xsmigui.ui.scope import Presenter, Scope
-from xsmigui.ui.style import STEP, hint, named, plain_table, primary
+from xsmigui.ui.style import STEP, named, plain_table, primary
+from xsmigui.ui.words import explain, hint
 
 Row = tuple[PoolId, str, KeptSource]
 
@@ -122,14 +123,14 @@ class KeptSourcesDialog(Sheet):
     def _enable(self) -> None:
         inventory, sources, reason = self._pool()
         self.purge_button.setEnabled(not reason)
-        self.purge_button.setToolTip(reason)
+        explain(self.purge_button, reason)
         if inventory is not None:
             try:
                 revert_plan(inventory, sources)
             except DisksRefused as refused:
                 reason = str(refused)
         self.revert_button.setEnabled(not reason)
-        self.revert_button.setToolTip(reason)
+        explain(self.revert_button, reason)
 
     async def _revert(self) -> None:
         inventory, sources, _reason = self._pool()

@@ -16,7 +16,8 @@ from xsmigui.ui.dialogs.base import Sheet, ask, tell, tell_failure
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column, RowsModel
 from xsmigui.ui.scope import Presenter, Scope
-from xsmigui.ui.style import STEP, hint, named, plain_table, primary
+from xsmigui.ui.style import STEP, named, plain_table, primary
+from xsmigui.ui.words import explain, hint
 
 
 class LeftoversDialog(Sheet):
@@ -104,7 +105,7 @@ class LeftoversDialog(Sheet):
         self.proof.setText(next(iter(proofs), "") if len(proofs) < 2 else "\n".join(proofs))
         self.proof.setVisible(bool(rows))
         self.remove_button.setEnabled(not reason)
-        self.remove_button.setToolTip(reason)
+        explain(self.remove_button, reason)
 
     def _gateways(self) -> dict[PoolId, Gateway]:
         found = {pool: self._connections.gateway(pool) for pool in self._store.site().connected}

@@ -1,11 +1,13 @@
 """What the operator may set."""
 
-from PySide6.QtWidgets import QCheckBox, QComboBox, QDialog, QFormLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QDialog, QFormLayout, QWidget
 
 from xsmigui.core.preferences import Preferences
 from xsmigui.core.text import _
 from xsmigui.ui.dialogs.base import Sheet, opened
-from xsmigui.ui.style import STEP, hint, named
+from xsmigui.ui.fields import Combo
+from xsmigui.ui.style import STEP, named
+from xsmigui.ui.words import hint
 
 SYSTEM = ""
 
@@ -15,9 +17,7 @@ async def edit_preferences(parent: QWidget | None, preferences: Preferences, lan
     now = preferences.now
     sheet = Sheet(parent, _("Preferences"), "preferencesDialog")
     sheet.setMinimumWidth(420)
-    language = QComboBox()
-    named(language, "languageCombo", _("Language"))
-    named(language.view(), "languageList", _("Language"))
+    language = Combo("languageCombo", _("Language"))
     language.addItem(_("As the system is set"), SYSTEM)
     for code, name in languages.items():
         language.addItem(name, code)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from PySide6.QtWidgets import QDialog, QFormLayout, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QDialog, QFormLayout, QLineEdit, QWidget
 
 from xsmigui.core.addresses import normal_url
 from xsmigui.core.catalogue import sentence
@@ -12,7 +12,8 @@ from xsmigui.core.text import _
 from xsmigui.services.connections import AlreadyConnected, Declined
 from xsmigui.ui.dialogs.base import Sheet, opened
 from xsmigui.ui.scope import Scope
-from xsmigui.ui.style import STEP, hint, named
+from xsmigui.ui.style import STEP, named
+from xsmigui.ui.words import Paragraph, hint
 
 Connect = Callable[[Address, str], Awaitable[object]]
 
@@ -42,8 +43,7 @@ class AddServerDialog(Sheet):
         kept = _("The password is kept in this desktop's keyring.")
         asked = _("This desktop has no keyring: the password is not kept, and asked for each time.")
         self.body.addWidget(hint(kept if keyring else asked))
-        self.state = QLabel()
-        self.state.setWordWrap(True)
+        self.state = Paragraph()
         self.state.setObjectName("addServerState")
         self.state.hide()
         self.body.addWidget(self.state)

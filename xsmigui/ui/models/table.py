@@ -7,8 +7,10 @@ from typing import Any, Generic, TypeVar
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QIcon
 
+from xsmigui.core.text import printable
 from xsmigui.core.units import natural
 from xsmigui.ui.models.tree import ranges
+from xsmigui.ui.words import tip
 
 Index = QModelIndex | QPersistentModelIndex
 Row = TypeVar("Row")
@@ -112,13 +114,13 @@ class RowsModel(QAbstractTableModel, Generic[Row]):
         column, row = self._columns[index.column()], self._rows[index.row()]
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                return column.text(row)
+                return printable(column.text(row))
             case Qt.ItemDataRole.TextAlignmentRole:
                 return RIGHT if column.right else LEFT
             case Qt.ItemDataRole.DecorationRole if column.icon is not None:
                 return column.icon(row)
             case Qt.ItemDataRole.ToolTipRole:
-                return column.tip(row) if column.tip is not None else column.text(row)
+                return tip(column.tip(row) if column.tip is not None else column.text(row))
         return None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

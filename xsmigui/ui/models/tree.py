@@ -9,8 +9,9 @@ from PySide6.QtCore import QAbstractItemModel, QMimeData, QModelIndex, QObject, 
 
 from xsmigui.core.outline import Node, Outline, steps
 from xsmigui.core.refs import ObjectId, PoolId
-from xsmigui.core.text import _
+from xsmigui.core.text import _, printable
 from xsmigui.ui.icons import Icons
+from xsmigui.ui.words import tip
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -166,11 +167,13 @@ class ResourceModel(QAbstractItemModel):
             return None
         match role:
             case Qt.ItemDataRole.DisplayRole:
-                return node.label
+                return printable(node.label)
             case Qt.ItemDataRole.DecorationRole:
                 return self._icons(node.icon)
-            case Qt.ItemDataRole.ToolTipRole | Qt.ItemDataRole.AccessibleTextRole:
-                return f"{node.label}, {node.state}" if node.state else node.label
+            case Qt.ItemDataRole.AccessibleTextRole:
+                return printable(_said(node))
+            case Qt.ItemDataRole.ToolTipRole:
+                return tip(printable(_said(node)))
             case Qt.ItemDataRole.UserRole:
                 return node
         return None
@@ -218,6 +221,10 @@ class ResourceModel(QAbstractItemModel):
         known = [vm for vm in vms if vm in self._parents]
         here = [vm for vm in known if node.id in (self._parents[vm], ObjectId(vm.pool, "pool", node.id.ref))]
         return (known, node.id) if len(here) < len(known) else None
+
+
+def _said(node: Node) -> str:
+    return f"{node.label}, {node.state}" if node.state else node.label
 
 
 def ranges(rows: list[int]) -> list[tuple[int, int]]:

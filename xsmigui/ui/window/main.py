@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from PySide6.QtCore import QByteArray, QPoint, Qt
+from PySide6.QtCore import QByteArray, QEvent, QPoint, Qt
 from PySide6.QtGui import QAction, QCloseEvent, QKeySequence
-from PySide6.QtWidgets import QMainWindow, QMenu, QSplitter
+from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QSplitter
 
 from xsmigui import __version__
 from xsmigui.core.catalogue import sentence
@@ -34,6 +34,7 @@ from xsmigui.ui.dialogs.leftovers import LeftoversDialog
 from xsmigui.ui.dialogs.preferences import edit_preferences
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Scope
+from xsmigui.ui.style import keep_readable
 from xsmigui.ui.window.given import Services
 from xsmigui.ui.window.objects import ObjectPane
 from xsmigui.ui.window.pools import PoolCommands, call_server
@@ -42,6 +43,7 @@ from xsmigui.ui.window.servers import ServerCommands, link_text
 from xsmigui.ui.window.tree import TreePane
 from xsmigui.ui.window.work import WorkCommands
 from xsmigui.ui.wizard.wizard import MigrateWizard
+from xsmigui.ui.words import entry, explain
 
 log = logging.getLogger(__name__)
 
@@ -291,9 +293,9 @@ class MainWindow(QMainWindow):
         for name, reason in reasons.items():
             action = self._actions[name]
             action.setEnabled(not reason)
-            action.setToolTip(reason or action.text().replace("&", ""))
+            explain(action, reason or action.text().replace("&", ""))
         self.to_server.setEnabled(not self._selection.migrate)
-        self.to_server.menuAction().setToolTip(self._selection.migrate)
+        explain(self.to_server.menuAction(), self._selection.migrate)
 
     def _enable_disks(self) -> None:
         """Offer to move the selected virtual disks, or say why not."""
@@ -301,7 +303,7 @@ class MainWindow(QMainWindow):
         self.object.storage.offer_move(reason)
         action = self._actions["actionMoveDisk"]
         action.setEnabled(not reason)
-        action.setToolTip(reason or action.text().replace("&", ""))
+        explain(action, reason or action.text().replace("&", ""))
 
     # Virtual disks.
 
@@ -430,10 +432,10 @@ class MainWindow(QMainWindow):
         pool = self._selection.pool
         if pool is not None:
             for candidate in self._hosts_for_all(pool):
-                action = self.to_server.addAction(self._icons("host"), candidate.name)
+                action = self.to_server.addAction(self._icons("host"), entry(candidate.name, 50))
+                explain(action, candidate.reason or candidate.name)
                 if not candidate.usable:
-                    action.setText(f"{candidate.name} ({candidate.reason})")
-                    action.setToolTip(candidate.reason)
+                    action.setText(f"{entry(candidate.name, 50)} · {entry(candidate.reason)}")
                     action.setEnabled(False)
                 host = HostRef(candidate.ref)
                 action.triggered.connect(lambda _checked=False, host=host: self._migrate_to(host))
@@ -536,6 +538,13 @@ class MainWindow(QMainWindow):
         text = " ".join(part for part in (message, next_step) if part)
         if not self._quitting:
             self._scope.spawn(tell(self, _("This did not work"), text, repr(error)))
+
+    def changeEvent(self, event: QEvent) -> None:
+        """The system has changed its theme."""
+        super().changeEvent(event)
+        app = QApplication.instance()
+        if event.type() == QEvent.Type.ApplicationPaletteChange and isinstance(app, QApplication):
+            keep_readable(app)
 
     async def stop(self) -> None:
         """End the window's work, and with it the dialogs that still wait for an answer."""

@@ -7,7 +7,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QScrollArea,
     QStackedWidget,
@@ -22,12 +21,13 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import candidates
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.refs import HostRef, ObjectId, PoolId, SrRef, VdiRef, VmRef
-from xsmigui.core.text import _, joined, n_
+from xsmigui.core.text import _, joined, n_, printable
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column
-from xsmigui.ui.style import STEP, dim, heading, hint, named, primary
+from xsmigui.ui.style import STEP, named, primary
 from xsmigui.ui.window.storage import StorageTab
 from xsmigui.ui.window.tables import RowsTab
+from xsmigui.ui.words import Label, Paragraph, Picture, explain, heading, hint
 
 
 def can_move(site: Site, key: ObjectId) -> tuple[str, str]:
@@ -68,7 +68,7 @@ class GeneralTab(QScrollArea):
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self._shown: tuple[Section, ...] | None = None
-        self._values: dict[tuple[str, str], QLabel] = {}
+        self._values: dict[tuple[str, str], Paragraph] = {}
 
     def show_sections(self, sections: tuple[Section, ...]) -> None:
         """Show these. Where only values changed, only they are set: selections and scroll stay."""
@@ -80,8 +80,9 @@ class GeneralTab(QScrollArea):
         if old == new:
             for section in sections:
                 for label, value in section.rows:
-                    if self._values[section.title, label].text() != value:
-                        self._values[section.title, label].setText(value)
+                    shown = self._values[section.title, label]
+                    if shown.text() != printable(value):
+                        self._say(shown, label, value)
             return
         place = self.verticalScrollBar().value()
         self.setWidget(self._made(sections))
@@ -104,21 +105,19 @@ class GeneralTab(QScrollArea):
             grid.addWidget(title, row, 0, 1, 2)
             row += 1
             for label, value in section.rows:
-                name = hint(label)
-                name.setWordWrap(False)
-                text = QLabel(value)
-                text.setWordWrap(True)
-                text.setTextFormat(Qt.TextFormat.PlainText)
-                text.setTextInteractionFlags(
-                    Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
-                )
-                text.setAccessibleName(f"{label}: {value}")
-                self._values[section.title, label] = text
+                name = Label(label, is_dim=True)
+                text = self._values[section.title, label] = Paragraph(selectable=True)
+                self._say(text, label, value)
                 grid.addWidget(name, row, 0, Qt.AlignmentFlag.AlignTop)
                 grid.addWidget(text, row, 1, Qt.AlignmentFlag.AlignTop)
                 row += 1
         grid.setRowStretch(row, 1)
         return inside
+
+    def _say(self, text: Paragraph, label: str, value: str) -> None:
+        """Show a value: all of it in one paragraph, whatever it contains."""
+        text.setText(printable(value))
+        text.setAccessibleName(printable(f"{label}: {value}"))
 
 
 def networking_tab() -> RowsTab:
@@ -151,26 +150,23 @@ class ObjectPane(QWidget):
         super().__init__()
         self._icons = icons
         self._key: ObjectId | None = None
-        self.icon = QLabel()
+        self.icon = Picture()
         self.name = heading("", 4)
         self.name.setObjectName("objectName")
-        self.place = QLabel()
+        self.place = Label(is_dim=True)
         self.place.setObjectName("objectState")
-        palette = self.place.palette()
-        palette.setColor(palette.ColorRole.WindowText, dim(palette))
-        self.place.setPalette(palette)
         self.migrate = primary(QPushButton(_("Migrate…")))
         self.migrate.setDefault(False)
         self.migrate.setObjectName("migrateButton")
         self.migrate.clicked.connect(on_migrate)
-        self.move_line = QLabel()
+        self.move_line = Label()
         self.move_line.setObjectName("canMoveLine")
         top = QHBoxLayout()
         top.setSpacing(STEP)
         top.addWidget(self.icon)
-        top.addWidget(self.name)
-        top.addWidget(self.place)
-        top.addStretch(1)
+        top.addWidget(self.name, 2)
+        top.addWidget(self.place, 1)
+        top.addStretch(0)
         top.addWidget(self.migrate)
         self.general = GeneralTab()
         self.storage = StorageTab(on_move_disks, on_rescan, on_eject)
@@ -263,10 +259,10 @@ class ObjectPane(QWidget):
         self.migrate.setVisible(bool(text))
         self.migrate.setText(text)
         self.migrate.setEnabled(not why)
-        self.migrate.setToolTip(why)
+        explain(self.migrate, why)
         line, reasons = can_move(site, key)
         self.move_line.setText(line)
-        self.move_line.setToolTip(reasons)
+        self.move_line.explain(reasons)
         self.move_line.setVisible(bool(line))
         self.general.show_sections(description.general(inventory, key))
         self._show_tables(inventory, key)

@@ -85,8 +85,10 @@ class ServerCommands:
             self._scope.spawn(self._removing(server), "remove-server")
 
     async def _removing(self, server: Server) -> None:
-        question = _("{name} will be disconnected and forgotten, its password too. Nothing changes on the server.")
-        question = question.format(name=server.name)
+        question = _(
+            "{name} will be disconnected and forgotten, its password too. Nothing changes on the server.",
+            name=server.name,
+        )
         if await ask(self._window, _("Remove a server"), question, _("Remove"), _("Keep it")):
             await self._services.connections.remove(server.address.url)
             self._services.preferences.forget(server.address.url)

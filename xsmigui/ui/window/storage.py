@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -19,8 +19,9 @@ from xsmigui.core.description import DiskRow, Space
 from xsmigui.core.text import _
 from xsmigui.core.units import size
 from xsmigui.ui.models.table import Column
-from xsmigui.ui.style import ACCENT, STEP, hint, named
+from xsmigui.ui.style import STEP, accent, alarm, edge, named, trough
 from xsmigui.ui.window.tables import RowsTab
+from xsmigui.ui.words import explain, hint
 
 TIGHT: Final = 0.9
 """An SR of which more than this is used is shown in red."""
@@ -64,7 +65,7 @@ class SpaceBar(QWidget):
     def show_space(self, space: Space) -> None:
         self._share = min(1.0, space.used / space.total)
         self.setAccessibleName(space.sentence())
-        self.setToolTip(space.sentence())
+        explain(self, space.sentence())
         self.update()
 
     def sizeHint(self) -> QSize:
@@ -73,10 +74,12 @@ class SpaceBar(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        palette = self.palette()
+        painter.setPen(edge(palette))
+        painter.setBrush(trough(palette))
+        painter.drawRoundedRect(QRectF(0.5, 0.5, self.width() - 1, STEP - 1), 3, 3)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self.palette().midlight())
-        painter.drawRoundedRect(QRectF(0, 0, self.width(), STEP), 3, 3)
-        painter.setBrush(QColor("#c0392b") if self._share > TIGHT else ACCENT)
+        painter.setBrush(alarm(palette) if self._share > TIGHT else accent(palette))
         painter.drawRoundedRect(QRectF(0, 0, self.width() * self._share, STEP), 3, 3)
 
 
@@ -178,9 +181,9 @@ class StorageTab(RowsTab):
     def _offer_eject(self) -> None:
         drives = any(row.drive for row in self.selected())
         self.eject.setEnabled(drives)
-        self.eject.setToolTip("" if drives else _("Select a drive with a CD first."))
+        explain(self.eject, "" if drives else _("Select a drive with a CD first."))
 
     def offer_move(self, why_not: str) -> None:
         """Offer to move the selected disks, or say why they cannot be moved."""
         self.move_disks.setEnabled(not why_not)
-        self.move_disks.setToolTip(why_not)
+        explain(self.move_disks, why_not)

@@ -6,7 +6,8 @@ from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxLayout, QWidget
 
 from xsmigui.ui.models.table import Column, RowsModel
-from xsmigui.ui.style import STEP, hint, named, plain_table
+from xsmigui.ui.style import STEP, named, plain_table
+from xsmigui.ui.words import hint
 
 
 class RowsTab(QWidget):

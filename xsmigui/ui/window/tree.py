@@ -3,9 +3,10 @@
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QColor, QPainter
+from PySide6.QtGui import QAction, QPainter, QPalette
 from PySide6.QtWidgets import (
     QAbstractItemView,
+    QApplication,
     QLineEdit,
     QStyle,
     QStyledItemDelegate,
@@ -17,10 +18,10 @@ from PySide6.QtWidgets import (
 
 from xsmigui.core.outline import Node, Outline
 from xsmigui.core.refs import ObjectId
-from xsmigui.core.text import _
+from xsmigui.core.text import _, printable
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.tree import NODE, ResourceModel
-from xsmigui.ui.style import ACCENT, STEP, dim, named
+from xsmigui.ui.style import STEP, accent, alarm, dim, edge, named, trough
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -30,41 +31,62 @@ ALL_OPEN: Final = 300
 OPENS_AFTER: Final = 700
 """Milliseconds for which something is dragged over a line until that opens."""
 
+BAR: Final = 5 * STEP
+"""Pixels of the bar that shows an SR's use."""
+
 TYPING: Final = 120
 """Milliseconds after the last key until a search is carried out."""
 
 
 class _StateDelegate(QStyledItemDelegate):
-    """Draws the state in words at the right of a line, and an SR's use as a small bar."""
+    """Draws the state in words at the right of a line, and an SR's use as a small bar. A name that finds no room beside
+    them loses its middle."""
 
     def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
-        super().paint(painter, option, index)
         node = index.data(NODE)
-        if node is None or not node.state:
+        if node is None:
             return
-        palette, rect, metrics = option.palette, option.rect, option.fontMetrics
-        label_end = rect.left() + 16 + STEP + metrics.horizontalAdvance(node.label) + STEP
-        painter.save()
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)
+        line = QStyleOptionViewItem(option)
+        self.initStyleOption(line, index)
+        palette, rect, metrics = line.palette, line.rect, line.fontMetrics
+        style = line.widget.style() if line.widget is not None else QApplication.style()
+        selected = bool(line.state & QStyle.StateFlag.State_Selected)
         colour = palette.highlightedText().color() if selected else dim(palette)
-        width = metrics.horizontalAdvance(node.state)
+        text = style.subElementRect(QStyle.SubElement.SE_ItemViewItemText, line, line.widget)
+        wanted = min(metrics.horizontalAdvance(line.text), rect.width() // 2) + STEP
+        room = rect.right() - STEP - text.left() - wanted
+        state = metrics.elidedText(printable(node.state), Qt.TextElideMode.ElideRight, max(0, room))
+        width = metrics.horizontalAdvance(state) if len(state) > 1 else 0
+        bar = BAR if node.used is not None and width + STEP + BAR <= room else 0
+        taken = (width + STEP if width else 0) + (bar + STEP if bar else 0)
+        line.textElideMode = Qt.TextElideMode.ElideMiddle
+        line.text = metrics.elidedText(line.text, line.textElideMode, rect.right() - text.left() - taken - STEP // 2)
+        if node.dimmed and not selected:
+            for role in (QPalette.ColorRole.Text, QPalette.ColorRole.WindowText):
+                line.palette.setColor(role, dim(palette))
+        style.drawControl(QStyle.ControlElement.CE_ItemViewItem, line, painter, line.widget)
+        painter.save()
         right = rect.right() - STEP
-        if right - width > label_end:
+        if width:
             painter.setPen(colour)
             place = QRect(right - width, rect.top(), width + 1, rect.height())
-            painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, node.state)
-            bar = 5 * STEP
-            if node.used is not None and right - width - STEP - bar > label_end:
-                self._bar(painter, QRect(right - width - STEP - bar, rect.center().y() - 2, bar, 5), node.used, colour)
+            painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, state)
+            right -= width + STEP
+        if bar and node.used is not None:
+            self._bar(painter, QRect(right - bar, rect.center().y() - 3, bar, 6), node.used, palette, selected)
         painter.restore()
 
-    def _bar(self, painter: QPainter, rect: QRect, used: float, colour: QColor) -> None:
-        painter.setPen(Qt.PenStyle.NoPen)
-        pale = QColor(colour)
-        pale.setAlpha(60)
-        painter.fillRect(rect, pale)
-        full = QColor("#c0392b") if used > 0.9 else ACCENT
-        painter.fillRect(QRect(rect.left(), rect.top(), round(rect.width() * min(1.0, used)), rect.height()), full)
+    def _bar(self, painter: QPainter, rect: QRect, used: float, palette: QPalette, selected: bool) -> None:
+        """Outline and filling; on the accent of a selected line both are white."""
+        white = palette.highlightedText().color()
+        full = alarm(palette) if used > 0.9 else accent(palette)
+        painter.setPen(white if selected else edge(palette))
+        painter.setBrush(Qt.BrushStyle.NoBrush if selected else trough(palette))
+        painter.drawRect(rect.adjusted(0, 0, -1, -1))
+        painter.fillRect(
+            QRect(rect.left(), rect.top(), round(rect.width() * min(1.0, used)), rect.height()),
+            white if selected else full,
+        )
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         hint = super().sizeHint(option, index)
@@ -82,6 +104,7 @@ class ResourceTree(QTreeView):
         self.setItemDelegate(_StateDelegate(self))
         self.setHeaderHidden(True)
         self.setUniformRowHeights(True)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         # Not rows: when a screen reader selects a row, Qt takes its number among its siblings for that in the tree.
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectItems)

@@ -34,8 +34,10 @@ class WorkCommands:
 
     async def _cancel_after_asking(self, line: Line) -> None:
         job, index = line.key
-        question = _("{what} will be cancelled. The VM stays where it is, and what was copied so far is removed.")
-        question = question.format(what=line.title)
+        question = _(
+            "{what} will be cancelled. The VM stays where it is, and what was copied so far is removed.",
+            what=line.title,
+        )
         if await ask(self._window, _("Cancel the migration"), question, _("Cancel the migration"), _("Let it run")):
             self._services.jobs.cancel(job, int(index))
 

@@ -3,13 +3,14 @@
 from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtGui import QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from xsmigui.core.capacity import Account
 from xsmigui.core.text import _
 from xsmigui.core.units import size
-from xsmigui.ui.style import ACCENT, STEP
+from xsmigui.ui.style import STEP, accent, alarm, dim, edge, mixed, trough
+from xsmigui.ui.words import explain
 
 
 def words(account: Account) -> str:
@@ -40,7 +41,7 @@ class Bar(QWidget):
         super().__init__()
         self.account = account
         self.setAccessibleName(words(account))
-        self.setToolTip(words(account))
+        explain(self, words(account))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
@@ -56,23 +57,25 @@ class Bar(QWidget):
         running = account.running / total * width
         incoming = account.incoming / total * width
         peak = account.used_at_peak / total * width
+        palette = self.palette()
+        painter.setPen(edge(palette))
+        painter.setBrush(trough(palette))
+        painter.drawRoundedRect(QRectF(0.5, 0.5, width - 1, height - 1), 3, 3)
         painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(self.palette().midlight())
-        painter.drawRoundedRect(QRectF(0, 0, width, height), 3, 3)
-        painter.setBrush(self.palette().dark())
+        painter.setBrush(dim(palette))
         painter.drawRoundedRect(QRectF(0, 0, used, height), 3, 3)
-        painter.setBrush(self.palette().mid())
+        painter.setBrush(mixed(dim(palette), trough(palette), 0.5))
         painter.drawRect(QRectF(used, 0, running, height))
         too_much = account.after < 0 or account.used_at_peak > account.total
-        painter.setBrush(QColor("#c0392b") if too_much else ACCENT)
+        painter.setBrush(alarm(palette) if too_much else accent(palette))
         painter.drawRect(QRectF(used + running, 0, incoming, height))
-        painter.setBrush(self.palette().windowText())
+        painter.setBrush(palette.windowText())
         painter.drawRect(QRectF(min(peak, width - 2), -1, 2, height + 2))
-        painter.setPen(self.palette().windowText().color())
+        painter.setPen(palette.windowText().color())
         painter.drawText(
             QRectF(0, height + 2, width, self.height() - height - 2),
             Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter,
-            self.fontMetrics().elidedText(words(account), Qt.TextElideMode.ElideRight, int(width)),
+            self.fontMetrics().elidedText(words(account), Qt.TextElideMode.ElideMiddle, int(width)),
         )
 
 

@@ -4,10 +4,12 @@ from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QItemSelection, Qt, Signal
 from PySide6.QtGui import QStandardItem, QStandardItemModel
-from PySide6.QtWidgets import QComboBox, QWidget
+from PySide6.QtWidgets import QWidget
 
 from xsmigui.core.migration.candidates import Candidate
-from xsmigui.ui.style import named
+from xsmigui.core.text import printable
+from xsmigui.ui.fields import Combo
+from xsmigui.ui.words import explain, tip
 
 
 def line(candidate: Candidate) -> str:
@@ -15,25 +17,21 @@ def line(candidate: Candidate) -> str:
     parts = [candidate.name, candidate.detail, candidate.note]
     if not candidate.usable:
         parts.append(candidate.reason)
-    return " · ".join(part for part in parts if part)
+    return printable(" · ".join(part for part in parts if part))
 
 
-class ChoiceCombo(QComboBox):
+class ChoiceCombo(Combo):
     """Shows candidates and tells what the operator chose. `fill` may be called at any time: it changes only what
     differs, and nothing while the list is open."""
 
     chosen = Signal(str)
 
     def __init__(self, object_name: str, accessible: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        named(self, object_name, accessible)
-        named(self.view(), f"{object_name}-list", accessible)
+        super().__init__(object_name, accessible, parent)
         self._shown: tuple[tuple[str, str, bool], ...] = ()
         self._current: str | None = None
         self._filling = False
         self._later: Callable[[], None] | None = None
-        self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.setMinimumContentsLength(20)
         self.currentIndexChanged.connect(self._index_changed)
 
     def fill(self, candidates: Sequence[Candidate], current: str | None, placeholder: str = "") -> None:
@@ -51,7 +49,7 @@ class ChoiceCombo(QComboBox):
                 for ref, text, usable in items:
                     item = QStandardItem(text)
                     item.setData(ref, Qt.ItemDataRole.UserRole)
-                    item.setToolTip(text)
+                    item.setToolTip(tip(text))
                     if not usable:
                         item.setFlags(item.flags() & ~(Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable))
                     model.appendRow(item)
@@ -61,7 +59,7 @@ class ChoiceCombo(QComboBox):
             self._current = current
             refs = [ref for ref, _text, _usable in items]
             self.setCurrentIndex(refs.index(current) if current in refs else -1)
-            self.setToolTip(self.currentText())
+            explain(self, self.currentText())
         finally:
             self._filling = False
 

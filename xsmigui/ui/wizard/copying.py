@@ -1,12 +1,14 @@
 """The choice whether this program copies the disks of halted VMs, and how long it keeps their sources."""
 
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QSpinBox, QWidget
+from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
 from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.text import _
+from xsmigui.ui.fields import Spin
 from xsmigui.ui.style import STEP, named
 from xsmigui.ui.wizard.pages import Choose
+from xsmigui.ui.words import caption
 
 LONGEST = 365
 """Days for which a source may be kept."""
@@ -27,15 +29,11 @@ class CopyChoice(QWidget):
         )
         self.check.setToolTip(tip)
         self.check.clicked.connect(self._changed)
-        label = QLabel(_("&Keep the sources:"))
-        self.days = QSpinBox()
-        named(self.days, "keepDaysSpin", _("Days for which the sources are kept"))
-        self.days.setRange(0, LONGEST)
+        self.days = Spin("keepDaysSpin", _("Days for which the sources are kept"), 0, LONGEST)
         self.days.setSpecialValueText(_("remove at once"))
         self.days.setSuffix(_(" days"))
         self.days.valueChanged.connect(self._changed)
-        label.setBuddy(self.days)
-        self._label = label
+        label = self._label = caption(_("&Keep the sources:"), self.days)
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(STEP)

@@ -8,16 +8,14 @@ from typing import Final
 
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QWidget
+from PySide6.QtWidgets import QFrame, QGridLayout, QScrollArea, QWidget
 
-from xsmigui.ui.style import STEP, hint, named
+from xsmigui.ui.style import STEP, named
 from xsmigui.ui.wizard.choice import ChoiceCombo
+from xsmigui.ui.words import Label
 
-WIDEST: Final = 28 * STEP
-"""Pixels that a text may take beside a column of combo boxes; what is longer is elided, and whole in its tooltip."""
-
-NARROWEST: Final = 12
-"""Letters that a combo box has room for at least."""
+WIDEST: Final = 30
+"""Letters for which a text asks room beside a column of combo boxes."""
 
 
 class Table(QScrollArea):
@@ -31,7 +29,7 @@ class Table(QScrollArea):
         self._stretching = stretching
         self._keys: tuple[str, ...] = ()
         self._combos: dict[str, ChoiceCombo] = {}
-        self._cells: dict[tuple[int, int], QLabel] = {}
+        self._cells: dict[tuple[int, int], Label] = {}
         self._texts: dict[tuple[int, int], str] = {}
         self._count = 0
         inside = QWidget()
@@ -43,8 +41,7 @@ class Table(QScrollArea):
         self._grid.setVerticalSpacing(STEP // 2)
         self._grid.setColumnStretch(stretching, 1)
         for column, title in enumerate(columns):
-            head = hint(title)
-            head.setWordWrap(False)
+            head = Label(title, is_dim=True)
             self._grid.addWidget(head, 0, column)
         self.setWidget(inside)
         self._push_up()
@@ -62,7 +59,6 @@ class Table(QScrollArea):
         self.setRowCount(len(keys))
         for row, key in enumerate(keys):
             widget = self._combos[key] = combo(key)
-            widget.setMinimumContentsLength(NARROWEST)
             self._grid.addWidget(widget, row + 1, column)
         return True
 
@@ -96,17 +92,11 @@ class Table(QScrollArea):
         self._texts[row, column] = text
         cell = self._cells.get((row, column))
         if cell is None:
-            cell = self._cells[row, column] = QLabel()
-            cell.setTextFormat(Qt.TextFormat.PlainText)
+            cell = self._cells[row, column] = Label(wishes=WIDEST)
             across = Qt.AlignmentFlag.AlignRight if right else Qt.AlignmentFlag.AlignLeft
             cell.setAlignment(across | Qt.AlignmentFlag.AlignVCenter)
             self._grid.addWidget(cell, row + 1, column)
-        shown = text
-        if column != self._stretching:
-            shown = cell.fontMetrics().elidedText(text, Qt.TextElideMode.ElideRight, WIDEST)
-        cell.setText(shown)
-        cell.setAccessibleName(text)
-        cell.setToolTip(text if shown != text else "")
+        cell.setText(text)
 
     def text(self, row: int, column: int) -> str:
         """What stands in a cell."""

@@ -19,10 +19,11 @@ from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef
 from xsmigui.core.text import N_, _, n_
 from xsmigui.core.units import size
 from xsmigui.services.drafting import Edit
-from xsmigui.ui.style import STEP, heading, hint, named
+from xsmigui.ui.style import STEP, named
 from xsmigui.ui.wizard.bars import Bars
 from xsmigui.ui.wizard.choice import ChoiceCombo
 from xsmigui.ui.wizard.grid import Table
+from xsmigui.ui.words import heading, hint
 
 ADD_SERVER: Final = "add-server"
 """Stands among the destinations for adding a new one."""

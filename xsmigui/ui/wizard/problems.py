@@ -4,13 +4,14 @@ from collections.abc import Callable
 from typing import Final
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
 from xsmigui.core.migration.fixes import Fix, offer
 from xsmigui.core.problems import Page, Problem, Severity
-from xsmigui.core.text import N_, _
+from xsmigui.core.text import N_, _, printable
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.style import STEP, named
+from xsmigui.ui.words import Paragraph, Picture, explain
 
 ICONS: Final = {Severity.block: "block", Severity.warn: "warn", Severity.info: "info"}
 WORDS: Final = {Severity.block: N_("Prevents it"), Severity.warn: N_("Warning"), Severity.info: N_("Note")}
@@ -57,14 +58,14 @@ class ProblemPanel(QScrollArea):
         """What is shown, as text."""
         items = [self._rows.itemAt(place) for place in range(self._rows.count())]
         rows = [item.widget() for item in items if item is not None]
-        labels = [row.findChild(QLabel, "problemText") for row in rows if row is not None]
-        return [label.text() for label in labels if isinstance(label, QLabel)]
+        labels = [row.findChild(Paragraph, "problemText") for row in rows if row is not None]
+        return [label.text() for label in labels if isinstance(label, Paragraph)]
 
     def _problem(self, problem: Problem) -> QWidget:
         row = self._row(ICONS[problem.severity], problem.sentence())
-        row.setAccessibleName(f"{_(WORDS[problem.severity])}: {problem.sentence()}")
+        row.setAccessibleName(printable(f"{_(WORDS[problem.severity])}: {problem.sentence()}"))
         tip = f"{problem.rule} · {problem.raw}" if problem.raw else problem.rule
-        row.setToolTip(tip)
+        explain(row, tip)
         fix = problem.remedy
         if fix is not None:
             button = QPushButton(offer(fix).button)
@@ -80,15 +81,12 @@ class ProblemPanel(QScrollArea):
         layout = QHBoxLayout(row)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(STEP)
-        sign = QLabel()
+        sign = Picture()
         sign.setPixmap(self._icons(icon).pixmap(16, 16))
         sign.setAlignment(Qt.AlignmentFlag.AlignTop)
-        label = QLabel(text)
+        label = Paragraph(text, selectable=True)
         label.setObjectName("problemText")
-        label.setWordWrap(True)
-        label.setTextFormat(Qt.TextFormat.PlainText)
-        label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout.addWidget(sign)
         layout.addWidget(label, 1)
-        row.setAccessibleName(text)
+        row.setAccessibleName(printable(text))
         return row

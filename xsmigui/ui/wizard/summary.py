@@ -1,7 +1,7 @@
 """The last page: what will happen, as sentences first, then tables; the same as xe commands; what to know."""
 
 from collections.abc import Callable
-from html import escape
+from html import escape as marked
 from pathlib import Path
 
 import msgspec
@@ -11,7 +11,7 @@ from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.migration.summary import summarize, total, xe_script
 from xsmigui.core.problems import Page, Severity
-from xsmigui.core.text import _
+from xsmigui.core.text import _, printable
 from xsmigui.ui.style import named
 from xsmigui.ui.wizard.copying import CopyChoice
 from xsmigui.ui.wizard.pages import Choose, WizardPage, options
@@ -93,6 +93,11 @@ class SummaryPage(WizardPage):
         dialog.fileSelected.connect(lambda path: self._save(plan, Path(path)))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
+
+
+def escape(text: str) -> str:
+    """Text of servers as text of the page, control characters as symbols."""
+    return marked(printable(text, "\n"))
 
 
 def _not_yet(evaluation: Evaluation) -> str:

@@ -41,6 +41,8 @@ from xsmigui.ui.wizard.pages import (
 )
 from xsmigui.ui.wizard.problems import ProblemPanel
 from xsmigui.ui.wizard.summary import SummaryPage, plan_bytes
+from xsmigui.ui.words import explain
+from xsmigui.ui.words import title as window_title
 
 log = logging.getLogger(__name__)
 
@@ -103,7 +105,7 @@ class MigrateWizard(QDialog):
             title, self._verb = _("Move VM: {names}", names=names), _("Move")
         else:
             title, self._verb = _("Migrate VM: {names}", names=names), _("Migrate")
-        self.setWindowTitle(title)
+        self.setWindowTitle(window_title(title))
         named(self, "migrateWizard", title)
 
     def _build(self) -> None:
@@ -262,11 +264,11 @@ class MigrateWizard(QDialog):
         (self.finish if last else self.next).setDefault(True)
         block = evaluation.blocked(self._page)
         self.next.setEnabled(block is None and bool(evaluation.resolved.moves))
-        self.next.setToolTip(block.sentence() if block is not None else "")
+        explain(self.next, block.sentence() if block is not None else "")
         self.finish.setEnabled(evaluation.plan is not None and not self._drafting.busy)
         any_block = next((p for p in evaluation.problems if p.blocks), None)
         reason = any_block.sentence() if any_block is not None else self._pending(evaluation)
-        self.finish.setToolTip(reason)
+        explain(self.finish, reason)
 
     # What the operator does.
 
