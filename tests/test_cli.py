@@ -818,6 +818,118 @@ def test_a_host_is_emptied_for_its_maintenance_and_filled_again(site: Simulated,
     assert site.run(lambda: lisboa.pool.db.get("host", host, "enabled")) is True
 
 
+def lisboa_02(site: Simulated) -> str:
+    db = site["Lisboa"].pool.db
+    return site.run(lambda: next(r for r, h in db.table("host").items() if h["name_label"] == "lisboa-02"))
+
+
+def kept_list(site: Simulated, key: str = "MIGRATED") -> set[str]:
+    """The uuids that lisboa-02 remembers."""
+    host = lisboa_02(site)
+    config = site.run(lambda: site["Lisboa"].pool.db.get("host", host, "other_config"))
+    return set(config.get(f"MAINTENANCE_MODE_EVACUATED_VMS_{key}", "").split(",")) - {""}
+
+
+def test_the_maintenance_outlives_the_reboot(site: Simulated, run: Run) -> None:
+    """Emptied, restarted (it comes back enabled), emptied once more, filled again; with one VM that was shut down."""
+    lisboa, host = site["Lisboa"], lisboa_02(site)
+    arguments = [*at(lisboa), "--host", "lisboa-02", "--yes", "--json"]
+    status, out, err = run("evacuate", *arguments)
+    assert status == 0, err
+    moved = kept_list(site)
+    assert len(moved) == 2
+    site.call(lisboa, "host.reboot", host)
+    assert site.run(lambda: lisboa.pool.db.get("host", host, "enabled")) is True
+    status, out, err = run("evacuate", *arguments)
+    assert (status, only(out)["vms"]) == (0, []), err
+    assert kept_list(site) == moved
+    site.call(lisboa, "host.reboot", host)
+    status, out, err = run("evacuate", *arguments, "--leave")
+    assert status == 0, err
+    assert {vm["name"] for vm in only(out)["vms"]} == {"web-lx-02", "dns-lx"}
+    config = site.run(lambda: lisboa.pool.db.get("host", host, "other_config"))
+    assert not [key for key in config if key.startswith("MAINTENANCE_MODE")]
+
+
+def test_what_fits_returns_and_the_rest_is_listed_with_its_reason(site: Simulated, run: Run) -> None:
+    lisboa, host = site["Lisboa"], lisboa_02(site)
+    db = lisboa.pool.db
+    arguments = [*at(lisboa), "--host", "lisboa-02", "--json"]
+    assert run("evacuate", *arguments, "--yes")[0] == 0
+    whole = kept_list(site)
+
+    def shrink() -> str:
+        """Leave room for the smaller one; its name."""
+        vms = {r: v for r, v in db.table("VM").items() if v["uuid"] in whole}
+        small = min(vms, key=lambda r: vms[r]["memory_dynamic_min"])
+        dom0 = [v for v in db.table("VM").values() if v["resident_on"] == host]
+        used = sum(v["memory_dynamic_min"] + v["memory_overhead"] for v in (*dom0, vms[small]))
+        metrics = db.get("host", host, "metrics")
+        db.set("host_metrics", metrics, memory_total=used + db.get("host", host, "memory_overhead"))
+        return str(vms[small]["name_label"])
+
+    small = site.run(shrink)
+    status, out, err = run("evacuate", *arguments, "--leave")  # nobody agrees: nothing changes
+    assert (status, only(out)["state"]) == (1, "cancelled")
+    assert "Cannot come back now:" in err
+    assert "memory" in err
+    assert kept_list(site) == whole
+    assert site.run(lambda: db.get("host", host, "enabled")) is False
+
+    status, out, err = run("evacuate", *arguments, "--leave", "--yes")
+    document = only(out)
+    assert [vm["name"] for vm in document["vms"]] == [small]
+    assert status == 4
+    (left,) = document["left"]
+    assert "memory" in left["reason"]
+    assert f"{left['name']} did not come back" in err
+    assert kept_list(site) == {left["uuid"]}
+
+    def grow() -> None:
+        db.set("host_metrics", db.get("host", host, "metrics"), memory_total=64 << 30)
+
+    site.run(grow)
+    status, out, err = run("evacuate", *arguments, "--leave", "--yes")
+    assert (status, [vm["name"] for vm in only(out)["vms"]]) == (0, [left["name"]]), err
+    assert kept_list(site) == set()
+
+
+def test_what_was_shut_down_is_started_again(site: Simulated, run: Run) -> None:
+    """By whichever program: the list of those that were shut down is XenCenter's too."""
+    lisboa, host = site["Lisboa"], lisboa_02(site)
+    db = lisboa.pool.db
+    vm = site.vm(lisboa, "dns-lx")
+    site.call(lisboa, "VM.clean_shutdown", vm)
+    uuid = site.run(lambda: db.get("VM", vm, "uuid"))
+    site.call(lisboa, "host.add_to_other_config", host, "MAINTENANCE_MODE_EVACUATED_VMS_HALTED", uuid)
+    assert run("evacuate", *at(lisboa), "--host", "lisboa-02", "--yes")[0] == 0
+    status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--leave", "--json")
+    assert (status, only(out)["state"]) == (1, "cancelled")
+    assert "These are started on lisboa-02: dns-lx." in err
+    status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--leave", "--yes", "--json")
+    assert status == 0, err
+    assert only(out)["started"] == ["dns-lx"]
+    assert site.run(lambda: db.get("VM", vm, "resident_on")) == host
+    assert kept_list(site, "HALTED") == set()
+
+
+def test_what_cannot_leave_is_left_out_when_told_so(site: Simulated, run: Run) -> None:
+    madrid = site["Madrid"]
+    arguments = [*at(madrid), "--host", "madrid-02", "--yes", "--json"]
+    status, out, err = run("evacuate", *arguments, "--leave-out-blocked")
+    document = only(out)
+    assert status == 4  # the host is not empty
+    assert document["state"] == "done"
+    assert document["vms"]
+    assert "Left out:" in err
+    assert "locked-by-backup" in err
+    assert "madrid-02 is not empty" in err
+    left = {vm["name"] for vm in document["left"]}
+    assert "locked-by-backup" in left
+    assert not left & {vm["name"] for vm in document["vms"]}
+    assert all(vm["reason"] for vm in document["left"])
+
+
 def test_a_host_that_cannot_be_emptied_stays_as_it_is(site: Simulated, run: Run) -> None:
     madrid = site["Madrid"]
     status, out, err = run("evacuate", *at(madrid), "--host", "madrid-02", "--yes", "--json")

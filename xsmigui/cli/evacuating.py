@@ -1,24 +1,30 @@
 """A host is emptied for its maintenance, and filled again."""
 
 import argparse
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Sequence
 
 from xsmigui.cli.selecting import settled
 from xsmigui.cli.starting import not_agreed, not_begun, start
-from xsmigui.console import DONE, FAILED, BadArguments, agreed, print_document, say
+from xsmigui.console import DONE, FAILED, BadArguments, agreed, print_document, print_problems, say
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.failures import WIRE_ERRORS
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import evacuation
 from xsmigui.core.migration.draft import Draft
+from xsmigui.core.migration.evacuation import Returning
+from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.leaving_out import LeftOut
 from xsmigui.core.migration.selection import SelectionRefused, host_from, network_from
-from xsmigui.core.refs import HostRef
+from xsmigui.core.ports import Gateway
+from xsmigui.core.refs import HostRef, NetworkRef, PoolId, VmRef
 from xsmigui.core.text import _, joined
 from xsmigui.local.clock import SystemClock
 from xsmigui.services import maintenance
 from xsmigui.services.asking import Asker
 from xsmigui.services.connections import Connections
 from xsmigui.services.jobs import Jobs
+from xsmigui.services.maintenance import NotBack
 from xsmigui.services.store import Store
 
 
@@ -43,68 +49,169 @@ async def evacuate(
     reason = evacuation.why_not(site, pool, host)
     if reason or gateway is None:
         return not_begun(options, reason)
-    inventory = site.pools[pool]
-    if options.leave:
-        draft = evacuation.back(site, pool, host, evacuation.evacuated(inventory, host))
-    else:
-        draft = evacuation.evacuation(site, pool, host).over(network)
-        for note in evacuation.notes(inventory, host):
-            say(note)
-    draft = draft.batched(options.at_once)
 
-    touched = False
+    async def settle(draft: Draft) -> Evaluation:
+        return await settled(store, asker, clock, draft)
 
-    async def change() -> None:
-        nonlocal touched
-        touched = True
-        if options.leave:
-            await maintenance.leave(gateway, host)
-        else:
-            await maintenance.enter(gateway, inventory, host, draft.vms)
-
-    if not options.yes and (options.leave or not draft.vms):  # the others are shown their plan first
-        say(_intention(inventory, host, draft, options.leave))
-        if not await agreed():
-            return not_agreed(options)
-        options.yes = True
+    work = _Host(options, store, jobs, gateway, pool, host, settle)
     try:
-        if options.leave:
-            await change()  # VMs can come back only to a host that takes them
-            await store.until(lambda: evacuation.takes(store.inventory(pool), host))
-        if draft.vms:
-            evaluation = await settled(store, asker, clock, draft)
-            status = await start(options, evaluation, jobs, None if options.leave else change)
-        else:
-            status = await _without_vms(options, None if options.leave else change)
+        return await (work.fill() if options.leave else work.empty(network))
     except WIRE_ERRORS as failure:
-        unsure = maintenance.uncertain(failure, inventory, host) if touched else ""
+        inventory = site.pools[pool]
+        unsure = maintenance.uncertain(failure, inventory, host) if work.touched else ""
         return not_begun(options, " ".join(part for part in (*sentence(failure, inventory), unsure) if part))
-    if options.leave or status not in (DONE, FAILED):
-        return status
-    left = evacuation.residents(store.site().pools[pool], host)
-    if left:
-        names = joined([store.site().pools[pool].VM[vm].name_label for vm in left])
-        say(_("{host} is not empty: {vms}.", host=inventory.name_of("host", host), vms=names))
-        return FAILED
-    say(_("{host} is empty and in maintenance mode.", host=inventory.name_of("host", host)))
-    return status
 
 
-def _intention(inventory: Inventory, host: HostRef, draft: Draft, leave: bool) -> str:
-    """What is about to be changed where there is no plan to be shown."""
-    name = inventory.name_of("host", host)
-    if not leave:
-        return _("{host} enters maintenance mode.", host=name)
-    if not draft.vms:
-        return _("{host} leaves maintenance mode.", host=name)
-    names = joined([inventory.VM[vm].name_label for vm in draft.vms])
-    return _("{host} leaves maintenance mode, and these come back: {vms}.", host=name, vms=names)
+class _Host:
+    """The host of one command."""
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        store: Store,
+        jobs: Jobs,
+        gateway: Gateway,
+        pool: PoolId,
+        host: HostRef,
+        settle: maintenance.Settle,
+    ) -> None:
+        self._options = options
+        self._store = store
+        self._jobs = jobs
+        self._gateway = gateway
+        self._pool = pool
+        self._host = host
+        self._settle = settle
+        self.touched = False
+
+    @property
+    def _inventory(self) -> Inventory:
+        """The pool as it is now."""
+        return self._store.site().pools[self._pool]
+
+    @property
+    def _name(self) -> str:
+        return self._inventory.name_of("host", self._host)
+
+    # Emptying it.
+
+    async def empty(self, network: NetworkRef | None) -> int:
+        """Every VM leaves, or with `--leave-out-blocked` every one that can."""
+        options = self._options
+        draft = evacuation.evacuation(self._store.site(), self._pool, self._host)
+        draft = draft.over(network).batched(options.at_once)
+        for note in evacuation.notes(self._inventory, self._host):
+            say(note)
+        if not draft.vms:
+            return await self._empty_already()
+        out: tuple[LeftOut, ...] = ()
+        if options.leave_out_blocked:
+            evaluation, out = await maintenance.settle_without_blocked(self._settle, draft)
+            _say_left_out(_("Left out:"), out)
+            if not evaluation.draft.vms:
+                return not_begun(options, _("No VM can leave {host}.", host=self._name))
+        else:
+            evaluation = await self._settle(draft)
+
+        async def change() -> None:
+            self.touched = True
+            await maintenance.enter(self._gateway, self._inventory, self._host, evaluation.draft.vms)
+
+        async def after() -> dict[str, object]:
+            return _left(maintenance.not_back(out))
+
+        status = await start(options, evaluation, self._jobs, change, after)
+        return self._said_whether_empty() if self.touched and status in (DONE, FAILED) else status
+
+    async def _empty_already(self) -> int:
+        """There is nothing to move: the host is ready at once."""
+        options = self._options
+        if not options.yes:
+            say(_("{host} enters maintenance mode.", host=self._name))
+            if not await agreed():
+                return not_agreed(options)
+        self.touched = True
+        await maintenance.enter(self._gateway, self._inventory, self._host, ())
+        if options.json:
+            print_document({"job": None, "state": "done", "vms": []}, True)
+        return self._said_whether_empty()
+
+    def _said_whether_empty(self) -> int:
+        left = evacuation.residents(self._inventory, self._host)
+        if left:
+            names = joined([self._inventory.VM[vm].name_label for vm in left])
+            say(_("{host} is not empty: {vms}.", host=self._name, vms=names))
+            return FAILED
+        say(_("{host} is empty and in maintenance mode.", host=self._name))
+        return DONE
+
+    # Filling it.
+
+    async def fill(self) -> int:
+        """Whoever can come back does; the others stay on the host's lists, each with what stands against it."""
+        options = self._options
+        waiting = evacuation.returning(self._inventory, self._host)
+        if not options.yes:
+            for line in self._intention(waiting):
+                say(line)
+            _say_left_out(_("Cannot come back now:"), maintenance.foreseen(self._store.site(), self._pool, self._host))
+            if not await agreed():
+                return not_agreed(options)
+            options.yes = True
+        self.touched = True
+        await maintenance.leave(self._gateway, self._host)
+        await self._store.until(lambda: evacuation.takes(self._store.inventory(self._pool), self._host))
+        refused: list[NotBack] = []
+
+        async def after() -> dict[str, object]:
+            inventory = self._inventory
+            started, others = await maintenance.start_again(self._gateway, inventory, self._host, waiting)
+            refused.extend(others)
+            await maintenance.strike_off(self._store, self._gateway, self._pool, self._host, started)
+            names = [inventory.VM[vm].name_label for vm in started]
+            return _left(refused) | ({"started": names} if names else {})
+
+        draft = evacuation.back(self._store.site(), self._pool, self._host, waiting.run)
+        evaluation, out = await maintenance.settle_without_blocked(self._settle, draft.batched(options.at_once))
+        refused.extend(maintenance.not_back(out))
+        if evaluation.draft.vms:
+            status = await start(options, evaluation, self._jobs, after=after)
+        else:
+            more, status = await after(), FAILED if refused else DONE
+            if options.json:
+                state = "failed" if refused else "done"
+                print_document({"job": None, "state": state, "vms": [], **more}, True)
+        for vm in refused:
+            names = {"vm": vm.name, "host": self._name, "reason": vm.reason}
+            say(_("{vm} did not come back and stays on the list of {host}: {reason}", **names))
+        return FAILED if refused and status == DONE else status
+
+    def _intention(self, waiting: Returning) -> list[str]:
+        """What is about to be changed."""
+        inventory, lines = self._inventory, []
+        if evacuation.in_maintenance(inventory, self._host):
+            lines.append(_("{host} leaves maintenance mode.", host=self._name))
+
+        def names(vms: tuple[VmRef, ...]) -> dict[str, str]:
+            return {"host": self._name, "vms": joined([inventory.VM[vm].name_label for vm in vms])}
+
+        if waiting.run:
+            lines.append(_("These come back to {host}: {vms}.", **names(waiting.run)))
+        if waiting.suspended:
+            lines.append(_("These are resumed on {host}: {vms}.", **names(waiting.suspended)))
+        if waiting.halted:
+            lines.append(_("These are started on {host}: {vms}.", **names(waiting.halted)))
+        return lines or [_("There is no VM to be brought back to {host}.", host=self._name)]
 
 
-async def _without_vms(options: argparse.Namespace, change: Callable[[], Awaitable[None]] | None) -> int:
-    """There is nothing to move: the host is ready at once."""
-    if change is not None:
-        await change()
-    if options.json:
-        print_document({"job": None, "state": "done", "vms": []}, True)
-    return DONE
+def _left(refused: Sequence[NotBack]) -> dict[str, object]:
+    """Who did not come back, for `--json`."""
+    return {"left": [{"name": vm.name, "uuid": vm.uuid, "reason": vm.reason} for vm in refused]} if refused else {}
+
+
+def _say_left_out(heading: str, out: tuple[LeftOut, ...]) -> None:
+    if out:
+        say(heading)
+        for vm in out:
+            say(f"  {vm.name}")
+            print_problems([vm.problem], sys.stderr)

@@ -44,6 +44,8 @@ def parser() -> argparse.ArgumentParser:
     text = _("how many leave at once ({number} if left out)")
     empty.add_argument("--at-once", type=int, default=AT_ONCE, metavar="N", help=text.format(number=AT_ONCE))
     empty.add_argument("--leave", action="store_true", help=_("end the maintenance, and bring the VMs back"))
+    text = _("move the others where some cannot leave; the host stays in maintenance mode with those on it")
+    empty.add_argument("--leave-out-blocked", action="store_true", help=text)
     empty.add_argument("--yes", action="store_true", help=_("start without asking"))
     empty.add_argument("--report", metavar="DIR", help=_("write what became of it into this folder"))
     jobs = commands.add_parser("jobs", help=_("show the journal; take up what was left unfinished"))

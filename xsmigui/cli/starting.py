@@ -23,12 +23,16 @@ from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.text import _, joined
 from xsmigui.services.jobs import Jobs
 
+After = Callable[[], Awaitable[dict[str, object]]]
+"""What is done when a job has ended; what it answers joins the JSON document."""
+
 
 async def start(
     options: argparse.Namespace,
     evaluation: Evaluation,
     jobs: Jobs,
     before: Callable[[], Awaitable[None]] | None = None,
+    after: After | None = None,
 ) -> int:
     """Carry out what was selected, if nothing stands against it and it is agreed to; `before` is done first then."""
     if evaluation.plan is None:
@@ -42,10 +46,10 @@ async def start(
     if before is not None:
         await before()
     jobs.subscribe(Progress())
-    return await to_the_end(options, jobs, jobs.start(evaluation.plan))
+    return await to_the_end(options, jobs, jobs.start(evaluation.plan), after)
 
 
-async def to_the_end(options: argparse.Namespace, jobs: Jobs, job: Job) -> int:
+async def to_the_end(options: argparse.Namespace, jobs: Jobs, job: Job, after: After | None = None) -> int:
     """Wait for a job and say what became of it."""
     try:
         job = await jobs.wait(job.id)
@@ -63,8 +67,9 @@ async def to_the_end(options: argparse.Namespace, jobs: Jobs, job: Job) -> int:
         raise
     if getattr(options, "report", None):
         await asyncio.to_thread(write_report, job, Path(options.report))
+    more = await after() if after is not None else {}
     if options.json:
-        print_document(job.as_json(), True)
+        print_document(job.as_json() | more, True)
     else:
         show_outcome(job)
     return DONE if job.state is State.done else FAILED

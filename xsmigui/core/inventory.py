@@ -119,6 +119,10 @@ class Inventory:
         kept = {n: v for n, v in self._made.items() if DERIVED[n].isdisjoint(tables)}
         return Inventory({**self.tables, **tables}, kept)
 
+    def with_record(self, cls: str, ref: str, record: Record) -> "Inventory":
+        """The inventory as it would be with this record."""
+        return self.replaced({cls: {**self.tables[cls], ref: record}})
+
     # The pool itself.
 
     @property

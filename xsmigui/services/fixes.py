@@ -21,6 +21,7 @@ from xsmigui.core.migration.rules.general import OUR_BLOCK
 from xsmigui.core.ports import Gateway
 from xsmigui.core.refs import PoolId, VdiRef, VmRef
 from xsmigui.core.text import _
+from xsmigui.services.maintenance import note_halted
 
 SHUTDOWN_DEADLINE: Final = 900.0
 """Seconds that a guest is given to shut down."""
@@ -54,7 +55,11 @@ async def apply(
             for operation, reason in vm.blocked_operations.items() if vm is not None else ():
                 if operation in fix.operations and reason.startswith(OUR_BLOCK):
                     await way.call("VM.remove_from_blocked_operations", fix.vm, operation)
-        case ShutDown() | ShutDownHere():
+        case ShutDownHere():
+            if fix.vm in pool.VM and fix.host in pool.host:
+                await note_halted(way, pool, fix.host, fix.vm)
+                await way.call("VM.clean_shutdown", fix.vm, deadline=SHUTDOWN_DEADLINE)
+        case ShutDown():
             await way.call("VM.clean_shutdown", fix.vm, deadline=SHUTDOWN_DEADLINE)
 
 

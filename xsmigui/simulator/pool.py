@@ -47,6 +47,7 @@ class Pool:
         self.storage_motions: Counter[str] = Counter()  # per sending host's xapi
         self.endpoints: dict[str, str] = {}  # host → URL at which it is served
         self.background: set[asyncio.Task[object]] = set()
+        self.disabled_for_good: set[str] = set()  # hosts that stay disabled after a reboot
         self.scheduled: set[str] = set()  # VMs that are on their way to a host
         self.tools: dict[str, Row] = {}  # what a guest's tools will say once it runs again, by the VM's uuid
         self.sriov_functions: dict[str, int] = {}  # virtual functions of an SR-IOV card, by its network_sriov
@@ -193,7 +194,7 @@ class Pool:
             if not self.db.get("VM", vm, "is_control_domain"):
                 guests.halt(self, vm)
         self.db.set("host_metrics", self.db.get("host", host, "metrics"), live=True)
-        self.db.set("host", host, enabled=True)
+        self.db.set("host", host, enabled=host not in self.disabled_for_good)
 
     def designate(self, host: str) -> None:
         """Another host coordinates the pool from now on; the old one sends its clients there."""

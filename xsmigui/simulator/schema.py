@@ -79,6 +79,7 @@ HIDDEN_MESSAGES: dict[str, tuple[tuple[str, str, tuple[tuple[str, str], ...], st
 }
 LATER_ENUMS = {"placement_policy": ["anti_affinity", "normal"], "image_format_type": ["raw", "vhd", "qcow2"]}
 LATER_PARAMS: dict[tuple[str, str], tuple[tuple[str, str, Value, str], ...]] = {
+    ("host", "disable"): (("auto_enable", "bool", True, "25.31.0"),),
     ("VM", "migrate_send"): (("vdi_format_map", "(VDI ref -> string) map", {}, "26.15.0"),),
 }
 

@@ -6,9 +6,10 @@ import pytest
 
 from tests.core.migration.helpers import answered, blocks, problem
 from tests.core.site import GiB, TwoPools, site_of
-from xsmigui.core.migration import evacuation
+from xsmigui.core.migration import evacuation, leaving_out
 from xsmigui.core.migration.candidates import hosts
-from xsmigui.core.migration.evacuation import MODE, MOVED
+from xsmigui.core.migration.draft import Draft
+from xsmigui.core.migration.evacuation import HALTED, MODE, MOVED, SUSPENDED
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.facts import MayCall
 from xsmigui.core.migration.fixes import ShutDownHere, offer
@@ -98,7 +99,7 @@ def test_a_vm_that_no_other_host_can_take_may_be_shut_down(site: TwoPools) -> No
     evaluation = leaving(site)
     assert evaluation.plan is None
     found = next(p for p in evaluation.problems if p.blocks and p.subject.name == "big")
-    assert found.remedy == ShutDownHere(pool=site.madrid.id, vm=big, vm_name="big")
+    assert found.remedy == ShutDownHere(pool=site.madrid.id, host=site.m1, vm=big, vm_name="big")
     assert "shut big down" in found.hint
     assert "m1" not in found.message  # that it leaves m1 is no reason
     assert "big" in offer(found.remedy).question
@@ -152,17 +153,120 @@ def test_the_session_must_be_allowed_to_disable_the_host(site: TwoPools) -> None
 def test_the_vms_that_left_come_back(site: TwoPools) -> None:
     a = site.madrid
     gone, halted = a.vm("gone", on=site.m2, disks=[site.m_nfs]), a.vm("halted", disks=[site.m_nfs])
+    slept = a.vm("slept", disks=[site.m_nfs])
+    a.suspend(slept, site.m_nfs)
     uuids = ", ".join([a.uuid(gone), a.uuid(halted), a.uuid(site.web), "unknown"])
-    a.set(site.m1, enabled=False, other_config={MODE: "true", MOVED: uuids})
+    off = ",".join([a.uuid(halted), a.uuid(gone)])  # gone was started again by somebody
+    a.set(site.m1, enabled=False, other_config={MODE: "true", MOVED: uuids, HALTED: off, SUSPENDED: a.uuid(slept)})
     inventory = a.inventory()
     assert not evacuation.takes(inventory, site.m1)
-    assert not evacuation.takes(inventory, site.m1)
-    assert evacuation.evacuated(inventory, site.m1) == (gone,)  # web is on it, halted does not run
+    waiting = evacuation.returning(inventory, site.m1)
+    assert waiting.run == (gone,)  # web is on it, halted does not run
+    assert waiting.halted == (halted,)
+    assert waiting.suspended == (slept,)
     a.set(site.m1, enabled=True)
     plan = answered(site.site, evacuation.back(site.site, a.id, site.m1, (gone,))).plan
     assert plan is not None
     assert [(move.vm.name, move.host.name, move.kind) for move in plan.moves] == [("gone", "m1", Kind.live)]
     assert plan.evacuates is None
+
+
+@pytest.mark.parametrize(
+    ("enabled", "config", "expected"),
+    [
+        (True, {}, False),
+        (False, {}, True),
+        (False, {MODE: "true"}, True),
+        (True, {MODE: "true"}, True),  # it was restarted, and came back enabled
+        (True, {MODE: "false"}, False),
+        (True, {MOVED: "somebody"}, False),
+    ],
+)
+def test_maintenance_is_what_the_host_is_marked_with(
+    site: TwoPools, enabled: bool, config: dict[str, str], expected: bool
+) -> None:
+    site.madrid.set(site.m1, enabled=enabled, other_config=config)
+    assert evacuation.in_maintenance(site.madrid.inventory(), site.m1) is expected
+
+
+def test_nothing_known_is_in_maintenance(site: TwoPools) -> None:
+    inventory = site.madrid.inventory()
+    assert not evacuation.in_maintenance(None, site.m1)
+    assert not evacuation.in_maintenance(inventory, None)
+    assert not evacuation.in_maintenance(inventory, site.l1)
+
+
+def test_a_second_maintenance_forgets_nobody(site: TwoPools) -> None:
+    a = site.madrid
+    first, second = a.vm("first", on=site.m2, disks=[site.m_nfs]), a.vm("second", on=site.m3, disks=[site.m_nfs])
+    halted = a.vm("halted", disks=[site.m_nfs])
+    uuids = ",".join([a.uuid(first), a.uuid(site.web), "gone-for-good"])
+    a.set(site.m1, other_config={MODE: "true", MOVED: uuids, HALTED: a.uuid(halted)})
+    lists = evacuation.lists_of_leaving(a.inventory(), site.m1, (site.web,))
+    assert lists == {MOVED: (a.uuid(first), a.uuid(site.web)), SUSPENDED: (), HALTED: (a.uuid(halted),)}
+    assert a.uuid(second) not in lists[MOVED]
+
+
+def test_a_vm_that_is_to_be_shut_down_is_listed_before_it_is(site: TwoPools) -> None:
+    a = site.madrid
+    halted = a.vm("halted", disks=[site.m_nfs])
+    a.set(site.m1, other_config={HALTED: a.uuid(halted)})
+    lists = evacuation.with_halted(a.inventory(), site.m1, site.web)
+    assert lists[HALTED] == (a.uuid(halted), a.uuid(site.web))
+    a.set(site.web, power_state="Halted", resident_on="OpaqueRef:NULL")
+    a.set(site.m1, other_config={HALTED: ",".join(lists[HALTED])})
+    assert evacuation.lists_of_leaving(a.inventory(), site.m1, ())[HALTED] == lists[HALTED]
+
+
+def test_what_may_come_back_is_judged_as_if_the_host_took_vms(site: TwoPools) -> None:
+    a = site.madrid
+    gone = a.vm("gone", on=site.m2, disks=[site.m_nfs])
+    a.set(site.m1, enabled=False)
+    draft = evacuation.back(site.site, a.id, site.m1, (gone,))
+    assert blocks(answered(site.site, draft)) == ["R05"]
+    assert blocks(answered(evacuation.as_enabled(site.site, a.id, site.m1), draft)) == []
+    assert not site.site.pools[a.id].host[site.m1].enabled  # nothing was changed
+
+
+# Those that can go, without those that cannot.
+
+
+def going(site: TwoPools, draft: Draft) -> tuple[list[str], dict[str, str]]:
+    """Who goes, and who is left out with the rule that speaks against them."""
+    out: dict[str, str] = {}
+    while True:
+        evaluation = answered(site.site, draft)
+        stuck = leaving_out.blocked(evaluation)
+        if not stuck:
+            moves = evaluation.plan.moves if evaluation.plan is not None else ()
+            return [move.vm.name for move in moves], out
+        out |= {vm.name: vm.problem.rule for vm in leaving_out.left_out(evaluation, stuck)}
+        draft = leaving_out.without(draft, stuck)
+
+
+def test_two_of_five_do_not_fit_and_three_come_back(site: TwoPools) -> None:
+    """m1 has 62 GiB, 2 of them web's; as many come back as can."""
+    a = site.madrid
+    sizes = {"a": 10, "b": 30, "c": 12, "d": 25, "e": 14}
+    vms = tuple(a.vm(name, on=site.m2, memory=gib * GiB, disks=[site.m_nfs]) for name, gib in sizes.items())
+    draft = evacuation.back(site.site, a.id, site.m1, vms)
+    assert blocks(answered(site.site, draft)) == ["R40"]
+    assert going(site, draft) == (["a", "c", "e"], {"b": "R40", "d": "R40"})
+
+
+def test_who_is_stuck_by_itself_is_left_out(site: TwoPools) -> None:
+    a = site.madrid
+    a.vm("paused", on=site.m1, disks=[site.m_nfs], power_state="Paused")
+    a.vm("pinned", on=site.m1, disks=[site.m_nfs], attached_PCIs=["OpaqueRef:pci"])
+    draft = evacuation.evacuation(site.site, a.id, site.m1)
+    assert going(site, draft) == (["web"], {"paused": "R10", "pinned": "R70"})
+
+
+def test_what_no_vm_has_a_part_in_leaves_nobody_out(site: TwoPools) -> None:
+    site.madrid.set(site.madrid.ref, ha_enabled=True)
+    evaluation = leaving(site)
+    assert evaluation.plan is None
+    assert leaving_out.blocked(evaluation) == {}
 
 
 def test_why_it_can_be_neither_entered_nor_left(site: TwoPools) -> None:

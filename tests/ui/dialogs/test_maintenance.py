@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtGui import QAction
-from PySide6.QtWidgets import QApplication, QCheckBox, QPushButton
+from PySide6.QtWidgets import QApplication, QCheckBox, QLabel, QPushButton
 
 from tests.holding import until
 from tests.simulated import Simulated
@@ -93,6 +93,112 @@ async def test_a_host_is_emptied_and_filled_again(qapp: QApplication, home: Path
         await until(lambda: len(program.jobs.all()) == 2 and program.jobs.all()[0].has_ended)
         assert {vm.state for vm in program.jobs.all()[0].vms} == {State.done}
         assert set(evacuation.residents(pool_of(program, "Lisboa"), host)) == before
+        await until(lambda: action(program).text() == "Enter &maintenance mode…")
+
+
+def reboot(site: Simulated, host: str) -> None:
+    site.call(site["Lisboa"], "host.reboot", host)
+
+
+def bring_back(program: Program) -> QAction:
+    return program.window._actions["actionBringBack"]
+
+
+@driven
+async def test_the_list_survives_a_reboot_with_and_without_the_window(
+    qapp: QApplication, home: Path, site: Simulated
+) -> None:
+    """Emptied; the host is restarted and comes back enabled while the program is closed; filled by the next one."""
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        assert not bring_back(program).isEnabled()
+        sheet = await opened_on(program, "Lisboa", "lisboa-02")
+        await until(sheet.enter_button.isEnabled)
+        vms = set(sheet._drafting.draft.vms)
+        sheet.enter_button.click()
+        await gone("maintenanceDialog")
+        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended)
+        host = await on(program, "Lisboa", "lisboa-02")
+    reboot(site, host)
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        await on(program, "Lisboa", "lisboa-02")
+        inventory = pool_of(program, "Lisboa")
+        assert evacuation.takes(inventory, host)
+        await until(lambda: action(program).text() == "Leave &maintenance mode…")
+        await until(bring_back(program).isEnabled)
+        bring_back(program).trigger()
+        question = await dialog("leaveMaintenanceDialog")
+        assert any("already" in label.text() for label in question.findChildren(QLabel))
+        child(question, QPushButton, "goButton").click()
+        await gone("leaveMaintenanceDialog")
+        await until(lambda: set(evacuation.residents(pool_of(program, "Lisboa"), host)) == vms)
+        await until(lambda: action(program).text() == "Enter &maintenance mode…")
+        await until(lambda: not bring_back(program).isEnabled())
+        await until(lambda: "MAINTENANCE_MODE" not in str(pool_of(program, "Lisboa").host[host].other_config))
+
+
+@driven
+async def test_what_cannot_come_back_is_named_and_stays_listed(qapp: QApplication, home: Path, site: Simulated) -> None:
+    db = site["Lisboa"].pool.db
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        sheet = await opened_on(program, "Lisboa", "lisboa-02")
+        await until(sheet.enter_button.isEnabled)
+        sheet.enter_button.click()
+        await gone("maintenanceDialog")
+        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended)
+        host = await on(program, "Lisboa", "lisboa-02")
+
+        def shrink() -> None:
+            db.set("host_metrics", db.get("host", host, "metrics"), memory_total=1)
+
+        site.run(shrink)
+        await until(lambda: pool_of(program, "Lisboa").free_memory(host) == 0)
+        await until(lambda: action(program).text() == "Leave &maintenance mode…")
+        action(program).trigger()
+        question = await dialog("leaveMaintenanceDialog")
+        texts = [label.text() for label in question.findChildren(QLabel, "stuckText")]
+        assert len(texts) == 2
+        assert all("memory" in text for text in texts)
+        child(question, QPushButton, "goButton").click()
+        told = await dialog("messageDialog")
+        assert "These stay on the list of lisboa-02" in message(told)
+        child(told, QPushButton, "closeButton").click()
+        await gone("messageDialog")
+        assert len(program.jobs.all()) == 1
+        await until(lambda: action(program).text() == "Enter &maintenance mode…")
+        assert bring_back(program).isEnabled()
+        bring_back(program).trigger()
+        question = await dialog("leaveMaintenanceDialog")
+        assert question.windowTitle() == "Bring VMs back"
+        child(question, QPushButton, "forgetListButton").click()
+        await gone("leaveMaintenanceDialog")
+        await until(lambda: not bring_back(program).isEnabled())
+        assert "There is no VM to be brought back to lisboa-02." in bring_back(program).toolTip()
+
+
+@driven
+async def test_what_was_shut_down_for_it_is_started_again(qapp: QApplication, home: Path, site: Simulated) -> None:
+    lisboa = site["Lisboa"]
+    vm = site.vm(lisboa, "dns-lx")
+    host = site.run(lambda: lisboa.pool.db.get("VM", vm, "resident_on"))
+    site.call(lisboa, "VM.clean_shutdown", vm)
+    uuid = site.run(lambda: lisboa.pool.db.get("VM", vm, "uuid"))
+    site.call(lisboa, "host.add_to_other_config", host, "MAINTENANCE_MODE_EVACUATED_VMS_HALTED", uuid)
+    site.call(lisboa, "host.add_to_other_config", host, "MAINTENANCE_MODE", "true")
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        await on(program, "Lisboa", "lisboa-02")
+        await until(lambda: action(program).text() == "Leave &maintenance mode…")
+        action(program).trigger()
+        question = await dialog("leaveMaintenanceDialog")
+        assert child(question, QCheckBox, "startCheck").text() == "Start 1 VM that was shut down for it"
+        assert not question.findChild(QCheckBox, "bringBackCheck").isVisible()
+        child(question, QPushButton, "goButton").click()
+        await gone("leaveMaintenanceDialog")
+        await until(lambda: pool_of(program, "Lisboa").VM[vm].resident_on == host)  # type: ignore[index]
+        await until(lambda: not bring_back(program).isEnabled())
         await until(lambda: action(program).text() == "Enter &maintenance mode…")
 
 

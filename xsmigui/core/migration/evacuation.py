@@ -2,13 +2,18 @@
 
 The VMs leave by the same plans, queue and reading back as any others; nothing is left to `host.evacuate`, which fails
 as a whole for one VM and leaves disks on the host's own SRs. Those move along here, to an SR that their new host sees.
-The host is disabled first, so that nothing is started on it meanwhile, and keeps in `other_config` which VMs left it,
-under the keys that XenCenter uses: either program can bring them back.
+The host is disabled first, so that nothing is started on it meanwhile, and keeps in `other_config` that it is in
+maintenance and which VMs it has lost for that, under the keys that XenCenter uses: either program can bring them back.
+
+A host comes back from its reboot enabled (servers before xapi 25.31, and those whose maintenance another program has
+begun), so it is the keys that tell, not whether the host takes VMs. Nothing is taken off the lists before a VM is back.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Final
+
+from msgspec.structs import replace as replace_struct
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.draft import Draft, Site
@@ -17,10 +22,17 @@ from xsmigui.core.text import _
 
 MODE: Final = "MAINTENANCE_MODE"
 MOVED: Final = "MAINTENANCE_MODE_EVACUATED_VMS_MIGRATED"
-"""The uuids of the VMs that have left, with commas between."""
+SUSPENDED: Final = "MAINTENANCE_MODE_EVACUATED_VMS_SUSPENDED"
+HALTED: Final = "MAINTENANCE_MODE_EVACUATED_VMS_HALTED"
+LISTS: Final = {MOVED: "Running", SUSPENDED: "Suspended", HALTED: "Halted"}
+"""The keys with the uuids of the VMs that the host has lost, with commas between, and the power state in which each
+waits to come back."""
 
 METHODS: Final = ("host.disable", "host.add_to_other_config", "host.remove_from_other_config")
 """What a session must be allowed besides the migrations."""
+
+AT_ONCE: Final = 10
+"""VMs that leave a host at once unless the operator says otherwise (xapi 25.22: evacuation-batch-size)."""
 
 
 def residents(inventory: Inventory, host: HostRef) -> tuple[VmRef, ...]:
@@ -39,10 +51,6 @@ def evacuation(site: Site, pool: PoolId, host: HostRef) -> Draft:
     vms = residents(site.pools[pool], host)
     draft = Draft(pool, vms, pool, set_home=False, leaves=host, at_once=AT_ONCE)
     return draft.each_disk()
-
-
-AT_ONCE: Final = 10
-"""VMs that leave a host at once unless the operator says otherwise (xapi 25.22: evacuation-batch-size)."""
 
 
 def following(draft: Draft, inventory: Inventory) -> Draft:
@@ -66,26 +74,17 @@ def why_not(site: Site, pool: PoolId | None, host: HostRef | None) -> str:
     return ""
 
 
-def evacuated(inventory: Inventory, host: HostRef) -> tuple[VmRef, ...]:
-    """The VMs that have left the host for its maintenance and run elsewhere at present."""
-    uuids = inventory.host[host].other_config.get(MOVED, "").split(",")
-    by_uuid = {inventory.VM[ref].uuid: ref for ref in inventory.VM}
-    known = [by_uuid[uuid.strip()] for uuid in uuids if uuid.strip() in by_uuid]
-    return tuple(
-        ref for ref in known if inventory.VM[ref].power_state == "Running" and inventory.VM[ref].resident_on != host
-    )
-
-
-def back(site: Site, pool: PoolId, host: HostRef, vms: tuple[VmRef, ...]) -> Draft:
-    """These VMs return to the host. Their disks stay where they are now: what was moved off the host's own SRs does not
-    come back by itself."""
-    draft = Draft(pool, vms, pool, dict.fromkeys(vms, host), set_home=False, at_once=AT_ONCE)
-    return draft.each_disk()
-
-
 def takes(inventory: Inventory | None, host: HostRef) -> bool:
     """The host is there and takes VMs."""
     return inventory is not None and host in inventory.host and inventory.host[host].enabled
+
+
+def in_maintenance(inventory: Inventory | None, host: HostRef | None) -> bool:
+    """The host is marked as in maintenance (a reboot does not take the mark away), or it takes no VMs."""
+    if inventory is None or host is None or host not in inventory.host:
+        return False
+    record = inventory.host[host]
+    return record.other_config.get(MODE) == "true" or not record.enabled
 
 
 def notes(inventory: Inventory, host: HostRef) -> Iterator[str]:
@@ -97,3 +96,95 @@ def notes(inventory: Inventory, host: HostRef) -> Iterator[str]:
             host=inventory.name_of("host", host),
             pool=inventory.name,
         )
+
+
+# The VMs that the host has lost.
+
+
+def listed(inventory: Inventory, host: HostRef) -> dict[str, tuple[str, ...]]:
+    """By key the uuids that stand on the host's lists."""
+    config = inventory.host[host].other_config
+    texts = {key: config.get(key, "").split(",") for key in LISTS}
+    return {key: tuple(dict.fromkeys(u.strip() for u in text if u.strip())) for key, text in texts.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Returning:
+    """The VMs that can come back to a host: those that `run` elsewhere migrate, those that are `suspended` are resumed
+    there, those that are `halted` are started there."""
+
+    run: tuple[VmRef, ...] = ()
+    suspended: tuple[VmRef, ...] = ()
+    halted: tuple[VmRef, ...] = ()
+
+    @property
+    def vms(self) -> tuple[VmRef, ...]:
+        return (*self.run, *self.suspended, *self.halted)
+
+    def __bool__(self) -> bool:
+        return bool(self.vms)
+
+
+def returning(inventory: Inventory, host: HostRef) -> Returning:
+    """The VMs of the host's lists that still wait in the state in which they left, as XenCenter looks at them: one that
+    was started, shut down or brought back by somebody since is not touched."""
+    waiting: dict[str, list[VmRef]] = {key: [] for key in LISTS}
+    for key, uuids in listed(inventory, host).items():
+        for uuid in uuids:
+            vm = _vm(inventory, uuid)
+            if vm is not None and _waits(inventory, host, vm, key):
+                waiting[key].append(vm)
+    return Returning(tuple(waiting[MOVED]), tuple(waiting[SUSPENDED]), tuple(waiting[HALTED]))
+
+
+def _vm(inventory: Inventory, uuid: str) -> VmRef | None:
+    found = [VmRef(ref) for ref in inventory.vms_by_identity.get(uuid, ())]
+    return found[0] if found else None
+
+
+def _waits(inventory: Inventory, host: HostRef, vm: VmRef, key: str) -> bool:
+    record = inventory.VM[vm]
+    return record.power_state == LISTS[key] and record.resident_on != host
+
+
+def lists_of_leaving(inventory: Inventory, host: HostRef, vms: tuple[VmRef, ...]) -> dict[str, tuple[str, ...]]:
+    """The lists when these VMs leave the host, whichever others it has lost before and not got back: a second
+    maintenance, or one that was broken off, forgets nobody."""
+    leaving = tuple(inventory.VM[vm].uuid for vm in vms if vm in inventory.VM)
+    earlier = lists_of_waiting(inventory, host)
+    earlier = {key: tuple(uuid for uuid in uuids if uuid not in leaving) for key, uuids in earlier.items()}
+    return earlier | {MOVED: (*earlier[MOVED], *leaving)}
+
+
+def lists_of_waiting(inventory: Inventory, host: HostRef) -> dict[str, tuple[str, ...]]:
+    """The lists without those that are back on the host, that are gone, or that no longer wait."""
+    found = {}
+    for key, uuids in listed(inventory, host).items():
+        vms = {uuid: _vm(inventory, uuid) for uuid in uuids}
+        found[key] = tuple(u for u, vm in vms.items() if vm is not None and _waits(inventory, host, vm, key))
+    return found
+
+
+def with_halted(inventory: Inventory, host: HostRef, vm: VmRef) -> dict[str, tuple[str, ...]]:
+    """The lists when this VM is shut down for the maintenance, to be started again after it. It is still running, so
+    the others are taken as they are."""
+    uuid = inventory.VM[vm].uuid
+    lists = listed(inventory, host)
+    return lists | {HALTED: tuple(dict.fromkeys((*lists[HALTED], uuid)))}
+
+
+def back(site: Site, pool: PoolId, host: HostRef, vms: tuple[VmRef, ...]) -> Draft:
+    """These VMs return to the host. Their disks stay where they are now: what was moved off the host's own SRs does not
+    come back by itself."""
+    draft = Draft(pool, vms, pool, dict.fromkeys(vms, host), set_home=False, at_once=AT_ONCE)
+    return draft.each_disk()
+
+
+def as_enabled(site: Site, pool: PoolId, host: HostRef) -> Site:
+    """The site as it will be once the host takes VMs again: what may come back is judged before anything is changed."""
+    inventory = site.pools[pool]
+    record = inventory.host[host]
+    if record.enabled:
+        return site
+    enabled = inventory.with_record("host", host, replace_struct(record, enabled=True))
+    return replace(site, pools={**site.pools, pool: enabled})

@@ -53,6 +53,8 @@ class Evaluation:
     plan: Plan | None
     verdicts: Mapping[VmRef, Severity | None] = field(default_factory=dict)
     """For each VM the worst that is said of it; None where nothing is."""
+    reasons: Mapping[VmRef, Problem] = field(default_factory=dict)
+    """For each VM that cannot go the first problem that stands against it."""
 
     @property
     def pending(self) -> bool:
@@ -110,10 +112,10 @@ def evaluate(site: Site, draft: Draft, facts: Facts | None = None) -> Evaluation
     moves = resolved.moves
     problems = [*_missing(site, draft), *_unreachable(site, draft), *_homeless(moves)]
     books = _ledger(site, draft, moves)
-    verdicts: dict[VmRef, Severity | None] = {}
+    of_rules: dict[VmRef, list[Problem]] = {}
     for move in moves:
         said = [problem for rule in RULES if move.kind in rule.kinds for problem in rule.check(move)]
-        verdicts[move.ref] = worst(said)
+        of_rules[move.ref] = said
         problems += said
     target = site.pools.get(draft.destination) if draft.destination else None
     if target is not None:
@@ -123,15 +125,24 @@ def evaluate(site: Site, draft: Draft, facts: Facts | None = None) -> Evaluation
     problems, questions = _with_facts(moves, problems, facts)
     if draft.leaves is not None:
         problems = [_mended_by_shutting_down(problem, moves) for problem in problems]
+    verdicts: dict[VmRef, Severity | None] = {}
+    reasons: dict[VmRef, Problem] = {}
+    about: dict[str, list[Problem]] = {}
+    for problem in problems:
+        if problem.subject.cls == "VM":
+            about.setdefault(problem.subject.uuid, []).append(problem)
     for move in moves:
-        of_vm = [p.severity for p in problems if p.subject.uuid == move.vm.uuid and p.subject.cls == "VM"]
-        verdicts[move.ref] = max((s for s in (*of_vm, verdicts[move.ref]) if s is not None), default=None)
+        said = [*of_rules[move.ref], *about.get(move.vm.uuid, ())]
+        verdicts[move.ref] = worst(said)
+        first = next((p for p in said if p.blocks), None)
+        if first is not None:
+            reasons[move.ref] = first
     pages = flow(draft, moves)
     problems = [p if p.page in pages else replace(p, page=Page.summary) for p in dict.fromkeys(problems)]
     done = not needed(questions) and not any(p.blocks for p in problems) and bool(moves)
     plan = make_plan(draft, moves) if done else None
     ordered = sorted(problems, key=lambda p: (pages.index(p.page), -p.severity))
-    return Evaluation(site, draft, resolved, pages, tuple(ordered), tuple(questions), books, plan, verdicts)
+    return Evaluation(site, draft, resolved, pages, tuple(ordered), tuple(questions), books, plan, verdicts, reasons)
 
 
 def _gone(cls: str, ref: str, message: str, hint: str, page: Page = Page.destination) -> Problem:
@@ -237,7 +248,9 @@ def _mended_by_shutting_down(problem: Problem, moves: tuple[Move, ...]) -> Probl
     hint = _("Mend that, or shut {vm} down so that the host can be emptied.", vm=move.vm.name_label)
     if problem.remedy is not None or problem.page is not Page.home_server:
         hint = problem.hint
-    remedy = ShutDownHere(pool=move.source.id, vm=move.ref, vm_name=move.vm.name_label)
+    host = move.draft.leaves
+    assert host is not None
+    remedy = ShutDownHere(pool=move.source.id, host=host, vm=move.ref, vm_name=move.vm.name_label)
     return replace(problem, remedy=remedy, hint=hint)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from xsmigui.core.refs import PoolId, PoolRef, SrRef, VbdRef, VdiRef, VmRef
+from xsmigui.core.refs import HostRef, PoolId, PoolRef, SrRef, VbdRef, VdiRef, VmRef
 from xsmigui.core.text import _
 
 
@@ -73,8 +73,10 @@ class ShutDown(_Fix, frozen=True, kw_only=True, tag="shut-down"):
 
 
 class ShutDownHere(_Fix, frozen=True, kw_only=True, tag="shut-down-here"):
-    """Ask the guest of a VM to shut down; it stays halted, so that its host can be emptied."""
+    """Ask the guest of a VM to shut down; it stays halted, so that its host can be emptied. The host remembers it, to
+    start it again after its maintenance."""
 
+    host: HostRef
     vm: VmRef
     vm_name: str
 
@@ -171,7 +173,7 @@ def offer(fix: Fix) -> Offer:
                 _("Shut down"),
                 _(
                     "{vm} will be shut down: its guest is asked to, and its services end. It stays halted, so that the"
-                    " host can be emptied.",
+                    " host can be emptied, and can be started again when the maintenance is over.",
                     vm=fix.vm_name,
                 ),
                 _("Shut down"),

@@ -14,14 +14,18 @@ from xsmigui.simulator.tables import Row
 def enable(call: Call, host: str) -> None:
     call.db.row("host", host)
     call.pool.reach(host)
+    call.pool.disabled_for_good.discard(host)
     call.db.set("host", host, enabled=True)
 
 
 @method("host.disable")
-def disable(call: Call, host: str) -> None:
-    call.db.row("host", host)
+def disable(call: Call, host: str, auto_enable: bool = True) -> None:
+    """`auto_enable` came with 25.31: without it the host stays disabled after its reboot (xapi_host.ml, disable)."""
+    enabled = call.db.get("host", host, "enabled")
     call.pool.reach(host)
     availability.assert_plan_without(call.pool, host)
+    if enabled and not auto_enable:
+        call.pool.disabled_for_good.add(host)
     call.db.set("host", host, enabled=False)
 
 
@@ -113,7 +117,7 @@ async def power(call: Call, host: str) -> None:
     if call.message.name == "reboot":
         await call.pause(60, cancellable=False)
         call.db.set("host_metrics", row["metrics"], live=True)
-        call.db.set("host", host, enabled=True)
+        call.db.set("host", host, enabled=host not in call.pool.disabled_for_good)
 
 
 @method("host.power_on")

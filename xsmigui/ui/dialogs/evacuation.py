@@ -1,13 +1,10 @@
 """Maintenance mode of a host: which VMs leave it and where to, what stands against that, and the way back."""
 
-from collections.abc import Callable
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
-    QCheckBox,
     QDialog,
-    QDialogButtonBox,
     QFormLayout,
     QHBoxLayout,
     QPushButton,
@@ -24,12 +21,11 @@ from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.summary import total, verdict
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import HostRef, NetworkRef, VmRef
-from xsmigui.core.text import _, joined, n_, printable
+from xsmigui.core.text import _, printable
 from xsmigui.core.units import size
 from xsmigui.services.connections import Connections
 from xsmigui.services.drafting import Drafting
 from xsmigui.services.store import Store
-from xsmigui.ui.dialogs.base import Sheet, opened
 from xsmigui.ui.dialogs.mending import mend
 from xsmigui.ui.fields import Spin
 from xsmigui.ui.icons import Icons
@@ -213,37 +209,3 @@ class MaintenanceDialog(QDialog):
 
 def _takes_disks(move: Move) -> bool:
     return move.kind is Kind.storage
-
-
-async def leaving(
-    parent: QWidget | None, inventory: Inventory, host: HostRef, empty: Callable[[], object]
-) -> tuple[VmRef, ...] | None:
-    """Ask whether maintenance mode is to end, and which VMs come back: those that are named where the operator agrees;
-    None where the host stays as it is. Where VMs are still on it, `empty` goes on to move them off."""
-    vms = evacuation.evacuated(inventory, host)
-    sheet = Sheet(parent, _("Leave maintenance mode"), "leaveMaintenanceDialog")
-    sheet.setMinimumWidth(560)  # three buttons, and Spanish words
-    sheet.text(_("{host} takes VMs again.", host=inventory.name_of("host", host)))
-    text = n_("Bring {n} VM back that left it", "Bring {n} VMs back that left it", len(vms))
-    check = QCheckBox(text)
-    named(check, "bringBackCheck", text)
-    check.setChecked(True)
-    check.setVisible(bool(vms))
-    sheet.body.addWidget(check)
-    if vms:
-        sheet.text(joined([inventory.VM[vm].name_label for vm in vms]))
-    left = evacuation.residents(inventory, host)
-    if left:
-        names = joined([inventory.VM[vm].name_label for vm in left])
-        sheet.text(_("Still on it: {vms}.", vms=names))
-        rest = sheet.buttons.addButton(_("Move them off…"), QDialogButtonBox.ButtonRole.ActionRole)
-        rest.setObjectName("moveRestButton")
-        rest.clicked.connect(sheet.reject)
-        rest.clicked.connect(lambda: empty())
-    sheet.finish(_("Leave maintenance mode"), _("Stay in it"), "goButton")
-    if await opened(sheet) != QDialog.DialogCode.Accepted:
-        return None
-    return vms if check.isChecked() else ()
-
-
-__all__ = ["MaintenanceDialog", "leaving"]

@@ -180,6 +180,7 @@ class MainWindow(QMainWindow):
         compress.setCheckable(True)
         server.addAction(compress)
         server.addAction(self._action("actionMaintenanceMode", "", lambda: self.pools.enter_or_leave()))
+        server.addAction(self._action("actionBringBack", _("Bring its VMs &back…"), lambda: self.pools.bring_back()))
         vm = self._menu(_("&VM"))
         self.to_server = QMenu(_("Migrate to &Server"), self)
         self.to_server.setObjectName("menuMigrateToServer")
@@ -282,6 +283,7 @@ class MainWindow(QMainWindow):
         reasons = {
             "actionEmptySr": emptied if isinstance(emptied, str) else "",
             "actionMaintenanceMode": self.pools.why_not(),
+            "actionBringBack": self.pools.why_nobody_comes_back(),
             "actionPoolCompression": self.pools.why_no_pool(),
             "actionMigrateVm": self._selection.migrate,
             "actionMoveVm": self._selection.move,
@@ -489,6 +491,7 @@ class MainWindow(QMainWindow):
             menu.addAction(self._actions["actionEmptySr"])
         elif len(keys) == 1 and keys[0].cls == "host":
             menu.addAction(self._actions["actionMaintenanceMode"])
+            menu.addAction(self._actions["actionBringBack"])
         elif keys and self.servers.of(keys[0]) is not None:
             for name in ("actionConnect", "actionDisconnect", "actionRemoveServer"):
                 menu.addAction(self._actions[name])

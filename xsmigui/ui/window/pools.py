@@ -7,13 +7,18 @@ from PySide6.QtWidgets import QWidget
 from xsmigui.core.failures import WIRE_ERRORS
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import evacuation
+from xsmigui.core.migration.draft import Draft
+from xsmigui.core.migration.evacuation import Returning
+from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.plan import Plan
+from xsmigui.core.ports import Gateway
 from xsmigui.core.refs import HostRef, PoolId, VmRef
 from xsmigui.core.text import _
 from xsmigui.services import maintenance
 from xsmigui.services.drafting import Drafting
 from xsmigui.ui.dialogs.base import ask, tell, tell_failure
-from xsmigui.ui.dialogs.evacuation import MaintenanceDialog, leaving
+from xsmigui.ui.dialogs.evacuation import MaintenanceDialog
+from xsmigui.ui.dialogs.returning import leaving
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Scope
 from xsmigui.ui.window.given import Services
@@ -57,9 +62,25 @@ class PoolCommands:
         """What the menu says, by how the host stands."""
         pool, host = self._selected()
         inventory = self._services.store.inventory(pool) if pool is not None else None
-        if inventory is None or host is None or host not in inventory.host or evacuation.takes(inventory, host):
-            return _("Enter &maintenance mode…")
-        return _("Leave &maintenance mode…")
+        if evacuation.in_maintenance(inventory, host):
+            return _("Leave &maintenance mode…")
+        return _("Enter &maintenance mode…")
+
+    def why_nobody_comes_back(self) -> str:
+        """Why there is nobody to be brought back to the selected host; empty where there is."""
+        pool, host = self._selected()
+        reason = self.why_not()
+        if not reason and pool is not None and host is not None:
+            inventory = self._services.store.site().pools[pool]
+            if not evacuation.returning(inventory, host):
+                reason = _("There is no VM to be brought back to {host}.", host=inventory.name_of("host", host))
+        return reason
+
+    def bring_back(self) -> None:
+        """Ask who of those that the host has lost for its maintenance comes back."""
+        pool, host = self._selected()
+        if pool is not None and host is not None and not self.why_nobody_comes_back():
+            self._scope.spawn(self._leave(pool, host), "maintenance")
 
     def _selected(self) -> tuple[PoolId | None, HostRef | None]:
         keys = self._tree.selected()
@@ -105,7 +126,7 @@ class PoolCommands:
         pool, host = self._selected()
         if pool is None or host is None or self.why_not():
             return None
-        if not evacuation.takes(site.pools[pool], host):
+        if evacuation.in_maintenance(site.pools[pool], host):
             self._scope.spawn(self._leave(pool, host), "maintenance")
             return None
         return self._empty(pool, host)
@@ -139,23 +160,52 @@ class PoolCommands:
             self._window.start(plan)
 
     async def _leave(self, pool: PoolId, host: HostRef) -> None:
-        """Enable the host, then let the VMs return that the operator wants back."""
-        store = self._services.store
+        """End the maintenance, and let the VMs return that the operator wants back."""
+        store, title = self._services.store, _("Maintenance mode")
         inventory = store.site().pools[pool]
-        vms = await leaving(self._window, inventory, host, lambda: self._empty(pool, host))
+        stuck = maintenance.foreseen(store.site(), pool, host)
+        agreed = await leaving(self._window, inventory, host, stuck, lambda: self._empty(pool, host))
         gateway = self._services.connections.gateway(pool)
-        if vms is None:
+        if agreed is None:
             return
         if gateway is None:
-            await tell(self._window, _("Maintenance mode"), _("The pool is not connected."))
+            await tell(self._window, title, _("The pool is not connected."))
             return
         try:
             await maintenance.leave(gateway, host)
+            if agreed.forget:
+                await maintenance.forget(gateway, inventory, host)
+            elif agreed.waiting and await store.until(lambda: evacuation.takes(store.inventory(pool), host)):
+                await self._bring_back(gateway, pool, host, agreed.waiting)
         except WIRE_ERRORS as failure:
             unsure = maintenance.uncertain(failure, inventory, host)
-            await tell_failure(self._window, _("Maintenance mode"), failure, inventory, unsure)
-            return
-        if vms and await store.until(lambda: evacuation.takes(store.inventory(pool), host)):
-            site = store.site()
-            back = tuple(vm for vm in vms if vm in site.pools[pool].VM)
-            await self._window.migrate_at_once(evacuation.back(site, pool, host, back))
+            await tell_failure(self._window, title, failure, inventory, unsure)
+
+    async def _bring_back(self, gateway: Gateway, pool: PoolId, host: HostRef, waiting: Returning) -> None:
+        """Whoever can come back does; the others stay on the list, and it is said why."""
+        store, jobs = self._services.store, self._services.jobs
+        draft = evacuation.back(store.site(), pool, host, waiting.run)
+        evaluation, out = await maintenance.settle_without_blocked(self._settle, draft)
+        refused = list(maintenance.not_back(out))
+        reasons = [f"{vm.name}: {vm.reason}" for vm in refused]
+        if evaluation.plan is not None:
+            job = jobs.start(evaluation.plan)
+            self._window.activity.refresh()
+            await jobs.wait(job.id)
+        elif evaluation.draft.vms:
+            reasons += [problem.sentence() for problem in evaluation.problems if problem.blocks]
+        inventory = store.site().pools[pool]
+        started, others = await maintenance.start_again(gateway, inventory, host, waiting)
+        reasons += [f"{vm.name}: {vm.reason}" for vm in others]
+        await maintenance.strike_off(store, gateway, pool, host, started)
+        if reasons:
+            heading = _("These stay on the list of {host}:", host=inventory.name_of("host", host))
+            await tell(self._window, _("Maintenance mode"), "\n\n".join([heading, *reasons]))
+
+    async def _settle(self, draft: Draft) -> Evaluation:
+        services = self._services
+        drafting = Drafting(services.store, services.asker, services.clock, draft)
+        try:
+            return await drafting.settled()
+        finally:
+            drafting.close()

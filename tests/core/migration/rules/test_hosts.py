@@ -6,8 +6,9 @@ from tests.core.migration.helpers import away, blocks, inside, problem, rules
 from tests.core.site import TwoPools
 from xsmigui.core.features import missing
 from xsmigui.core.migration.evaluation import evaluate
-from xsmigui.core.migration.rules.hosts import older, version_of
+from xsmigui.core.migration.rules.hosts import older
 from xsmigui.core.problems import Severity
+from xsmigui.core.releases import version_of
 from xsmigui.core.units import GiB
 
 

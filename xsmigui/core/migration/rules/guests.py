@@ -5,10 +5,10 @@ from typing import Final
 
 from xsmigui.core.migration.moves import Kind, Move, own_disks
 from xsmigui.core.migration.rules.base import Problems, found, offer_shut_down, rule
-from xsmigui.core.migration.rules.hosts import version_of
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VGPU
 from xsmigui.core.refs import NetworkRef
+from xsmigui.core.releases import version_of
 from xsmigui.core.text import _, joined
 from xsmigui.core.units import size
 

@@ -1,6 +1,5 @@
 """Checks of one VM against one host: version, processor, memory, and whether the host takes VMs at all."""
 
-from functools import lru_cache
 from typing import Final
 
 from xsmigui.core.features import comparable, missing
@@ -10,6 +9,7 @@ from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VM, Host
 from xsmigui.core.refs import HostRef
+from xsmigui.core.releases import version_of
 from xsmigui.core.text import _, joined, n_
 from xsmigui.core.units import size
 
@@ -19,15 +19,6 @@ TOLD: Final = 12
 
 LEAVING: Final = frozenset({"evacuate", "shutdown", "reboot"})
 VERSION_KEYS: Final = ("platform_version", "xapi_build", "xen")
-
-
-@lru_cache(maxsize=256)
-def version_of(text: str) -> tuple[int, ...]:
-    """A version as xapi compares it: integers split at dots and at the first dash, other parts dropped
-    (xapi helpers.ml: ``4.17.5-20-d`` is 4.17.5.20)."""
-    head, _sep, rest = text.partition("-")
-    parts = [*head.split("."), *rest.split("-")[0].split(".")] if rest else head.split(".")
-    return tuple(int(part) for part in parts if part.isdigit())
 
 
 def older(host: dict[str, str], than: dict[str, str]) -> str:
