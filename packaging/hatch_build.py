@@ -12,5 +12,10 @@ class CatalogueHook(BuildHookInterface):
         from babel.messages.pofile import read_po
 
         for po in sorted(Path(self.root, "resources", "locale").glob("*/LC_MESSAGES/*.po")):
-            with po.open("rb") as source, po.with_suffix(".mo").open("wb") as target:
-                write_mo(target, read_po(source))
+            try:
+                with po.open("rb") as source, po.with_suffix(".mo").open("wb") as target:
+                    write_mo(target, read_po(source))
+            except PermissionError:
+                # A checkout that may not be written to: there the program compiles them when it starts.
+                if version != "editable":
+                    raise

@@ -1,44 +1,97 @@
-# Sets up everything that the program (and, with "tests", its tests) needs. Sourced by packaging/demo, packaging/test and
-# .ci/run; afterwards "$python" is the interpreter of a virtual environment with the project in it.
+# Sets up what the program needs (`prepare window`), what it needs on a virtual screen (`prepare screen`), or what its
+# tests need as well (`prepare tests`). Sourced by packaging/demo, packaging/test and .ci/run; afterwards "$python" is the
+# interpreter of a virtual environment with the project in it (packaging/environment.py).
 #
-# On Debian and its relatives the system libraries that Qt needs are installed where we are root; otherwise the line that
-# installs them is printed. XSMIGUI_VENV chooses another place for the virtual environment than .venv.
+# System packages are installed where we are root; otherwise the line that installs them is printed. What is there already
+# is not looked for in the network. XSMIGUI_PYTHON names the Python to use, instead of the first suitable one.
+# shellcheck shell=bash
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-# What a wheel of Qt 6 loads from the system (ldd of its xcb and offscreen platforms), and a font.
-libraries="libegl1 libgl1 libopengl0 libglib2.0-0 libdbus-1-3 libfontconfig1 libfreetype6 libx11-xcb1 libxkbcommon0
-  libxkbcommon-x11-0 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0
-  libxcb-shape0 libxcb-shm0 libxcb-sync1 libxcb-xfixes0 libxcb-xinerama0 libxcb-xkb1 fonts-dejavu-core python3-venv"
-# Tests drive the program on a virtual screen and through the accessibility bus.
-testing="xvfb xauth at-spi2-core dbus"
+# What the wheels of Qt 6 load from the system (`ldd` of QtWidgets and of its plugins offscreen and xcb), each with its
+# Debian package.
+libraries="libEGL.so.1=libegl1 libGL.so.1=libgl1 libglib-2.0.so.0=libglib2.0-0 libdbus-1.so.3=libdbus-1-3
+  libfontconfig.so.1=libfontconfig1 libfreetype.so.6=libfreetype6 libxkbcommon.so.0=libxkbcommon0"
+screen_libraries="libX11-xcb.so.1=libx11-xcb1 libxkbcommon-x11.so.0=libxkbcommon-x11-0 libxcb-cursor.so.0=libxcb-cursor0
+  libxcb-icccm.so.4=libxcb-icccm4 libxcb-image.so.0=libxcb-image0 libxcb-keysyms.so.1=libxcb-keysyms1
+  libxcb-randr.so.0=libxcb-randr0 libxcb-render-util.so.0=libxcb-render-util0 libxcb-shape.so.0=libxcb-shape0
+  libxcb-shm.so.0=libxcb-shm0 libxcb-sync.so.1=libxcb-sync1 libxcb-xfixes.so.0=libxcb-xfixes0 libxcb-xkb.so.1=libxcb-xkb1"
+
+announce() { printf '%s\n' "$*" >&2; }
 
 prepare() {
-  local wanted="$libraries" missing=""
-  [ "${1:-}" = tests ] && wanted="$wanted $testing"
-  [ "${1:-}" = screen ] && wanted="$wanted xvfb xauth"
-  if command -v dpkg-query >/dev/null; then
-    for package in $wanted; do
-      # A name may have been replaced (libglib2.0-0t64): whoever provides it counts.
-      dpkg-query -W -f='${Status}\n' "$package" "${package}t64" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
-    done
-    if [ -n "$missing" ] && [ "$(id -u)" = 0 ]; then
-      echo "Installing system packages:$missing" >&2
-      apt-get update -qq >&2
-      # shellcheck disable=SC2086  # a list of names
-      DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $missing >&2
-    elif [ -n "$missing" ]; then
-      echo "Some system packages are missing. If something fails for it, run this line and try again:" >&2
-      echo "  sudo apt-get install --no-install-recommends$missing" >&2
+  local kind=$1 missing
+  find_python
+  missing=$(missing_packages "$kind")
+  [ -z "$missing" ] || install_packages "$missing"
+  [ -n "$interpreter" ] || find_python
+  python=$("$interpreter" packaging/environment.py "$kind")
+}
+
+# Sets $interpreter: the first Python of a suitable version, or nothing where there is none at all.
+find_python() {
+  local candidate older=""
+  interpreter=""
+  set -- python3 python3.13 python3.12 python3.11
+  [ -z "${XSMIGUI_PYTHON:-}" ] || set -- "$XSMIGUI_PYTHON"
+  for candidate; do
+    command -v "$candidate" >/dev/null || continue
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      interpreter=$candidate
+      return
     fi
+    older="$older $candidate"
+  done
+  [ -z "$older" ] || {
+    announce "xsmigui needs Python 3.11 or later, and this is none:$older. XSMIGUI_PYTHON may name another one."
+    exit 1
+  }
+}
+
+# Prints the Debian packages that are missing, each after a blank.
+missing_packages() {
+  local kind=$1 wanted=$libraries known pair
+  # On a desktop its own libraries are looked at as well.
+  [ "$kind" = window ] && [ -n "${QT_QPA_PLATFORM:-}" ] || wanted="$wanted $screen_libraries"
+  if known=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p 2>/dev/null); then
+    for pair in $wanted; do
+      case $known in *"${pair%=*} "*) ;; *) printf ' %s' "${pair#*=}" ;; esac
+    done
   fi
-  local venv="${XSMIGUI_VENV:-.venv}"
-  if [ ! -x "$venv/bin/python" ]; then
-    python3 -m venv "$venv"
+  if [ -z "$(find -L /usr/share/fonts /usr/local/share/fonts ~/.fonts ~/.local/share/fonts -name '*.[ot]tf' -print -quit 2>/dev/null)" ]; then
+    printf ' fonts-dejavu-core'
   fi
-  python="$venv/bin/python"
-  local extra=""
-  [ "${1:-}" = tests ] && extra="[dev]"
-  "$python" -m pip install --quiet --disable-pip-version-check --editable ".$extra"
+  if [ -z "$interpreter" ]; then
+    printf ' python3 python3-venv'
+  elif ! "$interpreter" -c 'import ensurepip' 2>/dev/null && ! command -v uv >/dev/null &&
+    ! "$interpreter" packaging/environment.py "$kind" --check; then
+    printf ' python3-venv'
+  fi
+  [ "$kind" = window ] || command -v Xvfb >/dev/null || printf ' xvfb'
+  if [ "$kind" = tests ]; then
+    # The program is driven through the accessibility bus.
+    command -v dbus-daemon >/dev/null || printf ' dbus'
+    [ -e /usr/libexec/at-spi-bus-launcher ] || [ -e /usr/lib/at-spi2-core/at-spi-bus-launcher ] || printf ' at-spi2-core'
+  fi
+}
+
+install_packages() {
+  local missing=$1 sudo="" quiet=-qq
+  if ! command -v apt-get >/dev/null; then
+    announce "Some libraries or programs of the system are missing. On Debian they are called:$missing"
+    exit 1
+  elif [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null && sudo="sudo "
+    announce "Some packages of the system are missing. Run this line${sudo:+, or let an administrator do so}, and then this command again:"
+    announce "  ${sudo}apt-get update && ${sudo}apt-get install --yes --no-install-recommends$missing"
+    exit 1
+  fi
+  announce "Installing packages of the system, once:$missing"
+  [ -t 2 ] && quiet=-q
+  # shellcheck disable=SC2086  # a list of names
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install $quiet --yes --no-install-recommends $missing; } >&2 || {
+    announce "They could not be installed. Is there a connection to the network?"
+    exit 1
+  }
 }

@@ -151,3 +151,61 @@ def test_what_needs_no_home_works_without_one(environment: dict[str, str]) -> No
     environment["HOME"] = str(file)
     assert ended(environment, "--version") == (0, f"xsmigui {__version__}\n", "")
     assert ended(environment, "--help")[0] == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux's screens")
+@pytest.mark.parametrize("arguments", [[], ["--demo"]], ids=str)
+@pytest.mark.parametrize(
+    "screen",
+    [{}, {"DISPLAY": ":4711"}, {"WAYLAND_DISPLAY": "wayland-none"}, {"WAYLAND_DISPLAY": "none", "DISPLAY": ":4711"}],
+    ids=str,
+)
+def test_without_a_screen_it_says_so(screen: dict[str, str], arguments: list[str], environment: dict[str, str]) -> None:
+    """Qt would abort, with a core dump."""
+    del environment["QT_QPA_PLATFORM"]
+    status, out, err = ended(environment | screen, *arguments)
+    assert (status, out) == (69, "")
+    (line,) = err.splitlines()
+    assert "screen" in line
+    assert "xsmigui --help" in line
+    assert all(name in line for name in screen.values() if name.startswith(":"))
+
+
+def test_a_library_that_is_missing_is_named(environment: dict[str, str], tmp_path: Path) -> None:
+    """As the wheels of Qt are on a system without its libraries."""
+    (tmp_path / "qasync.py").write_text('raise ImportError("libEGL.so.1: cannot open shared object file")')
+    status, _out, err = ended(environment | {"PYTHONPATH": str(tmp_path)})
+    assert status == 69
+    (line,) = err.splitlines()
+    assert "libEGL.so.1" in line
+
+
+@posix
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)])
+def test_the_demo_ends_by_a_signal(number: signal.Signals, expected: int, environment: dict[str, str]) -> None:
+    """To the whole group of processes, as Ctrl+C sends it."""
+    environment["XSMIGUI_PICTURE"] = picture = str(Path(environment["HOME"]) / "window.png")
+    with subprocess.Popen(
+        [*MODULE, "--demo"], env=environment, text=True, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, start_new_session=True,
+    ) as started:  # fmt: skip
+        deadline = time.monotonic() + PATIENCE
+        while not Path(picture).exists() and started.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert Path(picture).exists()
+        os.killpg(started.pid, number)
+        out, err = started.communicate(timeout=PATIENCE)
+    assert (started.returncode, out) == (expected, "")
+    lines = [line for line in err.splitlines() if "propagateSizeHints" not in line]
+    assert lines == [f"A picture of the window: {picture}"]
+
+
+@posix
+@pytest.mark.parametrize("arguments", [[], ["--demo"], ["jobs"], ["simulate"]], ids=str)
+def test_ctrl_c_at_the_very_beginning(arguments: list[str], environment: dict[str, str]) -> None:
+    """While it imports, there is no traceback either."""
+    interrupting = "import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n"
+    site = Path(environment["HOME"]) / "platformdirs.py"  # everything imports it early
+    site.write_text(interrupting)
+    status, out, err = ended(environment | {"PYTHONPATH": str(site.parent)}, *arguments)
+    assert (status, out, err) == (130, "", "")

@@ -6,14 +6,17 @@ What takes time is imported when it is needed, so that Ctrl+C ends the program q
 import argparse
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from xsmigui.local.paths import NoHome
 
+# Exit statuses beside those of the commands; the first two are those of `sysexits.h`.
+UNAVAILABLE = 69
+"""No window can be shown here: there is no screen, or a library of the system is missing."""
 LOST = 74
-"""The exit status where all went well, but what was to be printed could not be written (EX_IOERR of `sysexits.h`)."""
-
+"""All went well, but what was to be printed could not be written."""
 INTERRUPTED = 130
 
 
@@ -69,9 +72,24 @@ def _carry_out(options: argparse.Namespace) -> int:
         from xsmigui import selftest
 
         return selftest.run(options.lang)
-    from xsmigui.app import Options, run
+    return _open_window(options)
 
-    return run(Options(options.demo, options.lang))
+
+def _open_window(options: argparse.Namespace) -> int:
+    from xsmigui.console import say
+    from xsmigui.core.text import _
+    from xsmigui.local.screen import why_no_window
+
+    if reason := why_no_window():
+        say(reason + " " + _("The commands work without one: xsmigui --help."))
+        return UNAVAILABLE
+    try:
+        from xsmigui.app import Options, run
+    except ImportError as error:  # the wheels of Qt leave some libraries to the system
+        say(_("The window cannot be opened: {reason}. xsmigui --self-test says more.", reason=error))
+        return UNAVAILABLE
+    picture = os.environ.get("XSMIGUI_PICTURE")
+    return run(Options(options.demo, options.lang, picture=Path(picture) if picture else None))
 
 
 def _without_home(none: "NoHome") -> str:

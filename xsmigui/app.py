@@ -23,6 +23,7 @@ from PySide6.QtCore import QLibraryInfo, QTimer, QTranslator
 from PySide6.QtWidgets import QApplication
 
 from xsmigui import __version__
+from xsmigui.console import INTERRUPTED, say
 from xsmigui.core.capacity import AT_ONCE
 from xsmigui.core.outline import Link
 from xsmigui.core.ports import Address, Gateway
@@ -41,10 +42,14 @@ from xsmigui.ui import style
 from xsmigui.ui.dialogs.base import tell
 from xsmigui.ui.dialogs.decisions import WindowDecisions
 from xsmigui.ui.icons import Icons
+from xsmigui.ui.window.demonstration import mark
 from xsmigui.ui.window.given import Services
 from xsmigui.ui.window.main import MainWindow
 
 log = logging.getLogger(__name__)
+
+PICTURE_EVERY: Final = 2.0
+"""Seconds between two pictures of a screen that nobody sees."""
 
 READY_WITHIN: Final = 30.0
 """Seconds that the demo's simulator may take to start."""
@@ -52,12 +57,13 @@ READY_WITHIN: Final = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the command line says: the embedded demo and the language; and, for `selftest`, to close the window when it
-    has been shown."""
+    """What the command line says: the embedded demo and the language; for `selftest`, to close the window when it has
+    been shown; on a virtual screen, the file that a picture of it is kept in."""
 
     demo: bool = False
     language: str = ""
     self_test: bool = False
+    picture: Path | None = None
 
 
 class LateWire:
@@ -119,6 +125,7 @@ class DemoSite:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env={**os.environ, "XSMIGUI_SIMULATOR_FOLLOWS_STDIN": "1"},
+            start_new_session=True,  # Ctrl+C is for us: we log out before it ends
         )
         assert self._process.stdout is not None
         served: list[Served] = []
@@ -172,9 +179,12 @@ class Program:
         )
         self.window = MainWindow(services, Icons(resources / "icons"), self._ended.set)
         self._decisions.parent = self.window
+        if options.demo:
+            mark(self.window)
+        self.status = 0
 
     async def run(self) -> int:
-        """Until the window has been closed."""
+        """Until the window has been closed; the answer is `status`."""
         starting = asyncio.create_task(self._start(), name="start")
         try:
             await self._ended.wait()
@@ -187,7 +197,7 @@ class Program:
             await self.connections.shut_down()
             if self._demo is not None:
                 await self._demo.stop()
-        return 0
+        return self.status
 
     async def _start(self) -> None:
         """Connect the servers of the last time, or the demo's, and take up the jobs that were left unfinished."""
@@ -250,6 +260,8 @@ def run(options: Options) -> int:
             program.window.show()
             log.info("xsmigui %s shows its window (%s)", __version__, app.platformName())
             _end_by_signal(program)
+            if options.picture is not None:
+                _keep_picture(program, options.picture)
             if options.self_test:
                 QTimer.singleShot(0, program.window.close)
             return int(loop.run_until_complete(program.run()))
@@ -267,6 +279,29 @@ def tell_only(text: str) -> None:
         loop.run_until_complete(tell(None, "xsmigui", text))
 
 
+def _keep_picture(program: Program, file: Path) -> None:
+    """Where nobody can see the screen, a picture of it is written when the servers are loaded, and again and again."""
+    fresh = file.with_name(f".{file.name}")
+    timer = QTimer(program.window)
+    timer.setInterval(int(1000 * PICTURE_EVERY))
+
+    def take() -> None:
+        if not (program.window.isVisible() and program.is_connected()):
+            return
+        window = program.window
+        picture = window.screen().grabWindow(0)
+        if picture.isNull():  # offscreen there is no picture of all windows
+            picture = window.grab()
+        is_first = not file.exists()
+        if picture.save(str(fresh), "PNG"):
+            os.replace(fresh, file)
+            if is_first:
+                say(_("A picture of the window: {file}", file=file))
+
+    timer.timeout.connect(take)
+    timer.start()
+
+
 def _unforeseen(program: Program, context: dict[str, Any]) -> None:
     error = context.get("exception")
     if isinstance(error, BaseException):
@@ -276,10 +311,17 @@ def _unforeseen(program: Program, context: dict[str, Any]) -> None:
 
 
 def _end_by_signal(program: Program) -> None:
-    """SIGINT and SIGTERM close the window as its own button does. Python hears of a signal only when it runs, so a
-    timer lets it run now and then."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_args: program.window.close())
+    """Signals end the program in good order and without a question: nobody may be there to answer it. Python hears of a
+    signal only when it runs, so a timer lets it run now and then."""
+
+    def end(number: int, _frame: object) -> None:
+        program.status = INTERRUPTED if number == signal.SIGINT else 0
+        program.window.end()
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)  # Windows has no SIGHUP
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup, a script's background
+            signal.signal(number, end)
     timer = QTimer(program.window)
     timer.setInterval(500)
     timer.timeout.connect(lambda: None)

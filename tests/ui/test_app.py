@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from PySide6.QtWidgets import QApplication, QDialog
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication, QDialog, QLabel
 
-from tests.holding import until
-from tests.ui.driving import dialog, driven, gone, message, windows
-from tests.ui.programs import running
+from tests.holding import Hold, until
+from tests.simulated import Simulated
+from tests.ui.driving import child, dialog, driven, gone, message, windows
+from tests.ui.programs import by_name, connected, next_page, ready, running, wizard_on
 from xsmigui import app as module
 from xsmigui.app import DemoSite, NoKeyring, Options
 from xsmigui.core.ports import Address
+from xsmigui.ui.wizard.choice import ChoiceCombo
 
 
 @driven
 async def test_the_demo(qapp: QApplication, home: Path) -> None:
     async with running(qapp, home, Options(demo=True, language="en")) as program:
+        assert "demo" in program.window.windowTitle()
+        assert child(program.window, QLabel, "demoLabel").isVisible()
         await until(lambda: len(program.connections.servers()) == 2 and program.is_connected(), 40)
         assert not windows(QDialog)
         demo = program._demo
@@ -29,6 +37,86 @@ async def test_the_demo(qapp: QApplication, home: Path) -> None:
         assert process is not None
         await until(lambda: {"Madrid", "Lisboa"} <= {n.label for n in program.window.bridge.outline.nodes.values()})
     assert process.returncode is not None
+
+
+@driven
+async def test_only_the_demo_says_that_it_is_one(qapp: QApplication, home: Path) -> None:
+    async with running(qapp, home) as program:
+        assert program.window.windowTitle() == "xsmigui"
+        assert program.window.findChild(QLabel, "demoLabel") is None
+
+
+@pytest.fixture
+def site() -> Iterator[Simulated]:
+    with Simulated.start("two-pools", speed=0) as own:
+        yield own
+
+
+@pytest.fixture
+def signals() -> Iterator[None]:
+    """Python's own handlers come back afterwards."""
+    numbers = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = [(number, signal.getsignal(number)) for number in numbers]
+    yield
+    for number, handler in before:
+        signal.signal(number, handler)
+
+
+@driven
+@pytest.mark.skipif(sys.platform == "win32", reason="a signal ends the process there")
+@pytest.mark.parametrize(("name", "status"), [("SIGTERM", 0), ("SIGHUP", 0), ("SIGINT", 130)])
+@pytest.mark.usefixtures("signals")
+async def test_a_signal_ends_it_without_a_question_while_work_is_under_way(
+    name: str, status: int, qapp: QApplication, home: Path, site: Simulated
+) -> None:
+    hold = Hold(site, free=2)
+    async with running(qapp, home) as program:
+        module._end_by_signal(program)
+        await connected(program, site)
+        wizard = await wizard_on(program, "web-01")
+        by_name(child(wizard, ChoiceCombo, "destinationCombo"), "Lisboa")
+        while wizard.next.isVisible():
+            await next_page(wizard)
+        await ready(wizard)
+        wizard.finish.click()
+        await hold.until_held()
+        os.kill(os.getpid(), getattr(signal, name))
+        await until(lambda: not program.window.isVisible())
+        assert not windows(QDialog)
+        hold.release()
+    assert program.status == status
+
+
+@driven
+@pytest.mark.skipif(sys.platform == "win32", reason="a signal ends the process there")
+@pytest.mark.usefixtures("signals")
+async def test_a_signal_ends_it_while_a_question_is_open(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        module._end_by_signal(program)
+        program.window._actions["actionAddServer"].trigger()
+        await dialog("addServerDialog")
+        os.kill(os.getpid(), signal.SIGTERM)
+        await until(lambda: not program.window.isVisible())
+
+
+@driven
+async def test_a_picture_of_a_screen_that_nobody_sees(
+    qapp: QApplication, home: Path, tmp_path: Path, site: Simulated, monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr(module, "PICTURE_EVERY", 0.01)
+    file = tmp_path / "window.png"
+    async with running(qapp, home) as program:
+        module._keep_picture(program, file)
+        await asyncio.sleep(0)
+        assert not file.exists()
+        await connected(program, site)
+        await until(file.exists)
+        first = file.stat().st_mtime_ns
+        await until(lambda: file.stat().st_mtime_ns != first)
+        assert QImage(str(file)).width() > 600
+    assert capsys.readouterr().err == f"A picture of the window: {file}\n"
+    assert os.listdir(tmp_path) == ["window.png"]
 
 
 @driven

@@ -565,6 +565,14 @@ class MainWindow(QMainWindow):
         text = leaving(self._services.jobs.running)
         if text and not await ask(self, _("Quit xsmigui"), text, _("Quit"), _("Stay")):
             return
+        self.end()
+        await asyncio.sleep(0)
+
+    def end(self) -> None:
+        """Close without a question, as at the end of a session: what is under way goes on in the servers, and the next
+        start takes it up."""
+        if self._quitting:
+            return
         self._quitting = True
         for wizard in list(self._wizards):
             wizard.close()
@@ -573,4 +581,3 @@ class MainWindow(QMainWindow):
         self._services.preferences.change(window=geometry, splitter=state)
         self.close()
         self._on_quit()
-        await asyncio.sleep(0)

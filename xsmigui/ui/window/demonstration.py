@@ -1,0 +1,16 @@
+"""The demo's window says that it is one."""
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QLabel, QMainWindow
+
+from xsmigui.core.text import _
+from xsmigui.ui.style import STEP, named
+
+
+def mark(window: QMainWindow) -> None:
+    """In the title and beside the menus."""
+    window.setWindowTitle(_("xsmigui: demo"))
+    label = QLabel(_("Demo: the servers are simulated, nothing here is real."), window.menuBar())
+    named(label, "demoLabel", label.text())
+    label.setContentsMargins(STEP, 0, STEP, 0)
+    window.menuBar().setCornerWidget(label, Qt.Corner.TopRightCorner)
