@@ -28,7 +28,7 @@ from xsmigui.local import languages, paths, streams
 if TYPE_CHECKING:
     from PySide6.QtGui import QIcon
 
-MODULES: Final = ("PySide6", "XenAPI", "aiohttp", "cryptography", "defusedxml", "keyring", "msgspec", "qasync")
+MODULES: Final = ("PySide6", "aiohttp", "cryptography", "defusedxml", "keyring", "msgspec", "qasync")
 PLATFORM: Final = "QT_QPA_PLATFORM"
 
 VM, POOL = "db-postgres", "Lisboa"

@@ -21,7 +21,7 @@ from xsmigui.core.failures import (
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.problems import Page, Problem, Severity, Subject
 from xsmigui.core.text import N_, _
-from xsmigui.core.units import size
+from xsmigui.core.units import size, whole
 
 INSIDE: Final = (
     ("SR_SOURCE_SPACE_INSUFFICIENT", "SR_SOURCE_SPACE_INSUFFICIENT"),
@@ -103,7 +103,7 @@ def sentence(failure: Exception, *inventories: Inventory) -> tuple[str, str]:
                 return _("The server refused: {raw}", raw=failure.raw), ""
             params = named(failure.params, inventories)
             if failure.code in ("HOST_NOT_ENOUGH_FREE_MEMORY", "SR_FULL"):
-                params = [size(int(p)) if p.isdigit() else p for p in params]
+                params = [p if (number := whole(p)) is None else size(number) for p in params]
             if failure.code == "RBAC_PERMISSION_DENIED":
                 params = [params[0], *ROLES.findall(" ".join(params[1:]))] if params else []
             return _fill(entry.message, params), _fill(entry.hint, params)

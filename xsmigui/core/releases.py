@@ -9,6 +9,7 @@ from enum import Enum
 from functools import lru_cache
 
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.units import whole
 
 
 @lru_cache(maxsize=256)
@@ -17,7 +18,7 @@ def version_of(text: str) -> tuple[int, ...]:
     (xapi helpers.ml: ``4.17.5-20-d`` is 4.17.5.20)."""
     head, _sep, rest = text.partition("-")
     parts = [*head.split("."), *rest.split("-")[0].split(".")] if rest else head.split(".")
-    return tuple(int(part) for part in parts if part.isdigit())
+    return tuple(number for part in parts if (number := whole(part)) is not None)
 
 
 class Since(Enum):

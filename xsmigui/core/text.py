@@ -8,6 +8,7 @@ What comes from a server may hold anything. Control characters are shown as symb
 messages here, elsewhere by `printable` at the place where a text is shown.
 """
 
+import re
 import unicodedata
 from gettext import NullTranslations
 from typing import Final
@@ -17,6 +18,11 @@ JOINERS: Final = "\u200c\u200d"
 
 _PICTURES: Final = {**{code: 0x2400 + code for code in range(0x20)}, 0x7F: 0x2421}
 """Unicode's own pictures of the control characters of ASCII."""
+
+LINE: Final = 2000
+"""Characters of a server's or a library's text within a sentence; of a longer one the middle is left out."""
+
+_BREAKS: Final = re.compile("\\s*[\t\n\x0b\x0c\r\x85\u2028\u2029]\\s*")
 
 
 class _Door:
@@ -39,6 +45,31 @@ def printable(text: str, keep: str = "") -> str:
     return "".join(char if char in keep else _symbol(char) for char in text)
 
 
+def one_line(text: str, most: int = LINE) -> str:
+    """A text of a library or a server as part of a sentence: its line breaks are blanks, and its length is bounded."""
+    return printable(_BREAKS.sub(" ", middle(text, most)).strip())
+
+
+def middle(text: str, most: int) -> str:
+    """The text with at most so many characters; what is too much is left out of its middle."""
+    if len(text) <= most:
+        return text
+    head = most // 2
+    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
+
+
+def escaped(document: str) -> str:
+    """A JSON document with such characters as escapes: the same values, and nothing that a terminal obeys."""
+    if document.isprintable():
+        return document
+    return "".join(_escape(char) if char != "\n" and _symbol(char) != char else char for char in document)
+
+
+def _escape(char: str) -> str:
+    units = char.encode("utf-16-be", "surrogatepass")
+    return "".join(f"\\u{units[n]:02x}{units[n + 1]:02x}" for n in range(0, len(units), 2))
+
+
 def _symbol(char: str) -> str:
     code = ord(char)
     if code in _PICTURES:
@@ -49,8 +80,14 @@ def _symbol(char: str) -> str:
 
 
 def _shown(fields: dict[str, object]) -> dict[str, object]:
-    """The fields of a message; names that came from a server are among them."""
-    return {name: printable(value) if isinstance(value, str) else value for name, value in fields.items()}
+    """The fields of a message; names that came from a server are among them, and errors of libraries."""
+    return {name: _field(value) for name, value in fields.items()}
+
+
+def _field(value: object) -> object:
+    if isinstance(value, str):
+        return printable(middle(value, LINE))
+    return value if isinstance(value, int | float) else one_line(str(value))
 
 
 def _(message: str, /, **fields: object) -> str:

@@ -10,7 +10,9 @@ MiB: Final = 1 << 20
 GiB: Final = 1 << 30
 TiB: Final = 1 << 40
 
-_DIGITS: Final = re.compile(r"(\d+)")
+MOST_DIGITS: Final = 30
+
+_DIGITS: Final = re.compile(r"([0-9]+)")
 _MOMENT: Final = re.compile(r"^(\d{4})-?(\d\d)-?(\d\d)T(\d\d):(\d\d)")
 
 
@@ -43,10 +45,17 @@ def percent(fraction: float) -> str:
     return f"{max(0.0, min(1.0, fraction)) * 100:.0f} %"
 
 
+def whole(text: str) -> int | None:
+    """A number that a server wrote as text; None where it is none, or longer than any that means something."""
+    return int(text) if len(text) <= MOST_DIGITS and text.isascii() and text.isdigit() else None
+
+
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:
     """A sort key in which ``host-2`` comes before ``host-10`` and case does not matter."""
     return tuple(
-        (0, int(part), "") if part.isdecimal() else (1, 0, part) for part in _DIGITS.split(name.casefold()) if part
+        (1, 0, part) if (number := whole(part)) is None else (0, number, "")
+        for part in _DIGITS.split(name.casefold())
+        if part
     )
 
 

@@ -55,7 +55,10 @@ class Asker:
         source, rate = self._gateway(question.pool), 0.0
         for device in question.devices:
             told = await source.call("VM.query_data_source", question.vm, f"vbd_{device}_write", deadline=GATE_DEADLINE)
-            number = float(told) if isinstance(told, int | float | str) else math.nan
+            try:
+                number = float(told)
+            except (TypeError, ValueError, OverflowError):
+                return None
             if not math.isfinite(number):
                 return None
             rate += max(0.0, number)

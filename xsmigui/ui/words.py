@@ -14,7 +14,7 @@ from PySide6.QtGui import QAction, QPainter, QPaintEvent, QPalette, QResizeEvent
 from PySide6.QtGui import Qt as RichText  # where PySide has this one function of Qt's
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStyle, QWidget
 
-from xsmigui.core.text import printable
+from xsmigui.core.text import middle, printable
 from xsmigui.ui.style import STEP, dim, larger, repaints_on
 
 WIDEST_TIP: Final = 160
@@ -36,14 +36,6 @@ WISHES: Final = 70
 """Letters for which a label asks room."""
 
 _LONG_WORD: Final = re.compile(rf"\S{{{WORD},}}")
-
-
-def middle(text: str, most: int) -> str:
-    """The text with at most so many letters; what is too much is left out of its middle."""
-    if len(text) <= most:
-        return text
-    head = (most - 1 + 1) // 2
-    return f"{text[:head]}…{text[len(text) - (most - 1 - head) :]}"
 
 
 def tip(text: str) -> str:

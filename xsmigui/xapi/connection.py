@@ -7,8 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
-import msgspec
-
 from xsmigui import __version__
 from xsmigui.core.addresses import normal_url
 from xsmigui.core.changes import Event
@@ -16,10 +14,11 @@ from xsmigui.core.failures import WIRE_ERRORS, NotSpeaking, ServerFailure, Sessi
 from xsmigui.core.ports import Address, FeedListener
 from xsmigui.core.records import Task
 from xsmigui.xapi import tls
+from xsmigui.xapi.decoding import converted
 from xsmigui.xapi.feed import Feed
-from xsmigui.xapi.jsonrpc import JsonTransport
+from xsmigui.xapi.jsonrpc import JsonCodec
 from xsmigui.xapi.transport import Transport
-from xsmigui.xapi.xmlrpc import XmlTransport
+from xsmigui.xapi.xmlrpc import XmlCodec
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +97,7 @@ class Connection:
             task: Task | None = None
             while True:
                 if task is None:
-                    task = msgspec.convert(await self.call("task.get_record", ref), Task, strict=False)
+                    task = converted(await self.call("task.get_record", ref), Task)
                 if on_progress is not None:
                     on_progress(task)
                 if task.status not in ("pending", "cancelling"):
@@ -156,14 +155,14 @@ class XapiWire:
         transport: Transport | None = None
         try:
             if not self._prefer_xml:
-                transport = JsonTransport(url, fingerprint, worker)
+                transport = Transport(url, fingerprint, worker, JsonCodec())
                 try:
                     session = await transport.call("session.login_with_password", params, LOGIN_DEADLINE)
                     return Connection(transport, session, fingerprint, worker)
                 except NotSpeaking:
                     await transport.close()
                     log.info("%s has no JSON-RPC; trying XML-RPC", url)
-            transport = XmlTransport(url, fingerprint)
+            transport = Transport(url, fingerprint, worker, XmlCodec())
             session = await transport.call("session.login_with_password", params, LOGIN_DEADLINE)
             return Connection(transport, session, fingerprint, worker)
         except BaseException:

@@ -12,8 +12,10 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 
-from xsmigui.core.failures import NotSpeaking, ServerFailure
+from xsmigui.core.failures import ServerFailure
 from xsmigui.core.records import Record
+from xsmigui.xapi import decoding, limits
+from xsmigui.xapi.channel import Body
 
 SLICE: Final = 256 * 1024
 BOUNDARY: Final = b'},"OpaqueRef:'
@@ -25,7 +27,7 @@ R = TypeVar("R", bound=Record)
 class Envelope(msgspec.Struct):
     """An answer; `error` is an object in version 2.0 and a bare array where xapi fails before dispatch."""
 
-    result: msgspec.Raw = msgspec.Raw(b"null")
+    result: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     error: Any = None
 
 
@@ -36,18 +38,19 @@ def request(method: str, params: list[Any], number: int) -> bytes:
     return msgspec.json.encode({"jsonrpc": "2.0", "method": method, "params": params, "id": number})
 
 
-def opened(body: bytes, url: str, method: str, status: int = 200) -> msgspec.Raw:
-    """The raw result of an answer. Raises `ServerFailure` for an error, `NotSpeaking` for what is no answer."""
+def opened(body: Body, method: str) -> msgspec.Raw:
+    """The raw result of an answer. Raises `ServerFailure` for an error, any other for what is no answer."""
+    if len(body) > limits.ONE_PIECE:
+        raise ValueError(f"more than {limits.ONE_PIECE >> 20} MB in a form that is not xapi's")
     try:
         envelope = _envelope.decode(body)
-    except msgspec.DecodeError:
-        try:  # xapi writes NaN and Infinity as bare words, which are no JSON
-            loose = json.loads(body)
-            envelope = Envelope(msgspec.Raw(msgspec.json.encode(_finite(loose.get("result")))), loose.get("error"))
-        except (ValueError, AttributeError):
-            raise NotSpeaking(url, status, "no JSON-RPC answer") from None
+    except msgspec.DecodeError:  # xapi writes NaN and Infinity as bare words, which are no JSON
+        loose = json.loads(body)
+        envelope = Envelope(msgspec.Raw(msgspec.json.encode(_finite(loose["result"]))), loose.get("error"))
     if envelope.error is not None:
         raise failure(envelope.error, method)
+    if isinstance(envelope.result, msgspec.UnsetType):
+        raise ValueError("neither a result nor an error")
     return envelope.result
 
 
@@ -67,13 +70,13 @@ def failure(error: Any, method: str) -> ServerFailure:
     if isinstance(error, dict):
         data = error.get("data")
         params = data if isinstance(data, list) else [] if data is None else [data]
-        return ServerFailure(str(error.get("message", "")), tuple(map(str, params)), method)
+        return decoding.failure(error.get("message", ""), params, method)
     if isinstance(error, list) and error:
-        return ServerFailure(str(error[0]), tuple(map(str, error[1:])), method)
-    return ServerFailure("INTERNAL_ERROR", (str(error),), method)
+        return decoding.failure(error[0], error[1:], method)
+    return decoding.failure("INTERNAL_ERROR", [error], method)
 
 
-def slices(body: bytes) -> Iterator[bytes] | None:
+def slices(body: Body) -> Iterator[bytes] | None:
     """The answer of `get_all_records` as JSON objects of some 256 KB each; None where it has not the usual form."""
     end = body.rfind(b'},"id":')
     if not body.startswith(HEAD) or end < 0:
@@ -81,35 +84,46 @@ def slices(body: bytes) -> Iterator[bytes] | None:
     return _cut(body, len(HEAD), end)
 
 
-def _cut(body: bytes, start: int, end: int) -> Iterator[bytes]:
+def _cut(body: Body, start: int, end: int) -> Iterator[bytes]:
     while start < end:
         cut = body.find(BOUNDARY, start + SLICE, end)
         stop = end if cut < 0 else cut + 1
-        yield b"{" + body[start:stop] + b"}"
+        yield b"".join((b"{", body[start:stop], b"}"))
         start = stop + 1
 
 
-def decode_records(body: bytes, record: type[R], url: str, method: str) -> dict[str, R]:
-    """The records of one class by reference, from the answer of `get_all_records`. Made for a worker thread."""
+def decode_records(body: Body, record: type[R], method: str) -> dict[str, R]:
+    """The records of one class by reference, from the answer of `get_all_records`. Made for a worker thread.
+
+    A piece with an odd record in it (numbers as text, NaN) is decoded leniently, the others are not.
+    """
+    found: dict[str, R] = {}
     if len(body) > SLICE and (pieces := slices(body)) is not None:
         decoder = msgspec.json.Decoder(dict[str, record])  # type: ignore[valid-type]
-        found: dict[str, R] = {}
         try:
             for piece in pieces:
-                found.update(decoder.decode(piece))
+                try:
+                    found.update(decoder.decode(piece))
+                except msgspec.DecodeError:
+                    found.update(typed(_loose(piece), dict[str, record]))  # type: ignore[valid-type]
+                decoding.counted(found)
             return found
-        except msgspec.DecodeError:
-            pass  # a form that we don't know: in one piece, then
-    whole: dict[str, R] = typed(opened(body, url, method), dict[str, record], url)  # type: ignore[valid-type]
-    return whole
+        except (msgspec.DecodeError, ValueError):
+            if len(body) > limits.ONE_PIECE:
+                raise
+    found = typed(opened(body, method), dict[str, record])  # type: ignore[valid-type]
+    decoding.counted(found)
+    return found
 
 
-def typed(raw: msgspec.Raw, type_: type[Any], url: str) -> Any:
-    """Decode strictly; where numbers come as text (as in XML-RPC), leniently. `NotSpeaking` where that fails too."""
+def _loose(piece: bytes) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(_finite(json.loads(piece))))
+
+
+def typed(raw: msgspec.Raw, type_: Any) -> Any:
+    """Decode strictly; where numbers come as text (as in XML-RPC), leniently. Raises `DecodeError` where that fails
+    too."""
     try:
         return msgspec.json.decode(raw, type=type_)
     except msgspec.ValidationError:
-        try:
-            return msgspec.json.decode(raw, type=type_, strict=False)
-        except msgspec.ValidationError as error:
-            raise NotSpeaking(url, 200, str(error)) from None
+        return msgspec.json.decode(raw, type=type_, strict=False)

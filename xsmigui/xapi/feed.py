@@ -6,16 +6,19 @@ so the numbers of rows that it sends with every answer are compared with ours, a
 (xapi 24.10). The feed never logs in again: when it fails, its owner decides.
 """
 
+import asyncio
 import gc
 import logging
+import time
 from collections.abc import Callable
 from typing import Final
 
 from xsmigui.core.changes import Event
-from xsmigui.core.failures import ServerFailure
+from xsmigui.core.failures import NotSpeaking, ServerFailure
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.ports import FeedListener
 from xsmigui.core.records import CLASSES, Record
+from xsmigui.xapi import limits
 from xsmigui.xapi.transport import EventBatch, Transport
 
 log = logging.getLogger(__name__)
@@ -26,7 +29,35 @@ POLL: Final = 30.0
 
 PATIENCE: Final = 2
 """Answers in a row that must disagree about a class before it is fetched again: rows of short tasks come and go while
-an answer is put together."""
+an answer is put together. Twice as many each time that fetching did not help."""
+
+BURST: Final = 20
+"""Answers that may follow one another at once: a migration and its tasks are heard of without delay."""
+
+SPACING: Final = 0.05
+"""Seconds between two questions in the long run, so that a server where much happens sends its events in batches."""
+
+IDLE_SPACING: Final = 5.0
+"""Seconds at most between two questions where a server answers at once that nothing has happened."""
+
+
+class Pace:
+    """When `event.from` may be asked again. Time is in seconds of a monotonic clock."""
+
+    def __init__(self) -> None:
+        self._allowance = float(BURST)
+        self._at = 0.0
+        self._idle = 0
+
+    def pause(self, now: float, empty: bool) -> float:
+        """Seconds to wait before the next question; `empty` says that the last answer had nothing in it."""
+        self._idle = self._idle + 1 if empty and now - self._at < POLL / 2 else 0
+        self._allowance = min(self._allowance + (now - self._at) / SPACING, float(BURST)) - 1
+        waiting = max(0.0, -self._allowance) * SPACING
+        if self._idle > 1:
+            waiting = max(waiting, min(SPACING * 2 ** min(self._idle, 10), IDLE_SPACING))
+        self._at = now
+        return waiting
 
 
 class Feed:
@@ -41,19 +72,25 @@ class Feed:
         self._on_task = on_task
         self._refs: dict[str, set[str]] = {}
         self._doubts: dict[str, int] = {}
+        self._patience: dict[str, int] = {}
 
     async def run(self) -> None:
         """Load, then follow. Ends only by a failure or by being cancelled."""
         token = await self._token()
         self._listener.loaded(await self._load())
+        pace = Pace()
         while True:
             batch = await self._transport.events(self._session, token, POLL)
             token = batch.token
             await self._deliver(batch)
+            if pause := pace.pause(time.monotonic(), not batch.events):
+                await asyncio.sleep(pause)
 
     async def _token(self) -> str:
         """Where the events stand now: `event.inject` answers a token just before its own event."""
         pools = await self._transport.call("pool.get_all", [self._session], FETCH_DEADLINE)
+        if not pools:
+            raise NotSpeaking(self._transport.url, 200, "pool.get_all: no pool")
         token = await self._transport.call("event.inject", [self._session, "pool", pools[0]], FETCH_DEADLINE)
         return str(token)
 
@@ -72,6 +109,8 @@ class Feed:
                         raise
                     tables[cls] = {}  # a class that this release does not have
                 self._refs[cls] = set(tables[cls])
+            if [bool(row.uuid) for row in tables["pool"].values()] != [True]:
+                raise NotSpeaking(self._transport.url, 200, "pool.get_all_records: not one pool with a uuid")
             return Inventory(tables)
         finally:
             gc.freeze()
@@ -93,6 +132,9 @@ class Feed:
                 self._refs[event.cls].discard(event.ref)
             else:
                 self._refs[event.cls].add(event.ref)
+        for cls in {event.cls for event in events}:
+            if len(self._refs[cls]) > limits.ROWS:
+                raise NotSpeaking(self._transport.url, 200, f"event.from: more than {limits.ROWS:,} rows of {cls}")
 
     async def _corrections(self, counts: dict[str, int]) -> list[Event]:
         """Events for what the server never told: classes whose number of rows differs from ours, fetched again."""
@@ -101,9 +143,11 @@ class Feed:
             count = counts.get(cls.lower())
             if count is None or count == len(refs):
                 self._doubts.pop(cls, None)
+                self._patience.pop(cls, None)
                 continue
             self._doubts[cls] = self._doubts.get(cls, 0) + 1
-            if self._doubts[cls] < PATIENCE:
+            patience = self._patience.get(cls, PATIENCE)
+            if self._doubts[cls] < patience:
                 continue
             log.info(
                 "%s: %d rows of %s where the server has %d; fetching them again",
@@ -113,6 +157,7 @@ class Feed:
                 count,
             )
             del self._doubts[cls]
+            self._patience[cls] = 2 * patience
             rows = await self._transport.records(self._session, cls, FETCH_DEADLINE)
             corrections += [Event(cls, ref, None) for ref in refs - rows.keys()]
             corrections += [Event(cls, ref, record) for ref, record in rows.items()]

@@ -12,6 +12,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from xsmigui.core.failures import CertificateChanged, CertificateUnknown, Unreachable
+from xsmigui.core.text import one_line
 
 HANDSHAKE_DEADLINE: Final = 15.0
 
@@ -81,5 +82,5 @@ def reason(error: BaseException) -> str:
     if isinstance(error, OSError) and error.strerror:
         number = error.errno or 0
         is_system = number in errno.errorcode and not isinstance(error, ssl.SSLError)
-        return os.strerror(number) if is_system else error.strerror  # asyncio puts the address into strerror
-    return str(error) or type(error).__name__
+        return os.strerror(number) if is_system else one_line(error.strerror)  # asyncio puts the address into strerror
+    return one_line(str(error)) or type(error).__name__

@@ -1,10 +1,28 @@
-"""What both transports offer, and the events of one answer in a form that is the same for both."""
+"""One server, spoken to by HTTP: what both protocols share. A `Codec` writes the requests and reads the answers."""
 
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Executor
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from xsmigui.core.changes import Event
-from xsmigui.core.records import Record
+from xsmigui.core.failures import Unreachable
+from xsmigui.core.records import CLASSES, EVENT_CLASSES, Record
+from xsmigui.xapi import limits
+from xsmigui.xapi.channel import Body, Channel
+from xsmigui.xapi.decoding import decoding
+
+T = TypeVar("T")
+
+CONNECTIONS: Final = 4
+"""As many sockets for calls; each more costs a TLS handshake on the loop's thread (measured)."""
+
+THREAD_FROM: Final = 64 * 1024
+"""Bodies from this size on are decoded in the worker thread."""
+
+GRACE: Final = 30.0
+"""Seconds that `event.from` may take longer than it was asked to wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,18 +34,82 @@ class EventBatch:
     counts: dict[str, int]
 
 
-class Transport(Protocol):
-    """One way to speak to a server. Raises the types of `core.failures`; every call has a deadline in seconds."""
+class Codec(Protocol):
+    """A protocol: how requests are written and answers read. What it raises is an error of decoding, or the wire's."""
 
-    url: str
+    path: str
+    kind: str
+    """The content type of requests."""
+
+    def request(self, method: str, params: list[Any]) -> bytes: ...
+
+    def answer(self, body: Body, method: str) -> Any:
+        """The result of a call, of the shape that `shapes` gives it."""
+
+    def records(self, body: Body, cls: str, method: str) -> dict[str, Record]:
+        """The answer of `get_all_records`."""
+
+    def events(self, body: Body) -> EventBatch:
+        """The answer of `event.from`."""
+
+
+class Transport:
+    """Calls on up to four kept-alive sockets, `event.from` on one of its own: xapi answers the requests of one socket
+    one after the other, so a waiting `event.from` would hold up everything behind it.
+
+    Raises the types of `core.failures`; every call has a deadline in seconds.
+    """
+
+    def __init__(self, url: str, fingerprint: str, worker: Executor, codec: Codec) -> None:
+        self.url = url
+        self._worker = worker
+        self._codec = codec
+        self._closed = False
+        self._calls = Channel(url, fingerprint, CONNECTIONS)
+        self._feed = Channel(url, fingerprint, 1)
 
     async def call(self, method: str, params: list[Any], deadline: float) -> Any:
         """The plain result of a call."""
+        body = await self._ask(self._calls, method, params, deadline, limits.CALL)
+        return await self._read(body, method, self._codec.answer, body, method)
 
     async def records(self, session: str, cls: str, deadline: float) -> dict[str, Record]:
         """All records of a class, decoded off the loop's thread."""
+        assert cls in CLASSES
+        method = f"{cls}.get_all_records"
+        body = await self._ask(self._calls, method, [session], deadline, limits.LOAD)
+        return await self._read(body, method, self._codec.records, body, cls, method)
 
     async def events(self, session: str, token: str, timeout: float) -> EventBatch:
         """One `event.from` over our classes, on a connection of its own."""
+        params = [session, list(EVENT_CLASSES), token, float(timeout)]
+        body = await self._ask(self._feed, "event.from", params, timeout + GRACE, limits.LOAD)
+        return await self._read(body, "event.from", self._codec.events, body)
 
-    async def close(self) -> None: ...
+    async def _ask(self, channel: Channel, method: str, params: list[Any], deadline: float, most: int) -> Body:
+        if self._closed:
+            raise Unreachable(self.url, "the connection was closed", method)
+        try:
+            data = self._codec.request(method, params)
+        except ValueError as error:  # half a character, as a terminal may give it: no server could read that
+            raise Unreachable(self.url, f"the request cannot be written: {type(error).__name__}", method) from None
+        return await channel.post(self._codec.path, self._codec.kind, data, method, deadline, most)
+
+    async def _read(self, body: Body, method: str, decode: Callable[..., T], *args: Any) -> T:
+        """Decode in the worker thread what is large enough to be felt on the loop's."""
+
+        def read() -> T:
+            with decoding(self.url, method):
+                return decode(*args)
+
+        if len(body) < THREAD_FROM:
+            return read()
+        if self._closed:
+            raise Unreachable(self.url, "the connection was closed", method)
+        return await asyncio.get_running_loop().run_in_executor(self._worker, read)
+
+    async def close(self) -> None:
+        """Close the sockets; whoever waits for an answer fails at once."""
+        self._closed = True
+        await self._calls.close()
+        await self._feed.close()

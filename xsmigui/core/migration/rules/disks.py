@@ -13,7 +13,7 @@ from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import HostRef, SrRef, VdiRef
 from xsmigui.core.text import N_, _, joined, n_
-from xsmigui.core.units import size
+from xsmigui.core.units import size, whole
 
 STORAGE: Final = Page.storage
 
@@ -140,12 +140,12 @@ def _needed_srs(move: Move) -> set[SrRef]:
 def _could_hold(move: Move, host: HostRef) -> bool:
     """The host could start the VM where it is now (xapi 4.1, without the processor's features)."""
     record = move.source.host[host]
-    count = record.cpu_info.get("cpu_count", "")
+    count = whole(record.cpu_info.get("cpu_count", ""))
     versions = record.virtual_hardware_platform_versions
     return (
         record.enabled
         and (not versions or move.vm.hardware_platform_version in versions)
-        and (not count.isdigit() or move.vm.VCPUs_max <= int(count) or "vcpu-unrestricted" in move.vm.platform)
+        and (count is None or move.vm.VCPUs_max <= count or "vcpu-unrestricted" in move.vm.platform)
         and move.memory <= move.source.free_memory(host)
         and all(
             host_attaches(move.source, host, vif.network) and not pinned_elsewhere(move.source, host, vif.network)

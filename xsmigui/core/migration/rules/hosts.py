@@ -11,7 +11,7 @@ from xsmigui.core.records import VM, Host
 from xsmigui.core.refs import HostRef
 from xsmigui.core.releases import version_of
 from xsmigui.core.text import _, joined, n_
-from xsmigui.core.units import size
+from xsmigui.core.units import size, whole
 
 HOME: Final = Page.home_server
 TOLD: Final = 12
@@ -289,11 +289,11 @@ def pcpus(move: Move) -> Problems:
     host = move.target.host.get(move.host) if move.host is not None else None
     if host is None or move.host is None or move.vm.platform.get("vcpu-unrestricted") == "true":
         return
-    count = host.cpu_info.get("cpu_count", "")
-    if not count.isdigit():
+    count = whole(host.cpu_info.get("cpu_count", ""))
+    if count is None:
         message = _("How many processors {host} has is not known.", host=host.name_label)
         yield found("R33", Severity.info, move.target, "host", move.host, message, page=HOME)
-    elif move.vm.VCPUs_max > int(count):
+    elif move.vm.VCPUs_max > count:
         message = _(
             "{vm} may have up to {vcpus} vCPUs; {host} has {pcpus} processors.",
             vm=move.vm.name_label,
