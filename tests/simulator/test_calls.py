@@ -63,7 +63,7 @@ async def test_snapshots_checkpoints_and_the_way_back() -> None:
             await one("VDI.destroy", vdi)
     assert one.pool.db.get("SR", sr, "physical_utilisation") == before
     assert await one("VM.get_snapshots", vm) == []
-    assert (await one.refused("VM.revert", vm))[0] in {"ONLY_REVERT_SNAPSHOT", "HANDLE_INVALID"}
+    assert (await one.refused("VM.revert", vm))[0] in {"REVERT_ONLY_ALLOWED_ON_SNAPSHOT"}
 
 
 async def test_templates_clones_and_copies() -> None:
@@ -219,14 +219,14 @@ async def test_messages_and_queries() -> None:
     record = await one("message.get_record", ref)
     assert await one("message.get_by_uuid", record["uuid"]) == ref
     assert list(await one("message.get_all_records_where", 'field "name" = "n" and field "cls" = "Pool"')) == [ref]
-    assert await one("message.get_all_records_where", 'field "nothing" = "n"') == {}
     assert list(await one("message.get", "pool", uuid, "19700101T00:00:00Z")) == [ref]
     for since in ("1970-01-01T00:00:00Z", "19700101T00:00:00Z"):
         assert list(await one("message.get_since", since)) == [ref]
     running = await one("VM.get_all_records_where", 'field "power_state" = "Paused" or field "name__label" = "mail"')
     assert sorted(v["name_label"] for v in running.values()) == ["build-paused", "mail"]
     assert len(await one("VM.get_all_records_where", 'not (field "is_a_template" = "true")')) == 22
-    assert (await one.refused("VM.get_all_records_where", "field"))[0] == "INTERNAL_ERROR"
+    wanted = ["INVALID_VALUE", "field", "Stdlib.Parsing.Parse_error"]
+    assert await one.refused("VM.get_all_records_where", "field") == wanted
 
 
 async def test_a_mirror_that_breaks_and_a_guest_that_does_not_answer() -> None:

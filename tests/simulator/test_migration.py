@@ -10,6 +10,7 @@ import pytest
 
 from tests.simulator.inside import Client, clients, migration, until
 from xsmigui.simulator.gates import host as host_gate
+from xsmigui.simulator.gates.memory import free_memory
 from xsmigui.simulator.profiles import PROFILES
 from xsmigui.simulator.scenarios.builder import GIB
 
@@ -188,14 +189,14 @@ async def test_cancelled_in_the_memory_phase_the_stale_vm_goes() -> None:
 async def test_what_a_vm_shows_while_it_moves() -> None:
     one, _ = await clients()
     vm, target = await one.named("VM", "web-01"), await one.named("host", "madrid-02")
-    free = host_gate.free_memory(one.pool, target)
+    free = free_memory(one.pool, target)
     task = await one("Async.VM.pool_migrate", vm, target, {})
     await until(lambda: one.pool.db.get("task", task, "progress") > 0.1, one.pool)
     assert await one("VM.get_current_operations", vm) == {task: "pool_migrate"}
     assert await one("VM.get_scheduled_to_be_resident_on", vm) == target
     assert await one("host.get_current_operations", target) == {task: "vm_migrate"}
     assert set(await one("VM.get_allowed_operations", vm)) == {"hard_shutdown", "hard_reboot"}
-    assert host_gate.free_memory(one.pool, target) < free
+    assert free_memory(one.pool, target) < free
     assert (await one.finished(task))["status"] == "success"
     assert await one("VM.get_resident_on", vm) == target
     _consistent(one)
@@ -212,7 +213,7 @@ async def test_a_second_operation_waits_for_the_first() -> None:
     first = await one("Async.VM.pool_migrate", vm, hosts[0], {})
     await until(lambda: one.pool.db.get("VM", vm, "current_operations"), one.pool)
     refusal = await one.refused("VM.snapshot", vm, "now")
-    assert refusal == ["OTHER_OPERATION_IN_PROGRESS", "VM", vm, "pool_migrate", first]
+    assert refusal == ["OTHER_OPERATION_IN_PROGRESS", "VM.pool_migrate", vm]
     await one.finished(first)
 
 

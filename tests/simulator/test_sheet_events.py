@@ -110,14 +110,18 @@ async def test_10_5_messages_by_successive_tokens() -> None:
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [('field "name"="m"', 1), ('field "priority"="5"', 1), ('field "cls"="Pool"', 1), ('field "nothing"="m"', 0),
+    [('field "name"="m"', 1), ('field "priority"="5"', 1), ('field "cls"="Pool"', 1), ('field "nothing"="m"', None),
      ('field "name"="m" and field "priority"="4"', 0), ('field "name"="x" or field "priority"="5"', 1)],
     ids=[f"10.5-where-{n}" for n in range(6)],
 )  # fmt: skip
-async def test_messages_where(text: str, found: int) -> None:
+async def test_messages_where(text: str, found: int | None) -> None:
     one, _ = await clients()
     await one("message.create", "m", 5, "Pool", one.pool.row["uuid"], "")
-    assert len(await one("message.get_all_records_where", text)) == found
+    if found is None:
+        wanted = ["INTERNAL_ERROR", "missing field", "nothing", ""]
+        assert await one.refused("message.get_all_records_where", text) == wanted
+    else:
+        assert len(await one("message.get_all_records_where", text)) == found
 
 
 @pytest.mark.parametrize(

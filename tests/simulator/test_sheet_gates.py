@@ -15,6 +15,7 @@ from xsmigui.simulator.gates import availability
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
+from xsmigui.simulator.gates.memory import free_memory, needed_memory
 from xsmigui.simulator.methods.motion_checks import infer_vif_map
 from xsmigui.simulator.profiles import PROFILES
 from xsmigui.simulator.scenarios.builder import GIB, SECOND_FEATURES
@@ -95,9 +96,9 @@ GATE: dict[str, tuple[Callable[[Site], Any], tuple[str, ...], list[str]]] = {
     "4-#2 migrate_send of a paused VM": (_state("Paused"), ("migrate_send",),
                                          ["VM_BAD_POWER_STATE", "vm", "halted, suspended, running", "paused"]),
     "4-#3 one operation": (lambda s: s.set(current_operations={"OpaqueRef:t": "snapshot"}), BOTH,
-                           ["OTHER_OPERATION_IN_PROGRESS", "VM", "vm", "snapshot", "OpaqueRef:t"]),
+                           ["OTHER_OPERATION_IN_PROGRESS", "VM.snapshot", "vm"]),
     "4-#3 two operations": (lambda s: s.set(current_operations={"t1": "clone", "t2": "copy"}), BOTH,
-                            ["OTHER_OPERATION_IN_PROGRESS", "VM", "vm", "{clone,copy}", "{t1,t2}"]),
+                            ["OTHER_OPERATION_IN_PROGRESS", "VM.{clone,copy}", "vm"]),
     "4-#4 default template, migrate_send": (lambda s: s.set(is_a_template=True, is_default_template=True),
                                             ("migrate_send",), ["VM_IS_TEMPLATE", "vm", "migrate_send"]),
     "4-#4 any template, pool_migrate": (lambda s: s.set(is_a_template=True), ("pool_migrate",),
@@ -173,7 +174,7 @@ async def test_gate_4_8_and_its_release(site: Site) -> None:
 
 async def test_gate_4_10_disk_that_resets_and_is_cached(site: Site) -> None:
     (disk,) = await site.one.disks(site.vm)
-    site.db.set("VDI", disk, sm_config={"on_boot": "reset", "caching": "x"})
+    site.db.set("VDI", disk, sm_config={"on_boot": "reset", "caching": "true"})
     assert site.why("pool_migrate") == ["VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION"]
     assert site.why("migrate_send") is None
 
@@ -267,7 +268,7 @@ async def test_host_gate(site: Site, row: str) -> None:
     network = site.db.row("VIF", site.row["VIFs"][0])["network"]
     vgpu = site.db.row("VGPU", site.row["VGPUs"][0]) if site.row["VGPUs"] else {"GPU_group": "", "type": ""}
     names = {"network": network, "group": vgpu["GPU_group"], "type": vgpu["type"]}
-    needed = str(host_gate.needed_memory(site.row))
+    needed = str(needed_memory(site.pool, site.row))
     filled = [names.get(p, p).replace("{host}", site.hosts[1]).replace("{needed}", needed) for p in wanted]
     assert site.boots() == filled
 
@@ -334,11 +335,11 @@ async def test_memory_4_2(site: Site) -> None:
     )
     total = db.get("host_metrics", db.get("host", host, "metrics"), "memory_total")
     assert any(v["is_control_domain"] for v in residents)  # dom0 counts like any other
-    assert host_gate.free_memory(site.pool, host) == total - used
+    assert free_memory(site.pool, host) == total - used
     db.set("host_metrics", db.get("host", host, "metrics"), memory_free=1)
     assert await site.one("host.compute_free_memory", host) == total - used  # memory_free is not looked at
     # A VM that is here already is needed a second time.
-    free = host_gate.free_memory(site.pool, site.hosts[0])
+    free = free_memory(site.pool, site.hosts[0])
     site.set(memory_dynamic_min=free, memory_dynamic_max=free, memory_static_max=free)
     assert (site.boots(0) or [""])[0] == "HOST_NOT_ENOUGH_FREE_MEMORY"
 
@@ -523,7 +524,7 @@ class Disk:
         self.ref = db.create("VDI", {"SR": self.sr, "virtual_size": GIB, "managed": True, "type": "user", **fields})
 
     def drive(self, mode: str = "RW", *, attached: bool = True, op: str = "", live: bool = True, **fields: Any) -> str:
-        vm = self.site.vm if live else self.site.db.create("VM", {"power_state": "Halted"})
+        vm = self.site.vm if live else self.site.db.create("VM", {"is_a_snapshot": True})
         return self.site.db.create("VBD", {
             "VM": vm, "VDI": self.ref, "mode": mode, "type": "Disk", "currently_attached": attached,
             "current_operations": {"OpaqueRef:t": op} if op else {}, **fields,
@@ -595,8 +596,8 @@ DISKS: dict[str, tuple[dict[str, Any], Callable[[Disk], Any], tuple[str, ...], s
     "10.4-data-destroy": ({"is_a_snapshot": True, "cbt_enabled": True}, lambda d: None, ("data_destroy",), None),
     "10.4-data-destroy-leaf": ({"cbt_enabled": True}, lambda d: None, ("data_destroy",), "OPERATION_NOT_ALLOWED"),
     "10.4-data-destroy-off": ({"is_a_snapshot": True}, lambda d: None, ("data_destroy",), "VDI_NO_CBT_METADATA"),
-    "10.4-data-destroy-metadata": ({"is_a_snapshot": True, "type": "cbt_metadata"}, lambda d: None,
-                                   ("data_destroy",), None),
+    "10.4-data-destroy-metadata": ({"is_a_snapshot": True, "type": "cbt_metadata", "cbt_enabled": True},
+                                   lambda d: None, ("data_destroy",), None),
     "10.4-data-destroy-attached": ({"is_a_snapshot": True, "cbt_enabled": True}, lambda d: d.drive(),
                                    ("data_destroy",), None),
     "10.4-list-attached": ({}, lambda d: d.drive(), ("list_changed_blocks",), "VDI_IN_USE"),
@@ -689,6 +690,7 @@ async def _big_pool(count: int) -> tuple[Client, list[str], Callable[[float, int
         return db.create("VM", {
             "power_state": "Running", "resident_on": hosts[host], "memory_static_max": size, "VCPUs_max": 1,
             "memory_dynamic_min": size, "memory_dynamic_max": size, "ha_restart_priority": "restart",
+            "domain_type": "hvm",
         })  # fmt: skip
 
     await one("pool.enable_ha", [], {})

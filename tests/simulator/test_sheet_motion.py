@@ -13,6 +13,7 @@ import pytest
 from tests.simulator.inside import Client, clients, migration, until
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import host as host_gate
+from xsmigui.simulator.gates.memory import needed_memory
 from xsmigui.simulator.profiles import PROFILES
 from xsmigui.simulator.scenarios.builder import GIB
 
@@ -106,7 +107,7 @@ POOL_MIGRATE: dict[str, tuple[Callable[[Move], Any], list[str]]] = {
     "5.1-4 disabled": (lambda m: m.db.set("host", m.host, enabled=False), ["HOST_DISABLED", "host"]),
     "5.1-4 memory": (lambda m: _memory(m.one, m.host), ["HOST_NOT_ENOUGH_FREE_MEMORY", "*", "0"]),
     "5.1-6 evacuating": (lambda m: m.db.set("host", m.host, current_operations={"t": "evacuate"}),
-                         ["OTHER_OPERATION_IN_PROGRESS", "host", "host", "evacuate", "t"]),
+                         ["OTHER_OPERATION_IN_PROGRESS", "host", "host", "evacuate"]),
     "5.1-7 licence": (lambda m: _restrict(m, "restrict_xen_motion"), ["LICENCE_RESTRICTION", "Xen_motion"]),
     "5.1-8 no PIF": (lambda m: _pif(m, "Cluster heartbeat"), ["PIF_NOT_PRESENT", "host", "*"]),
     "5.1-8 unplugged": (lambda m: _pif(m, "Storage", currently_attached=False), ["REQUIRED_PIF_IS_UNPLUGGED", "*"]),
@@ -237,7 +238,7 @@ async def test_evacuate_5_2_3_memory_is_a_reference() -> None:
         if other != host:
             used = one.pool.db.get("host", other, "memory_overhead")
             used += sum(
-                host_gate.needed_memory(one.pool.db.row("VM", v))
+                needed_memory(one.pool, one.pool.db.row("VM", v))
                 for v in one.pool.db.get("host", other, "resident_VMs")
             )
             one.pool.db.set("host_metrics", one.pool.db.get("host", other, "metrics"), memory_total=used)

@@ -16,6 +16,7 @@ from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
+from xsmigui.simulator.gates.memory import free_memory, needed_memory
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.scenarios.builder import Builder, Disk
 from xsmigui.simulator.schema import EVENTLESS, MANY_TO_MANY, ONE_TO_MANY
@@ -234,7 +235,7 @@ class Machine(RuleBasedStateMachine):
             pool.refresh()
             for ref, row in pool.db.table("VM").items():
                 subject = vm_gate.Subject.of(pool, ref)
-                fine = {op for op in vm_gate.LISTED if vm_gate.error(subject, op, strict=True) is None}
+                fine = {op for op in vm_gate.listed(pool) if vm_gate.error(subject, op, strict=True) is None}
                 assert set(row["allowed_operations"]) == fine, row["name_label"]
             for ref, row in pool.db.table("VDI").items():
                 fine = {op for op in vdi_gate.LISTED if vdi_gate.error(pool, ref, op) is None}
@@ -261,13 +262,13 @@ class Machine(RuleBasedStateMachine):
             assert sr["physical_utilisation"] <= sr["physical_size"]
         for host, row in db.table("host").items():
             used = row["memory_overhead"] + sum(
-                host_gate.needed_memory(db.row("VM", v)) for v in row["resident_VMs"]
+                needed_memory(pool, db.row("VM", v)) for v in row["resident_VMs"]
                 if not db.get("VM", v, "is_control_domain")
             )  # fmt: skip
             total = db.get("host_metrics", row["metrics"], "memory_total")
             assert used <= total
             assert row["current_operations"] == {}
-            assert db.get("host_metrics", row["metrics"], "memory_free") == host_gate.free_memory(pool, host)
+            assert db.get("host_metrics", row["metrics"], "memory_free") == free_memory(pool, host)
         for vm in db.table("VM").values():
             assert vm["scheduled_to_be_resident_on"] == NULL
             assert vm["current_operations"] == {}

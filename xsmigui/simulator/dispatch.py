@@ -123,9 +123,11 @@ async def _dispatch(pool: Pool, method_name: str, params: list[Value], host: str
     name = rest if asynchronous else method_name
     message = pool.schema.message(name)
     if message is None:
+        if params and isinstance(params[0], str):  # it might be an extension's: the session is looked at first
+            pool.sessions.check(params[0])
         raise Failure("MESSAGE_METHOD_UNKNOWN", name)
     session, arguments = _split(message, params)
-    decoded = _decode(message, arguments)
+    decoded = [] if message.removed else _decode(message, arguments)
     if host != pool.master and not pool.live(pool.master):
         raise Failure("HOST_STILL_BOOTING")  # emergency mode: the coordinator is gone
     if host != pool.master and message.full in _NO_SESSION_HOST_CHECK:
@@ -133,6 +135,8 @@ async def _dispatch(pool: Pool, method_name: str, params: list[Value], host: str
     live = pool.sessions.check(session) if message.needs_session else None
     if live is not None and host != pool.master:
         raise Failure("HOST_IS_SLAVE", pool_address(pool))
+    if message.removed:
+        raise Failure("MESSAGE_REMOVED")
     if asynchronous and not message.asynchronous:
         raise Failure("Fault", f"No async mode for this operation (rpc: {name})")
     if live is not None:

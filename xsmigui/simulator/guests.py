@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from xsmigui.simulator.content import Content, image_config
 from xsmigui.simulator.failures import NULL
 from xsmigui.simulator.gates.devices import gpu_for
-from xsmigui.simulator.gates.host import free_memory
+from xsmigui.simulator.gates.memory import free_memory
 from xsmigui.simulator.tables import Row
 
 if TYPE_CHECKING:

@@ -56,9 +56,13 @@ def _get_all_records(db: Database, cls: str, params: list[Value]) -> Value:
     return Records(db.tables[cls], db.table(cls))
 
 
+def _refs_where(db: Database, cls: str, params: list[Value]) -> list[str]:
+    query = parse_query(params[0], db.schema.syntax_error)
+    return [ref for ref in db.table(cls) if matches(query, cls, ref, db.tables[cls].shown(ref))]
+
+
 def _where(db: Database, cls: str, params: list[Value]) -> Value:
-    query = parse_query(params[0])
-    return Records(db.tables[cls], [ref for ref, row in db.table(cls).items() if matches(query, row)])
+    return Records(db.tables[cls], _refs_where(db, cls, params))
 
 
 def _get_record(db: Database, cls: str, params: list[Value]) -> Value:
@@ -102,6 +106,7 @@ def constructor_values(db: Database, cls: str, struct: Row) -> Row:
 
 _WHOLE: dict[str, Callable[[Database, str, list[Value]], Value]] = {
     "get_all": _get_all, "get_all_records": _get_all_records, "get_all_records_where": _where,
+    "get_all_where": _refs_where,
     "get_record": _get_record, "get_by_uuid": _by_uuid, "get_by_name_label": _by_name, "create": _create,
     "destroy": _destroy,
 }  # fmt: skip

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xsmigui.simulator.gates import attached
+from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
+from xsmigui.simulator.failures import NULL
 from xsmigui.simulator.tables import Row
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xsmigui.simulator.pool import Pool
-
-_HOST_OPERATIONS = ("vm_migrate", "provision", "vm_resume", "evacuate", "vm_start")
 
 
 def refresh(pool: Pool) -> None:
@@ -59,14 +60,19 @@ def _spread(pool: Pool, cls: str, ref: str, affected: dict[str, dict[str, None]]
                 if disk and db.has("VDI", disk["VDI"]):
                     affected["VDI"][disk["VDI"]] = None
             affected["VIF"].update(dict.fromkeys(row["VIFs"]))
+            affected["VUSB"].update(dict.fromkeys(row["VUSBs"]))
         case "VBD":
             affected["VM"][row["VM"]] = None
             affected["VDI"][row["VDI"]] = None
         case "VDI":
             for vbd in row["VBDs"]:
                 owner = db.find("VBD", vbd)
+                affected["VBD"][vbd] = None
                 if owner:
                     affected["VM"][owner["VM"]] = None
+            affected["SR"][row["SR"]] = None
+        case "host_metrics":
+            affected["host"].update(dict.fromkeys(h for h, r in db.table("host").items() if r["metrics"] == ref))
         case "PBD":
             affected["SR"][row["SR"]] = None
         case "VM_metrics" | "VM_guest_metrics":
@@ -74,19 +80,24 @@ def _spread(pool: Pool, cls: str, ref: str, affected: dict[str, dict[str, None]]
             owner_ref = pool.owner_of(field, ref)
             if owner_ref:
                 affected["VM"][owner_ref] = None
+                owner = db.row("VM", owner_ref)
+                affected["VBD"].update(dict.fromkeys(owner["VBDs"]))
+                affected["VIF"].update(dict.fromkeys(owner["VIFs"]))
         case "SM":
             pool.forget_plugins()
             return True
         case "pool":
-            upgrading = pool.rolling_upgrade()
-            changed = upgrading != pool.upgrading
-            pool.upgrading = upgrading
-            return changed
+            return pool.rules_changed()
     return False
 
 
+# What makes a VM unlike others: its own answer is worked out
+_OWN = ("current_operations", "blocked_operations", "attached_PCIs", "VGPUs", "VUSBs", "VTPMs", "is_control_domain")
+_BOUND = ("appliance", "protection_policy", "snapshot_schedule")
+
+
 def _vm(pool: Pool, ref: str, row: Row, cache: dict[tuple[object, ...], list[str]]) -> list[str]:
-    if row["current_operations"] or row["blocked_operations"] or row["attached_PCIs"] or row["VGPUs"] or row["VUSBs"]:
+    if any(row[field] for field in _OWN) or any(row[field] not in {NULL, ""} for field in _BOUND):
         return vm_gate.allowed(pool, ref)
     guest = pool.db.find("VM_guest_metrics", row["guest_metrics"])
     metrics = pool.db.find("VM_metrics", row["metrics"])
@@ -94,10 +105,10 @@ def _vm(pool: Pool, ref: str, row: Row, cache: dict[tuple[object, ...], list[str
     drivers = ("major" in guest["PV_drivers_version"] and "minor" in guest["PV_drivers_version"]) if guest else None
     measured = (metrics["nomigrate"], metrics["nested_virt"], metrics["current_domain_type"]) if metrics else None
     platform = () if metrics else tuple(sorted(row["platform"].items()))
-    resets = any(d["sm_config"].get("on_boot") == "reset" for d in vm_gate.disks(pool, row))
+    resets = any(d["sm_config"].get("on_boot") == "reset" for d in vm_gate.disks(pool, row, cds=True))
     key = (
         "VM", row["power_state"], row["is_a_template"], row["is_a_snapshot"], row["is_default_template"],
-        row["other_config"].get("default_template"), row["is_control_domain"], told, drivers, measured, platform,
+        row["other_config"].get("default_template"), told, drivers, measured, platform,
     )  # fmt: skip
     if resets:
         return vm_gate.allowed(pool, ref)
@@ -124,33 +135,23 @@ def _sr(pool: Pool, ref: str, row: Row, cache: dict[tuple[object, ...], list[str
 
 
 def _host(pool: Pool, ref: str, row: Row, cache: dict[tuple[object, ...], list[str]]) -> list[str]:
-    if set(row["current_operations"].values()) - {"vm_migrate", "vm_start", "vm_resume", "provision"}:
-        return []
-    ops = [*_HOST_OPERATIONS, "enable"]
-    return ops if row["enabled"] or not pool.live(ref) else [*ops, "reboot", "shutdown"]
+    return host_gate.allowed(pool, ref)
 
 
 def _vbd(pool: Pool, ref: str, row: Row, cache: dict[tuple[object, ...], list[str]]) -> list[str]:
-    vm = pool.db.find("VM", row["VM"])
-    if vm is None or row["current_operations"]:
+    if not pool.db.has("VM", row["VM"]):
         return []
-    media = (["insert"] if row["empty"] else ["eject"]) if row["type"] == "CD" else []
-    if vm["power_state"] != "Running":
-        return ["attach", *media] if vm["power_state"] == "Halted" else []
-    if row["currently_attached"]:
-        return ["attach", "unpause", *media, "unplug", "unplug_force", "pause"]
-    return ["attach", "unpause", *media, "plug", "pause"]
+    return attached.allowed(attached.vbd(pool, ref, sharing=False))
 
 
 def _vif(pool: Pool, ref: str, row: Row, cache: dict[tuple[object, ...], list[str]]) -> list[str]:
-    vm = pool.db.find("VM", row["VM"])
-    if vm is None or row["current_operations"] or vm["power_state"] not in {"Running", "Halted"}:
-        return []
-    if vm["power_state"] == "Halted":
-        return ["attach"]
-    return ["attach", "unplug"] if row["currently_attached"] else ["attach", "plug"]
+    return attached.allowed(attached.vif(pool, ref)) if pool.db.has("VM", row["VM"]) else []
+
+
+def _vusb(pool: Pool, ref: str, row: Row, cache: dict[tuple[object, ...], list[str]]) -> list[str]:
+    return attached.allowed(attached.vusb(pool, ref)) if pool.db.has("VM", row["VM"]) else []
 
 
 _COMPUTE: dict[str, Callable[[Pool, str, Row, dict[tuple[object, ...], list[str]]], list[str]]] = {
-    "VM": _vm, "VDI": _vdi, "SR": _sr, "host": _host, "VBD": _vbd, "VIF": _vif,
+    "VM": _vm, "VDI": _vdi, "SR": _sr, "host": _host, "VBD": _vbd, "VIF": _vif, "VUSB": _vusb,
 }  # fmt: skip

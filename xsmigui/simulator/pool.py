@@ -51,7 +51,7 @@ class Pool:
         self.scheduled: set[str] = set()  # VMs that are on their way to a host
         self.tools: dict[str, Row] = {}  # what a guest's tools will say once it runs again, by the VM's uuid
         self.sriov_functions: dict[str, int] = {}  # virtual functions of an SR-IOV card, by its network_sriov
-        self.upgrading = False  # as allowed_operations were last computed
+        self._rules: tuple[object, ...] = (False, None, False)  # as allowed_operations were last computed
         self.while_served: list[Callable[[], Coroutine[Any, Any, None]]] = []  # run from the first served moment on
         self.stale: set[str] = set()  # VMs whose allowed_operations are as at the start until something is done to them
         self.keeps_addresses = False  # host.address says what the database says, not where the host is served
@@ -85,6 +85,14 @@ class Pool:
 
     def rolling_upgrade(self) -> bool:
         return "rolling_upgrade_in_progress" in self.row["other_config"]
+
+    def rules_changed(self) -> bool:
+        """Whether the pool's row now makes other operations possible than when this was asked last."""
+        row = self.row
+        rules = self.rolling_upgrade(), row["other_config"].get("allow_clone_suspended_vm"), row["ha_enabled"]
+        changed = rules != self._rules
+        self._rules = rules
+        return changed
 
     def live(self, host: str) -> bool:
         row = self.db.find("host", host)
@@ -175,6 +183,7 @@ class Pool:
         by their order, then the others that it tries to, as far as hosts have room (xapi_ha_vm_failover.ml)."""
         from xsmigui.simulator import guests  # they need this module's types
         from xsmigui.simulator.gates import host as gate
+        from xsmigui.simulator.gates.memory import free_memory
 
         dead = [v for v in self.db.get("host", host, "resident_VMs") if not self.db.get("VM", v, "is_control_domain")]
         for vm in dead:
@@ -184,7 +193,7 @@ class Pool:
         for vm in sorted(wanted, key=lambda v: (rows[v]["ha_restart_priority"] != "restart", rows[v]["order"], v)):
             able = gate.possible(self, vm)
             if able:
-                guests.boot(self, vm, max(able, key=lambda h: (gate.free_memory(self, h), h)))
+                guests.boot(self, vm, max(able, key=lambda h: (free_memory(self, h), h)))
 
     def find_host(self, host: str) -> None:
         """A lost host is back, with nothing running on it but its control domain."""

@@ -65,8 +65,23 @@ class Profile:
 
     @property
     def knows_cant_suspend(self) -> bool:
-        """VM_NON_SUSPENDABLE exists (25.24); older releases said VM_LACKS_FEATURE_SUSPEND."""
+        """A guest can say why it must not be suspended: VM_NON_SUSPENDABLE (25.24)."""
         return self.at_least("25.24.0")
+
+    @property
+    def drivers_imply_features(self) -> bool:
+        """A PV driver that was seen stands for all features; not from 25.24 to 25.26 (xapi_vm_lifecycle.ml)."""
+        return not self.at_least("25.24.0") or self.at_least("25.27.0")
+
+    @property
+    def counts_vcpu_pages(self) -> bool:
+        """Xen's own pages for each VCPU count in the memory overhead (26.3)."""
+        return self.at_least("26.3.0")
+
+    @property
+    def names_other_operations(self) -> bool:
+        """OTHER_OPERATION_IN_PROGRESS names class, reference, operation and task (25.27)."""
+        return self.at_least("25.27.0")
 
     @property
     def whole_version_rule(self) -> bool:

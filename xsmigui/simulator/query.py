@@ -1,119 +1,156 @@
-"""Expressions of get_all_records_where: `field "name__label" = "x" and not (…)` (xapi database/db_filter)."""
+"""Expressions of get_all_where and get_all_records_where: `field "name__label" = "x" and not (…)`.
+
+Source: xapi database/db_filter.ml, db_filter_lex.mll, db_filter_parse.mly (the same in 24.10 and 26.17). `and` and `or`
+bind equally and from the left, `not` takes all that follows it. Fields have their database names, in which groups of
+fields have two underscores: `name__label`, but `power_state`.
+"""
 
 from __future__ import annotations
 
 import re
-from typing import TypeAlias
+from collections.abc import Iterator
+from typing import Final, TypeAlias
 
-from xsmigui.simulator.failures import internal
+from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.tables import Row
 from xsmigui.simulator.types import Value
 
-Query: TypeAlias = "tuple[str, Query, Query] | tuple[str, Query] | tuple[str, str, bool, str, bool] | bool"
-_TOKEN = re.compile(r"\s*(?:(\(|\)|=)|\"((?:[^\"\\]|\\.)*)\"|'((?:[^'\\]|\\.)*)'|(\w+))")
+Operand: TypeAlias = "tuple[bool, str]"  # whether it names a field, and the text
+Query: TypeAlias = "tuple[str, Query, Query] | tuple[str, Query] | tuple[Operand, Operand] | bool"
+_TOKEN: Final = re.compile(r'[ \t\n]*(?:(=|\(|\)|true|false|field|and|or|not)|"([^"]*)"|\Z)')
+# Groups of fields (idl/datamodel*.ml, `namespace`); pools and what SR plug-ins say have plain names
+_GROUPS: Final = {
+    "VM": ("name", "memory", "VCPUs", "actions", "PV", "HVM"), "VM_metrics": ("memory", "VCPUs"),
+    "host": ("name", "memory", "API_version"), "host_metrics": ("memory",), "VIF": ("qos",), "VBD": ("qos",),
+    "PIF_metrics": ("io",), "VIF_metrics": ("io",), "VBD_metrics": ("io",), "pool": (), "sr_stat": (),
+}  # fmt: skip
 
 
-def parse_query(text: str) -> Query:
-    """Precedence: not, and, or. A text that is no expression fails as xapi's parser does."""
-    words: list[tuple[str, str]] = []
-    position = 0
-    text = text.strip()
-    while position < len(text):
-        match = _TOKEN.match(text, position)
-        if match is None:
-            raise _error(text)
-        symbol, double, single, word = match.groups()
-        if symbol:
-            words.append(("symbol", symbol))
-        elif word:
-            words.append(("word", word))
-        else:
-            words.append(("text", double if double is not None else single))
-        position = match.end()
-    parser = _Parser(words, text)
-    query = parser.either()
-    if parser.rest:
-        raise _error(text)
-    return query
-
-
-def _error(text: str) -> Exception:
-    return internal(f'Db_filter.Expression_error("{text}", Parsing.Parse_error)')
+def parse_query(text: str, syntax_error: str) -> Query:
+    """INVALID_VALUE [expression, exception] where it cannot be read; `syntax_error` is what the parser throws."""
+    return _Parser(text, syntax_error).whole()
 
 
 class _Parser:
-    def __init__(self, words: list[tuple[str, str]], text: str) -> None:
-        self.rest = words
+    """Looks at one word at a time: whichever fails first, the division into words or the grammar, says why."""
+
+    def __init__(self, text: str, syntax_error: str) -> None:
         self._text = text
+        self._syntax_error = syntax_error
+        self._words = self._split()
+        self._next: tuple[str, str] | None = None
 
-    def _take(self, kind: str, value: str | None = None) -> str | None:
-        if self.rest and self.rest[0][0] == kind and value in (None, self.rest[0][1]):
-            return self.rest.pop(0)[1]
-        return None
+    def _split(self) -> Iterator[tuple[str, str]]:
+        position = 0
+        while True:
+            match = _TOKEN.match(self._text, position)
+            if match is None:
+                raise Failure("INVALID_VALUE", self._text, 'Failure("lexing: empty token")')
+            position = match.end()
+            if match[2] is not None:
+                yield "text", match[2]
+            else:
+                yield match[1] or "end", ""
 
-    def either(self) -> Query:
-        left = self._both()
-        while self._take("word", "or") is not None:
-            left = ("or", left, self._both())
-        return left
+    def _peek(self) -> str:
+        if self._next is None:
+            self._next = next(self._words)
+        return self._next[0]
 
-    def _both(self) -> Query:
+    def _take(self, *kinds: str) -> str:
+        if self._peek() not in kinds:
+            raise Failure("INVALID_VALUE", self._text, self._syntax_error)
+        assert self._next is not None
+        text, self._next = self._next[1], None
+        return text
+
+    def whole(self) -> Query:
+        query = self._expression()
+        self._take("end")
+        return query
+
+    def _expression(self) -> Query:
         left = self._single()
-        while self._take("word", "and") is not None:
-            left = ("and", left, self._single())
+        while (word := self._peek()) in {"and", "or"}:
+            self._take(word)
+            left = (word, left, self._single())
         return left
 
     def _single(self) -> Query:
-        if self._take("word", "not") is not None:
-            return ("not", self._single())
-        if self._take("symbol", "(") is not None:
-            inner = self.either()
-            if self._take("symbol", ")") is None:
-                raise _error(self._text)
+        word = self._peek()
+        if word == "not":
+            self._take(word)
+            return ("not", self._expression())
+        if word == "(":
+            self._take(word)
+            inner = self._expression()
+            self._take(")")
             return inner
-        for word, value in (("true", True), ("false", False)):
-            if self._take("word", word) is not None:
-                return value
+        if word in {"true", "false"}:
+            self._take(word)
+            return word == "true"
         left = self._operand()
-        if self._take("symbol", "=") is None:
-            raise _error(self._text)
-        right = self._operand()
-        return ("eq", left[0], left[1], right[0], right[1])
+        self._take("=")
+        return (left, self._operand())
 
-    def _operand(self) -> tuple[str, bool]:
-        is_field = self._take("word", "field") is not None
-        text = self._take("text")
-        if text is None:
-            raise _error(self._text)
-        return text, is_field
+    def _operand(self) -> Operand:
+        if self._peek() == "field":
+            self._take("field")
+            return (True, self._take("text"))
+        return (False, self._take("text"))
 
 
-def matches(query: Query, row: Row) -> bool:
-    """An unknown field matches nothing."""
-    if isinstance(query, bool):
-        return query
+def matches(query: Query, cls: str, ref: str, row: Row) -> bool:
+    """INTERNAL_ERROR [missing field, name, ] where it asks for a field that is not there (db_cache_types.ml, Row.find);
+    the right side of a comparison is looked at first."""
     match query:
+        case bool():
+            return query
         case ("or", a, b):
-            return matches(a, row) or matches(b, row)
+            return matches(a, cls, ref, row) or matches(b, cls, ref, row)
         case ("and", a, b):
-            return matches(a, row) and matches(b, row)
+            return matches(a, cls, ref, row) and matches(b, cls, ref, row)
         case ("not", a):
-            return not matches(a, row)
-        case ("eq", a, a_is_field, b, b_is_field):
-            left = _operand(str(a), bool(a_is_field), row)
-            return left is not None and left == _operand(str(b), bool(b_is_field), row)
-    return False
+            return not matches(a, cls, ref, row)
+        case (a, b):
+            right = _value(b, cls, ref, row)
+            return _value(a, cls, ref, row) == right
+    raise AssertionError(query)
 
 
-def _operand(text: str, is_field: bool, row: Row) -> str | None:
+def _value(operand: Operand, cls: str, ref: str, row: Row) -> str:
+    is_field, text = operand
     if not is_field:
         return text
-    value = row.get(text.replace("__", "_"))
-    return None if value is None else stored(value)
+    if text in {"ref", "_ref"}:
+        return ref
+    name = _field(cls, text)
+    if name is None or name not in row:
+        raise Failure("INTERNAL_ERROR", "missing field", text, "")
+    return stored(row[name])
+
+
+def _field(cls: str, column: str) -> str | None:
+    """The field that a column of the database holds."""
+    groups = _GROUPS.get(cls, ("name",))
+    group, separator, rest = column.partition("__")
+    if separator:
+        return f"{group}_{rest}" if group in groups else None
+    return None if any(column.startswith(f"{g}_") for g in groups) else column
 
 
 def stored(value: Value) -> str:
-    """The text that xapi's database holds for a scalar."""
+    """The text that xapi's database holds."""
     if isinstance(value, bool):
         return str(value).lower()
-    return f"{value:.18g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.18g}"
+    if isinstance(value, list):
+        return f"({' '.join(_quoted(stored(v)) for v in value)})"
+    if isinstance(value, dict):
+        return f"({' '.join(f'({_quoted(k)} {_quoted(stored(v))})' for k, v in value.items())})"
+    return str(value)
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"

@@ -1,7 +1,9 @@
-"""The API's schema: classes, fields, messages and roles, read from `resources/xenapi.json` (facts of xapi 24.10.0).
+"""The API's schema: classes, fields, calls and roles of a release, from `resources/xenapi*.json`.
 
-What the file cannot say stands here: which fields are two ends of one relation, which calls have no asynchronous form,
-which classes send no events, and what later releases added (research sheet, sections 1.2, 2 and 8).
+Two files hold what xapi 24.10.0 and 26.17.0 say of themselves. Releases up to 24.10 are the first without what came
+later than they, releases after it are the second likewise; `xenapi-since.json` says what came when (the datamodel's
+`lifecycle`; where it is silent, the first tag of xapi whose datamodel has it). What the files cannot say stands here:
+which fields are two ends of one relation, which calls have no asynchronous form, which classes send no events.
 """
 
 from __future__ import annotations
@@ -41,6 +43,7 @@ ONE_TO_MANY: tuple[tuple[str, str, str, str], ...] = (
     ("VUSB", "USB_group", "USB_group", "VUSBs"), ("PVS_server", "site", "PVS_site", "servers"),
     ("PVS_proxy", "site", "PVS_site", "proxies"), ("PVS_cache_storage", "site", "PVS_site", "cache_storage"),
     ("Cluster_host", "cluster", "Cluster", "cluster_hosts"), ("Certificate", "host", "host", "certificates"),
+    ("Driver_variant", "driver", "Host_driver", "variants"), ("Caller", "rate_limit", "Rate_limit", "callers"),
 )  # fmt: skip
 MANY_TO_MANY: tuple[tuple[str, str, str, str], ...] = (
     ("PCI", "attached_VMs", "VM", "attached_PCIs"), ("host", "updates", "pool_update", "hosts"),
@@ -55,32 +58,10 @@ EVENTLESS = frozenset({
 })  # fmt: skip
 NO_ASYNC = frozenset({"session", "event", "task", "data_source", "blob"})
 
-# Research sheet, section 8. class: (field, type, qualifier, default, first release)
-LATER_FIELDS: dict[str, tuple[tuple[str, str, str, str, str], ...]] = {
-    "VM": (("groups", "VM_group ref set", "RO/runtime", "{}", "24.19.1"),),
-    "VM_group": (
-        ("uuid", "string", "RO/runtime", '""', "24.19.1"), ("name_label", "string", "RW", '""', "24.19.1"),
-        ("name_description", "string", "RW", '""', "24.19.1"),
-        ("placement", "enum placement_policy", "RO/constructor", "normal", "24.19.1"),
-        ("VMs", "VM ref set", "RO/runtime", "{}", "24.19.1"),
-    ),
-    "pool": (("ha_reboot_vm_on_internal_shutdown", "bool", "RW", "true", "25.16.0"),
-             ("limit_console_sessions", "bool", "RW", "false", "26.1.0")),
-    "SM": (("supported_image_formats", "enum image_format_type set", "RO/runtime", "{}", "26.15.0"),),
-    "VIF": (("trunks", "int set", "RO/runtime", "{}", "26.17.0"),),
-}  # fmt: skip
-LATER_MESSAGES: dict[str, tuple[tuple[str, str, tuple[tuple[str, str], ...], str, str], ...]] = {
-    "VM": (("set_groups", "void", (("self", "VM ref"), ("value", "VM_group ref set")), "vm-admin", "24.19.1"),),
-    "VDI": (("revert", "void", (("snapshot", "VDI ref"),), "vm-admin", "26.16.0"),),
-}
-# What servers know and the file leaves out, because their documentation hides it (idl/datamodel.ml, hide_from_docs).
+# What servers know and the files leave out, because their documentation hides it (idl/datamodel.ml, hide_from_docs):
+# name, result, parameters, the least role
 HIDDEN_MESSAGES: dict[str, tuple[tuple[str, str, tuple[tuple[str, str], ...], str], ...]] = {
     "VDI": (("checksum", "string", (("self", "VDI ref"),), "vm-admin"),),  # since 6.0
-}
-LATER_ENUMS = {"placement_policy": ["anti_affinity", "normal"], "image_format_type": ["raw", "vhd", "qcow2"]}
-LATER_PARAMS: dict[tuple[str, str], tuple[tuple[str, str, Value, str], ...]] = {
-    ("host", "disable"): (("auto_enable", "bool", True, "25.31.0"),),
-    ("VM", "migrate_send"): (("vdi_format_map", "(VDI ref -> string) map", {}, "26.15.0"),),
 }
 
 Release = tuple[int, ...]
@@ -119,6 +100,7 @@ class Message:
     roles: frozenset[str]
     implicit: bool
     needs_session: bool = True
+    removed: bool = False  # known, and answered MESSAGE_REMOVED
 
     @property
     def full(self) -> str:
@@ -155,6 +137,12 @@ class Schema:
     hidden: dict[str, frozenset[str]] = field(default_factory=dict)  # fields that clients of an old release don't see
     absent: frozenset[str] = frozenset()  # classes that an old release does not have
 
+    @property
+    def syntax_error(self) -> str:
+        """What is thrown at an expression that cannot be read: by ocamlyacc's parser, by Menhir's since 24.17."""
+        menhir = "Xapi_database.Db_filter_parse.MenhirBasics.Error"
+        return menhir if self.release >= (24, 17) else "Stdlib.Parsing.Parse_error"
+
     def message(self, method: str) -> Message | None:
         """`VM.get_record`, or the accepted alias `VM_get_record`; None if there is no such call."""
         cls, dot, name = method.partition(".")
@@ -174,14 +162,76 @@ def resource(name: str) -> Path:
     return next(p for p in (here[1] / "resources" / name, here[2] / "resources" / name) if p.exists())
 
 
-@functools.cache
-def _facts() -> dict[str, Any]:
-    return msgspec.json.decode(resource("xenapi.json").read_bytes())  # type: ignore[no-any-return]
+_BASES: tuple[tuple[Release, str], ...] = (((24, 11), "xenapi-26.17.json"), ((0,), "xenapi.json"))
 
 
 @functools.cache
-def _since() -> dict[str, dict[str, Any]]:
-    return msgspec.json.decode(resource("xenapi-since.json").read_bytes())["since"]  # type: ignore[no-any-return]
+def _facts(name: str) -> dict[str, Any]:
+    return msgspec.json.decode(resource(name).read_bytes())  # type: ignore[no-any-return]
+
+
+@functools.cache
+def _history() -> dict[str, dict[str, Any]]:
+    """`xenapi-since.json`: since, params, changed, values, removed."""
+    return msgspec.json.decode(resource("xenapi-since.json").read_bytes())  # type: ignore[no-any-return]
+
+
+@functools.cache
+def schema(version: Release = (24, 10, 0)) -> Schema:
+    """The schema of a release."""
+    base = next(name for first, name in _BASES if version >= first)
+    facts = _facts(base)
+    enums = _enums(facts["enums"], version)
+    roles: list[str] = facts["roles"]
+    classes = {}
+    for name, described in facts["classes"].items():
+        rows = _rows(name, "fields", described["fields"], version)
+        fields = {row[0]: _field(row, enums) for row in rows}
+        calls = _rows(name, "messages", described["messages"], version)
+        messages = {row[0]: _message(name, row, enums, roles, version) for row in calls}
+        for word, result, params, least in HIDDEN_MESSAGES.get(name, ()):
+            own = tuple(Param(p, parse_type(t, enums)) for p, t in params)
+            who = frozenset(_at_least(least))
+            messages[word] = Message(name, word, parse_type(result, enums), own, who, False)
+        _by_expression(messages, name, enums, version)
+        classes[name] = Class(name, fields, messages, {f.name: f.default for f in fields.values()})
+    hidden, absent = _as_it_was(classes, version)
+    return Schema(version, classes, tuple(roles), enums, hidden, absent)
+
+
+def _rows(cls: str, kind: str, rows: list[list[Any]], version: Release) -> list[list[Any]]:
+    """Fields or calls of a class; those that were changed later than this release are as 24.10 had them."""
+    changed = _history()["changed"].get(cls, {}).get(kind, {})
+    later = {name for name, first in changed.items() if release(first) > version}
+    if not later:
+        return rows
+    before = {row[0]: row for row in _facts("xenapi.json")["classes"][cls][kind]}
+    return [before[row[0]] if row[0] in later else row for row in rows]
+
+
+def _enums(words: dict[str, list[str]], version: Release) -> dict[str, list[str]]:
+    later = {
+        (name, value)
+        for name, values in _history()["values"].items()
+        for value, first in values.items()
+        if release(first) > version
+    }
+    return {name: [v for v in values if (name, v) not in later] for name, values in words.items()} | {
+        name: values for name, values in _facts("xenapi.json")["enums"].items() if name not in words
+    }
+
+
+def _by_expression(messages: dict[str, Message], cls: str, enums: dict[str, list[str]], version: Release) -> None:
+    """Classes with get_all have two calls that the published schema leaves out (datamodel_utils.ml, messages_of_obj):
+    get_all_records_where, and since 24.20 get_all_where."""
+    whole = messages.get("get_all_records")
+    if whole is None:
+        return
+    expression = (Param("expr", parse_type("string", enums)),)
+    messages["get_all_records_where"] = replace(whole, name="get_all_records_where", params=expression)
+    every = messages.get("get_all")
+    if every is not None and version >= (24, 20):
+        messages["get_all_where"] = replace(every, name="get_all_where", params=expression)
 
 
 def _as_it_was(classes: dict[str, Class], version: Release) -> tuple[dict[str, frozenset[str]], frozenset[str]]:
@@ -191,7 +241,9 @@ def _as_it_was(classes: dict[str, Class], version: Release) -> tuple[dict[str, f
     """
     hidden: dict[str, frozenset[str]] = {}
     absent = set()
-    for name, told in _since().items():
+    for name, told in _history()["since"].items():
+        if name not in classes:
+            continue
         described = classes[name]
         if release(told.get("class", "")) > version:
             absent.add(name)
@@ -206,44 +258,10 @@ def _as_it_was(classes: dict[str, Class], version: Release) -> tuple[dict[str, f
     return hidden, frozenset(absent)
 
 
-@functools.cache
-def schema(version: Release = (24, 10, 0)) -> Schema:
-    """The schema of a release: the 24.10 facts and what was added up to that release."""
-    facts = _facts()
-    enums = {**facts["enums"], **LATER_ENUMS}
-    roles: list[str] = facts["roles"]
-    classes = {}
-    for name, described in facts["classes"].items():
-        rows = [*described["fields"], *_later(name, version)]
-        fields = {row[0]: _field(row, enums) for row in rows}
-        messages = {row[0]: _message(name, row, enums, roles, version) for row in described["messages"]}
-        for extra in _later(name, version):
-            messages[f"get_{extra[0]}"] = _getter(name, extra, enums, roles)
-        always = [(*hidden, "0") for hidden in HIDDEN_MESSAGES.get(name, ())]
-        for word, result, params, least, since in [*LATER_MESSAGES.get(name, ()), *always]:
-            if release(since) <= version:
-                described_params = tuple(Param(p, parse_type(t, enums)) for p, t in params)
-                who = frozenset(_at_least(least))
-                messages[word] = Message(name, word, parse_type(result, enums), described_params, who, False)
-        if "get_all_records" in messages:
-            whole = messages["get_all_records"]
-            expression = (Param("expr", parse_type("string", enums)),)
-            messages["get_all_records_where"] = replace(whole, name="get_all_records_where", params=expression)
-        classes[name] = Class(name, fields, messages, {f.name: f.default for f in fields.values()})
-    if version >= (24, 19, 1):
-        classes["VM_group"] = _whole_class("VM_group", enums, roles, version)
-    hidden, absent = _as_it_was(classes, version)
-    return Schema(version, classes, tuple(roles), enums, hidden, absent)
-
-
 def _at_least(role: str) -> list[str]:
     """A role and those above it."""
     order = ["pool-admin", "pool-operator", "vm-power-admin", "vm-admin", "vm-operator", "read-only"]
     return order[: order.index(role) + 1]
-
-
-def _later(cls: str, version: Release) -> list[list[str]]:
-    return [list(row[:4]) for row in LATER_FIELDS.get(cls, ()) if release(row[4]) <= version]
 
 
 def _field(row: list[str], enums: dict[str, list[str]]) -> Field:
@@ -269,55 +287,18 @@ def _default(text: str, kind: Type) -> Value:
 
 
 def _message(cls: str, row: list[Any], enums: dict[str, list[str]], roles: list[str], version: Release) -> Message:
-    name, result, params, mask, implicit = row
+    name, result, params, mask, implicit = row[:5]
     with_session = bool(params) and params[0][1] == "session ref" and params[0][0] == "session_id"
-    described = [
+    later = _history()["params"].get(f"{cls}.{name}", {})
+    described = tuple(
         Param(p[0], parse_type(p[1], enums), p[2] if len(p) > 2 else None, len(p) > 2)
         for p in (params[1:] if with_session else params)
-    ]
-    described.extend(
-        Param(later[0], parse_type(later[1], enums), later[2], True)
-        for later in LATER_PARAMS.get((cls, name), ())
-        if release(later[3]) <= version
+        if release(later.get(p[0], "")) <= version
     )
     allowed = frozenset(role for bit, role in enumerate(roles) if mask >> bit & 1)
-    return Message(
-        cls, name, parse_type(result, enums), tuple(described), allowed, bool(implicit), needs_session=with_session
-    )
-
-
-def _getter(cls: str, row: list[str], enums: dict[str, list[str]], roles: list[str]) -> Message:
-    me = Param("self", parse_type(f"{cls} ref", enums))
-    return Message(cls, f"get_{row[0]}", parse_type(row[1], enums), (me,), frozenset(roles), True)
-
-
-def _whole_class(name: str, enums: dict[str, list[str]], roles: list[str], version: Release) -> Class:
-    """A class that came after the file was made: its fields and the calls every class has."""
-    rows = _later(name, version)
-    fields = {row[0]: _field(row, enums) for row in rows}
-    ref, text = parse_type(f"{name} ref", enums), parse_type("string", enums)
-    record = parse_type(f"{name} record", enums)
-    me, every = Param("self", ref), frozenset(roles)
-    writers = frozenset({"pool-admin", "pool-operator"})
-
-    def call(method: str, result: Type, *params: Param, who: frozenset[str] = every) -> Message:
-        return Message(name, method, result, params, who, True)
-
-    calls = [_getter(name, row, enums, roles) for row in rows]
-    calls += [
-        call("get_all", parse_type(f"{name} ref set", enums)),
-        call("get_all_records", parse_type(f"({name} ref -> {name} record) map", enums)),
-        call("get_record", record, me), call("get_by_uuid", ref, Param("uuid", text)),
-        call("get_by_name_label", parse_type(f"{name} ref set", enums), Param("label", text)),
-        call("create", ref, Param("args", record), who=writers),
-        call("destroy", parse_type("void", enums), me, who=writers),
-    ]  # fmt: skip
-    calls += [
-        call(f"set_{row[0]}", parse_type("void", enums), me, Param("value", parse_type(row[1], enums)), who=writers)
-        for row in rows
-        if row[2] == "RW"
-    ]
-    return Class(name, fields, {c.name: c for c in calls}, {f.name: f.default for f in fields.values()})
+    removed = len(row) > 5 and release(_history()["removed"].get(f"{cls}.{name}", "")) <= version
+    kind = parse_type(result, enums)
+    return Message(cls, name, kind, described, allowed, bool(implicit), needs_session=with_session, removed=removed)
 
 
 __all__ = ["Class", "Field", "Message", "Param", "Schema", "release", "resource", "schema"]

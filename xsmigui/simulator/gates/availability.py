@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import host as host_gate
+from xsmigui.simulator.gates.memory import free_memory, needed_memory
 
 if TYPE_CHECKING:
     from xsmigui.simulator.pool import Pool
@@ -37,10 +38,10 @@ def usable(pool: Pool) -> list[str]:
 
 def room(pool: Pool, hosts: Iterable[str], places: Places) -> dict[str, int]:
     """Free memory when the protected VMs are where `places` says."""
-    free = {h: host_gate.free_memory(pool, h) for h in hosts}
+    free = {h: free_memory(pool, h) for h in hosts}
     for vm, host in places.items():
         row = pool.db.row("VM", vm)
-        here, needed = row["resident_on"], host_gate.needed_memory(row)
+        here, needed = row["resident_on"], needed_memory(pool, row)
         if here != host:
             if here in free:
                 free[here] += needed
@@ -54,7 +55,7 @@ def survives(pool: Pool, failed: Iterable[str], places: Places, free: Mapping[st
     lost = set(failed)
     left = {h: f for h, f in free.items() if h not in lost}
     homeless = sorted(
-        (host_gate.needed_memory(pool.db.row("VM", vm)) for vm, host in places.items() if host in lost), reverse=True
+        (needed_memory(pool, pool.db.row("VM", vm)) for vm, host in places.items() if host in lost), reverse=True
     )
     for needed in homeless:
         best = max(left, key=lambda h: left[h], default=None)
@@ -68,23 +69,25 @@ def plan_exists(pool: Pool, failures: int, places: Places | None = None) -> bool
     """A plan for `failures` hosts at once, with the protected VMs where they are or where `places` puts them."""
     hosts = usable(pool)
     spots = dict(places if places is not None else protected(pool))
-    if failures <= 0 or not spots:
+    if not 0 <= failures <= len(hosts):
+        return False
+    if failures == 0 or not spots:
         return True
-    if failures >= len(hosts):
+    if failures == len(hosts):
         return False
     free = room(pool, hosts, spots)
     if min(free.values()) < 0:
         return False
     if math.comb(len(hosts), failures) <= _MOST:
         return all(survives(pool, dead, spots, free) for dead in itertools.combinations(hosts, failures))
-    load = {h: sum(host_gate.needed_memory(pool.db.row("VM", v)) for v, at in spots.items() if at == h) for h in hosts}
+    load = {h: sum(needed_memory(pool, pool.db.row("VM", v)) for v, at in spots.items() if at == h) for h in hosts}
     return survives(pool, sorted(hosts, key=lambda h: -load[h])[:failures], spots, free)
 
 
 def most_failures(pool: Pool, places: Places | None = None) -> int:
     """How many hosts may fail."""
     count = 0
-    while count + 1 < len(usable(pool)) and plan_exists(pool, count + 1, places):
+    while plan_exists(pool, count + 1, places):
         count += 1
     return count
 
@@ -114,7 +117,7 @@ def assert_plan_with(pool: Pool, vm: str, host: str) -> None:
     if not spots or failures <= 0 or not plan_exists(pool, failures, spots):
         return
     free = room(pool, hosts, spots)
-    needed = host_gate.needed_memory(row)
+    needed = needed_memory(pool, row)
     free = {h: f - (needed if h == host else 0) + (needed if h == row["resident_on"] else 0) for h, f in free.items()}
     if not all(survives(pool, dead, spots, free) for dead in itertools.combinations(hosts, failures)):
         raise Failure("HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN")

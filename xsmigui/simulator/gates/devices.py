@@ -73,6 +73,13 @@ def sriov_of(pool: Pool, network: str, host: str) -> str | None:
     return None
 
 
+def is_sriov(pool: Pool, network: str) -> bool:
+    """The network's PIFs are functions of an SR-IOV card (xapi_network_sriov_helpers.ml, is_sriov_network)."""
+    row = pool.db.find("network", network)
+    first = pool.db.find("PIF", row["PIFs"][0]) if row and row["PIFs"] else None
+    return first is not None and bool(first["sriov_logical_PIF_of"])
+
+
 def sriov_capacity(pool: Pool, sriov: str) -> int:
     """Virtual functions that no VM on the host uses."""
     row = pool.db.row("network_sriov", sriov)

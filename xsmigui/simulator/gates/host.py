@@ -1,57 +1,29 @@
-"""The gate in front of a host: may this VM boot or arrive here? And the memory arithmetic behind it.
+"""The gate in front of a host: may this VM boot or arrive here, and may this be done to the host?
 
-Source: xapi_vm_helpers.ml:682-725, memory_check.ml, cpuid_helpers.ml; research sheet, sections 4.1 to 4.4.
+Source: xapi 24.10, xapi_vm_helpers.ml (assert_can_boot_here), cpuid_helpers.ml, xapi_host_helpers.ml.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import devices
-from xsmigui.simulator.gates.vm import disk_refs, other_operation
+from xsmigui.simulator.gates.busy import other_operation
+from xsmigui.simulator.gates.memory import free_memory, needed_memory
+from xsmigui.simulator.gates.vm import disk_refs
 from xsmigui.simulator.schema import release
 from xsmigui.simulator.tables import Row
 
 if TYPE_CHECKING:
     from xsmigui.simulator.pool import Pool
 
-MIB: Final = 1 << 20
 _VENDOR: Final = "VM last booted on a host which had a CPU from a different vendor."
 _FEATURES: Final = "VM last booted on a CPU with features this host's CPU does not have."
 _NO_KEYS: Final = "Host does not have new leveling feature keys - not comparing VM's flags"
-# Operations of a host that exclude others (xapi_host_helpers.ml); evacuate keeps arrivals away.
-_KEEP_AWAY: Final = frozenset({"evacuate", "reboot", "shutdown", "power_on"})
-
-
-def memory_overhead(vm: Mapping[str, object]) -> int:
-    """What Xen needs beside the guest's own memory: shadow pages for static_max, one MiB a VCPU, one for the domain."""
-    mib = int(str(vm["memory_static_max"])) // MIB
-    extra = 8 if vm.get("domain_type") == "hvm" else 0
-    return (mib // 128 + int(str(vm["VCPUs_max"])) + 1 + extra) * MIB
-
-
-def needed_memory(vm: Row) -> int:
-    return int(vm["memory_dynamic_min"]) + memory_overhead(vm)
-
-
-def free_memory(pool: Pool, host: str, *, ignore_scheduled: str = NULL) -> int:
-    """memory_total without Xen and all VMs that are here or on their way (memory_check.ml); never below zero."""
-    row = pool.db.row("host", host)
-    metrics = pool.db.find("host_metrics", row["metrics"])
-    free = (metrics["memory_total"] if metrics else 0) - row["memory_overhead"]
-    table = pool.db.table("VM")
-    for ref in row["resident_VMs"]:
-        free -= table[ref]["memory_dynamic_min"] + table[ref]["memory_overhead"]
-    for ref in pool.scheduled:
-        if ref == ignore_scheduled or ref not in table:
-            continue
-        vm = table[ref]
-        if vm["scheduled_to_be_resident_on"] == host and vm["resident_on"] != host:
-            free -= vm["memory_dynamic_min"] + vm["memory_overhead"]
-    return max(0, int(free))
+# All that a pool in a rolling upgrade names (xapi_globs.ml, host_operations_miami)
+_OF_MIAMI: Final = frozenset({"evacuate", "provision"})
 
 
 def sees(pool: Pool, host: str, sr: str) -> bool:
@@ -174,7 +146,7 @@ def assert_can_boot_here(
     if vm["domain_type"] in {"hvm", "pvh", "pv_in_pvh"} and not any("hvm" in c for c in host["capabilities"]):
         raise Failure("VM_HVM_REQUIRED", vm_ref)
     if memory:
-        needed, free = needed_memory(vm), free_memory(pool, host_ref, ignore_scheduled=vm_ref)
+        needed, free = needed_memory(pool, vm), free_memory(pool, host_ref, ignore_scheduled=vm_ref)
         if needed > free:
             raise Failure("HOST_NOT_ENOUGH_FREE_MEMORY", needed, free)
     processors(vm, host)
@@ -264,12 +236,47 @@ def choose(pool: Pool, vm: str) -> str:
     return max(fitting, key=lambda h: (free_memory(pool, h), h))
 
 
+OPERATIONS: Final = (
+    "provision", "evacuate", "shutdown", "reboot", "power_on", "vm_start", "vm_resume", "vm_migrate", "apply_updates",
+    "enable",
+)  # fmt: skip
+_CREATES: Final = frozenset({"provision", "vm_resume", "vm_migrate"})
+_REMOVES: Final = frozenset({"evacuate", "reboot", "shutdown"})
+_EXCLUDES: Final = {
+    "reboot": ("shutdown", "apply_updates"), "shutdown": ("reboot", "apply_updates"),
+    "apply_updates": ("reboot", "shutdown", "enable"), "provision": ("provision",),
+}  # fmt: skip
+
+
+def operation_error(pool: Pool, ref: str, op: str) -> Failure | None:
+    """Why `op` may not begin on a host now (xapi_host_helpers.ml, valid_operations)."""
+    row = pool.db.row("host", ref)
+    current = row["current_operations"]
+    if op != "power_on":
+        against = _REMOVES if op in _CREATES else _CREATES if op in _REMOVES else frozenset[str]()
+        conflicting = {task: running for task, running in current.items() if running in against}
+        conflicting = conflicting or {t: running for t, running in current.items() if op in _EXCLUDES.get(running, ())}
+        if conflicting:
+            return other_operation(pool.profile, "host", ref, conflicting)
+    if op in {"reboot", "shutdown", "apply_updates"} and row["enabled"]:
+        return Failure("HOST_NOT_DISABLED")
+    if op == "power_on":
+        if pool.live(ref):
+            return Failure("HOST_IS_LIVE", ref)
+        if not row["power_on_mode"]:
+            return Failure("HOST_POWER_ON_MODE_DISABLED")
+    return None
+
+
+def allowed(pool: Pool, ref: str) -> list[str]:
+    ops = [op for op in OPERATIONS if operation_error(pool, ref, op) is None]
+    return [op for op in ops if op in _OF_MIAMI] if pool.rolling_upgrade() else ops
+
+
 def assert_host_operation(pool: Pool, host: str, op: str) -> None:
-    """Arrivals are refused at once while the host is being emptied, rebooted or switched off."""
-    current = pool.db.get("host", host, "current_operations")
-    away = {task: running for task, running in current.items() if running in _KEEP_AWAY or running == op == "evacuate"}
-    if away:
-        raise other_operation("host", host, away)
+    failure = operation_error(pool, host, op)
+    if failure is not None:
+        raise failure
 
 
 def not_older(pool: Pool, source: Row, target: Row) -> bool:

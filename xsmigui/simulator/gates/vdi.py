@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from xsmigui.simulator.failures import NULL, Failure
-from xsmigui.simulator.gates.vm import other_operation
+from xsmigui.simulator.gates.busy import other_operation
 from xsmigui.simulator.tables import Row
 
 if TYPE_CHECKING:
@@ -34,36 +34,41 @@ _NOT_FOR_METADATA: Final = frozenset({
     "clone", "copy", "mirror", "resize", "resize_online", "snapshot", "revert_to", "revert_from", "enable_cbt",
     "disable_cbt", "set_on_boot",
 })  # fmt: skip
-# Operations of an SR and the capability each needs (xapi_sr_operations.ml)
+# Operations of an SR, and the capability that some of them need (xapi_sr_operations.ml, all_ops and sm_cap_table);
+# clones are made even where the plug-in has none
 SR_NEEDS: Final = {
-    "vdi_enable_cbt": "VDI_CONFIG_CBT", "vdi_list_changed_blocks": "VDI_CONFIG_CBT",
-    "vdi_introduce": "VDI_INTRODUCE", "unplug": "", "plug": "", "pbd_create": "", "vdi_disable_cbt": "VDI_CONFIG_CBT",
-    "update": "SR_UPDATE", "pbd_destroy": "", "vdi_resize": "VDI_RESIZE", "vdi_clone": "VDI_CLONE",
-    "vdi_data_destroy": "VDI_CONFIG_CBT", "scan": "", "vdi_snapshot": "VDI_SNAPSHOT", "vdi_mirror": "VDI_MIRROR",
-    "vdi_create": "VDI_CREATE", "vdi_destroy": "VDI_DELETE", "vdi_set_on_boot": "VDI_RESET_ON_BOOT", "destroy": "",
-    "forget": "",
+    "scan": "", "destroy": "", "forget": "", "plug": "", "unplug": "", "vdi_create": "VDI_CREATE",
+    "vdi_destroy": "VDI_DELETE", "vdi_resize": "VDI_RESIZE", "vdi_clone": "", "vdi_snapshot": "VDI_SNAPSHOT",
+    "vdi_mirror": "VDI_MIRROR", "vdi_enable_cbt": "VDI_CONFIG_CBT", "vdi_disable_cbt": "VDI_CONFIG_CBT",
+    "vdi_data_destroy": "VDI_CONFIG_CBT", "vdi_list_changed_blocks": "VDI_CONFIG_CBT",
+    "vdi_set_on_boot": "VDI_RESET_ON_BOOT", "vdi_introduce": "VDI_INTRODUCE", "vdi_revert": "VDI_REVERT",
+    "update": "SR_UPDATE", "pbd_create": "", "pbd_destroy": "",
 }  # fmt: skip
+_SR_DURING_UPGRADE: Final = frozenset({
+    "scan", "destroy", "forget", "plug", "unplug", "vdi_create", "vdi_destroy", "vdi_resize", "vdi_clone",
+    "vdi_snapshot", "vdi_introduce", "update", "pbd_create", "pbd_destroy",
+})  # fmt: skip
+_HA: Final = frozenset({"ha_statefile", "redo_log"})
+_NO_COPY: Final = "VDI containing HA statefile or redo log cannot be copied (check the VDI's allowed operations)."
 
 
 def features(pool: Pool, sr: str) -> dict[str, int]:
-    """What the SM plug-in of an SR can do; none unless exactly one plug-in has its type."""
+    """What the SM plug-in of an SR can do; of several with its type the first counts (features_of_sr_internal)."""
     row = pool.db.find("SR", sr)
-    if row is None:
-        return {}
-    found = pool.plugins().get(row["type"], [])
-    return dict(found[0]) if len(found) == 1 else {}
+    found = pool.plugins().get(row["type"], []) if row else []
+    return dict(found[0]) if found else {}
 
 
 def error(pool: Pool, ref: str, op: str, *, ignore: str = NULL) -> Failure | None:
-    """Why `op` may not begin now; None if it may."""
+    """Why `op` may not begin now; None if it may (xapi_vdi.ml, check_operation_error)."""
     vdi = pool.db.row("VDI", ref)
     current = {task: running for task, running in vdi["current_operations"].items() if task != ignore}
     if op not in _DURING_UPGRADE and pool.rolling_upgrade():
         return Failure("NOT_SUPPORTED_DURING_UPGRADE")
-    busy = {t: o for t, o in current.items() if o != "copy" and not (op == "destroy" and o == "mirror")}
-    if busy:
-        return other_operation("VDI", ref, busy)
-    if op == "resize" and not _attached_somewhere(pool, vdi["SR"]):
+    busy = {t: o for t, o in current.items() if o != "copy"}
+    if busy and not (op == "destroy" and "mirror" in current.values()):
+        return other_operation(pool.profile, "VDI", ref, busy)
+    if op == "resize" and not plugged(pool, vdi["SR"]):
         return Failure("SR_HAS_NO_PBDS", vdi["SR"])
     return (
         _in_use(pool, ref, vdi, op)
@@ -73,7 +78,8 @@ def error(pool: Pool, ref: str, op: str, *, ignore: str = NULL) -> Failure | Non
     )
 
 
-def _attached_somewhere(pool: Pool, sr: str) -> bool:
+def plugged(pool: Pool, sr: str) -> bool:
+    """Some host has the SR attached."""
     row = pool.db.find("SR", sr)
     return row is not None and any(
         pbd["currently_attached"] for ref in row["PBDs"] if (pbd := pool.db.find("PBD", ref))
@@ -83,21 +89,22 @@ def _attached_somewhere(pool: Pool, sr: str) -> bool:
 def _in_use(pool: Pool, ref: str, vdi: Row, op: str) -> Failure | None:
     vbds = [row for v in vdi["VBDs"] if (row := pool.db.find("VBD", v))]
     active = [v for v in vbds if v["currently_attached"]]
-    if op == "list_changed_blocks":
-        active = [v for v in active if _runs(pool, v)]
+    if op == "list_changed_blocks" and all(_of_snapshot(pool, v) for v in active):
+        active = []
     blocking = [v for v in active if v["mode"] == "RW"] if op == "copy" else active
     if blocking and op not in _LIVE:
         return Failure("VDI_IN_USE", ref, op)
     if op != "data_destroy":
         for vbd in vbds:
             if vbd["current_operations"]:
-                return other_operation("VDI", ref, vbd["current_operations"])
+                return other_operation(pool.profile, "VDI", ref, vbd["current_operations"])
     return None
 
 
-def _runs(pool: Pool, vbd: Row) -> bool:
+def _of_snapshot(pool: Pool, vbd: Row) -> bool:
+    """A checkpoint leaves the drives of its snapshot attached."""
     vm = pool.db.find("VM", vbd["VM"])
-    return vm is not None and not vm["is_a_snapshot"] and vm["power_state"] in {"Running", "Paused"}
+    return vm is not None and bool(vm["is_a_snapshot"])
 
 
 def _incapable(pool: Pool, vdi: Row, op: str) -> Failure | None:
@@ -115,20 +122,38 @@ def _kind(ref: str, vdi: Row, op: str) -> Failure | None:
     return None
 
 
-def _own_rules(pool: Pool, ref: str, vdi: Row, op: str, current: dict[str, str]) -> Failure | None:
+def _destroyable(pool: Pool, ref: str, vdi: Row) -> Failure | None:
     sr = pool.db.find("SR", vdi["SR"])
-    tools = bool(sr and (sr["is_tools_sr"] or sr["other_config"].get("xenserver_tools_sr") == "true"))
+    if sr and sr["type"] == "udev":
+        return Failure("VDI_IS_A_PHYSICAL_DEVICE", ref)
+    if sr and sr["is_tools_sr"]:
+        return Failure("SR_OPERATION_NOT_SUPPORTED", vdi["SR"])
+    if vdi["type"] == "rrd":
+        return Failure("VDI_HAS_RRDS", ref)
+    return Failure("HA_IS_ENABLED") if _kept_by_ha(pool, vdi) else None
+
+
+def _kept_by_ha(pool: Pool, vdi: Row) -> bool:
+    return bool(pool.row["ha_enabled"]) and vdi["type"] in _HA
+
+
+def _own_rules(pool: Pool, ref: str, vdi: Row, op: str, current: dict[str, str]) -> Failure | None:
     reset = vdi["on_boot"] == "reset"
     match op:
-        case "destroy":
-            if sr and sr["type"] == "udev":
-                return Failure("VDI_IS_A_PHYSICAL_DEVICE", ref)
-            if tools:
-                return Failure("SR_OPERATION_NOT_SUPPORTED", vdi["SR"])
-            if vdi["type"] == "rrd":
-                return Failure("VDI_HAS_RRDS", ref)
-            if vdi["type"] == "ha_statefile" and pool.row["ha_enabled"]:
+        case "forget":
+            if _kept_by_ha(pool, vdi):
                 return Failure("HA_IS_ENABLED")
+            return Failure("VDI_HAS_RRDS", ref) if vdi["type"] == "rrd" else None
+        case "destroy" | "revert_from":
+            return _destroyable(pool, ref, vdi)
+        case "data_destroy":
+            if not vdi["is_a_snapshot"]:
+                return Failure("OPERATION_NOT_ALLOWED", f"VDI is not a snapshot: {ref}")
+            if not vdi["cbt_enabled"]:
+                return Failure("VDI_NO_CBT_METADATA", ref)
+            return _destroyable(pool, ref, vdi)
+        case "resize" | "resize_online":
+            return Failure("HA_IS_ENABLED") if _kept_by_ha(pool, vdi) else None
         case "snapshot":
             if vdi["sharable"]:
                 return Failure("VDI_IS_SHARABLE", ref)
@@ -137,10 +162,10 @@ def _own_rules(pool: Pool, ref: str, vdi: Row, op: str, current: dict[str, str])
             if "copy" in current.values():
                 return Failure("OPERATION_NOT_ALLOWED", "Snapshot operation not allowed during copy.")
         case "copy":
-            if vdi["type"] in {"ha_statefile", "redo_log"}:
-                return Failure("OPERATION_NOT_ALLOWED", "VDI containing HA statefile or redo log cannot be copied")
             if reset:
                 return Failure("VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION")
+            if vdi["type"] in _HA:
+                return Failure("OPERATION_NOT_ALLOWED", _NO_COPY)
         case "enable_cbt" | "disable_cbt":
             if vdi["is_a_snapshot"]:
                 return Failure("OPERATION_NOT_ALLOWED", f"VDI is a snapshot: {ref}")
@@ -148,13 +173,6 @@ def _own_rules(pool: Pool, ref: str, vdi: Row, op: str, current: dict[str, str])
                 return Failure("VDI_INCOMPATIBLE_TYPE", ref, vdi["type"])
             if reset:
                 return Failure("VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION")
-        case "data_destroy":
-            if not vdi["is_a_snapshot"]:
-                return Failure("OPERATION_NOT_ALLOWED", f"VDI is not a snapshot: {ref}")
-            if tools:
-                return Failure("SR_OPERATION_NOT_SUPPORTED", vdi["SR"])
-            if not vdi["cbt_enabled"] and vdi["type"] != "cbt_metadata":
-                return Failure("VDI_NO_CBT_METADATA", ref)
         case "revert_to":
             if not vdi["is_a_snapshot"]:
                 return Failure("REVERT_ONLY_ALLOWED_ON_SNAPSHOT")
@@ -171,15 +189,35 @@ def allowed(pool: Pool, ref: str) -> list[str]:
     return [op for op in LISTED if error(pool, ref, op) is None]
 
 
-def sr_allowed(pool: Pool, ref: str) -> list[str]:
-    able = features(pool, ref)
+def sr_error(pool: Pool, ref: str, op: str) -> Failure | None:
+    """Why `op` may not be done to an SR now (xapi_sr_operations.ml, valid_operations)."""
     row = pool.db.row("SR", ref)
-    plugged = _attached_somewhere(pool, ref)
-    busy = row["current_operations"]
-    if busy:
-        return []
-    return [
-        op
-        for op, need in SR_NEEDS.items()
-        if (not need or need in able) and not (op in {"destroy", "forget"} and plugged)
-    ]
+    if op not in _SR_DURING_UPGRADE and pool.rolling_upgrade():
+        return Failure("NOT_SUPPORTED_DURING_UPGRADE")
+    need = SR_NEEDS.get(op)
+    tools = row["is_tools_sr"] and need in {"VDI_CREATE", "VDI_DELETE"}
+    if need and (tools or need not in features(pool, ref)):
+        return Failure("SR_OPERATION_NOT_SUPPORTED", ref)
+    if op in {"destroy", "forget"} and plugged(pool, ref):
+        return Failure("SR_HAS_PBD", ref)
+    if op == "destroy":
+        if not row["PBDs"]:
+            return Failure("SR_HAS_NO_PBDS", ref)
+        disks = (pool.db.find("VDI", v) for v in row["VDIs"])
+        if any(vdi and vdi["managed"] and vdi["type"] != "rrd" for vdi in disks):
+            return Failure("SR_NOT_EMPTY")
+    current = row["current_operations"]
+    if current and (op != "plug" or set(current.values()) != {"plug"}):
+        return other_operation(pool.profile, "SR", ref, current)
+    return None
+
+
+def assert_sr(pool: Pool, ref: str, op: str) -> None:
+    failure = sr_error(pool, ref, op)
+    if failure is not None:
+        raise failure
+
+
+def sr_allowed(pool: Pool, ref: str) -> list[str]:
+    known = (op for op in SR_NEEDS if op != "vdi_revert" or pool.profile.at_least("26.16.0"))
+    return [op for op in known if sr_error(pool, ref, op) is None]

@@ -1,7 +1,7 @@
 """The gate in front of every VM operation: the first check that fails names the error.
 
-Source: xapi 24.10–26.17, xapi_vm_lifecycle.ml:439-760; research sheet, section 4 (the numbers in the docstrings).
-The same checks, strict, fill `VM.allowed_operations`.
+Source: xapi 24.10 and 26.17, xapi_vm_lifecycle.ml, check_operation_error and what it calls; other releases where a
+profile says so. The same checks, strict, fill `VM.allowed_operations`.
 """
 
 from __future__ import annotations
@@ -11,71 +11,84 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.gates.busy import other_operation, vm_operation
 from xsmigui.simulator.tables import Row
 
 if TYPE_CHECKING:
     from xsmigui.simulator.pool import Pool
 
-ANY: Final = ("halted", "suspended", "running", "paused")
+ANY: Final = ("halted", "paused", "suspended", "running")
 _RUNNING: Final = ("running",)
+_HALTED: Final = ("halted",)
+_SUSPENDED: Final = ("suspended",)
+_WITH_MEMORY: Final = ("paused", "suspended", "running")
+_WITHOUT_DOMAIN: Final = ("halted", "suspended")
 
-# LC, allowed_power_states: in the order in which the refusal lists them
+# allowed_power_states, in the order in which a refusal lists them; operations that are not here take any
 POWER_STATES: Final[dict[str, tuple[str, ...]]] = {
-    "start": ("halted",), "start_on": ("halted",), "provision": ("halted",), "make_into_template": ("halted",),
-    "clone": ("halted",), "copy": ("halted",), "changing_static_range": ("halted",),
-    "changing_shadow_memory": ("halted",), "changing_NVRAM": ("halted",), "changing_VCPUs": ("halted", "suspended"),
-    "create_vtpm": ("halted",), "set_suspend_VDI": ("suspended",),
-    "export": ("halted", "suspended"), "destroy": ("halted", "suspended"),
-    "resume": ("suspended",), "resume_on": ("suspended",), "csvm": ("suspended",), "unpause": ("paused",),
-    "pause": _RUNNING, "suspend": _RUNNING, "checkpoint": _RUNNING, "clean_shutdown": _RUNNING,
-    "clean_reboot": _RUNNING, "pool_migrate": _RUNNING, "changing_VCPUs_live": _RUNNING, "send_sysrq": _RUNNING,
-    "send_trigger": _RUNNING, "call_plugin": _RUNNING, "data_source_op": ("running", "paused"),
-    "changing_memory_live": _RUNNING, "awaiting_memory_live": _RUNNING, "changing_shadow_memory_live": _RUNNING,
-    "snapshot_with_quiesce": _RUNNING, "changing_dynamic_range": ("halted", "running"),
-    "changing_memory_limits": ("halted", "running"), "hard_reboot": ("paused", "running"),
-    "hard_shutdown": ("paused", "suspended", "running"), "shutdown": ("paused", "suspended", "running"),
-    "migrate_send": ("halted", "suspended", "running"), "sysprep": _RUNNING,
+    "import": (),
+    **dict.fromkeys(
+        ("changing_VCPUs", "changing_static_range", "changing_memory_limits", "changing_shadow_memory",
+         "changing_NVRAM", "make_into_template", "provision", "start", "start_on", "clone", "copy", "create_vtpm"),
+        _HALTED,
+    ),
+    "unpause": ("paused",), "csvm": _SUSPENDED, "resume": _SUSPENDED, "resume_on": _SUSPENDED,
+    **dict.fromkeys(
+        ("awaiting_memory_live", "call_plugin", "clean_reboot", "clean_shutdown", "changing_memory_live",
+         "changing_shadow_memory_live", "changing_VCPUs_live", "data_source_op", "pause", "pool_migrate", "send_sysrq",
+         "send_trigger", "snapshot_with_quiesce", "sysprep", "suspend"),
+        _RUNNING,
+    ),
+    "changing_dynamic_range": ("halted", "running"),
+    "create_template": _WITHOUT_DOMAIN, "destroy": _WITHOUT_DOMAIN, "export": _WITHOUT_DOMAIN,
+    "hard_reboot": ("paused", "running"),
+    "checkpoint": _WITH_MEMORY, "get_boot_record": _WITH_MEMORY, "shutdown": _WITH_MEMORY,
+    "hard_shutdown": _WITH_MEMORY, "migrate_send": ("halted", "suspended", "running"),
 }  # fmt: skip
+_RUNNING_TOO: Final = frozenset({"changing_VCPUs", "changing_static_range", "changing_memory_limits"})
 
-# What allowed_operations may list at all (LC, update_allowed_operations).
-LISTED: Final = (
+# What allowed_operations may list: until 24.13 this, since 24.14 all operations but these (allowable_ops, ignored_ops)
+_LISTED: Final = (
     "create_vtpm", "changing_NVRAM", "changing_dynamic_range", "changing_shadow_memory", "changing_static_range",
-    "make_into_template", "migrate_send", "pool_migrate", "destroy", "export", "changing_VCPUs_live", "suspend",
-    "hard_reboot", "hard_shutdown", "clean_reboot", "clean_shutdown", "pause", "unpause", "resume", "resume_on",
-    "start_on", "start", "provision", "clone", "copy", "checkpoint", "revert", "snapshot",
+    "make_into_template", "migrate_send", "pool_migrate", "changing_VCPUs_live", "provision", "destroy", "export",
+    "resume_on", "resume", "suspend", "hard_reboot", "hard_shutdown", "clean_reboot", "clean_shutdown", "unpause",
+    "pause", "start_on", "start", "snapshot_with_quiesce", "checkpoint", "revert", "clone", "copy", "snapshot",
 )  # fmt: skip
+_NEVER_LISTED: Final = frozenset({
+    "create_template", "power_state_reset", "csvm", "get_boot_record", "send_sysrq", "send_trigger", "query_services",
+    "shutdown", "call_plugin", "changing_memory_live", "awaiting_memory_live", "changing_memory_limits",
+    "changing_shadow_memory_live", "changing_VCPUs", "assert_operation_valid", "data_source_op",
+    "update_allowed_operations", "import", "reverting",
+})  # fmt: skip
 
 _TEMPLATE: Final = frozenset({
-    "changing_NVRAM", "changing_dynamic_range", "changing_shadow_memory", "changing_static_range", "provision",
-    "export", "clone", "copy", "destroy", "metadata_export", "changing_memory_limits", "changing_VCPUs",
-    "assert_operation_valid", "update_allowed_operations", "get_boot_record",
+    "changing_dynamic_range", "changing_static_range", "changing_memory_limits", "changing_shadow_memory",
+    "changing_VCPUs", "changing_NVRAM", "clone", "copy", "export", "metadata_export", "provision",
 })  # fmt: skip
 _SNAPSHOT: Final = frozenset({
-    "destroy", "clone", "copy", "export", "revert", "provision", "metadata_export", "update_allowed_operations",
-    "assert_operation_valid",
+    "revert", "clone", "copy", "export", "destroy", "hard_shutdown", "metadata_export",
 })  # fmt: skip
-_DOM0_ALLOWED: Final = frozenset({
-    "changing_dynamic_range", "changing_static_range", "changing_memory_limits", "changing_VCPUs",
-    "assert_operation_valid", "update_allowed_operations", "metadata_export", "data_source_op",
+_CONTROL_DOMAIN: Final = frozenset({
+    "data_source_op", "changing_memory_live", "awaiting_memory_live", "metadata_export", "changing_dynamic_range",
+    "changing_memory_limits", "changing_static_range", "start", "start_on", "changing_VCPUs", "destroy",
 })  # fmt: skip
 _MOBILE: Final = frozenset({"suspend", "checkpoint", "pool_migrate", "migrate_send"})
-_FEATURE_OF: Final = {
-    "clean_shutdown": ("feature-shutdown", "VM_LACKS_FEATURE_SHUTDOWN"),
-    "clean_reboot": ("feature-reboot", "VM_LACKS_FEATURE_SHUTDOWN"),
-    "suspend": ("feature-suspend", "VM_LACKS_FEATURE_SUSPEND"),
-    "checkpoint": ("feature-suspend", "VM_LACKS_FEATURE_SUSPEND"),
-    "pool_migrate": ("feature-suspend", "VM_LACKS_FEATURE_SUSPEND"),
-    "migrate_send": ("feature-suspend", "VM_LACKS_FEATURE_SUSPEND"),
-    "changing_VCPUs_live": ("feature-vcpu-hotplug", "VM_LACKS_FEATURE_VCPU_HOTPLUG"),
-}
+# Guests that say one of these can be asked to
+_FEATURES: Final = {
+    "clean_shutdown": ("feature-shutdown", "feature-poweroff"), "clean_reboot": ("feature-shutdown", "feature-reboot"),
+    "changing_VCPUs_live": ("feature-vcpu-hotplug",), **dict.fromkeys(_MOBILE, ("feature-suspend",)),
+}  # fmt: skip
+_RESETS: Final = frozenset({"checkpoint", "snapshot", "suspend", "snapshot_with_quiesce"})
 _LONG_COPIES: Final = frozenset({"clone", "copy", "export"})
 _SNAPSHOTS: Final = frozenset({"snapshot", "checkpoint"})
-# Helpers.rpu_allowed_vm_operations
+_BOOT_RECORD: Final = frozenset({"get_boot_record"})
+# xapi_globs.ml, rpu_allowed_vm_operations
 DURING_UPGRADE: Final = frozenset({
-    "assert_operation_valid", "changing_memory_live", "awaiting_memory_live", "clean_reboot", "clean_shutdown", "clone",
-    "copy", "destroy", "export", "hard_reboot", "hard_shutdown", "import", "make_into_template", "metadata_export",
-    "pause", "pool_migrate", "migrate_send", "resume", "resume_on", "start", "start_on", "suspend", "unpause",
-    "update_allowed_operations", "changing_dynamic_range", "changing_static_range", "changing_memory_limits",
+    "assert_operation_valid", "changing_memory_live", "changing_shadow_memory_live", "changing_VCPUs_live",
+    "clean_reboot", "clean_shutdown", "clone", "copy", "csvm", "destroy", "export", "get_boot_record", "hard_reboot",
+    "hard_shutdown", "import", "make_into_template", "migrate_send", "pause", "pool_migrate", "power_state_reset",
+    "provision", "resume", "resume_on", "send_sysrq", "send_trigger", "start", "start_on", "suspend", "unpause",
+    "update_allowed_operations",
 })  # fmt: skip
 
 
@@ -112,137 +125,167 @@ class Subject:
         return self.guest is not None and self.guest["other"].get(name) == "1"
 
     @property
+    def booted_pv(self) -> bool:
+        """Nobody knows what a VM without metrics has booted as (has_definitely_booted_pv)."""
+        return self.metrics is not None and self.metrics["current_domain_type"] in {"pv", "pvh", "pv_in_pvh"}
+
+    @property
+    def has_drivers(self) -> bool:
+        """A PV driver was seen (xapi_pv_driver_version.ml, of_guest_metrics)."""
+        versions = self.guest["PV_drivers_version"] if self.guest else {}
+        return "major" in versions and "minor" in versions
+
+    @property
     def implicitly_able(self) -> bool:
-        """Booted PV or PVH, or any PV driver seen (VM_metrics.current_domain_type, PV_drivers_version)."""
-        booted = self.metrics["current_domain_type"] if self.metrics else "unspecified"
-        if booted in {"pv", "pvh", "pv_in_pvh"}:
-            return True
-        drivers = self.guest["PV_drivers_version"] if self.guest else {}
-        return "major" in drivers and "minor" in drivers
+        """Whatever the guest says it can do: booted PV or PVH, or a PV driver seen where the release goes by it."""
+        return self.booted_pv or (self.has_drivers and self.pool.profile.drivers_imply_features)
+
+    @property
+    def needs_features(self) -> bool:
+        """Running and not booted PV: the guest's own words count (25.24 to 25.26)."""
+        return self.state == "running" and not self.booted_pv
+
+    def says(self, field: str, key: str) -> bool:
+        """What the running domain was started with; where nobody knows, what the VM would start with."""
+        if self.metrics is not None:
+            return bool(self.metrics[field])
+        return self.row["platform"].get(key, "").lower() in {"true", "1"}
 
 
 Check = Callable[[Subject, str, bool], Failure | None]
 
 
+def power_states(vm: Subject, op: str) -> tuple[str, ...]:
+    """The states that an operation takes (allowed_power_states)."""
+    wanted = POWER_STATES.get(op, ANY)
+    if op in _RUNNING_TOO and vm.row["is_control_domain"]:
+        return ("halted", "running")
+    if op in {"clone", "copy"}:
+        suspended_too = vm.pool.row["other_config"].get("allow_clone_suspended_vm") == "true"
+        return ("halted", "suspended") if vm.row["is_a_snapshot"] or suspended_too else wanted
+    return wanted
+
+
 def _blocked(vm: Subject, op: str, strict: bool) -> Failure | None:
-    """1. blocked_operations has the operation."""
     blocked = vm.row["blocked_operations"]
     return Failure("OPERATION_BLOCKED", vm.ref, blocked[op]) if op in blocked else None
 
 
 def _power_state(vm: Subject, op: str, strict: bool) -> Failure | None:
-    """2. Power state; both sides in lower case, the expected ones joined with a comma and a blank."""
-    wanted = POWER_STATES.get(op, ANY)
-    if op == "changing_static_range" and vm.row["is_control_domain"]:
-        wanted = ("halted", "running")
-    if vm.row["is_a_snapshot"] and op in {"clone", "copy", "export"}:
-        wanted = ("halted", "suspended")  # a checkpoint has memory and can be copied
+    """Both sides in lower case, the expected states joined with a comma and a blank."""
+    wanted = power_states(vm, op)
     return None if vm.state in wanted else Failure("VM_BAD_POWER_STATE", vm.ref, ", ".join(wanted), vm.state)
 
 
 def allowed_concurrently(op: str, current: list[str]) -> bool:
-    """What may run beside what (LC:115-165)."""
+    """What may run beside what (is_allowed_concurrently)."""
     if not current:
         return True
+    for family in (_LONG_COPIES, _SNAPSHOTS, _BOOT_RECORD):
+        if op in family and set(current) <= family:
+            return True
     if op == "hard_shutdown":
         return "hard_shutdown" not in current
     if op == "hard_reboot":
         return not {"hard_shutdown", "hard_reboot"} & set(current)
-    if op in {"metadata_export", "clean_shutdown", "clean_reboot"}:
-        return current == ["migrate_send"]
-    family = next((f for f in (_LONG_COPIES, _SNAPSHOTS) if op in f), frozenset())
-    return bool(family) and set(current) <= family
+    if op == "snapshot":
+        return current == ["snapshot_with_quiesce"]
+    return op in {"metadata_export", "clean_shutdown", "clean_reboot"} and current == ["migrate_send"]
 
 
 def _busy(vm: Subject, op: str, strict: bool) -> Failure | None:
-    """3. Another operation is under way: class, reference, operation and task, several in braces."""
     current = vm.current
-    if not current or allowed_concurrently(op, list(current.values())):
+    if allowed_concurrently(op, list(current.values())):
         return None
-    return other_operation("VM", vm.ref, current)
-
-
-def other_operation(cls: str, ref: str, current: dict[str, str]) -> Failure:
-    names, tasks = list(current.values()), list(current)
-    shown = (names[0], tasks[0]) if len(names) == 1 else (f"{{{','.join(names)}}}", f"{{{','.join(tasks)}}}")
-    return Failure("OTHER_OPERATION_IN_PROGRESS", cls, ref, *shown)
+    return other_operation(vm.pool.profile, "VM", vm.ref, current)
 
 
 def _template(vm: Subject, op: str, strict: bool) -> Failure | None:
-    """4. Templates (not snapshots); only default ones refuse migrate_send."""
+    """Templates that are no snapshots; default ones are neither destroyed nor sent elsewhere (check_template)."""
     row = vm.row
-    if not row["is_a_template"] or row["is_a_snapshot"]:
-        # A VM that is none cannot be provisioned.
-        return Failure("ONLY_PROVISION_TEMPLATE") if op == "provision" and not row["is_a_snapshot"] else None
-    default = row["is_default_template"] or row["other_config"].get("default_template") == "true"
-    custom = not default and op in {"migrate_send", "snapshot"}
-    if default and op == "destroy":
-        return Failure("VM_IS_TEMPLATE", vm.ref, op)
-    return None if op in _TEMPLATE or custom else Failure("VM_IS_TEMPLATE", vm.ref, op)
+    if not row["is_a_template"] or row["is_a_snapshot"] or op in _TEMPLATE:
+        return None
+    default = row["is_default_template"] or _yes(row["other_config"].get("default_template", ""))
+    if op in {"destroy", "migrate_send"} and not default:
+        return None
+    return Failure("VM_IS_TEMPLATE", vm.ref, vm_operation(vm.pool.profile, op))
 
 
 def _snapshot(vm: Subject, op: str, strict: bool) -> Failure | None:
-    """5. Snapshots can be destroyed, copied, exported and reverted to."""
-    if vm.row["is_a_snapshot"]:
-        return None if op in _SNAPSHOT else Failure("VM_IS_SNAPSHOT", vm.ref, op)
-    return Failure("ONLY_REVERT_SNAPSHOT") if op == "revert" else None
+    if not vm.row["is_a_snapshot"] or op in _SNAPSHOT:
+        return None
+    return Failure("VM_IS_SNAPSHOT", vm.ref, vm_operation(vm.pool.profile, op))
+
+
+def _kind(vm: Subject, op: str, strict: bool) -> Failure | None:
+    if op == "provision" and not vm.row["is_a_template"]:
+        return Failure("PROVISION_ONLY_ALLOWED_ON_TEMPLATE")
+    if op == "revert" and not vm.row["is_a_snapshot"]:
+        return Failure("REVERT_ONLY_ALLOWED_ON_SNAPSHOT")
+    return None
 
 
 def _immobile(vm: Subject, op: str, strict: bool) -> Failure | None:
-    """6. nomigrate or nested virtualisation; not asked where force made the gate lenient."""
-    if not strict or op not in _MOBILE:
+    """nomigrate or nested virtualisation; not asked where force made the gate lenient."""
+    if not strict:
         return None
-    if vm.metrics is not None:
-        fixed = vm.metrics["nomigrate"] or vm.metrics["nested_virt"]
-    else:
-        platform = vm.row["platform"]
-        fixed = platform.get("nomigrate") == "true" or platform.get("nested-virt") == "true"
-    return Failure("VM_IS_IMMOBILE", vm.ref) if fixed else None
+    if op in _MOBILE and (vm.says("nomigrate", "nomigrate") or vm.says("nested_virt", "nested-virt")):
+        return Failure("VM_IS_IMMOBILE", vm.ref)
+    if op == "changing_dynamic_range" and vm.says("nested_virt", "nested-virt"):
+        return Failure("VM_IS_USING_NESTED_VIRT", vm.ref)
+    return None
 
 
 def _control_domain(vm: Subject, op: str, strict: bool) -> Failure | None:
-    """7. dom0."""
-    if not vm.row["is_control_domain"] or op in _DOM0_ALLOWED:
+    if not vm.row["is_control_domain"]:
+        return None
+    host = vm.pool.db.find("host", vm.row["resident_on"])
+    if op in {"changing_VCPUs", "destroy"} and host is not None and host["control_domain"] == vm.ref:
+        return Failure("OPERATION_NOT_ALLOWED", "This operation is not allowed on dom0")
+    if op in _CONTROL_DOMAIN:
         return None
     return Failure("OPERATION_NOT_ALLOWED", "This operation is not allowed on a control domain")
 
 
-def _cannot_suspend(vm: Subject, op: str, strict: bool) -> Failure | None:
-    """8. The guest says why it cannot be suspended (since 25.24); force does not help."""
+def _feature(vm: Subject, op: str, strict: bool) -> Failure | None:
+    """What the guest says of itself (check_op_for_feature): a reason against being suspended (since 25.24; force does
+    not help), or a feature that a live HVM guest lacks."""
     profile = vm.pool.profile
-    if op not in _MOBILE or vm.guest is None or not profile.knows_cant_suspend:
+    asked = vm.live if profile.tools_matter_only_live else vm.state == "running"
+    if op in _MOBILE and profile.knows_cant_suspend and vm.guest is not None:
+        relevant = vm.live if profile.tools_matter_only_live else profile.drivers_imply_features or vm.needs_features
+        reason = vm.guest["other"].get("data-cant-suspend-reason")
+        if relevant and reason is not None:
+            return Failure("VM_NON_SUSPENDABLE", vm.ref, reason)
+    if op not in _FEATURES or not asked or vm.implicitly_able:
         return None
-    if not vm.live and profile.tools_matter_only_live:
+    if not strict and op != "changing_VCPUs_live":
         return None
-    reason = vm.guest["other"].get("data-cant-suspend-reason")
-    return Failure("VM_NON_SUSPENDABLE", vm.ref, reason) if reason is not None else None
+    if any(vm.feature(name) for name in _FEATURES[op]):
+        return None
+    return Failure("VM_LACKS_FEATURE", vm.ref)
 
 
-def _lacks_feature(vm: Subject, op: str, strict: bool) -> Failure | None:
-    """9. A live HVM guest without tools; strict only."""
-    wanted = _FEATURE_OF.get(op)
-    if wanted is None or not strict or not vm.live or vm.implicitly_able or vm.row["is_control_domain"]:
-        return None
-    feature, old_code = wanted
-    if vm.feature(feature):
-        return None
-    code = "VM_LACKS_FEATURE" if vm.pool.profile.at_least("1.250.0") else old_code
-    return Failure(code, vm.ref)
+def _quiesce(vm: Subject, op: str, strict: bool) -> Failure | None:
+    """Support for it was removed with 8.1."""
+    if op == "snapshot_with_quiesce" and vm.pool.profile.at_least("1.214.0"):
+        return Failure("VM_SNAPSHOT_WITH_QUIESCE_NOT_SUPPORTED", vm.ref)
+    return None
 
 
-def _on_boot_cached(vm: Subject, op: str, strict: bool) -> Failure | None:
-    """10. A disk that resets at boot and is cached; both are read from sm_config (pool_migrate only)."""
-    if op not in {"pool_migrate", "suspend", "checkpoint", "snapshot"}:
+def _on_boot(vm: Subject, op: str, strict: bool) -> Failure | None:
+    """Disks that reset at boot, read from sm_config; moving minds only those that are cached as well."""
+    if op not in _RESETS and op != "pool_migrate":
         return None
-    for vdi in disks(vm.pool, vm.row):
+    for vdi in disks(vm.pool, vm.row, cds=True):
         config = vdi["sm_config"]
-        if config.get("on_boot") == "reset" and "caching" in config:
+        if config.get("on_boot") == "reset" and (op in _RESETS or _yes(config.get("caching", ""))):
             return Failure("VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION")
     return None
 
 
 def _pci(vm: Subject, op: str, strict: bool) -> Failure | None:
-    """11. PCI devices in the domain, other than those of NVIDIA SR-IOV vGPUs."""
+    """PCI devices in the domain, other than those of NVIDIA SR-IOV vGPUs."""
     if op not in _MOBILE or not vm.row["attached_PCIs"]:
         return None
     own = {g["PCI"] for g in _vgpus(vm) if _nvidia(vm, g) == "nvidia_sriov"}
@@ -250,8 +293,10 @@ def _pci(vm: Subject, op: str, strict: bool) -> Failure | None:
 
 
 def _vgpu(vm: Subject, op: str, strict: bool) -> Failure | None:
-    """12. vGPUs: NVIDIA's move where their metadata is known; any do in a halted VM."""
-    if op not in _MOBILE or not vm.row["VGPUs"] or (op == "migrate_send" and vm.state == "halted"):
+    """NVIDIA's vGPUs move where their metadata is known; any do in a halted VM (check_vgpu)."""
+    if op not in _MOBILE or not vm.row["VGPUs"]:
+        return None
+    if (op, vm.state) in {("migrate_send", "halted"), ("checkpoint", "suspended")}:
         return None
     movable = all(_nvidia(vm, g) in {"nvidia", "nvidia_sriov"} and _has_metadata(vm, g) for g in _vgpus(vm))
     return None if movable else Failure("VM_HAS_VGPU", vm.ref)
@@ -272,28 +317,53 @@ def _has_metadata(vm: Subject, vgpu: Row) -> bool:
 
 
 def _vusb(vm: Subject, op: str, strict: bool) -> Failure | None:
-    """13. Virtual USB devices."""
     return Failure("VM_HAS_VUSBS", vm.ref) if op in _MOBILE | {"snapshot"} and vm.row["VUSBs"] else None
 
 
+def _bound(vm: Subject, op: str, strict: bool) -> Failure | None:
+    """What belongs to an appliance, a policy or a schedule does not become a template."""
+    if op != "make_into_template":
+        return None
+    for cls, field, code in (
+        ("VM_appliance", "appliance", "VM_IS_PART_OF_AN_APPLIANCE"),
+        ("VMPP", "protection_policy", "VM_ASSIGNED_TO_PROTECTION_POLICY"),
+        ("VMSS", "snapshot_schedule", "VM_ASSIGNED_TO_SNAPSHOT_SCHEDULE"),
+    ):
+        if vm.pool.db.has(cls, vm.row[field]):
+            return Failure(code, vm.ref, vm.row[field])
+    return None
+
+
+def _system_domain(vm: Subject, op: str, strict: bool) -> Failure | None:
+    if op != "query_services" or _yes(vm.row["other_config"].get("is_system_domain", "")):
+        return None
+    return Failure("NOT_SYSTEM_DOMAIN", vm.ref)
+
+
 def _upgrade(vm: Subject, op: str, strict: bool) -> Failure | None:
-    """14. During a rolling upgrade only some operations go on."""
+    """During a rolling upgrade only some operations go on."""
     if op in DURING_UPGRADE or not vm.pool.rolling_upgrade():
         return None
     return Failure("NOT_SUPPORTED_DURING_UPGRADE")
 
 
+def _vtpm(vm: Subject, op: str, strict: bool) -> Failure | None:
+    count = len(vm.row["VTPMs"])
+    return Failure("VTPM_MAX_AMOUNT_REACHED", count) if op == "create_vtpm" and count else None
+
+
+def _yes(text: str) -> bool:
+    return text == "1" or text.lower() == "true"
+
+
 CHECKS: Final[tuple[Check, ...]] = (
-    _blocked, _power_state, _busy, _template, _snapshot, _immobile, _control_domain, _cannot_suspend, _lacks_feature,
-    _on_boot_cached, _pci, _vgpu, _vusb, _upgrade,
+    _blocked, _power_state, _busy, _template, _snapshot, _kind, _immobile, _control_domain, _feature, _quiesce,
+    _on_boot, _pci, _vgpu, _vusb, _bound, _system_domain, _upgrade, _vtpm,
 )  # fmt: skip
-_ALWAYS: Final = frozenset({"assert_operation_valid", "update_allowed_operations"})
 
 
 def error(vm: Subject, op: str, *, strict: bool) -> Failure | None:
     """Why `op` may not begin now; None if it may."""
-    if op in _ALWAYS:
-        return None
     for check in CHECKS:
         failure = check(vm, op, strict)
         if failure is not None:
@@ -307,9 +377,17 @@ def assert_valid(pool: Pool, ref: str, op: str, *, strict: bool = True, ignore: 
         raise failure
 
 
+def listed(pool: Pool) -> list[str]:
+    """What allowed_operations of this release may name."""
+    words = pool.schema.enums["vm_operations"]
+    if not pool.profile.at_least("24.14.0"):
+        return [op for op in _LISTED if op in words]
+    return [op for op in words if op not in _NEVER_LISTED]
+
+
 def allowed(pool: Pool, ref: str) -> list[str]:
     vm = Subject.of(pool, ref)
-    return [op for op in LISTED if error(vm, op, strict=True) is None]
+    return [op for op in listed(pool) if error(vm, op, strict=True) is None]
 
 
 def disks(pool: Pool, vm: Row, *, cds: bool = False) -> list[Row]:

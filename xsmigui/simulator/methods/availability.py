@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import availability as plans
 from xsmigui.simulator.gates import host as host_gate
+from xsmigui.simulator.gates import vdi as vdi_gate
+from xsmigui.simulator.gates.memory import free_memory, needed_memory
+from xsmigui.simulator.guests import room
 
 
 @method("pool.enable_ha")
@@ -52,6 +57,8 @@ def most_failures(call: Call) -> int:
 
 @method("pool.ha_compute_hypothetical_max_host_failures_to_tolerate")
 def hypothetical(call: Call, configuration: dict[str, str]) -> int:
+    for priority in configuration.values():
+        _assert_priority(priority)
     db = call.db
     places = {v: db.get("VM", v, "resident_on") for v, priority in configuration.items() if priority == "restart"}
     return plans.most_failures(call.pool, {v: h for v, h in places.items() if h != NULL})
@@ -61,10 +68,10 @@ def hypothetical(call: Call, configuration: dict[str, str]) -> int:
 def failover_plan(call: Call, hosts: list[str], vms: list[str]) -> dict[str, dict[str, str]]:
     """Where each VM would start again, or the code of the reason why not."""
     pool = call.pool
-    free = {h: host_gate.free_memory(pool, h) for h in plans.usable(pool) if h not in hosts}
+    free = {h: free_memory(pool, h) for h in plans.usable(pool) if h not in hosts}
     plan: dict[str, dict[str, str]] = {}
-    for vm in sorted(vms, key=lambda v: -host_gate.needed_memory(call.db.row("VM", v))):
-        needed = host_gate.needed_memory(call.db.row("VM", vm))
+    for vm in sorted(vms, key=lambda v: -needed_memory(call.pool, call.db.row("VM", v))):
+        needed = needed_memory(call.pool, call.db.row("VM", vm))
         best = max(free, key=lambda h: free[h], default=None)
         if best is None or free[best] < needed:
             plan[vm] = {"error_code": "HOST_NOT_ENOUGH_FREE_MEMORY"}
@@ -79,11 +86,15 @@ def prevent_restarts(call: Call, seconds: int) -> None:
     return None
 
 
+def _assert_priority(value: str) -> None:
+    if value not in {"restart", "best-effort", ""}:
+        raise Failure("INVALID_VALUE", "ha_restart_priority", value)
+
+
 @method("VM.set_ha_restart_priority")
 def set_priority(call: Call, vm: str, value: str) -> None:
     row = call.db.row("VM", vm)
-    if value not in {"restart", "best-effort", ""}:
-        raise Failure("INVALID_VALUE", "ha_restart_priority", value)
+    _assert_priority(value)
     if value == "restart" and row["ha_restart_priority"] != "restart" and call.pool.row["ha_enabled"]:
         host_gate.assert_agile(call.pool, vm)
         if row["power_state"] == "Running":
@@ -97,8 +108,28 @@ def set_always_run(call: Call, vm: str, value: bool) -> None:
     call.db.set("VM", vm, ha_always_run=value)
 
 
+STATEFILE: Final = 8 << 20  # bytes, with the redo log (xha_statefile.ml, minimum_sr_size)
+
+
 @method("SR.assert_can_host_ha_statefile")
 def can_host_statefile(call: Call, sr: str) -> None:
-    row = call.db.row("SR", sr)
-    if not row["shared"]:
-        raise Failure("HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED", sr)
+    """All hosts see it, and its plug-in can attach disks without xapi (xha_statefile.ml)."""
+    _assert_on_all_hosts(call, sr)
+    if not {"VDI_GENERATE_CONFIG", "VDI_ATTACH_OFFLINE"} & set(vdi_gate.features(call.pool, sr)):
+        raise Failure("SR_OPERATION_NOT_SUPPORTED", sr)
+    if room(call.pool, sr) < STATEFILE:
+        raise Failure("SR_SOURCE_SPACE_INSUFFICIENT", sr)
+
+
+@method("SR.assert_supports_database_replication")
+def can_replicate(call: Call, sr: str) -> None:
+    """All hosts see it, and disks can be made on it (xapi_sr.ml)."""
+    _assert_on_all_hosts(call, sr)
+    if "SR_METADATA" not in vdi_gate.features(call.pool, sr):
+        raise Failure("SR_OPERATION_NOT_SUPPORTED", sr)
+
+
+def _assert_on_all_hosts(call: Call, sr: str) -> None:
+    pbds = [call.db.row("PBD", p) for p in call.db.get("SR", sr, "PBDs")]
+    if {p["host"] for p in pbds} != set(call.db.table("host")) or not all(p["currently_attached"] for p in pbds):
+        raise Failure("SR_HAS_NO_PBDS", sr)

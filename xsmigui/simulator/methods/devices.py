@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure
-from xsmigui.simulator.gates.vm import other_operation
+from xsmigui.simulator.gates.busy import other_operation
 from xsmigui.simulator.guests import device_name
 from xsmigui.simulator.implicit import constructor_values
 from xsmigui.simulator.methods.guests import new_mac
@@ -162,7 +162,7 @@ def assert_attachable(call: Call, vbd: str) -> None:
     disk = call.db.row("VDI", row["VDI"])
     busy = {t: op for t, op in disk["current_operations"].items() if op not in {"mirror", "copy"}}
     if busy:
-        raise other_operation("VDI", row["VDI"], busy)
+        raise other_operation(call.pool.profile, "VDI", row["VDI"], busy)
     others = [v for r in disk["VBDs"] if r != vbd and (v := call.db.find("VBD", r)) and v["currently_attached"]]
     if others and not disk["sharable"] and (row["mode"] == "RW" or any(v["mode"] == "RW" for v in others)):
         raise Failure("VDI_IN_USE", row["VDI"], "attach")

@@ -12,6 +12,7 @@ from xsmigui.simulator.faults import Moving
 from xsmigui.simulator.gates import availability
 from xsmigui.simulator.gates import devices as gpus
 from xsmigui.simulator.gates import host as host_gate
+from xsmigui.simulator.gates.memory import free_memory, needed_memory
 from xsmigui.simulator.gates import vm as vm_gate
 from xsmigui.simulator.methods.guests import gate, suspend_image
 from xsmigui.simulator.methods.lifecycle import schedule
@@ -168,16 +169,16 @@ def plan(call: Call, host: str) -> tuple[dict[str, str], dict[str, Failure]]:
         for h, row in db.table("host").items()
         if h != host and row["enabled"] and pool.live(h) and host_gate.not_older(pool, here, row)
     ]
-    free = {h: host_gate.free_memory(pool, h) for h in targets}
+    free = {h: free_memory(pool, h) for h in targets}
     places: dict[str, str] = {}
     errors: dict[str, Failure] = {}
     residents = [v for v in here["resident_VMs"] if not db.get("VM", v, "is_control_domain")]
-    for vm in sorted(residents, key=lambda v: -host_gate.needed_memory(db.row("VM", v))):
+    for vm in sorted(residents, key=lambda v: -needed_memory(pool, db.row("VM", v))):
         failure = _why_not(call, vm, targets)
         if failure is not None:
             errors[vm] = failure
             continue
-        needed = host_gate.needed_memory(db.row("VM", vm))
+        needed = needed_memory(pool, db.row("VM", vm))
         best = max(targets, key=lambda h: (free[h], h))
         if needed > free[best]:
             errors[vm] = Failure("HOST_NOT_ENOUGH_FREE_MEMORY", vm)

@@ -8,6 +8,7 @@ from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vm as vm_gate
+from xsmigui.simulator.gates.memory import memory_overhead
 from xsmigui.simulator.guests import add_vdi, halt, remove_vdi, room, space_for
 from xsmigui.simulator.implicit import constructor_values
 from xsmigui.simulator.methods.locking import operation
@@ -56,7 +57,7 @@ def assert_agile(call: Call, vm: str) -> None:
 
 @method("VM.compute_memory_overhead")
 def compute_overhead(call: Call, vm: str) -> int:
-    return host_gate.memory_overhead(call.db.row("VM", vm))
+    return memory_overhead(call.pool.profile, call.db.row("VM", vm))
 
 
 @method("VM.get_allowed_VBD_devices")
@@ -68,7 +69,8 @@ def vbd_devices(call: Call, vm: str) -> list[str]:
 @method("VM.get_allowed_VIF_devices")
 def vif_devices(call: Call, vm: str) -> list[str]:
     taken = {call.db.get("VIF", v, "device") for v in call.db.get("VM", vm, "VIFs")}
-    return [str(n) for n in range(7) if str(n) not in taken]
+    most = 16 if call.pool.profile.at_least("25.29.0") else 7  # xapi_vm_helpers.ml, allowed_VIF_devices_HVM
+    return [str(n) for n in range(most) if str(n) not in taken]
 
 
 # -- what a VM is ------------------------------------------------------------------------------------------------------
@@ -87,7 +89,7 @@ def set_memory_limits(call: Call, vm: str, static_min: int, static_max: int, dyn
 
 
 def _overhead(call: Call, vm: str) -> None:
-    call.db.set("VM", vm, memory_overhead=host_gate.memory_overhead(call.db.row("VM", vm)))
+    call.db.set("VM", vm, memory_overhead=memory_overhead(call.pool.profile, call.db.row("VM", vm)))
 
 
 @method("VM.set_memory")
@@ -147,10 +149,11 @@ def create(call: Call, struct: Row) -> str:
     values["other_config"] = {"mac_seed": call.db.new_uuid(), **values["other_config"]}
     values["metrics"] = call.db.create("VM_metrics", {})
     values["domid"] = -1
-    values["memory_overhead"] = host_gate.memory_overhead({"VCPUs_max": 1, "memory_static_max": 0, **values})
     if values.get("domain_type", "unspecified") == "unspecified":
         values["domain_type"] = "hvm" if values.get("HVM_boot_policy") else "pv"
-    return call.db.create("VM", values)
+    vm = call.db.create("VM", values)
+    _overhead(call, vm)
+    return vm
 
 
 @method("VM.provision")

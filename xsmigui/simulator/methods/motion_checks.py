@@ -11,6 +11,7 @@ from xsmigui.simulator.dispatch import Call
 from xsmigui.simulator.failures import NULL, Failure, internal
 from xsmigui.simulator.gates import devices
 from xsmigui.simulator.gates import host as host_gate
+from xsmigui.simulator.gates.memory import free_memory, needed_memory
 from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
 from xsmigui.simulator.pool import Pool
@@ -182,7 +183,7 @@ def assert_importable(
             elif seed is not None and other["other_config"].get("mac_seed") == seed and not other["is_a_snapshot"]:
                 raise Failure("DUPLICATE_MAC_SEED", seed)
     if vm["power_state"] in {"Running", "Paused"}:
-        needed, free = host_gate.needed_memory(vm), host_gate.free_memory(target.pool, target.host)
+        needed, free = needed_memory(pool, vm), free_memory(target.pool, target.host)
         if needed > free:
             raise Failure("HOST_NOT_ENOUGH_FREE_MEMORY", needed, free)
     if not force:

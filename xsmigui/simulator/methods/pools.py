@@ -7,6 +7,7 @@ from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.gates import availability
 from xsmigui.simulator.gates import host as gate
+from xsmigui.simulator.gates.memory import free_memory
 from xsmigui.simulator.tables import Row
 
 
@@ -31,7 +32,7 @@ def disable(call: Call, host: str, auto_enable: bool = True) -> None:
 
 @method("host.compute_free_memory")
 def compute_free_memory(call: Call, host: str) -> int:
-    return gate.free_memory(call.pool, host)
+    return free_memory(call.pool, host)
 
 
 @method("host.compute_memory_overhead")

@@ -86,8 +86,13 @@ def get_all_records(call: Call) -> dict[str, Row]:
 
 @method("role.get_all_records_where")
 def get_all_records_where(call: Call, expression: str) -> dict[str, Row]:
-    query = parse_query(expression)
-    return {ref: row for ref, row in _listed(call).items() if matches(query, row)}
+    query = parse_query(expression, call.pool.schema.syntax_error)
+    return {ref: row for ref, row in _listed(call).items() if matches(query, "role", ref, row)}
+
+
+@method("role.get_all_where")
+def get_all_where(call: Call, expression: str) -> list[str]:
+    return list(get_all_records_where(call, expression))
 
 
 @method("role.get_record")

@@ -9,7 +9,9 @@ from xsmigui.simulator.dispatch import Call, child, method
 from xsmigui.simulator.failures import NULL, Failure, internal
 from xsmigui.simulator.gates import devices
 from xsmigui.simulator.gates import host as host_gate
+from xsmigui.simulator.gates.memory import maximise
 from xsmigui.simulator.methods.guests import gate
+from xsmigui.simulator.methods.locking import operation
 from xsmigui.simulator.tables import Row
 
 
@@ -71,13 +73,25 @@ def uncooperative(call: Call, host: str) -> list[str]:
 
 
 @method("VM.get_boot_record")
-def boot_record(call: Call, vm: str) -> Row:
-    return call.db.row("VM", vm)
+async def boot_record(call: Call, vm: str) -> Row:
+    async with operation(call, "VM", vm, "get_boot_record", lambda: gate(call, vm, "get_boot_record")):
+        return call.db.tables["VM"].shown(vm)
+
+
+@method("VM.get_secureboot_readiness")
+def secureboot_readiness(call: Call, vm: str) -> str:
+    """Of guests that start with UEFI (xapi_vm.ml, since 24.17)."""
+    row = call.db.row("VM", vm)
+    if row["HVM_boot_params"].get("firmware", "bios") != "uefi":
+        return "not_supported"
+    if row["platform"].get("secureboot", "").lower() not in {"true", "1"}:
+        return "disabled"
+    return "ready" if "EFI-variables" in row["NVRAM"] else "first_boot"
 
 
 @method("VM.maximise_memory")
 def maximise_memory(call: Call, vm: str, total: int, approximate: bool) -> int:
-    return max(0, total - host_gate.memory_overhead(call.db.row("VM", vm)))
+    return maximise(call.pool.profile, call.db.row("VM", vm), total, approximate=approximate)
 
 
 @method("VM.send_sysrq")

@@ -6,6 +6,7 @@ from typing import Final
 
 from xsmigui.simulator.dispatch import Call, child, method
 from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.methods.guests import gate
 from xsmigui.simulator.methods.networks import create_vlan
 
 # -- updates: repositories and when to look for them -------------------------------------------------------------------
@@ -298,7 +299,7 @@ def unplug_usb(call: Call, vusb: str) -> None:
 @method("VM.query_services")
 def query_services(call: Call, vm: str) -> dict[str, str]:
     """Driver domains offer services; there is none of these here."""
-    call.db.row("VM", vm)
+    gate(call, vm, "query_services")
     return {}
 
 

@@ -96,8 +96,10 @@ def data_destroy(call: Call, vdi: str) -> None:
 
 @method("VDI.list_changed_blocks")
 def list_changed_blocks(call: Call, vdi: str, other: str) -> str:
-    check(call, vdi, "list_changed_blocks")
-    call.db.row("VDI", other)
+    """What has changed up to `other`: its own state and SR count (message_forwarding.ml, VDI.list_changed_blocks)."""
+    gate.assert_sr(call.pool, call.db.get("VDI", other, "SR"), "vdi_list_changed_blocks")
+    check(call, other, "list_changed_blocks")
+    call.db.row("VDI", vdi)
     return ""
 
 

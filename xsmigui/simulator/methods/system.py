@@ -131,8 +131,8 @@ def message_records(call: Call) -> dict[str, Row]:
 
 @method("message.get_all_records_where")
 def message_where(call: Call, expression: str) -> dict[str, Row]:
-    query = parse_query(expression)
-    return {ref: row for ref, row in call.pool.messages.rows.items() if matches(query, row)}
+    query = parse_query(expression, call.pool.schema.syntax_error)
+    return {ref: row for ref, row in call.pool.messages.rows.items() if matches(query, "message", ref, row)}
 
 
 @method("message.get_record")

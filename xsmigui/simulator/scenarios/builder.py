@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from xsmigui.simulator.content import image_config
 from xsmigui.simulator.failures import NULL
-from xsmigui.simulator.gates.host import memory_overhead
+from xsmigui.simulator.gates.memory import memory_overhead
 from xsmigui.simulator.guests import device_name, thick
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.profiles import DEFAULT, Profile
@@ -214,7 +214,7 @@ class Builder:
             "actions_after_shutdown": "destroy", "actions_after_reboot": "restart", "actions_after_crash": "restart",
             "other_config": {"mac_seed": self.pool.db.new_uuid()}, "affinity": affinity, **fields,
         }  # fmt: skip
-        values["memory_overhead"] = memory_overhead(values)
+        values["memory_overhead"] = memory_overhead(self.pool.profile, values)
         metrics = self.add(
             "VM_metrics", current_domain_type=kind if live else "unspecified", hvm=live and kind == "hvm",
             memory_actual=size if live else 0, VCPUs_number=vcpus if live else 0,
