@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from tests.simulator.inside import Client, clients, migration, until
-from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates.memory import free_memory
 from xsmigui.simulator.profiles import PROFILES
 from xsmigui.simulator.scenarios.builder import GIB

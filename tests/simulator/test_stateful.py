@@ -13,7 +13,6 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from tests.simulator.inside import Client
 from xsmigui.simulator.clock import Clock
 from xsmigui.simulator.failures import NULL, Failure
-from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
 from xsmigui.simulator.gates.memory import free_memory, needed_memory

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xsmigui.simulator.failures import NULL
 from xsmigui.simulator.gates import attached
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
-from xsmigui.simulator.failures import NULL
 from xsmigui.simulator.tables import Row
 
 if TYPE_CHECKING:

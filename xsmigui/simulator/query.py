@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from xsmigui.simulator.failures import Failure
@@ -16,7 +17,7 @@ from xsmigui.simulator.tables import Row
 from xsmigui.simulator.types import Value
 
 Operand: TypeAlias = "tuple[bool, str]"  # whether it names a field, and the text
-Query: TypeAlias = "tuple[str, Query, Query] | tuple[str, Query] | tuple[Operand, Operand] | bool"
+Query: TypeAlias = "bool | _Not | _Both | _Same"
 _TOKEN: Final = re.compile(r'[ \t\n]*(?:(=|\(|\)|true|false|field|and|or|not)|"([^"]*)"|\Z)')
 # Groups of fields (idl/datamodel*.ml, `namespace`); pools and what SR plug-ins say have plain names
 _GROUPS: Final = {
@@ -24,6 +25,24 @@ _GROUPS: Final = {
     "host": ("name", "memory", "API_version"), "host_metrics": ("memory",), "VIF": ("qos",), "VBD": ("qos",),
     "PIF_metrics": ("io",), "VIF_metrics": ("io",), "VBD_metrics": ("io",), "pool": (), "sr_stat": (),
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class _Not:
+    inner: Query
+
+
+@dataclass(frozen=True, slots=True)
+class _Both:
+    word: str  # and, or
+    left: Query
+    right: Query
+
+
+@dataclass(frozen=True, slots=True)
+class _Same:
+    left: Operand
+    right: Operand
 
 
 def parse_query(text: str, syntax_error: str) -> Query:
@@ -73,14 +92,14 @@ class _Parser:
         left = self._single()
         while (word := self._peek()) in {"and", "or"}:
             self._take(word)
-            left = (word, left, self._single())
+            left = _Both(word, left, self._single())
         return left
 
     def _single(self) -> Query:
         word = self._peek()
         if word == "not":
             self._take(word)
-            return ("not", self._expression())
+            return _Not(self._expression())
         if word == "(":
             self._take(word)
             inner = self._expression()
@@ -91,7 +110,7 @@ class _Parser:
             return word == "true"
         left = self._operand()
         self._take("=")
-        return (left, self._operand())
+        return _Same(left, self._operand())
 
     def _operand(self) -> Operand:
         if self._peek() == "field":
@@ -104,18 +123,16 @@ def matches(query: Query, cls: str, ref: str, row: Row) -> bool:
     """INTERNAL_ERROR [missing field, name, ] where it asks for a field that is not there (db_cache_types.ml, Row.find);
     the right side of a comparison is looked at first."""
     match query:
-        case bool():
-            return query
-        case ("or", a, b):
+        case _Not(inner):
+            return not matches(inner, cls, ref, row)
+        case _Both("or", a, b):
             return matches(a, cls, ref, row) or matches(b, cls, ref, row)
-        case ("and", a, b):
+        case _Both(_, a, b):
             return matches(a, cls, ref, row) and matches(b, cls, ref, row)
-        case ("not", a):
-            return not matches(a, cls, ref, row)
-        case (a, b):
-            right = _value(b, cls, ref, row)
-            return _value(a, cls, ref, row) == right
-    raise AssertionError(query)
+        case _Same(left, right):
+            value = _value(right, cls, ref, row)
+            return _value(left, cls, ref, row) == value
+    return query
 
 
 def _value(operand: Operand, cls: str, ref: str, row: Row) -> str:

@@ -120,7 +120,7 @@ def _disk(pool: Pool, table: _Table, ref: str, row: Row, disk: Row, *, sharing: 
         table.refuse(Failure("VDI_NOT_MANAGED", ref), VBD_OPERATIONS)
     busy = {t: op for t, op in disk["current_operations"].items() if op not in {"mirror", "copy"}}
     if busy:
-        table.refuse(_disk_busy(pool, row["VDI"], disk["current_operations"], busy), _USES)
+        table.refuse(disk_busy(pool, row["VDI"], disk["current_operations"], busy), _USES)
     if row["currently_attached"] or not sharing:
         return
     writes = row["mode"] == "RW"
@@ -132,7 +132,7 @@ def _disk(pool: Pool, table: _Table, ref: str, row: Row, disk: Row, *, sharing: 
         table.refuse(Failure("VDI_READONLY", row["VDI"]), _USES)
 
 
-def _disk_busy(pool: Pool, ref: str, current: dict[str, str], busy: dict[str, str]) -> Failure:
+def disk_busy(pool: Pool, ref: str, current: dict[str, str], busy: dict[str, str]) -> Failure:
     """Before 25.27 the first operation is named, whatever it is."""
     if pool.profile.names_other_operations:
         return other_operation(pool.profile, "VDI", ref, busy)

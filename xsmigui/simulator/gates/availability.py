@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final
 
 from xsmigui.simulator.failures import NULL, Failure
-from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates.memory import free_memory, needed_memory
 
 if TYPE_CHECKING:

@@ -1,9 +1,9 @@
 """OTHER_OPERATION_IN_PROGRESS: how each class names what is under way.
 
-Since 25.27 class, reference, operation and task. Before, VMs join the class and the operation, and disks and pools do not
-say which operation it is (xapi 24.10 and 26.17: xapi_vm_lifecycle.ml, report_concurrent_operations_error; xapi_vdi.ml,
-check_operation_error; valid_operations of xapi_host_helpers.ml, xapi_sr_operations.ml, xapi_vbd_helpers.ml,
-xapi_vif_helpers.ml, xapi_vusb_helpers.ml).
+Since 25.27 class, reference, operation and task. Before, VMs join the class and the operation, and disks and pools do
+not say which operation it is (xapi 24.10 and 26.17: xapi_vm_lifecycle.ml, report_concurrent_operations_error;
+xapi_vdi.ml, check_operation_error; valid_operations of xapi_host_helpers.ml, xapi_sr_operations.ml,
+xapi_vbd_helpers.ml, xapi_vif_helpers.ml, xapi_vusb_helpers.ml).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure, internal
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vdi as gate
-from xsmigui.simulator.gates.vm import other_operation
+from xsmigui.simulator.gates.attached import disk_busy
 from xsmigui.simulator.guests import account, device_name, remove_vdi, room, space_for
 from xsmigui.simulator.methods.evacuation import NETWORK_SPEED
 from xsmigui.simulator.methods.guests import DISK_SPEED, duplicate
@@ -90,7 +90,7 @@ def _assert_readable(call: Call, vdi: str) -> None:
         raise Failure("VDI_NOT_MANAGED", vdi)
     busy = {t: op for t, op in row["current_operations"].items() if op not in {"mirror", "copy"}}
     if busy:
-        raise other_operation("VDI", vdi, busy)
+        raise disk_busy(call.pool, vdi, row["current_operations"], busy)
     if written_to(call.pool, row):
         raise Failure("VDI_IN_USE", vdi, "attach")
 

@@ -12,8 +12,8 @@ from xsmigui.simulator.faults import Moving
 from xsmigui.simulator.gates import availability
 from xsmigui.simulator.gates import devices as gpus
 from xsmigui.simulator.gates import host as host_gate
-from xsmigui.simulator.gates.memory import free_memory, needed_memory
 from xsmigui.simulator.gates import vm as vm_gate
+from xsmigui.simulator.gates.memory import free_memory, needed_memory
 from xsmigui.simulator.methods.guests import gate, suspend_image
 from xsmigui.simulator.methods.lifecycle import schedule
 from xsmigui.simulator.methods.locking import enter, leave, operation

@@ -11,9 +11,9 @@ from xsmigui.simulator.dispatch import Call
 from xsmigui.simulator.failures import NULL, Failure, internal
 from xsmigui.simulator.gates import devices
 from xsmigui.simulator.gates import host as host_gate
-from xsmigui.simulator.gates.memory import free_memory, needed_memory
 from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
+from xsmigui.simulator.gates.memory import free_memory, needed_memory
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.tables import Row
 
