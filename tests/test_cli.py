@@ -353,18 +353,19 @@ def test_a_plan_of_another_version(shared_site: Simulated, run: Run, tmp_path: P
 def test_refused_by_preflight(shared_site: Simulated, run: Run) -> None:
     status, out, err = run(*migrate(shared_site, "--vm", "backup-cbt", "--to", "Lisboa", "--yes"), "--json")
     document = only(out)
-    assert (status, document["job"], document["vms"]) == (1, None, [])
+    assert (status, document["job"], document["vms"], document["reason"]) == (1, None, [], "refused")
     assert "R53" in [p["rule"] for p in document["problems"]]
     assert "R53" in err
 
 
 def test_without_yes_and_without_a_terminal_nothing_is_started(shared_site: Simulated, run: Run) -> None:
     status, out, err = run(*migrate(shared_site, "--vm", "web-01", "--to", "Lisboa"), "--json")
-    assert (status, only(out)["job"]) == (1, None)
+    document = only(out)
+    assert (status, document["job"], document["state"], document["reason"]) == (5, None, "cancelled", "not-agreed")
     assert "--yes" in err
 
 
-@pytest.mark.parametrize(("answer", "expected"), [("no\n", 1), ("\n", 1), ("yes\n", 0)])
+@pytest.mark.parametrize(("answer", "expected"), [("no\n", 5), ("\n", 5), ("", 5), ("YES\n", 0), ("yes\n", 0)])
 def test_asked_at_the_terminal(
     site: Simulated, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str, expected: int
 ) -> None:
@@ -581,7 +582,7 @@ def test_a_disk_moves_and_its_vm_stays(site: Simulated, run: Run, vm: str) -> No
     goal = next(name for name in ("NFS Madrid", "iSCSI Madrid") if name != source)
     command = ["move-disk", *at(madrid), "--vdi", disk["uuid"], "--sr", goal, "--json"]
     status, out, _err = run(*command)
-    assert (status, only(out)["state"]) == (1, "cancelled")  # nobody said yes
+    assert (status, only(out)["state"]) == (5, "cancelled")  # nobody said yes
     status, out, err = run(*command, "--yes")
     assert status == 0, err
     (told,) = only(out)["vms"]
@@ -809,7 +810,8 @@ def test_a_host_is_emptied_for_its_maintenance_and_filled_again(site: Simulated,
     assert site.run(lambda: lisboa.pool.db.get("host", host, "enabled")) is False
 
     status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--yes", "--json")
-    assert (status, only(out)) == (0, {"job": None, "state": "done", "vms": []})
+    document = only(out)
+    assert (status, document["state"], document["reason"], document["vms"]) == (0, "done", "nothing-to-move", [])
 
     status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--leave", "--yes", "--json")
     assert status == 0, err
@@ -870,7 +872,7 @@ def test_what_fits_returns_and_the_rest_is_listed_with_its_reason(site: Simulate
 
     small = site.run(shrink)
     status, out, err = run("evacuate", *arguments, "--leave")  # nobody agrees: nothing changes
-    assert (status, only(out)["state"]) == (1, "cancelled")
+    assert (status, only(out)["state"]) == (5, "cancelled")
     assert "Cannot come back now:" in err
     assert "memory" in err
     assert kept_list(site) == whole
@@ -904,7 +906,7 @@ def test_what_was_shut_down_is_started_again(site: Simulated, run: Run) -> None:
     site.call(lisboa, "host.add_to_other_config", host, "MAINTENANCE_MODE_EVACUATED_VMS_HALTED", uuid)
     assert run("evacuate", *at(lisboa), "--host", "lisboa-02", "--yes")[0] == 0
     status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--leave", "--json")
-    assert (status, only(out)["state"]) == (1, "cancelled")
+    assert (status, only(out)["state"]) == (5, "cancelled")
     assert "These are started on lisboa-02: dns-lx." in err
     status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--leave", "--yes", "--json")
     assert status == 0, err
@@ -935,7 +937,7 @@ def test_a_host_that_cannot_be_emptied_stays_as_it_is(site: Simulated, run: Run)
     status, out, err = run("evacuate", *at(madrid), "--host", "madrid-02", "--yes", "--json")
     assert status == 1
     document = only(out)
-    assert (document["job"], document["state"]) == (None, "failed")
+    assert (document["job"], document["state"], document["reason"]) == (None, "failed", "refused")
     assert "R07" in {p["rule"] for p in document["problems"] if p["severity"] == "block"}
     assert "locked-by-backup" in err
     rows = madrid.pool.db.table("host").values()
@@ -945,8 +947,8 @@ def test_a_host_that_cannot_be_emptied_stays_as_it_is(site: Simulated, run: Run)
 def test_an_emptying_that_nobody_agrees_to(site: Simulated, run: Run) -> None:
     lisboa = site["Lisboa"]
     status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--json")
-    assert status == 1
-    assert only(out)["state"] == "cancelled"
+    document = only(out)
+    assert (status, document["state"], document["reason"]) == (5, "cancelled", "not-agreed")
     assert "say --yes" in err
     assert site.run(lambda: all(h["enabled"] for h in lisboa.pool.db.table("host").values()))
 
@@ -965,7 +967,7 @@ def test_nothing_changes_without_agreement_where_nothing_moves(site: Simulated, 
     for more, enabled in (([], True), (["--leave"], False)):
         site.run(lambda enabled=enabled: db.set("host", host, enabled=enabled))
         status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", *more, "--json")
-        assert (status, only(out)["state"]) == (1, "cancelled")
+        assert (status, only(out)["state"]) == (5, "cancelled")
         assert "lisboa-02" in err
         assert "say --yes" in err
         assert site.run(lambda: db.get("host", host, "enabled")) is enabled

@@ -3,19 +3,19 @@
 import asyncio
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TextIO
 
 import msgspec
 
 from xsmigui.core.jobs import Entry, Job, job_text, step_text, title
 from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.leaving_out import LeftOut
 from xsmigui.core.migration.summary import overview, summarize
 from xsmigui.core.problems import Problem, Severity
 from xsmigui.core.report import html_report
 from xsmigui.core.text import _
-from xsmigui.core.units import percent
 from xsmigui.local.clock import SystemClock
 
 DONE: Final = 0
@@ -23,6 +23,7 @@ REFUSED: Final = 1
 BAD_ARGUMENTS: Final = 2
 NO_CONNECTION: Final = 3
 FAILED: Final = 4
+NOT_AGREED: Final = 5
 INTERRUPTED: Final = 130
 
 
@@ -43,40 +44,41 @@ def print_document(document: Any, as_json: bool) -> None:
     sys.stdout.flush()
 
 
-def print_table(rows: list[tuple[str, ...]]) -> None:
+def print_table(rows: list[tuple[str, ...]], file: TextIO | None = None) -> None:
     """Columns as wide as their widest cell, the last one open."""
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    print()
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), file=file)
+    print(file=file)
 
 
-def print_problems(problems: Iterable[Problem], file: Any = None) -> None:
+def print_problems(problems: Iterable[Problem], file: TextIO | None = None) -> None:
     words = {Severity.block: _("prevents it"), Severity.warn: _("warning"), Severity.info: _("note")}
     for problem in problems:
         raw = f" [{problem.raw}]" if problem.raw else ""
         print(f"{problem.rule} {words[problem.severity]}: {problem.sentence()}{raw}", file=file)
 
 
-def show_evaluation(evaluation: Evaluation) -> None:
-    """The plan and the problems, for a person; several VMs as a table first."""
+def show_evaluation(evaluation: Evaluation, file: TextIO | None = None, left_out: Sequence[LeftOut] = ()) -> None:
+    """The plan and the problems, for a person, on stdout or `file`; several VMs as a table first, and at the end who is
+    left out."""
     if len(evaluation.resolved.moves) > 1:
-        print_table(overview(evaluation))
+        print_table(overview(evaluation), file)
     if evaluation.plan is not None:
         for vm in summarize(evaluation.plan):
-            print(vm.sentence)
+            print(vm.sentence, file=file)
             for label, value in vm.rows:
-                print(f"  {label}: {value}")
-    print_problems(evaluation.problems)
-    print(_("It is possible.") if evaluation.plan is not None else _("It is not possible."))
+                print(f"  {label}: {value}", file=file)
+    print_problems(evaluation.problems, file)
+    for left in left_out:
+        print(_("{vm} is left out:", vm=left.name), file=file)
+        print_problems([left.problem], file)
+    print(_("It is possible.") if evaluation.plan is not None else _("It is not possible."), file=file)
 
 
-async def confirmed(evaluation: Evaluation) -> bool:
-    """Show what will happen and ask. Without a terminal nothing is started that was not agreed to."""
-    assert evaluation.plan is not None
-    for vm in summarize(evaluation.plan):
-        say(vm.sentence)
-    print_problems([p for p in evaluation.problems if p.severity is not Severity.info], sys.stderr)
+async def confirmed(evaluation: Evaluation, left_out: Sequence[LeftOut] = ()) -> bool:
+    """Show what `preflight` shows, and ask. Without a terminal nothing is started that was not agreed to."""
+    show_evaluation(evaluation, sys.stderr, left_out)
     return await agreed()
 
 
@@ -87,23 +89,10 @@ async def agreed() -> bool:
         return False
     print(_("Start it? Type “yes”: "), end="", file=sys.stderr, flush=True)
     answer = await asyncio.to_thread(sys.stdin.readline)
-    return answer.strip().casefold() in ("yes", _("yes"))
-
-
-class Progress:
-    """Says on stderr what each VM is doing, at each change of step and each tenth."""
-
-    def __init__(self) -> None:
-        self._said: dict[tuple[str, int], str] = {}
-
-    def __call__(self, job: Job) -> None:
-        for index, vm in enumerate(job.vms):
-            text = f"{title(vm)}: {step_text(vm)}"
-            if vm.progress is not None and not vm.state.has_ended:
-                text += f" {percent(int(vm.progress * 10) / 10)}"
-            if self._said.get((job.id, index)) != text:
-                self._said[job.id, index] = text
-                say(text)
+    if answer.strip().casefold() in ("yes", _("yes")):
+        return True
+    say(_("Nothing was started."))
+    return False
 
 
 def show_outcome(job: Job) -> None:
@@ -135,8 +124,9 @@ def show_job(job: Job, history: list[Entry], as_json: bool) -> None:
         print("  ".join(part for part in (line, entry.task, entry.message) if part))
 
 
-def write_report(job: Job, folder: Path) -> None:
-    """What became of a job, as JSON and as a page, named after the job."""
+def write_report(job: Job, folder: Path) -> bool:
+    """What became of a job, as JSON and as a page, named after the job; False, with the reason said, where that could
+    not be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(job.as_json(), ensure_ascii=False, indent=2)
@@ -145,3 +135,5 @@ def write_report(job: Job, folder: Path) -> None:
         (folder / f"{job.id}.html").write_text(page, encoding="utf-8")
     except OSError as error:
         say(_("The report was not written: {reason}", reason=error.strerror or str(error)))
+        return False
+    return True

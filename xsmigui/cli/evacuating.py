@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 from xsmigui.cli.selecting import settled
-from xsmigui.cli.starting import not_agreed, not_begun, start
+from xsmigui.cli.starting import not_agreed, not_begun, nothing, start
 from xsmigui.console import DONE, FAILED, BadArguments, agreed, print_document, print_problems, say
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.failures import WIRE_ERRORS
@@ -15,7 +15,8 @@ from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evacuation import Returning
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.leaving_out import LeftOut
-from xsmigui.core.migration.selection import SelectionRefused, host_from, network_from
+from xsmigui.core.migration.lookup import SelectionRefused
+from xsmigui.core.migration.selection import host_from, network_from
 from xsmigui.core.ports import Gateway
 from xsmigui.core.refs import HostRef, NetworkRef, PoolId, VmRef
 from xsmigui.core.text import _, joined
@@ -40,7 +41,7 @@ async def evacuate(
     site = store.site()
     try:
         pool, host = host_from(site, options.host)
-        network = network_from(site.pools[pool], options.network) if options.network else None
+        network = network_from(site, pool, options.network) if options.network else None
     except SelectionRefused as refused:
         raise BadArguments(str(refused)) from None
     if options.at_once < 1:
@@ -133,7 +134,7 @@ class _Host:
         self.touched = True
         await maintenance.enter(self._gateway, self._inventory, self._host, ())
         if options.json:
-            print_document({"job": None, "state": "done", "vms": []}, True)
+            print_document(nothing("done", "nothing-to-move"), True)
         return self._said_whether_empty()
 
     def _said_whether_empty(self) -> int:
@@ -180,7 +181,7 @@ class _Host:
             more, status = await after(), FAILED if refused else DONE
             if options.json:
                 state = "failed" if refused else "done"
-                print_document({"job": None, "state": state, "vms": [], **more}, True)
+                print_document(nothing(state, "refused" if refused else "nothing-to-move") | more, True)
         for vm in refused:
             names = {"vm": vm.name, "host": self._name, "reason": vm.reason}
             say(_("{vm} did not come back and stays on the list of {host}: {reason}", **names))

@@ -1,17 +1,20 @@
 """The journal: looked at, taken up, put back."""
 
 import argparse
+import asyncio
+from pathlib import Path
 
 from xsmigui.cli.starting import to_the_end
 from xsmigui.console import (
+    BAD_ARGUMENTS,
     DONE,
     BadArguments,
-    Progress,
     job_document,
     print_document,
     print_table,
     show_job,
     state_word,
+    write_report,
 )
 from xsmigui.core.jobs import Job
 from xsmigui.core.migration.diskdraft import DisksRefused
@@ -27,6 +30,8 @@ from xsmigui.services.store import Store
 
 async def show_jobs(options: argparse.Namespace) -> int:
     """Show the journal, or one job of it; no server is asked."""
+    if options.report and not options.show:
+        raise BadArguments(_("--report belongs to --show, --resume or --revert."))
     journal = JournalFile(paths.home())
     try:
         found = await journal.all()
@@ -37,6 +42,8 @@ async def show_jobs(options: argparse.Namespace) -> int:
     finally:
         await journal.close()
     if job is not None:
+        if options.report and not await asyncio.to_thread(write_report, job, Path(options.report)):
+            return BAD_ARGUMENTS
         show_job(job, history, options.json)
     elif options.json:
         print_document({"jobs": [job_document(job) for job in found]}, True)
@@ -66,8 +73,7 @@ async def take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int:
     if not found and options.revert:
         plan = _reverting(store, wanted)
         if plan is not None:
-            jobs.subscribe(Progress())
-            return await to_the_end(options, jobs, jobs.start(plan))
+            return await to_the_end(options, jobs, lambda: jobs.start(plan))
     if not found:
         text = _("There is no unfinished job {job}, or another xsmigui is carrying it out.", job=wanted)
         raise BadArguments(text)
@@ -76,12 +82,15 @@ async def take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int:
     if missing:
         names = joined(list(dict.fromkeys(missing)))
         raise BadArguments(_("The job needs a connection to {pools} as well.", pools=names))
-    jobs.subscribe(Progress())
-    if options.revert:
-        jobs.undo(job.id)
-    else:
-        jobs.proceed(job.id)
-    return await to_the_end(options, jobs, job)
+
+    def begin() -> Job:
+        if options.revert:
+            jobs.undo(job.id)
+        else:
+            jobs.proceed(job.id)
+        return job
+
+    return await to_the_end(options, jobs, begin)
 
 
 def _reverting(store: Store, job: str) -> Plan | None:

@@ -1,6 +1,8 @@
-"""Every command of the command line and its options."""
+"""Every command of the command line and its options: what each takes, whether it may be repeated, an example."""
 
 import argparse
+import textwrap
+from typing import Any, Final
 
 from xsmigui import __version__
 from xsmigui.core.migration.draft import KEEP_DAYS
@@ -8,89 +10,348 @@ from xsmigui.core.migration.evacuation import AT_ONCE
 from xsmigui.core.text import _
 from xsmigui.local import languages
 
+SCENARIOS: Final = ("two-pools", "standalone", "mixed-versions", "blockers", "scale")
 
-def parser() -> argparse.ArgumentParser:
+
+class Parser(argparse.ArgumentParser):
+    """A parser that speaks the language in use, its own words too."""
+
+    def __init__(self, **arguments: Any) -> None:
+        super().__init__(add_help=False, formatter_class=_Formatter, **arguments)
+        self._optionals.title = _("options")
+        self.add_argument("-h", "--help", action="help", help=_("show this text and end"))
+
+
+class _Formatter(argparse.HelpFormatter):
+    """Help in the language in use."""
+
+    def add_usage(self, usage: Any, actions: Any, groups: Any, prefix: str | None = None) -> None:
+        super().add_usage(usage, actions, groups, _("usage: ") if prefix is None else prefix)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)  # options stay whole
+
+
+def parser() -> Parser:
     """Every command and its options."""
-    top = argparse.ArgumentParser(
-        prog="xsmigui", description=_("Move virtual machines and disks of XenServer, Citrix Hypervisor and XCP-ng.")
+    top = Parser(
+        prog="xsmigui",
+        description=_(
+            "Move virtual machines and disks of XenServer, Citrix Hypervisor and XCP-ng. Without a command the window"
+            " opens."
+        ),
+        epilog=_("xsmigui COMMAND --help says more."),
     )
-    top.add_argument("--version", action="version", version=f"xsmigui {__version__}")
-    top.add_argument("--demo", action="store_true", help=_("open the window on a simulated site"))
-    top.add_argument("--lang", default="", choices=["", *languages.LANGUAGES], metavar="en|es", help=_("the language"))
+    top.add_argument("--version", action="version", version=f"xsmigui {__version__}", help=_("say the version and end"))
+    top.add_argument(
+        "--demo", action="store_true", help=_("open the window on a simulated site; nothing done there is real")
+    )
+    top.add_argument(
+        "--lang",
+        default="",
+        choices=["", *languages.LANGUAGES],
+        metavar="en|es",
+        help=_("the language of this run: en or es; otherwise the system's. Example: --lang es"),
+    )
     top.add_argument("--self-test", action="store_true", help=_("check this installation, and say what was found"))
-    commands = top.add_subparsers(dest="command", metavar="COMMAND")
-    _simulate(commands.add_parser("simulate", help=_("serve simulated pools on this computer")))
-    inventory = commands.add_parser("inventory", help=_("list pools, hosts, VMs and SRs"))
-    _connection(inventory)
-    preflight = commands.add_parser("preflight", help=_("check a migration and change nothing"))
-    migrate = commands.add_parser("migrate", help=_("migrate VMs"))
-    for command in (preflight, migrate):
-        _connection(command)
-        _selection(command)
-    migrate.add_argument("--yes", action="store_true", help=_("start without asking"))
-    migrate.add_argument("--report", metavar="DIR", help=_("write what became of it into this folder"))
-    disks = commands.add_parser("move-disk", help=_("move virtual disks of VMs to another SR of their pool"))
-    _connection(disks)
-    disks.add_argument("--vdi", action="append", required=True, metavar="UUID")
-    disks.add_argument("--sr", required=True, metavar="NAME|UUID")
-    disks.add_argument("--storage-network", metavar="NAME|UUID")
-    text = _("how long the sources of halted VMs' disks are kept; 0 removes them at once ({days} if left out)")
-    disks.add_argument("--keep-source", type=int, metavar="DAYS", help=text.format(days=KEEP_DAYS))
-    disks.add_argument("--yes", action="store_true", help=_("start without asking"))
-    empty = commands.add_parser("evacuate", help=_("move all VMs off a host, for its maintenance"))
-    _connection(empty)
-    empty.add_argument("--host", required=True, metavar="NAME|UUID")
-    empty.add_argument("--network", metavar="NAME|UUID", help=_("the network over which they leave"))
-    text = _("how many leave at once ({number} if left out)")
-    empty.add_argument("--at-once", type=int, default=AT_ONCE, metavar="N", help=text.format(number=AT_ONCE))
-    empty.add_argument("--leave", action="store_true", help=_("end the maintenance, and bring the VMs back"))
-    text = _("move the others where some cannot leave; the host stays in maintenance mode with those on it")
-    empty.add_argument("--leave-out-blocked", action="store_true", help=text)
-    empty.add_argument("--yes", action="store_true", help=_("start without asking"))
-    empty.add_argument("--report", metavar="DIR", help=_("write what became of it into this folder"))
-    jobs = commands.add_parser("jobs", help=_("show the journal; take up what was left unfinished"))
-    which = jobs.add_mutually_exclusive_group()
-    which.add_argument("--show", metavar="ID", help=_("everything that is known of one job"))
-    which.add_argument("--resume", metavar="ID", help=_("take up an unfinished job and bring it to its end"))
-    which.add_argument("--revert", metavar="ID", help=_("put back what a job has copied"))
-    _connection(jobs, required=False)
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", title=_("commands"), parser_class=Parser)
+
+    def command(name: str, help: str, description: str) -> Parser:
+        added = commands.add_parser(name, help=help, description=description)
+        assert isinstance(added, Parser)
+        return added
+
+    _inventory(command)
+    _preflight(command)
+    _migrate(command)
+    _move_disk(command)
+    _evacuate(command)
+    _jobs(command)
+    _simulate(command)
     return top
 
 
-def _simulate(command: argparse.ArgumentParser) -> None:
-    source = command.add_mutually_exclusive_group()
-    source.add_argument("--scenario", default="two-pools", metavar="NAME")
-    source.add_argument("--database", action="append", default=[], metavar="FILE.xml")
-    command.add_argument("--vms", type=int, default=1000, metavar="N")
-    command.add_argument("--listen", default="127.0.0.1:0", metavar="127.0.0.1:PORT")
-    command.add_argument("--http", action="store_true")
-    command.add_argument("--user", default="root")
-    command.add_argument("--password", default="", metavar="PW")
-    command.add_argument("--speed", type=float, default=1.0, metavar="X")
-    command.add_argument("--seed", type=int, metavar="N")
+def _inventory(command: Any) -> None:
+    text = _("Lists the pools, hosts, VMs, disks and SRs of the servers. Nothing is changed.")
+    inventory = command("inventory", _("list pools, hosts, VMs and SRs"), text)
+    connection(inventory)
+    _json(inventory)
 
 
-def _connection(command: argparse.ArgumentParser, required: bool = True) -> None:
+def _preflight(command: Any) -> None:
+    text = _("Checks a migration as the wizard does, and asks the servers. Nothing is changed.")
+    preflight = command("preflight", _("check a migration and change nothing"), text)
+    connection(preflight)
+    _selection(preflight)
+    _json(preflight)
+
+
+def _migrate(command: Any) -> None:
+    text = _("Checks a migration, shows what will happen, asks, carries it out and reads it back from the servers.")
+    migrate = command("migrate", _("migrate VMs"), text)
+    connection(migrate)
+    _selection(migrate)
+    _run(migrate)
+
+
+def _move_disk(command: Any) -> None:
+    text = _(
+        "Moves virtual disks to another SR of their pool: live where the VM runs, copied, compared and exchanged where"
+        " it does not."
+    )
+    disks = command("move-disk", _("move virtual disks of VMs to another SR of their pool"), text)
+    connection(disks)
+    group = disks.add_argument_group(_("selection"))
+    group.add_argument(
+        "--vdi",
+        action="append",
+        required=True,
+        metavar="UUID",
+        help=_("a disk, by uuid (or by name, where it is the only one of it); may be repeated. Example: --vdi 5f0e…"),
+    )
+    group.add_argument(
+        "--sr", required=True, metavar="NAME|UUID", help=_('the SR that the disks go to. Example: --sr "NFS Madrid"')
+    )
+    group.add_argument("--storage-network", metavar="NAME|UUID", help=_storage_network())
+    text = _(
+        "how many days the sources of halted VMs' disks are kept, {days} if left out; 0 removes them at once. Example:"
+        " --keep-source 14"
+    )
+    group.add_argument("--keep-source", type=int, metavar="DAYS", help=text.format(days=KEEP_DAYS))
+    _run(disks)
+
+
+def _evacuate(command: Any) -> None:
+    text = _(
+        "Puts a host into maintenance mode and moves all its VMs to other hosts; or ends that and brings them back."
+    )
+    empty = command("evacuate", _("move all VMs off a host, for its maintenance"), text)
+    connection(empty)
+    group = empty.add_argument_group(_("selection"))
+    group.add_argument(
+        "--host",
+        required=True,
+        metavar="NAME|UUID",
+        help=_("the host, by name, uuid or address. Example: --host madrid-02"),
+    )
+    group.add_argument(
+        "--network", metavar="NAME|UUID", help=_("the network over which they leave. Example: --network Migration")
+    )
+    text = _("how many leave at once, {number} if left out. Example: --at-once 3")
+    group.add_argument("--at-once", type=int, default=AT_ONCE, metavar="N", help=text.format(number=AT_ONCE))
+    group.add_argument("--leave", action="store_true", help=_("end the maintenance, and bring the VMs back"))
+    text = _("move the others where some cannot leave; the host stays in maintenance mode with those on it")
+    group.add_argument("--leave-out-blocked", action="store_true", help=text)
+    _run(empty)
+
+
+def _jobs(command: Any) -> None:
+    text = _(
+        "Shows the journal of this computer; takes a job up that was left unfinished, or puts back what it copied."
+    )
+    jobs = command("jobs", _("show the journal; take up what was left unfinished"), text)
+    which = jobs.add_argument_group(_("selection")).add_mutually_exclusive_group()
+    which.add_argument(
+        "--show", metavar="ID", help=_("everything that is known of one job. Example: --show 20260302-081500-9c1f")
+    )
+    which.add_argument(
+        "--resume",
+        metavar="ID",
+        help=_(
+            "take up an unfinished job and bring it to its end; wants --server. Example: --resume 20260302-081500-9c1f"
+        ),
+    )
+    which.add_argument(
+        "--revert",
+        metavar="ID",
+        help=_("put back what a job has copied; wants --server. Example: --revert 20260302-081500-9c1f"),
+    )
+    connection(jobs, required=False)
+    _report(jobs)
+    _json(jobs)
+
+
+def _simulate(command: Any) -> None:
+    text = _(
+        "Serves simulated pools on this computer, for training and tests: a line of JSON for each, then READY. Ends at"
+        " SIGTERM or Ctrl+C."
+    )
+    simulate = command("simulate", _("serve simulated pools on this computer"), text)
+    source = simulate.add_mutually_exclusive_group()
+    text = _("what is simulated: {names}. Example: --scenario blockers")
+    source.add_argument("--scenario", default="two-pools", metavar="NAME", help=text.format(names=", ".join(SCENARIOS)))
+    source.add_argument(
+        "--database",
+        action="append",
+        default=[],
+        metavar="FILE.xml",
+        help=_("the database of a real pool to be served instead; once for each pool. Example: --database pool.xml"),
+    )
+    simulate.add_argument(
+        "--vms", type=int, default=1000, metavar="N", help=_("how many VMs the scenario scale has. Example: --vms 5000")
+    )
+    simulate.add_argument(
+        "--listen",
+        default="127.0.0.1:0",
+        metavar="127.0.0.1:PORT",
+        help=_("the first port; 0 takes any that is free. Example: --listen 127.0.0.1:8443"),
+    )
+    simulate.add_argument("--http", action="store_true", help=_("without TLS"))
+    simulate.add_argument(
+        "--user",
+        default="root",
+        metavar="U",
+        help=_("the user that may log in, root if left out. Example: --user admin"),
+    )
+    simulate.add_argument(
+        "--password", default="", metavar="PW", help=_("its password; made up if left out. Example: --password secret")
+    )
+    simulate.add_argument(
+        "--speed",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help=_("how fast simulated time runs: 1 is real time, 0 as fast as it can. Example: --speed 10"),
+    )
+    simulate.add_argument(
+        "--seed",
+        type=int,
+        metavar="N",
+        help=_("makes every uuid and certificate the same each time. Example: --seed 7"),
+    )
+
+
+def connection(command: argparse.ArgumentParser, required: bool = True) -> None:
+    """Which servers, as whom, and how they are trusted."""
     group = command.add_argument_group(_("connection"))
-    group.add_argument("--server", action="append", required=required, default=[], metavar="URL")
-    group.add_argument("--user", default="root", metavar="U")
-    group.add_argument("--password-stdin", action="store_true", help=_("read a line per server, or one for all"))
+    group.add_argument(
+        "--server",
+        action="append",
+        required=required,
+        default=[],
+        metavar="URL",
+        help=_(
+            "a pool's coordinator, a member or a standalone host: name, address or URL; once for each pool. Example:"
+            " --server https://madrid-01 --server 10.0.0.9"
+        ),
+    )
+    group.add_argument(
+        "--user",
+        default="root",
+        metavar="U",
+        help=_("who logs in to all of them, root if left out. Example: --user admin"),
+    )
+    group.add_argument(
+        "--password-stdin",
+        action="store_true",
+        help=_(
+            "read the passwords from stdin: a line for each server, in their order, or one for all; otherwise the"
+            " keyring has them, or they are asked for. Example: --password-stdin < passwords"
+        ),
+    )
     trust = group.add_mutually_exclusive_group()
-    trust.add_argument("--fingerprint", action="append", default=[], metavar="SHA256")
-    trust.add_argument("--trust-on-first-use", action="store_true")
-    group.add_argument("--json", action="store_true", help=_("print one JSON document"))
+    trust.add_argument(
+        "--fingerprint",
+        action="append",
+        default=[],
+        metavar="SHA256",
+        help=_(
+            "the SHA-256 fingerprint that a server's certificate must have; may be repeated, in any order. Example:"
+            " --fingerprint 3b:5c:…:9f"
+        ),
+    )
+    trust.add_argument(
+        "--trust-on-first-use",
+        action="store_true",
+        help=_("trust the certificate of a server that was never connected before, and remember it"),
+    )
+
+
+def _json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help=_("print one JSON document, and nothing else, on stdout"))
+
+
+def _report(command: argparse.ArgumentParser) -> None:
+    text = _("write what became of it into this folder, as a page and as JSON. Example: --report reports")
+    command.add_argument("--report", metavar="DIR", help=text)
+
+
+def _run(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--yes", action="store_true", help=_("start without asking"))
+    _report(command)
+    _json(command)
+
+
+def _storage_network() -> str:
+    return _("the network that carries disks and memory, at the destination. Example: --storage-network Storage")
 
 
 def _selection(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group(_("selection"))
-    group.add_argument("--plan", metavar="PLAN.json")
-    group.add_argument("--vm", action="append", default=[], metavar="NAME|UUID")
-    group.add_argument("--to", metavar="POOL|HOST")
-    group.add_argument("--host", metavar="NAME|UUID")
-    group.add_argument("--sr", metavar="NAME|UUID")
-    group.add_argument("--disk", action="append", default=[], metavar="VDI=SR")
-    group.add_argument("--network", action="append", default=[], metavar="VIF|MAC=NETWORK")
-    group.add_argument("--storage-network", metavar="NAME|UUID")
-    group.add_argument("--copy", action="store_true")
-    group.add_argument("--compress", action="store_true")
-    group.add_argument("--start-after", action="store_true")
+    group.add_argument(
+        "--plan",
+        metavar="PLAN.json",
+        help=_("a plan as preflight --json prints it, instead of VMs and a destination. Example: --plan plan.json"),
+    )
+    group.add_argument(
+        "--vm",
+        action="append",
+        default=[],
+        metavar="NAME|UUID",
+        help=_("a VM, by name or uuid; may be repeated, for VMs of one pool. Example: --vm web-01 --vm mail"),
+    )
+    group.add_argument(
+        "--to",
+        metavar="POOL|HOST",
+        help=_("the destination: a pool by name or uuid, or a host by name, uuid or address. Example: --to Lisboa"),
+    )
+    group.add_argument(
+        "--host",
+        metavar="NAME|UUID",
+        help=_(
+            "the host of the destination that takes all of them; otherwise the best for each. Example: --host lisboa-02"
+        ),
+    )
+    group.add_argument(
+        "--sr",
+        metavar="NAME|UUID",
+        help=_('the SR of the destination for all disks; otherwise its default. Example: --sr "NFS Lisboa"'),
+    )
+    group.add_argument(
+        "--disk",
+        action="append",
+        default=[],
+        metavar="VDI=SR",
+        help=_('an SR of its own for one disk, each by name or uuid; may be repeated. Example: --disk "data=Fast SSD"'),
+    )
+    group.add_argument(
+        "--network",
+        action="append",
+        default=[],
+        metavar="VIF|MAC=NETWORK",
+        help=_(
+            "the network of the destination for one interface, which is named by uuid, MAC or (of a single VM) device"
+            " number; may be repeated. Example: --network 0=Guests"
+        ),
+    )
+    group.add_argument("--storage-network", metavar="NAME|UUID", help=_storage_network())
+    group.add_argument("--copy", action="store_true", help=_("copy the VMs; the originals stay as they are"))
+    group.add_argument(
+        "--compress", action="store_true", help=_("compress the memory on its way; otherwise as the pool is set")
+    )
+    group.add_argument(
+        "--start-after", action="store_true", help=_("start the VMs that were halted, once they are there")
+    )
+    group.add_argument(
+        "--leave-out-blocked",
+        action="store_true",
+        help=_("move those that can be moved, and say which cannot; otherwise nothing moves unless all can"),
+    )
+    group.add_argument(
+        "--not-before",
+        metavar="TIME",
+        help=_(
+            "begin no earlier: a time of this computer, the next such time or with its date. Example:"
+            " --not-before 22:00, --not-before 2026-03-02T22:00"
+        ),
+    )

@@ -5,10 +5,12 @@ import argparse
 from xsmigui.cli.connecting import Refusing, connect
 from xsmigui.cli.evacuating import evacuate
 from xsmigui.cli.journal import take_up
-from xsmigui.cli.selecting import evaluate, evaluate_disks
-from xsmigui.cli.starting import start
+from xsmigui.cli.later import moment_in
+from xsmigui.cli.selecting import evaluate, evaluate_disks, leaving_out_blocked
+from xsmigui.cli.starting import left_json, start
 from xsmigui.console import DONE, NO_CONNECTION, REFUSED, BadArguments, print_document, show_evaluation
 from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.leaving_out import LeftOut
 from xsmigui.core.survey import survey
 from xsmigui.core.text import _
 from xsmigui.local import paths
@@ -29,6 +31,7 @@ async def run(options: argparse.Namespace) -> int:
     trust = GivenTrust(TrustFile(paths.home()), options.fingerprint, options.trust_on_first_use)
     store = Store()
     clock = SystemClock()
+    time = moment_in(options, clock)  # what is no time is said at once
     from xsmigui.xapi.connection import XapiWire
 
     connections = Connections(store, XapiWire(), trust, Keyring(), Refusing(trust), clock)
@@ -44,7 +47,7 @@ async def run(options: argparse.Namespace) -> int:
                 print_document(document, options.json)
                 return DONE
             case "preflight":
-                return report_preflight(await evaluate(options, store, asker, clock), options.json)
+                return _report_preflight(options, *await _evaluate(options, store, asker, clock))
             case "jobs":
                 return await take_up(options, jobs, store)
             case "evacuate":
@@ -53,20 +56,27 @@ async def run(options: argparse.Namespace) -> int:
                 evaluation = await evaluate_disks(options, store, asker, clock)
                 return await start(options, evaluation, jobs)
             case _:
-                return await _migrate(options, store, asker, clock, jobs)
+                evaluation, left = await _evaluate(options, store, asker, clock)
+                return await start(options, evaluation, jobs, left_out=left, not_before=time)
     finally:
         await jobs.shut_down()
         await journal.close()
         await connections.shut_down()
 
 
-def report_preflight(evaluation: Evaluation, as_json: bool) -> int:
-    if as_json:
-        print_document(evaluation.as_json(), True)
+async def _evaluate(
+    options: argparse.Namespace, store: Store, asker: Asker, clock: SystemClock
+) -> tuple[Evaluation, tuple[LeftOut, ...]]:
+    """What was selected, without what cannot move if so asked for, and who was left out."""
+    evaluation = await evaluate(options, store, asker, clock)
+    if not options.leave_out_blocked:
+        return evaluation, ()
+    return await leaving_out_blocked(evaluation, store, asker, clock)
+
+
+def _report_preflight(options: argparse.Namespace, evaluation: Evaluation, left: tuple[LeftOut, ...]) -> int:
+    if options.json:
+        print_document(evaluation.as_json() | left_json(options, left), True)
     else:
-        show_evaluation(evaluation)
+        show_evaluation(evaluation, left_out=left)
     return DONE if evaluation.plan is not None else REFUSED
-
-
-async def _migrate(options: argparse.Namespace, store: Store, asker: Asker, clock: SystemClock, jobs: Jobs) -> int:
-    return await start(options, await evaluate(options, store, asker, clock), jobs)

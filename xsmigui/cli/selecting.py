@@ -9,13 +9,16 @@ import msgspec
 from xsmigui.console import BadArguments
 from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.leaving_out import LeftOut
+from xsmigui.core.migration.lookup import SelectionRefused
 from xsmigui.core.migration.plan import FORMAT, Plan, PlanRefused
-from xsmigui.core.migration.selection import Asked, SelectionRefused, disks_from, draft_from, network_from
+from xsmigui.core.migration.selection import Asked, disks_from, draft_from, network_from
 from xsmigui.core.text import _, joined
 from xsmigui.local.clock import SystemClock
 from xsmigui.services.asking import Asker
 from xsmigui.services.drafting import Drafting
 from xsmigui.services.executor import judge_afresh
+from xsmigui.services.maintenance import settle_without_blocked
 from xsmigui.services.store import Store
 
 
@@ -57,6 +60,19 @@ async def evaluate(options: argparse.Namespace, store: Store, asker: Asker, cloc
     return await settled(store, asker, clock, draft)
 
 
+async def leaving_out_blocked(
+    evaluation: Evaluation, store: Store, asker: Asker, clock: SystemClock
+) -> tuple[Evaluation, tuple[LeftOut, ...]]:
+    """The evaluation of those that can go, and who was left out of it. Where nobody can go, or something blocks the
+    whole batch, it is the evaluation of all, and nobody was left out."""
+
+    async def settle(draft: Draft) -> Evaluation:
+        return await settled(store, asker, clock, draft)
+
+    fewer, out = await settle_without_blocked(settle, evaluation.draft)
+    return (fewer, out) if fewer.plan is not None else (evaluation, ())
+
+
 async def evaluate_disks(options: argparse.Namespace, store: Store, asker: Asker, clock: SystemClock) -> Evaluation:
     """The evaluation of moving single disks."""
     days = options.keep_source
@@ -74,7 +90,7 @@ async def evaluate_disks(options: argparse.Namespace, store: Store, asker: Asker
                 raise BadArguments(text.format(names=names))
             draft = draft.copying(True, days)
         if options.storage_network:
-            draft = draft.over(network_from(site.pools[draft.source], options.storage_network))
+            draft = draft.over(network_from(site, draft.source, options.storage_network))
     except SelectionRefused as refused:
         raise BadArguments(str(refused)) from None
     return await settled(store, asker, clock, draft)

@@ -27,6 +27,11 @@ def size(number: int) -> str:
     return f"{number / MiB:.0f} MiB"
 
 
+def rate(number: float) -> str:
+    """Bytes a second as MiB/s: what people compare with the speed of a link."""
+    return f"{number / MiB:.0f} MiB/s" if number >= 10 * MiB else f"{number / MiB:.1f} MiB/s"
+
+
 def duration(seconds: float) -> str:
     """A time span as people say it: ``40 s``, ``6 min``, ``2 h 10 min``."""
     if seconds < 90:

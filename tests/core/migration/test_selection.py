@@ -74,16 +74,113 @@ def test_what_is_not_there(site: TwoPools) -> None:
     assert refused(site, "web", sr="none") == "There is no SR named none."
 
 
-def test_what_is_there_twice(site: TwoPools) -> None:
-    site.madrid.vm("web")
-    assert refused(site, "web") == "There are several of the kind VM named web: give a uuid."
+def test_what_is_there_twice_is_listed(site: TwoPools) -> None:
+    twin = site.madrid.vm("web")
+    far = site.lisboa.vm("web")
+    assert refused(site, "web").splitlines() == [
+        "There are several of the kind VM named web: give a uuid.",
+        f"  {site.madrid.uuid(site.web)}  web, in Madrid, running on m1",
+        f"  {site.madrid.uuid(twin)}  web, in Madrid, halted",
+        f"  {site.lisboa.uuid(far)}  web, in Lisboa, halted",
+    ]
     site.lisboa.set(site.l1, name_label="same")
     site.lisboa.set(site.l2, name_label="same")
-    assert "several pools or hosts" in refused(site, "db", to="same")
+    first, *listed = refused(site, "db", to="same").splitlines()
+    assert "several pools or hosts" in first
+    assert [line.split()[0] for line in listed] == [site.lisboa.uuid(site.l1), site.lisboa.uuid(site.l2)]
+    assert all("in Lisboa, at 10." in line for line in listed)
     twin = PoolBuilder("Lisboa", key="other")
+    twin.host("far")
     whole = site_of(site.madrid, site.lisboa, twin)
-    with pytest.raises(SelectionRefused, match="several pools"):
+    with pytest.raises(SelectionRefused, match="several pools") as caught:
         draft_from(whole, Asked(("db",), "Lisboa"))
+    assert [line.split()[0] for line in str(caught.value).splitlines()[1:]] == [site.lisboa.id, twin.id]
+
+
+@pytest.mark.parametrize(
+    ("cls", "fields", "told"),
+    [
+        ("SR", {"sr": "l-nfs"}, "shared"),
+        ("network", {"storage_network": "Storage"}, "bridge"),
+        ("host", {"host": "l1"}, "at 10."),
+    ],
+)
+def test_every_kind_is_listed_with_its_uuid_and_place(
+    site: TwoPools, cls: str, fields: dict[str, str], told: str
+) -> None:
+    (name,) = fields.values()
+    inventory = site.lisboa.inventory()
+    first, second = [
+        *inventory.find(cls, name),
+        next(r for r in inventory.tables[cls] if r not in inventory.find(cls, name)),
+    ]
+    site.lisboa.set(second, name_label=name)
+    lines = refused(site, "web", **fields).splitlines()
+    assert "give a uuid" in lines[0]
+    assert {line.split()[0] for line in lines[1:]} == {site.lisboa.uuid(first), site.lisboa.uuid(second)}
+    assert told in lines[1]
+
+
+def test_disks_and_interfaces_are_listed_too(site: TwoPools) -> None:
+    site.madrid.set("OpaqueRef:Madrid/VDI/web 1", name_label="web 0")
+    lines = refused(site, "web", disks=(("web 0", "l-nfs"),)).splitlines()
+    assert "of web" in lines[1]
+    assert "on " in lines[1]
+    assert refused(site, "web", disks=(("db 0", "l-nfs"),)) == "db 0 is no disk of the selected VMs."
+
+
+def same_vm(site: TwoPools) -> str:
+    """A VM of Lisboa with the uuid of Madrid's web, as a forced import makes it."""
+    uuid = site.madrid.uuid(site.web)
+    site.lisboa.set(site.lisboa.vm("web"), uuid=uuid)
+    return uuid
+
+
+def test_a_uuid_in_two_pools_means_the_vm_that_is_not_there_yet(site: TwoPools) -> None:
+    uuid = same_vm(site)
+    for to in ("Lisboa", "l2", site.lisboa.id):
+        assert asked(site, uuid, to=to).source == site.madrid.id
+    assert asked(site, uuid, to="Madrid").source == site.lisboa.id
+
+
+def test_a_uuid_in_two_pools_means_the_pool_of_the_other_vms(site: TwoPools) -> None:
+    uuid = same_vm(site)
+    assert asked(site, "lisboa-web", uuid, to="Madrid").source == site.lisboa.id
+    assert asked(site, uuid, "db", to="Madrid").source == site.madrid.id
+
+
+def test_a_uuid_in_two_pools_that_could_be_either_is_told_with_both(site: TwoPools) -> None:
+    uuid = same_vm(site)
+    third = PoolBuilder("Porto")
+    third.host("p1")
+    whole = site_of(site.madrid, site.lisboa, third)
+    with pytest.raises(SelectionRefused) as caught:
+        draft_from(whole, Asked((uuid,), "Porto"))
+    lines = str(caught.value).splitlines()[1:]
+    assert [line.split()[0] for line in lines] == [uuid, uuid]
+    assert ["Madrid" in line for line in lines] == [True, False]
+    assert "Lisboa" in lines[1]
+
+
+@pytest.mark.parametrize("name", ["m1", "10.", ""], ids=["name", "address", "uuid"])
+def test_a_host_of_another_pool_is_told_as_that(site: TwoPools, name: str) -> None:
+    if name == "10.":
+        name = "10.9.9.9"
+        site.madrid.set(site.m1, address=name)
+    name = name or site.madrid.uuid(site.m1)
+    assert refused(site, "web", host=name) == f"{name} (host) belongs to Madrid, and not to Lisboa."
+
+
+def test_what_belongs_to_another_pool_is_told_as_that(site: TwoPools) -> None:
+    assert refused(site, "web", sr="m-nfs") == "m-nfs (SR) belongs to Madrid, and not to Lisboa."
+    network = site.madrid.uuid(next(iter(site.madrid.inventory().network)))
+    assert "belongs to Madrid" in refused(site, "web", storage_network=network)
+    assert "belongs to Madrid" in refused(site, "web", networks=(("0", network),))
+    assert "belongs to Lisboa, and not to Madrid" in refused(site, "web", to="Madrid", host="l1")
+
+
+def test_a_host_by_its_address(site: TwoPools) -> None:
+    assert asked(site, "web", host=site.lisboa.get(site.l2).address).hosts == {site.web: site.l2}
 
 
 def test_vms_of_several_pools(site: TwoPools) -> None:

@@ -5,13 +5,10 @@ from dataclasses import dataclass
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.diskdraft import DisksRefused, draft_of_disks
 from xsmigui.core.migration.draft import Draft, Site
+from xsmigui.core.migration.lookup import Hit, SelectionRefused, found, one, only, several
 from xsmigui.core.migration.moves import own_disks
 from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef
 from xsmigui.core.text import _
-
-
-class SelectionRefused(ValueError):
-    """A name that stands for nothing, or for several things; the text says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +29,11 @@ class Asked:
 
 def draft_from(site: Site, asked: Asked) -> Draft:
     """The draft that was asked for. Raises `SelectionRefused`."""
-    source, vms = _vms(site, asked)
     target, host = _destination(site, asked.to)
+    source, vms = _vms(site, asked.vms, target)
     if asked.host:
-        host = HostRef(_one(site.pools[target], "host", asked.host, _("host")))
-    here, there = site.pools[source], site.pools[target]
+        host = HostRef(one(site, target, "host", asked.host))
+    here = site.pools[source]
     draft = Draft(
         source=source,
         vms=vms,
@@ -47,92 +44,90 @@ def draft_from(site: Site, asked: Asked) -> Draft:
         start_after=asked.start_after,
     )
     if asked.sr:
-        draft = draft.on_same_sr(SrRef(_one(there, "SR", asked.sr, _("SR"))))
+        draft = draft.on_same_sr(SrRef(one(site, target, "SR", asked.sr)))
     if asked.disks:
-        draft = _with_disks(draft, here, there, asked)
+        draft = _with_disks(draft, site, here, target, asked)
     for name, network in asked.networks:
-        vif = _vif(here, vms, name)
-        draft = draft.connecting(vif, NetworkRef(_one(there, "network", network, _("network"))))
+        vif = _vif(site, source, vms, name)
+        draft = draft.connecting(vif, NetworkRef(one(site, target, "network", network)))
     if asked.storage_network:
-        draft = draft.over(network_from(there, asked.storage_network))
+        draft = draft.over(network_from(site, target, asked.storage_network))
     return draft
 
 
 def host_from(site: Site, name: str) -> tuple[PoolId, HostRef]:
     """A host by its name, uuid or address, and its pool. Raises `SelectionRefused`."""
-    found = _hosts(site, name)
-    if len(found) > 1:
-        raise SelectionRefused(
-            _("There are several of the kind {kind} named {name}: give a uuid.", kind=_("host"), name=name)
-        )
-    if not found:
-        raise SelectionRefused(_("There is no {kind} named {name}.", kind=_("host"), name=name))
-    return found[0]
+    hit = only(site, found(site, "host", name), "host", name)
+    return hit.pool, HostRef(hit.ref)
 
 
-def _hosts(site: Site, name: str) -> list[tuple[PoolId, HostRef]]:
-    return [
-        (pool, ref)
-        for pool, inventory in site.pools.items()
-        for ref, host in inventory.host.items()
-        if name in (host.uuid, host.name_label, host.address)
-    ]
-
-
-def network_from(inventory: Inventory, name: str) -> NetworkRef:
-    """A network by its name or uuid. Raises `SelectionRefused`."""
-    return NetworkRef(_one(inventory, "network", name, _("network")))
+def network_from(site: Site, pool: PoolId, name: str) -> NetworkRef:
+    """A network of a pool by its name or uuid. Raises `SelectionRefused`."""
+    return NetworkRef(one(site, pool, "network", name))
 
 
 def disks_from(site: Site, names: tuple[str, ...], sr: str) -> Draft:
     """The draft that moves these disks (by uuid, or a name that is the only one) to an SR of their pool. Raises
     `SelectionRefused`."""
-    found: dict[VdiRef, PoolId] = {}
-    for name in names:
-        hits = {VdiRef(ref): pool for pool, inventory in site.pools.items() for ref in inventory.find("VDI", name)}
-        ref = VdiRef(_only(list(hits), _("virtual disk"), name))
-        found[ref] = hits[ref]
-    if len(set(found.values())) > 1:
+    hits = [found(site, "VDI", name) for name in names]
+    decided = {each[0].pool for each in hits if len(each) == 1}
+    goals = {hit.pool for hit in found(site, "SR", sr)}
+    chosen = [
+        only(site, _narrowed(each, "VDI", site, decided, goals), "VDI", name)
+        for name, each in zip(names, hits, strict=True)
+    ]
+    if len({hit.pool for hit in chosen}) > 1:
         raise SelectionRefused(_("The disks belong to several pools: move them pool by pool."))
-    pool = next(iter(found.values()))
-    place = SrRef(_one(site.pools[pool], "SR", sr, _("SR")))
+    pool = chosen[0].pool
+    place = SrRef(one(site, pool, "SR", sr))
     try:
-        return draft_of_disks(site, pool, found, place)
+        return draft_of_disks(site, pool, dict.fromkeys(VdiRef(hit.ref) for hit in chosen), place)
     except DisksRefused as refused:
         raise SelectionRefused(str(refused)) from None
 
 
-def _with_disks(draft: Draft, here: Inventory, there: Inventory, asked: Asked) -> Draft:
+def _with_disks(draft: Draft, site: Site, here: Inventory, target: PoolId, asked: Asked) -> Draft:
     """Single disks on SRs of their own; the others on the SR asked for, if there is one."""
     own = {ref: vdi for vm in draft.vms for ref, vdi in own_disks(here, vm).items()}
     placed: dict[VdiRef, SrRef] = {}
     if draft.same_sr is not None:
         placed = dict.fromkeys(own, draft.same_sr)
     for name, sr in asked.disks:
-        found = [ref for ref, vdi in own.items() if name == vdi.uuid]
-        found = found or [ref for ref, vdi in own.items() if name == vdi.name_label]
-        placed[VdiRef(_only(found, _("disk of the selected VMs"), name))] = SrRef(_one(there, "SR", sr, _("SR")))
+        hits = [Hit(draft.source, ref) for ref, vdi in own.items() if name == vdi.uuid]
+        hits = hits or [Hit(draft.source, ref) for ref, vdi in own.items() if name == vdi.name_label]
+        if not hits and found(site, "VDI", name):
+            raise SelectionRefused(_("{name} is no disk of the selected VMs.", name=name))
+        placed[VdiRef(only(site, hits, "VDI", name).ref)] = SrRef(one(site, target, "SR", sr))
     draft = draft.each_disk()
     for disk, place in placed.items():
         draft = draft.placing(disk, place)
     return draft
 
 
-def _vms(site: Site, asked: Asked) -> tuple[PoolId, tuple[VmRef, ...]]:
-    found: dict[VmRef, PoolId] = {}
-    for name in asked.vms:
-        hits = [
-            (pool, VmRef(ref))
-            for pool, inventory in site.pools.items()
-            for ref in inventory.find("VM", name)
-            if not inventory.VM[VmRef(ref)].is_a_snapshot or inventory.VM[VmRef(ref)].uuid == name
-        ]
-        refs = [ref for _pool, ref in hits]
-        ref = VmRef(_only(refs, _("VM"), name))
-        found[ref] = next(pool for pool, hit in hits if hit == ref)
-    if len(set(found.values())) > 1:
+def _vms(site: Site, names: tuple[str, ...], target: PoolId) -> tuple[PoolId, tuple[VmRef, ...]]:
+    """The VMs and their pool. A uuid that several pools have means the VM of the others' pool, else the one that is
+    not at the destination yet; a name is not guessed at."""
+    hits = [found(site, "VM", name) for name in names]
+    decided = {each[0].pool for each in hits if len(each) == 1}
+    away = set(site.pools) - {target}
+    chosen = [
+        only(site, _narrowed(each, "VM", site, decided, away), "VM", name)
+        for name, each in zip(names, hits, strict=True)
+    ]
+    if len({hit.pool for hit in chosen}) > 1:
         raise SelectionRefused(_("The VMs belong to several pools: move them pool by pool."))
-    return next(iter(found.values())), tuple(found)
+    return chosen[0].pool, tuple(dict.fromkeys(VmRef(hit.ref) for hit in chosen))
+
+
+def _narrowed(hits: list[Hit], cls: str, site: Site, *wanted: set[PoolId]) -> list[Hit]:
+    """Of the hits of one uuid those in the wanted pools, first wishes first, where that leaves one."""
+    records = [site.pools[hit.pool].record(cls, hit.ref) for hit in hits]
+    if len({record.uuid for record in records if record is not None}) == 1:
+        for pools in wanted:
+            left = [hit for hit in hits if hit.pool in pools]
+            if len(left) == 1:
+                return left
+    return hits
 
 
 def _destination(site: Site, name: str) -> tuple[PoolId, HostRef | None]:
@@ -140,33 +135,21 @@ def _destination(site: Site, name: str) -> tuple[PoolId, HostRef | None]:
     pools = [pool for pool, inventory in site.pools.items() if name in (pool, inventory.name)]
     if len(pools) == 1:
         return pools[0], None
-    hosts = _hosts(site, name)
+    hosts = found(site, "host", name)
     if pools or len(hosts) > 1:
-        raise SelectionRefused(_("There are several pools or hosts named {name}: give a uuid.", name=name))
+        hits = [("pool", Hit(pool, site.pools[pool].pool_ref)) for pool in pools]
+        hits = hits or [("host", hit) for hit in hosts]
+        raise several(site, hits, _("There are several pools or hosts named {name}: give a uuid.", name=name))
     if not hosts:
         raise SelectionRefused(_("There is no pool or host named {name}.", name=name))
-    return hosts[0]
+    return hosts[0].pool, HostRef(hosts[0].ref)
 
 
-def _vif(here: Inventory, vms: tuple[VmRef, ...], name: str) -> VifRef:
-    found = [
-        ref
+def _vif(site: Site, source: PoolId, vms: tuple[VmRef, ...], name: str) -> VifRef:
+    hits = [
+        Hit(source, ref)
         for vm in vms
-        for ref, vif in here.vifs(vm)
+        for ref, vif in site.pools[source].vifs(vm)
         if name == vif.uuid or name.casefold() == vif.MAC.casefold() or (len(vms) == 1 and name == vif.device)
     ]
-    return VifRef(_only(found, _("network interface of the selected VMs"), name))
-
-
-def _one(inventory: Inventory, cls: str, name: str, kind: str) -> str:
-    return _only(inventory.find(cls, name), kind, name)
-
-
-def _only(found: "list[str] | list[VmRef] | list[VifRef] | list[VdiRef]", kind: str, name: str) -> str:
-    if not found:
-        raise SelectionRefused(_("There is no {kind} named {name}.", kind=kind, name=name))
-    if len(found) > 1:
-        raise SelectionRefused(
-            _("There are several of the kind {kind} named {name}: give a uuid.", kind=kind, name=name)
-        )
-    return found[0]
+    return VifRef(only(site, hits, "VIF", name).ref)
