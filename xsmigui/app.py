@@ -12,7 +12,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -26,7 +25,8 @@ from xsmigui import __version__
 from xsmigui.console import INTERRUPTED, say
 from xsmigui.core.capacity import AT_ONCE
 from xsmigui.core.outline import Link
-from xsmigui.core.ports import Address, Gateway
+from xsmigui.core.ports import Address, Gateway, Trusted, Wire
+from xsmigui.core.proxies import ProxyOf, no_proxy
 from xsmigui.core.text import _, use
 from xsmigui.local import languages, logs, paths
 from xsmigui.local.clock import SystemClock
@@ -69,15 +69,22 @@ class Options:
 class LateWire:
     """The `Wire` of `core.ports`, whose libraries are imported when it is first used, in a thread."""
 
-    async def login(self, address: Address, password: str, trusted: Callable[[str], str | None]) -> Gateway:
-        wire = await asyncio.to_thread(_wire)
-        return await wire.login(address, password, trusted)  # type: ignore[no-any-return]
+    def __init__(self, proxy_of: ProxyOf) -> None:
+        self._proxy_of = proxy_of
 
+    async def login(self, address: Address, password: str, trusted: Trusted) -> Gateway:
+        return await (await self._wire()).login(address, password, trusted)
 
-def _wire() -> Any:
-    from xsmigui.xapi.connection import XapiWire
+    async def fingerprint(self, url: str) -> str:
+        return await (await self._wire()).fingerprint(url)
 
-    return XapiWire()
+    async def _wire(self) -> Wire:
+        def made() -> Wire:
+            from xsmigui.xapi.connection import XapiWire
+
+            return XapiWire(proxy_of=self._proxy_of)
+
+        return await asyncio.to_thread(made)
 
 
 class NoKeyring:
@@ -159,7 +166,9 @@ class Program:
         self._secrets = NoKeyring() if options.demo else Keyring()
         self._has_keyring = False
         self.store = Store()
-        self.connections = Connections(self.store, LateWire(), self.trust, self._secrets, self._decisions, clock)
+        self.connections = Connections(
+            self.store, LateWire(no_proxy), self.trust, self._secrets, self._decisions, clock
+        )
         asker = Asker(self.connections.gateway)
         self._journal = JournalFile(home)
         self.jobs = Jobs(self.store, self.connections, asker, clock, self._journal)

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from xsmigui.local import trust
-from xsmigui.local.trust import FILE, GivenTrust, TrustFile
+from xsmigui.local.trust import FILE, GivenTrust, TrustFile, is_fingerprint
 
 URL = "https://10.0.0.1:443"
-PRINT = "AB:CD:EF"
+PRINT = ":".join(["cd"] * 32)
 
 
 def test_nobody_is_trusted_at_first(tmp_path: Path) -> None:
@@ -76,15 +76,39 @@ def test_an_empty_fingerprint_given_accepts_nothing(tmp_path: Path) -> None:
     assert not GivenTrust(TrustFile(tmp_path), [""], first_use=False).accepts("")
 
 
-def test_what_is_given_for_a_server_stands_before_the_file(tmp_path: Path) -> None:
+def test_what_is_given_stands_before_the_file(tmp_path: Path) -> None:
+    """A server that shows another certificate than a given one is refused, whatever was trusted before."""
     file = TrustFile(tmp_path)
-    file.trust(URL, "from the file")
-    given = GivenTrust(file, [], first_use=True)
-    assert given.first_use
-    assert given.trusted(URL) == "from the file"
-    given.give(URL, "from the command line")
-    assert given.trusted(URL) == "from the command line"
-    assert file.trusted(URL) == "from the file"
+    file.trust(URL, PRINT)
+    given = GivenTrust(file, ["ab" * 32], first_use=False)
+    assert given.trusted(URL, PRINT) == "ab" * 32
+    assert given.trusted("https://new", PRINT) == "ab" * 32
+    both = GivenTrust(file, ["ab" * 32, PRINT.upper()], first_use=False)
+    assert both.trusted(URL, PRINT) == PRINT
+    assert both.trusted("https://new", PRINT) is None  # asked for, and then accepted
+    assert both.accepts(PRINT)
+    assert GivenTrust(file, [], first_use=True).trusted(URL, PRINT) == PRINT
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("ab" * 32, True),
+        (":".join(["AB"] * 32), True),
+        ("sha256 Fingerprint=" + ":".join(["AB"] * 32), True),
+        ("SHA256:" + "ab" * 32, True),
+        (" ".join(["ab cd"] * 16), True),
+        ("ab" * 20, False),
+        ("ab" * 31 + "zz", False),
+        ("", False),
+        ("ab" * 33, False),
+    ],
+)
+def test_what_is_a_fingerprint(tmp_path: Path, text: str, is_one: bool) -> None:
+    assert is_fingerprint(text) is is_one
+    if is_one:
+        bare = ("ab" * 32) if "cd" not in text else ("abcd" * 16)
+        assert GivenTrust(TrustFile(tmp_path), [text], first_use=False).accepts(bare)
 
 
 def test_what_is_trusted_on_first_use_is_kept_in_the_file(tmp_path: Path) -> None:

@@ -54,7 +54,7 @@ class Pins:
     def __init__(self) -> None:
         self.pins: dict[str, str] = {}
 
-    def trusted(self, url: str) -> str | None:
+    def trusted(self, url: str, shown: str = "") -> str | None:
         return self.pins.get(url)
 
     def trust(self, url: str, fingerprint: str) -> None:

@@ -40,7 +40,7 @@ async def login(wire: XapiWire) -> AsyncIterator[Login]:
 
     async def log_in(pool: ServedPool, url: str = "", trusted: str = "") -> Connection:
         pin = trusted or pool.fingerprint
-        connection = await wire.login(Address(url or pool.url, pool.user), pool.password, lambda _url: pin)
+        connection = await wire.login(Address(url or pool.url, pool.user), pool.password, lambda _url, _shown: pin)
         opened.append(connection)
         return connection
 

@@ -7,7 +7,7 @@ import ssl
 from collections.abc import Awaitable, Callable
 from types import TracebackType
 
-from xsmigui.simulator.certificates import certificate
+from xsmigui.simulator.certificates import Certificate, certificate
 
 Handler = Callable[[bytes], Awaitable[bytes | None]]
 
@@ -29,9 +29,9 @@ def saying(status: str, body: bytes, kind: str = "text/html") -> Handler:
 class Odd:
     """Answers each request by `handler`, over TLS unless told otherwise, and keeps every byte that it received."""
 
-    def __init__(self, handler: Handler, tls: bool = True) -> None:
+    def __init__(self, handler: Handler, tls: bool = True, shown: Certificate | None = None) -> None:
         self._handler = handler
-        self._certificate = certificate("odd") if tls else None
+        self._certificate = shown or (certificate("odd") if tls else None)
         self.fingerprint = self._certificate.fingerprint if self._certificate else ""
         self.received = b""
         self.handshakes = 0

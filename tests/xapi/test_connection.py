@@ -58,7 +58,7 @@ async def test_wrong_password(shared_site: Simulated, wire: XapiWire, caplog: py
     caplog.set_level(logging.DEBUG)
     pool = shared_site["Madrid"]
     with pytest.raises(ServerFailure) as caught:
-        await wire.login(Address(pool.url), "hunter2", lambda _url: pool.fingerprint)
+        await wire.login(Address(pool.url), "hunter2", lambda _url, _shown: pool.fingerprint)
     assert caught.value.code == "SESSION_AUTHENTICATION_FAILED"
     assert caught.value.params[0] == "root"
     assert caught.value.call == "session.login_with_password"
@@ -69,7 +69,7 @@ async def test_wrong_password(shared_site: Simulated, wire: XapiWire, caplog: py
 async def test_no_byte_of_http_leaves_before_the_certificate_is_decided_on(wire: XapiWire, trusted: str | None) -> None:
     async with Odd(saying("200 OK", b"")) as server:
         with pytest.raises((CertificateUnknown, CertificateChanged)) as caught:
-            await wire.login(Address(server.url), "hunter2", lambda _url: trusted)
+            await wire.login(Address(server.url), "hunter2", lambda _url, _shown: trusted)
         assert server.received == b""
         assert server.handshakes >= 1
     assert caught.value.fingerprint == server.fingerprint
@@ -83,13 +83,13 @@ async def test_a_certificate_that_changes_after_the_look_at_it_gets_no_password(
 ) -> None:
     """The connection that carries the password has the pinned certificate itself."""
 
-    async def looked(_url: str) -> str:
-        return OTHER
+    async def looked(_url: str, _proxy: object) -> tls.Shown:
+        return tls.Shown(OTHER)
 
-    monkeypatch.setattr(tls, "fingerprint_of", looked)
+    monkeypatch.setattr(tls, "look_at", looked)
     async with Odd(saying("200 OK", b"")) as server:
         with pytest.raises(CertificateChanged) as caught:
-            await wire.login(Address(server.url), "hunter2", lambda _url: OTHER)
+            await wire.login(Address(server.url), "hunter2", lambda _url, _shown: OTHER)
         assert server.received == b""
     assert caught.value.fingerprint == server.fingerprint
     assert caught.value.trusted == OTHER
@@ -102,15 +102,15 @@ async def test_a_member_leads_to_its_coordinator_whose_certificate_is_looked_at_
     member = pool.member_urls[0]
     asked: list[str] = []
 
-    def trusted(url: str) -> str | None:
+    def trusted(url: str, shown: str) -> str | None:
         asked.append(url)
-        return pool.fingerprint if url == member else None
+        return shown if url == member else None
 
     with pytest.raises(CertificateUnknown) as caught:
         await wire.login(Address(member), pool.password, trusted)
-    assert (caught.value.url, caught.value.fingerprint) == (pool.url, pool.fingerprint)
+    assert caught.value == CertificateUnknown(pool.url, pool.fingerprint, via=member)
     assert asked == [member, pool.url]
-    connection = await wire.login(Address(member), pool.password, lambda _url: pool.fingerprint)
+    connection = await wire.login(Address(member), pool.password, lambda _url, shown: shown)
     assert connection.url == pool.url
     await connection.logout()
 
@@ -119,18 +119,20 @@ async def test_a_server_that_never_answers(wire: XapiWire, monkeypatch: pytest.M
     monkeypatch.setattr("xsmigui.xapi.connection.LOGIN_DEADLINE", 0.3)
     async with Odd(silent) as server:
         with pytest.raises(Unreachable, match="no answer within 0 s"):
-            await asyncio.wait_for(wire.login(Address(server.url), "secret", lambda _url: server.fingerprint), 5)
+            await asyncio.wait_for(
+                wire.login(Address(server.url), "secret", lambda _url, _shown: server.fingerprint), 5
+            )
 
 
 async def test_a_port_that_accepts_and_says_nothing(wire: XapiWire, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even a TLS handshake."""
-    deadline = tls.fingerprint_of.__defaults__
-    monkeypatch.setattr(tls.fingerprint_of, "__defaults__", (0.2,))
-    assert deadline == (tls.HANDSHAKE_DEADLINE,)
+    deadline = tls.look_at.__defaults__
+    monkeypatch.setattr(tls.look_at, "__defaults__", (None, 0.2))
+    assert deadline == (None, tls.HANDSHAKE_DEADLINE)
     with socket.create_server(("127.0.0.1", 0)) as listening:
         url = f"https://127.0.0.1:{listening.getsockname()[1]}"
         with pytest.raises(Unreachable, match="no answer"):
-            await wire.login(Address(url), "secret", lambda _url: OTHER)
+            await wire.login(Address(url), "secret", lambda _url, _shown: OTHER)
 
 
 async def test_a_call_has_a_deadline_and_the_connection_lives_on(site: Simulated, login: Login) -> None:
@@ -146,14 +148,14 @@ async def test_refused(wire: XapiWire) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port = listening.getsockname()[1]
     with pytest.raises(Unreachable, match=r"(?i)refused|connect call failed"):
-        await wire.login(Address(f"https://127.0.0.1:{port}"), "secret", lambda _url: OTHER)
+        await wire.login(Address(f"https://127.0.0.1:{port}"), "secret", lambda _url, _shown: OTHER)
     with pytest.raises(Unreachable, match=r"(?i)refused|connect call failed"):
-        await wire.login(Address(f"http://127.0.0.1:{port}"), "secret", lambda _url: None)
+        await wire.login(Address(f"http://127.0.0.1:{port}"), "secret", lambda _url, _shown: None)
 
 
 async def test_a_name_that_does_not_exist(wire: XapiWire) -> None:
     with pytest.raises(Unreachable):
-        await wire.login(Address("https://host.invalid"), "secret", lambda _url: OTHER)
+        await wire.login(Address("https://host.invalid"), "secret", lambda _url, _shown: OTHER)
 
 
 async def test_a_port_without_tls(wire: XapiWire) -> None:
@@ -164,8 +166,8 @@ async def test_a_port_without_tls(wire: XapiWire) -> None:
 
     async with await asyncio.start_server(complain, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        with pytest.raises(Unreachable):
-            await wire.login(Address(f"https://127.0.0.1:{port}"), "secret", lambda _url: OTHER)
+        with pytest.raises(NotSpeaking, match="wrong version number"):
+            await wire.login(Address(f"https://127.0.0.1:{port}"), "secret", lambda _url, _shown: OTHER)
 
 
 @pytest.mark.parametrize(
@@ -191,7 +193,7 @@ async def test_a_port_without_tls(wire: XapiWire) -> None:
 async def test_something_that_is_no_xenapi_server(wire: XapiWire, status: str, body: bytes) -> None:
     async with Odd(saying(status, body)) as server:
         with pytest.raises(NotSpeaking) as caught:
-            await wire.login(Address(server.url), "secret", lambda _url: server.fingerprint)
+            await wire.login(Address(server.url), "secret", lambda _url, _shown: server.fingerprint)
     assert caught.value.url == server.url
     assert caught.value.status == int(status[:3])
 
@@ -209,7 +211,7 @@ async def test_without_json_rpc_it_falls_back_to_xml() -> None:
         return await saying("200 OK", body, "text/xml")(request) or b""
 
     async with Odd(old) as server:
-        connection = await XapiWire().login(Address(server.url), "secret", lambda _url: server.fingerprint)
+        connection = await XapiWire().login(Address(server.url), "secret", lambda _url, _shown: server.fingerprint)
         assert await connection.call("VM.get_name_label", "OpaqueRef:x") == ""
         await connection.logout()
 
@@ -289,7 +291,7 @@ async def test_a_socket_that_the_server_has_closed_is_not_used_again(site: Simul
 async def test_logout_ends_the_session_and_leaves_nothing_behind(site: Simulated, wire: XapiWire) -> None:
     pool = site["Madrid"]
     async with Proxy(pool.url) as proxy:
-        connection = await wire.login(Address(proxy.url), pool.password, lambda _url: pool.fingerprint)
+        connection = await wire.login(Address(proxy.url), pool.password, lambda _url, _shown: pool.fingerprint)
         assert await connection.call("pool.get_all")
         assert site.run(lambda: len(pool.pool.sessions.live)) == 1
         await connection.logout()
@@ -301,7 +303,7 @@ async def test_logout_ends_the_session_and_leaves_nothing_behind(site: Simulated
 async def test_drop_closes_at_once_and_later_calls_say_so(site: Simulated, wire: XapiWire) -> None:
     pool = site["Madrid"]
     async with Proxy(pool.url) as proxy:
-        connection = await wire.login(Address(proxy.url), pool.password, lambda _url: pool.fingerprint)
+        connection = await wire.login(Address(proxy.url), pool.password, lambda _url, _shown: pool.fingerprint)
         fault = site.run(lambda: pool.pool.faults.add("host.get_all", delay=30))
         asked = asyncio.ensure_future(connection.call("host.get_all"))
         await until(lambda: fault.seen)

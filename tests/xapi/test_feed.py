@@ -280,7 +280,7 @@ async def test_the_events_of_both_transports_are_the_same(site: Simulated) -> No
     tables: list[dict[str, Any]] = []
     for xml in (False, True):
         wire = XapiWire(prefer_xml=xml)
-        connection = await wire.login(Address(pool.url), pool.password, lambda _url: pool.fingerprint)
+        connection = await wire.login(Address(pool.url), pool.password, lambda _url, _shown: pool.fingerprint)
         transport, session = connection._transport, connection._session
         batches.append(await transport.events(session, "", 5))
         tables.append({cls: await transport.records(session, cls, 30) for cls in CLASSES if cls != "task"})

@@ -23,7 +23,7 @@ WITHIN = 20.0
 
 
 async def logged_in(wire: XapiWire, server: Odd) -> Connection:
-    connection = await wire.login(Address(server.url), "secret", lambda _url: server.fingerprint)
+    connection = await wire.login(Address(server.url), "secret", lambda _url, _shown: server.fingerprint)
     assert isinstance(connection, Connection)
     return connection
 
@@ -328,7 +328,7 @@ async def test_the_deadline_is_for_the_whole_call_and_others_go_on(
     server = await asyncio.start_server(dripping.accept, "127.0.0.1", 0)
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        connection = await wire.login(Address(url), "secret", lambda _url: None)
+        connection = await wire.login(Address(url), "secret", lambda _url, _shown: None)
         async with asyncio.timeout(WITHIN):
             slow = [asyncio.ensure_future(connection.call("VM.get_record", "x", deadline=1.5)) for _n in range(3)]
             while len(dripping.answers.asked) < 5:

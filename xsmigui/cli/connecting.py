@@ -2,19 +2,20 @@
 
 import argparse
 import asyncio
+import codecs
 import getpass
 import sys
-from urllib.parse import urlsplit
 
 from xsmigui.console import BadArguments, say
-from xsmigui.core.addresses import normal_url
+from xsmigui.core.addresses import BadAddress, normal_url
 from xsmigui.core.catalogue import sentence
-from xsmigui.core.failures import WIRE_ERRORS, CertificateChanged, CertificateUnknown
+from xsmigui.core.connecting import old_encryption
+from xsmigui.core.failures import WIRE_ERRORS, CertificateChanged, CertificateUnknown, ServerFailure
 from xsmigui.core.ports import Address
-from xsmigui.core.text import _
+from xsmigui.core.text import _, joined
 from xsmigui.local.keyring import Keyring
-from xsmigui.local.trust import GivenTrust
-from xsmigui.services.connections import AlreadyConnected, Connections, Declined
+from xsmigui.local.trust import GivenTrust, is_fingerprint
+from xsmigui.services.connections import AlreadyConnected, Connections, Declined, Server
 
 
 class Refusing:
@@ -29,11 +30,14 @@ class Refusing:
     async def trust(self, failure: CertificateUnknown | CertificateChanged) -> bool:
         if self._trust.accepts(failure.fingerprint):
             return True
+        if self._trust.given and isinstance(failure, CertificateChanged):
+            failure.trusted, failure.is_given = joined(self._trust.given), True
         return isinstance(failure, CertificateUnknown) and self._trust.first_use
 
 
 async def connect(options: argparse.Namespace, connections: Connections) -> bool:
     """Connect every server; False, with a sentence each, where one fails."""
+    check_fingerprints(options.fingerprint)
     addresses = [_address(server, options.user) for server in options.server]
     passwords = await _passwords(options, addresses)
     results = await asyncio.gather(
@@ -43,53 +47,117 @@ async def connect(options: argparse.Namespace, connections: Connections) -> bool
     fine = True
     for address, result in zip(addresses, results, strict=True):
         match result:
-            case Declined():
-                fine = False
-                say(
-                    _(
-                        "The certificate of {url} is not trusted. Give its fingerprint with --fingerprint, or trust it"
-                        " with --trust-on-first-use.",
-                        url=address.url,
-                    )
-                )
             case AlreadyConnected():
                 pass  # two members of one pool were named
-            case BaseException() if isinstance(result, WIRE_ERRORS):
+            case Server(is_old=True):
+                say(f"{result.address.url}: {old_encryption()}")
+            case Declined() | BaseException() if isinstance(result, (Declined, *WIRE_ERRORS)):
                 fine = False
-                say(" ".join(part for part in sentence(result) if part))
+                say(why_not(address, result))
             case BaseException():
                 raise result
     return fine
 
 
+def why_not(address: Address, failure: Exception) -> str:
+    """Why a server could not be connected, with what the options offer against it; it names the server."""
+    why = failure.failure if isinstance(failure, Declined) else failure
+    if why is None:
+        return _("{url}: there is no password for {user}.", url=address.url, user=address.user)
+    parts = [*sentence(why)]
+    match why:
+        case CertificateUnknown(is_old=is_old):
+            parts += [old_encryption()] if is_old else []
+            parts.append(_("Then give it with --fingerprint, or trust it with --trust-on-first-use."))
+        case CertificateChanged(is_given=True, via=via) if via:
+            parts.append(_("Give it with --fingerprint as well if it is right."))
+        case CertificateChanged(is_given=False):
+            parts.append(_("Give it with --fingerprint if it is right."))
+        case ServerFailure():
+            parts.insert(0, f"{address.url}:")
+    return " ".join(part for part in parts if part)
+
+
 def _address(server: str, user: str) -> Address:
     try:
         url = normal_url(server)
-    except ValueError:
-        url = ""
-    if not urlsplit(url).hostname or urlsplit(url).scheme not in ("https", "http"):
-        raise BadArguments(_("{server} is no address of a server.", server=server))
+    except BadAddress as wrong:
+        raise BadArguments(str(wrong)) from None
+    if not url:
+        raise BadArguments(_("“{text}” is no address of a server.", text=server))
     return Address(url, user)
+
+
+def check_fingerprints(given: list[str]) -> None:
+    """Refuse what is no SHA-256 before anything is sent. Raises `BadArguments`."""
+    for text in given:
+        if not is_fingerprint(text):
+            wanted = _("“{text}” is no fingerprint: a SHA-256 has 64 hexadecimal digits.", text=text)
+            raise BadArguments(wanted)
 
 
 async def _passwords(options: argparse.Namespace, addresses: list[Address]) -> list[str]:
     """One for each server: from stdin, else from the keyring, else asked for where somebody sits at the terminal."""
     if options.password_stdin:
-        lines = [line.rstrip("\r\n") for line in await asyncio.to_thread(sys.stdin.readlines)]
-        if len(lines) == 1:
-            return lines * len(addresses)
-        if len(lines) < len(addresses):
-            raise BadArguments(_("There are fewer passwords on stdin than servers."))
-        return lines[: len(addresses)]
+        return await _passwords_from_stdin(addresses)
     keyring = Keyring()
     found = []
     for address in addresses:
         password = await keyring.get(address)
         if password is None:
-            if not sys.stdin.isatty():
+            if not _is_terminal():
                 text = _("There is no password for {url}: use --password-stdin.", url=address.url)
                 raise BadArguments(text)
-            prompt = _("Password of {user} for {url}: ", user=address.user, url=address.url)
-            password = await asyncio.to_thread(getpass.getpass, prompt, sys.stderr)
+            password = await _typed(address)
         found.append(password)
     return found
+
+
+async def _passwords_from_stdin(addresses: list[Address]) -> list[str]:
+    """A line for each server, or one for all. An empty line is an empty password; at a terminal nothing is shown."""
+    if _is_terminal():
+        return [await _typed(address) for address in addresses]
+    lines = await asyncio.to_thread(_lines_of_stdin)
+    if not lines:
+        raise BadArguments(_("--password-stdin: there is no line on stdin."))
+    if len(lines) == 1:
+        return lines * len(addresses)
+    if len(lines) < len(addresses):
+        raise BadArguments(_("There are fewer passwords on stdin than servers."))
+    return lines[: len(addresses)]
+
+
+def _lines_of_stdin() -> list[str]:
+    """Only the end of the line ends a line, and only it is taken off: a password may hold anything else."""
+    if sys.stdin is None or sys.stdin.closed:
+        return []
+    try:
+        data = sys.stdin.buffer.read() if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
+    except (OSError, ValueError):
+        return []
+    lines = data.removeprefix(codecs.BOM_UTF8).split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    return [_text(line.removesuffix(b"\r")) for line in lines]
+
+
+def _text(data: bytes) -> str:
+    """UTF-8, which servers take; other bytes as Latin-1, in which every byte is a character."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+async def _typed(address: Address) -> str:
+    """Asked for at the terminal, without echo."""
+    prompt = _("Password of {user} for {url}: ", user=address.user, url=address.url)
+    try:
+        password = await asyncio.to_thread(getpass.getpass, prompt, sys.stderr)
+    except EOFError:
+        raise BadArguments(_("There is no password for {url}.", url=address.url)) from None
+    return _text(password.encode(errors="surrogateescape"))
+
+
+def _is_terminal() -> bool:
+    return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()

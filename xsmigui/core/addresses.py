@@ -1,17 +1,111 @@
-"""Addresses of servers as people type them."""
+"""Addresses of servers as people type them and as servers name each other."""
 
-from urllib.parse import urlsplit
+import ipaddress
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+from xsmigui.core.text import _
+
+PORTS: Final = {"https": 443, "http": 80}
+
+LONGEST: Final = 253
+"""Characters that a host name may have (RFC 1035)."""
+
+
+class BadAddress(ValueError):
+    """What was given is no address of a server; the text says why, for a reader."""
 
 
 def normal_url(text: str) -> str:
-    """A server's address as typed, as a url: https unless it says otherwise, no path; empty text stays empty."""
-    text = text.strip().rstrip("/")
+    """A server's address as typed, as a url: https unless it says otherwise, the port only where it is unusual; IPv6
+    addresses may stand with and without brackets. Empty text stays empty.
+
+    Raises:
+        BadAddress: what is no address, or has more to it than scheme, host and port.
+    """
+    text = text.strip()
     if not text:
         return ""
-    if "://" not in text:
-        text = f"https://{text}"
-    parts = urlsplit(text)
+    if not text.isprintable():  # urlsplit drops some of these without a word
+        raise BadAddress(_("“{text}” is no address of a server.", text=ascii(text)[1:-1]))
+    parts = _split(text)
+    if parts.scheme not in PORTS:
+        raise BadAddress(_("“{text}” is no address of a server: it begins with https:// or http://.", text=text))
+    if "@" in parts.netloc:
+        raise BadAddress(_("“{text}”: the user name is not part of the address.", text=_without_user(text)))
+    if parts.path not in ("", "/") or parts.query or parts.fragment or text.endswith(("?", "#")):
+        raise BadAddress(
+            _("“{text}” has a path. Give the server's name or address, and its port if that is not 443.", text=text)
+        )
+    host = _host(parts, text)
+    try:
+        port = parts.port
+    except ValueError:
+        raise BadAddress(_("“{text}”: the port is a number from 1 to 65535.", text=text)) from None
+    if port == 0:
+        raise BadAddress(_("“{text}”: the port is a number from 1 to 65535.", text=text))
+    shown = f":{port}" if port and port != PORTS[parts.scheme] else ""
+    return f"{parts.scheme}://{host}{shown}"
+
+
+def beside(url: str, address: str) -> str:
+    """Another server's url, as the server at `url` names it: with the same scheme. Raises `BadAddress`."""
+    if not address.strip() or "://" in address:
+        raise BadAddress(_("“{text}” is no address of a server.", text=address))
+    return normal_url(f"{urlsplit(url).scheme}://{_bracketed(address.strip())}")
+
+
+def host_and_port(url: str) -> tuple[str, int]:
+    """Where a normal url leads."""
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or PORTS.get(parts.scheme, 443)
+
+
+def _split(text: str) -> SplitResult:
+    scheme, found, rest = text.partition("://")
+    if not found:
+        scheme, rest = "https", text
+    try:
+        return urlsplit(f"{scheme}://{_bracketed(rest)}")
+    except ValueError:
+        raise BadAddress(_("“{text}” is no address of a server.", text=text)) from None
+
+
+def _bracketed(rest: str) -> str:
+    """An IPv6 address that stands alone, in its brackets; everything else as it is."""
+    bare = rest.rstrip("/")
+    try:
+        return f"[{ipaddress.IPv6Address(bare)}]"
+    except ValueError:
+        return rest
+
+
+def _host(parts: SplitResult, text: str) -> str:
+    """The host as a url writes it; IPv6 in brackets."""
+    wrong = BadAddress(_("“{text}” is no address of a server.", text=text))
     host = parts.hostname or ""
-    host = f"[{host}]" if ":" in host else host
-    port = f":{parts.port}" if parts.port and parts.port != {"https": 443, "http": 80}.get(parts.scheme) else ""
-    return f"{parts.scheme}://{host}{port}"
+    if ":" in host:
+        if parts.netloc.rpartition("]")[2][:1] not in ("", ":"):
+            raise wrong
+        try:
+            return f"[{ipaddress.IPv6Address(host)}]"
+        except ValueError:
+            raise wrong from None
+    if host.replace(".", "").isdigit():
+        try:
+            return str(ipaddress.IPv4Address(host))
+        except ValueError:
+            raise wrong from None
+    if not host or "[" in parts.netloc or not all(c.isalnum() or c in "-_." for c in host):
+        raise wrong
+    try:
+        if len(host.encode("idna")) > LONGEST:
+            raise wrong
+    except UnicodeError:  # an empty label, or one of more than 63 characters
+        raise wrong from None
+    return host
+
+
+def _without_user(text: str) -> str:
+    """The text without what stands before the @, which may be a password."""
+    return text.rpartition("@")[2]

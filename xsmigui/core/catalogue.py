@@ -8,16 +8,10 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+from xsmigui.core.connecting import explained
 from xsmigui.core.errors import ENTRIES
 from xsmigui.core.errors.entry import Entry
-from xsmigui.core.failures import (
-    CertificateChanged,
-    CertificateUnknown,
-    NotSpeaking,
-    ServerFailure,
-    SessionLost,
-    Unreachable,
-)
+from xsmigui.core.failures import ServerFailure
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.problems import Page, Problem, Severity, Subject
 from xsmigui.core.text import N_, _
@@ -107,27 +101,8 @@ def sentence(failure: Exception, *inventories: Inventory) -> tuple[str, str]:
             if failure.code == "RBAC_PERMISSION_DENIED":
                 params = [params[0], *ROLES.findall(" ".join(params[1:]))] if params else []
             return _fill(entry.message, params), _fill(entry.hint, params)
-        case Unreachable():
-            return (
-                _("{url} does not answer ({detail}).", url=failure.url, detail=failure.detail),
-                _("Check that the server is up and its address is right."),
-            )
-        case NotSpeaking():
-            return (
-                _("{url} answers, but not as a XenServer or XCP-ng host.", url=failure.url),
-                _("Check the address and the port."),
-            )
-        case CertificateUnknown():
-            return _("The certificate of {url} is not trusted yet.", url=failure.url), _("Compare its fingerprint.")
-        case CertificateChanged():
-            return (
-                _("{url} shows another certificate than the one you trusted.", url=failure.url),
-                _("Find out why before you trust the new one."),
-            )
-        case SessionLost():
-            return _("The session with {url} has ended.", url=failure.url), _("Connect again.")
         case _:
-            return str(failure) or type(failure).__name__, ""
+            return explained(failure) or (str(failure) or type(failure).__name__, "")
 
 
 def problem(failure: Exception, subject: Subject, *inventories: Inventory, page: Page | None = None) -> Problem:

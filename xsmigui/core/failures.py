@@ -26,23 +26,39 @@ class ServerFailure(Exception):
 
 @dataclass(unsafe_hash=True)
 class Unreachable(Exception):
-    """No answer: the connection could not be made, broke, or the deadline passed. `detail` is the library's text."""
+    """No answer: the connection could not be made, broke, or the deadline passed. `detail` is the library's text; `via`
+    is the pool member that named this server as its coordinator."""
 
     url: str
     detail: str
     call: str = ""
+    via: str = ""
 
     def __str__(self) -> str:
         return f"{self.url}: {self.detail}" + (f" ({self.call})" if self.call else "")
 
 
+class NoCommonEncryption(Unreachable):
+    """The server and this program have no version of TLS, or no cipher, in common."""
+
+
+@dataclass(unsafe_hash=True)
+class ProxyFailed(Unreachable):
+    """The HTTP proxy in between does not answer, or does not connect to the server; `status` is its answer's, 0 where
+    there was none. `proxy` holds no credentials."""
+
+    proxy: str = ""
+    status: int = 0
+
+
 @dataclass(unsafe_hash=True)
 class NotSpeaking(Exception):
-    """Something answered that is no XenAPI server; `status` is its HTTP status."""
+    """Something answered that is no XenAPI server; `status` is its HTTP status, 0 where it was no HTTP."""
 
     url: str
     status: int
     detail: str = ""
+    via: str = ""
 
     def __str__(self) -> str:
         return f"{self.url}: HTTP {self.status} {self.detail}"
@@ -50,10 +66,12 @@ class NotSpeaking(Exception):
 
 @dataclass(unsafe_hash=True)
 class CertificateUnknown(Exception):
-    """The server shows a certificate that nobody has trusted yet."""
+    """The server shows a certificate that nobody has trusted yet. `is_old` says that it allows old encryption only."""
 
     url: str
     fingerprint: str
+    via: str = ""
+    is_old: bool = False
 
     def __str__(self) -> str:
         return f"{self.url}: unknown certificate {self.fingerprint}"
@@ -61,11 +79,14 @@ class CertificateUnknown(Exception):
 
 @dataclass(unsafe_hash=True)
 class CertificateChanged(Exception):
-    """The server shows another certificate than the one that was trusted."""
+    """The server shows another certificate than the one that was trusted, or (`is_given`) whose fingerprint was given
+    for this run."""
 
     url: str
     fingerprint: str
     trusted: str
+    via: str = ""
+    is_given: bool = False
 
     def __str__(self) -> str:
         return f"{self.url}: certificate {self.fingerprint} instead of {self.trusted}"

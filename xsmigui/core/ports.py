@@ -22,6 +22,10 @@ class Address:
     user: str = "root"
 
 
+Trusted = Callable[[str, str], str | None]
+"""Of a server's url and the fingerprint that it shows: the one that it must show, None where none is known yet."""
+
+
 class FeedListener(Protocol):
     """Who hears what the event feed brings; called on the loop's thread."""
 
@@ -42,6 +46,10 @@ class Gateway(Protocol):
     @property
     def fingerprint(self) -> str:
         """The certificate's; empty for plain HTTP."""
+
+    @property
+    def is_old(self) -> bool:
+        """The server allows old encryption only."""
 
     async def call(self, method: str, *params: Any, deadline: float = 60.0) -> Any:
         """One API request on the session, which is put before `params`. Only reads may be repeated by the wire."""
@@ -68,14 +76,17 @@ class Gateway(Protocol):
 class Wire(Protocol):
     """Opens gateways."""
 
-    async def login(self, address: Address, password: str, trusted: Callable[[str], str | None]) -> Gateway:
-        """Log in. `trusted` tells the pinned fingerprint of a url, None where none is known yet.
+    async def login(self, address: Address, password: str, trusted: Trusted) -> Gateway:
+        """Log in at the server or, where that is a member, at the coordinator that it names.
 
         Raises:
             CertificateUnknown, CertificateChanged: before any password is sent.
             ServerFailure: SESSION_AUTHENTICATION_FAILED and others.
             Unreachable, NotSpeaking: no server, or no XenAPI server.
         """
+
+    async def fingerprint(self, url: str) -> str:
+        """The fingerprint that a server shows now; empty for plain HTTP. Raises `Unreachable`, `NotSpeaking`."""
 
 
 class SecretStore(Protocol):
@@ -91,11 +102,13 @@ class SecretStore(Protocol):
 
 
 class TrustStore(Protocol):
-    """The certificates that the operator trusts: SHA-256 fingerprints by server."""
+    """The certificates that are trusted: SHA-256 fingerprints by server."""
 
-    def trusted(self, url: str) -> str | None: ...
+    def trusted(self, url: str, shown: str = "") -> str | None:
+        """The fingerprint that the server must show, which may depend on the one that it shows (`Trusted`)."""
 
-    def trust(self, url: str, fingerprint: str) -> None: ...
+    def trust(self, url: str, fingerprint: str) -> None:
+        """The operator trusts this certificate from now on."""
 
 
 class Journal(Protocol):

@@ -12,6 +12,11 @@ log = logging.getLogger(__name__)
 
 FILE: Final = "trusted-certificates.json"
 
+DIGITS: Final = 64
+"""Of a SHA-256, in hexadecimal."""
+
+_GROUPING: Final = str.maketrans("", "", ": -\t")
+
 
 class TrustFile:
     """The pinned certificates. A file that cannot be read trusts nobody."""
@@ -29,7 +34,7 @@ class TrustFile:
             log.warning("%s cannot be read (%s): no certificate is trusted", self._path, error)
             return {}
 
-    def trusted(self, url: str) -> str | None:
+    def trusted(self, url: str, shown: str = "") -> str | None:
         return self._pins.get(url)
 
     def trust(self, url: str, fingerprint: str) -> None:
@@ -43,25 +48,35 @@ class TrustFile:
 
 
 class GivenTrust:
-    """Fingerprints given on the command line, before those of the file. With `first_use` an unknown certificate is
-    kept; a changed one is refused all the same."""
+    """Fingerprints given on the command line, over those of the file: where any are given, a server must show one of
+    them, whatever was trusted before. With `first_use` an unknown certificate is kept; a changed one is refused all the
+    same."""
 
     def __init__(self, file: TrustFile, fingerprints: list[str], first_use: bool) -> None:
         self._file = file
-        self._given = fingerprints
+        self.given = fingerprints
         self.first_use = first_use
-        self._by_url: dict[str, str] = {}
 
-    def give(self, url: str, fingerprint: str) -> None:
-        self._by_url[url] = fingerprint
-
-    def trusted(self, url: str) -> str | None:
-        return self._by_url.get(url) or self._file.trusted(url)
+    def trusted(self, url: str, shown: str = "") -> str | None:
+        if self.given and not self.accepts(shown):
+            return self.given[0]
+        return self._file.trusted(url)
 
     def accepts(self, fingerprint: str) -> bool:
         """One of the given fingerprints is this one, however it is spelled."""
-        bare = fingerprint.replace(":", "").lower()
-        return bool(bare) and any(given.replace(":", "").lower() == bare for given in self._given)
+        bare = _bare(fingerprint)
+        return bool(bare) and any(_bare(given) == bare for given in self.given)
 
     def trust(self, url: str, fingerprint: str) -> None:
         self._file.trust(url, fingerprint)
+
+
+def is_fingerprint(text: str) -> bool:
+    """64 hexadecimal digits, however they are grouped."""
+    bare = _bare(text)
+    return len(bare) == DIGITS and all(c in "0123456789abcdef" for c in bare)
+
+
+def _bare(fingerprint: str) -> str:
+    """The digits alone: colons, spaces and the name of the algorithm (as openssl prints it) are left out."""
+    return fingerprint.lower().rpartition("=")[2].removeprefix("sha256:").translate(_GROUPING)

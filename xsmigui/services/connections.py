@@ -8,7 +8,7 @@ the attempts.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, Protocol
 
 from xsmigui.core.catalogue import sentence
@@ -35,7 +35,12 @@ REJECTED: Final = "SESSION_AUTHENTICATION_FAILED"
 
 
 class Declined(Exception):
-    """A person did not want to go on (no password given, a certificate not trusted)."""
+    """Nobody wanted to go on: the certificate is not trusted, or no password was given. `failure` is what was asked
+    about."""
+
+    def __init__(self, failure: "CertificateUnknown | CertificateChanged | ServerFailure | None" = None) -> None:
+        super().__init__(*([] if failure is None else [failure]))
+        self.failure = failure
 
 
 class AlreadyConnected(Exception):
@@ -61,6 +66,8 @@ class Server:
     link: Link
     detail: str = ""
     pool: PoolId | None = None
+    is_old: bool = False
+    """It allows old encryption only."""
 
 
 class _Follower:
@@ -297,12 +304,13 @@ class Connections:
         if password is None:
             password = kept = await self._secrets.get(address)
         reason = _("Enter the password of {user} for {url}.", user=address.user, url=address.url)
+        rejected: ServerFailure | None = None
         while True:
             if password is None:
                 self._set_link(address.url, Link.asking, _("waiting for the password"))
                 password = await self._decisions.password(address, reason)
                 if password is None:
-                    raise Declined
+                    raise Declined(rejected)
                 self._set_link(address.url, Link.connecting)
             try:
                 gateway = await self._wire.login(address, password, self._trust.trusted)
@@ -317,12 +325,12 @@ class Connections:
             except (CertificateUnknown, CertificateChanged) as question:
                 self._set_link(address.url, Link.asking, _("waiting for a decision about its certificate"))
                 if not await self._decisions.trust(question):
-                    raise Declined from None
+                    raise Declined(question) from None
                 self._trust.trust(question.url, question.fingerprint)
             except ServerFailure as failure:
                 if failure.code != REJECTED or self._is_new(address):
                     raise
-                reason, password = sentence(failure)[0], None
+                rejected, reason, password = failure, sentence(failure)[0], None
 
     def _is_new(self, address: Address) -> bool:
         """The server is being added: its dialog shows the error itself."""
@@ -334,14 +342,14 @@ class Connections:
             raise AlreadyConnected(other.name)
         self._gateways[inventory.id] = gateway
         server = self._servers[url]
-        self._set(Server(server.address, inventory.name, Link.connected, "", inventory.id))
+        self._set(Server(server.address, inventory.name, Link.connected, "", inventory.id, gateway.is_old))
         self._store.put(inventory)
 
     def _set_link(self, url: str, link: Link, detail: str = "", why: str = "") -> None:
         server = self._servers.get(url)
         if server is not None:
             text = " · ".join(part for part in (detail, why) if part)
-            self._set(Server(server.address, server.name, link, text, server.pool))
+            self._set(replace(server, link=link, detail=text))
 
     def _set(self, server: Server) -> None:
         if self._servers.get(server.address.url) != server:

@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.x509.oid import NameOID
 
-_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of the curve P-256
+from xsmigui.simulator.encryption import ANY, P256_ORDER, Encryption, Key
+
 _ECDSA_SHA256: Final = bytes.fromhex("300a06082a8648ce3d040302")  # the algorithm's identifier in a certificate
 
 
@@ -26,6 +27,11 @@ _ECDSA_SHA256: Final = bytes.fromhex("300a06082a8648ce3d040302")  # the algorith
 class Certificate:
     context: ssl.SSLContext
     der: bytes
+    encryption: Encryption = ANY
+
+    @property
+    def pem(self) -> str:
+        return ssl.DER_cert_to_PEM_cert(self.der)
 
     @property
     def fingerprint(self) -> str:
@@ -39,20 +45,19 @@ class Certificate:
 
     def exchange(self, name: str) -> str:
         """Another certificate for the connections that come; returns its fingerprint."""
-        self.der = _load(self.context, name, None)
+        self.der = _load(self.context, self.encryption, name, None)
         return self.fingerprint
 
 
-def certificate(name: str, seed: str | None = None) -> Certificate:
+def certificate(name: str, seed: str | None = None, encryption: Encryption = ANY) -> Certificate:
     """For `name`; with a seed the key, the certificate and so the fingerprint are the same in every run."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return Certificate(context, _load(context, name, seed))
+    context = encryption.context()
+    return Certificate(context, _load(context, encryption, name, seed), encryption)
 
 
-def _load(context: ssl.SSLContext, name: str, seed: str | None) -> bytes:
+def _load(context: ssl.SSLContext, encryption: Encryption, name: str, seed: str | None) -> bytes:
     """Makes the certificate and lets the context show it; returns it (DER)."""
-    key = ec.generate_private_key(ec.SECP256R1()) if seed is None else _key(seed, name)
+    key = encryption.key(None if seed is None else f"{seed}/{name}")
     der = _signed(key, name, seed)
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
@@ -64,12 +69,7 @@ def _load(context: ssl.SSLContext, name: str, seed: str | None) -> bytes:
     return der
 
 
-def _key(seed: str, name: str) -> ec.EllipticCurvePrivateKey:
-    digest = hashlib.sha512(f"key/{seed}/{name}".encode()).digest()
-    return ec.derive_private_key(1 + int.from_bytes(digest, "big") % (_ORDER - 1), ec.SECP256R1())
-
-
-def _signed(key: ec.EllipticCurvePrivateKey, name: str, seed: str | None) -> bytes:
+def _signed(key: Key, name: str, seed: str | None) -> bytes:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name[:64] or "localhost")])
     fixed = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
     start = fixed if seed is not None else datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=1)
@@ -92,7 +92,7 @@ def _signed(key: ec.EllipticCurvePrivateKey, name: str, seed: str | None) -> byt
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
-    if seed is None:
+    if seed is None or not isinstance(key, ec.EllipticCurvePrivateKey):  # RSA signs the same every time by itself
         return made.public_bytes(serialization.Encoding.DER)
     body = made.tbs_certificate_bytes
     signature = _signature(key, body)
@@ -104,9 +104,9 @@ def _signature(key: ec.EllipticCurvePrivateKey, data: bytes) -> bytes:
     secret = key.private_numbers().private_value
     digest = int.from_bytes(hashlib.sha256(data).digest(), "big")
     nonce = hmac.new(secret.to_bytes(32, "big"), b"nonce" + data, hashlib.sha512).digest()
-    k = 1 + int.from_bytes(nonce, "big") % (_ORDER - 1)
-    r = ec.derive_private_key(k, ec.SECP256R1()).public_key().public_numbers().x % _ORDER
-    s = pow(k, -1, _ORDER) * (digest + r * secret) % _ORDER
+    k = 1 + int.from_bytes(nonce, "big") % (P256_ORDER - 1)
+    r = ec.derive_private_key(k, ec.SECP256R1()).public_key().public_numbers().x % P256_ORDER
+    s = pow(k, -1, P256_ORDER) * (digest + r * secret) % P256_ORDER
     return encode_dss_signature(r, s)
 
 

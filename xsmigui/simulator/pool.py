@@ -20,6 +20,7 @@ from xsmigui.simulator.tables import Database, Row
 from xsmigui.simulator.tasks import Tasks
 
 if TYPE_CHECKING:
+    from xsmigui.simulator.certificates import Certificate
     from xsmigui.simulator.site import Site
 
 COLLECT_EVERY = 30.0  # seconds between two passes of the garbage collector (xapi_globs.ml)
@@ -46,6 +47,7 @@ class Pool:
         self.lock_patience = LOCK_PATIENCE
         self.storage_motions: Counter[str] = Counter()  # per sending host's xapi
         self.endpoints: dict[str, str] = {}  # host → URL at which it is served
+        self.certificates: dict[str, Certificate] = {}  # host → what it shows there
         self.background: set[asyncio.Task[object]] = set()
         self.disabled_for_good: set[str] = set()  # hosts that stay disabled after a reboot
         self.scheduled: set[str] = set()  # VMs that are on their way to a host

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from xsmigui.simulator.encryption import ANY, RSA_ONLY, Encryption
 from xsmigui.simulator.schema import Release, release
 
 _FEATURES = "1fc3cbf5-f7fa3203-2c100800-00000121-00000001-001c0fbb-00000000-00000000-00000000-00000000-00000000"
@@ -22,6 +23,7 @@ class Profile:
     features: str = _FEATURES
     brand: str = "XenServer"
     software: dict[str, str] = field(default_factory=dict)
+    encryption: Encryption = ANY
 
     @property
     def release(self) -> Release:
@@ -42,6 +44,11 @@ class Profile:
         }  # fmt: skip
 
     # -- behaviour that came with a release ------------------------------------------------------------------------
+
+    @property
+    def has_certificates(self) -> bool:
+        """The class Certificate (stockholm, 8.2)."""
+        return self.at_least("1.249.0")
 
     @property
     def names_missing_capabilities(self) -> bool:
@@ -102,6 +109,7 @@ class Profile:
 PROFILES: dict[str, Profile] = {
     p.name: p
     for p in (
+        Profile("7.1", "7.1.1", "2.2.0", "1.14.39", "4.7.1-1.5", brand="XenServer", encryption=RSA_ONLY),
         Profile("7.1-cu2", "7.1.2", "2.3.0", "1.14.44", "4.7.6-6.14", brand="XenServer"),
         Profile("8.0", "8.0.0", "3.0.0", "1.160.1", "4.11.1-7.8", brand="Citrix Hypervisor"),
         Profile("8.2-cu1", "8.2.1", "3.2.1", "1.249.32", "4.13.5-9.30", brand="Citrix Hypervisor"),

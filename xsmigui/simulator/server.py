@@ -22,6 +22,7 @@ from xsmigui.simulator.codec_json import JsonCall, Malformed
 from xsmigui.simulator.dispatch import dispatch
 from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.faults import Cut, Dropped
+from xsmigui.simulator.methods.certificates import record_certificate
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.types import Type, Value
 
@@ -56,7 +57,7 @@ class Endpoint:
 
     pool: Pool
     host: str
-    certificate: Certificate | None = None
+    certificate: Certificate | None = None  # its own, as each host has
     calls: set[asyncio.Task[object]] = field(default_factory=set)
 
     async def answer(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -102,8 +103,9 @@ class Endpoint:
     def _point(self, failure: Failure, request: web.BaseRequest, headers: dict[str, str]) -> None:
         """HOST_IS_SLAVE with the coordinator's thumbprint, where the client has asked for it."""
         algorithm, _, whose = request.headers.get(_ASKS_THUMBPRINT, "").partition(":")
-        if failure.code == "HOST_IS_SLAVE" and whose == "master" and self.certificate is not None:
-            thumbprint = self.certificate.thumbprint(algorithm)
+        coordinators = self.pool.certificates.get(self.pool.master)
+        if failure.code == "HOST_IS_SLAVE" and whose == "master" and coordinators is not None:
+            thumbprint = coordinators.thumbprint(algorithm)
             if thumbprint:
                 headers[_THUMBPRINT] = thumbprint
 
@@ -232,11 +234,11 @@ class Servers:
 
     async def serve(self, pool: Pool, address: str = "127.0.0.1", port: int = 0) -> Served:
         """Serves the coordinator at `port` (0: any) and each other host at a port of its own."""
-        made = None if self._http else certificate(pool.name, None if self._seed is None else str(self._seed))
-        scheme = "http" if made is None else "https"
+        scheme = "http" if self._http else "https"
         hosts = [pool.master, *(h for h in pool.db.table("host") if h != pool.master)]
         shown = f"[{address}]" if ":" in address else address
         for host in hosts:
+            made = None if self._http else self._certificate(pool, host)
             endpoint = Endpoint(pool, host, made)
             runner = web.ServerRunner(
                 web.Server(endpoint.answer, access_log=None), handle_signals=False, shutdown_timeout=0.5
@@ -252,7 +254,16 @@ class Servers:
         for work in (pool.collect_forever, *pool.while_served):
             self._collectors.append(asyncio.ensure_future(work()))
         members = [pool.endpoints[h] for h in hosts[1:]]
-        return Served(pool, pool.endpoints[pool.master], made.fingerprint if made else "", members)
+        coordinators = pool.certificates.get(pool.master)
+        return Served(pool, pool.endpoints[pool.master], coordinators.fingerprint if coordinators else "", members)
+
+    def _certificate(self, pool: Pool, host: str) -> Certificate:
+        """Of one host, known to the pool as well."""
+        name = pool.name if host == pool.master else f"{pool.name} {pool.db.get('host', host, 'name_label')}"
+        made = certificate(name, None if self._seed is None else str(self._seed), pool.profile.encryption)
+        pool.certificates[host] = made
+        record_certificate(pool, host, made)
+        return made
 
     # -- faults that the network shows -----------------------------------------------------------------------------
 
@@ -291,9 +302,13 @@ class Servers:
         await self.restart(pool)
 
     def exchange_certificate(self, pool: Pool) -> str:
-        """All hosts of the pool show another certificate; returns its fingerprint."""
-        made = next((d.certificate for d in self._of(pool) if d.certificate is not None), None)
-        return made.exchange(pool.name) if made else ""
+        """All hosts of the pool show another certificate; returns the coordinator's fingerprint."""
+        for door in self._of(pool):
+            if door.certificate is not None:
+                door.certificate.exchange(pool.name)
+                record_certificate(pool, door.endpoint.host, door.certificate)
+        coordinators = pool.certificates.get(pool.master)
+        return coordinators.fingerprint if coordinators else ""
 
     async def hang_up(self, pool: Pool) -> None:
         """Every open connection to the pool breaks; new ones are let in."""

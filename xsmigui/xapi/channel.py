@@ -1,7 +1,7 @@
 """HTTP to one server: sockets kept alive with a pinned certificate, one deadline for a whole request, limits on what is
 read and on what it is inflated to.
 
-No proxies, no cookies, no redirects: a XenServer is spoken to directly.
+No cookies, no redirects, and a proxy only where the operator has set one.
 """
 
 import asyncio
@@ -11,9 +11,12 @@ from typing import Any, Final
 
 import aiohttp
 
-from xsmigui.core.failures import CertificateChanged, NotSpeaking, Unreachable
+from xsmigui.core.failures import CertificateChanged, NotSpeaking, ProxyFailed, Unreachable
+from xsmigui.core.proxies import Proxy
 from xsmigui.core.text import one_line
 from xsmigui.xapi import limits, tls
+from xsmigui.xapi.decoding import SHOWN
+from xsmigui.xapi.tunnel import authorization
 
 Body = bytes | bytearray
 
@@ -24,10 +27,13 @@ INFLATED_AT_ONCE: Final = 1 << 20
 class Channel:
     """POST requests over at most so many sockets."""
 
-    def __init__(self, url: str, fingerprint: str, connections: int) -> None:
+    def __init__(self, url: str, shown: tls.Shown, connections: int, proxy: Proxy | None = None) -> None:
         self._url = url
-        self._fingerprint = fingerprint
-        pinned: Any = aiohttp.Fingerprint(tls.digest(fingerprint)) if fingerprint else False
+        self._fingerprint = shown.fingerprint
+        self._proxy = proxy
+        # A request's own context decides on the suites, the connector's fingerprint on the certificate.
+        self._context: Any = tls.unverified_context(shown.is_old) if shown.fingerprint else False
+        pinned: Any = aiohttp.Fingerprint(tls.digest(shown.fingerprint)) if shown.fingerprint else False
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=connections, ssl=pinned, keepalive_timeout=60),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -53,12 +59,19 @@ class Channel:
             if isinstance(error, aiohttp.ServerTimeoutError):
                 deadline = min(deadline, limits.CONNECT)
             raise Unreachable(self._url, f"no answer within {deadline:.0f} s", method) from None
+        except aiohttp.ClientHttpProxyError as error:
+            raise self._proxy_failed(one_line(f"{error.status} {error.message}"), error.status) from None
+        except aiohttp.ClientProxyConnectionError as error:
+            raise self._proxy_failed(tls.reason(error.os_error)) from None
         except aiohttp.ClientConnectorError as error:
-            raise Unreachable(self._url, tls.reason(error.os_error), method) from None
+            raise tls.failure(self._url, error.os_error, method) from None
         except aiohttp.ClientResponseError as error:  # it answers, but that is no HTTP
-            raise NotSpeaking(self._url, error.status, one_line(error.message)) from None
+            raise NotSpeaking(self._url, error.status, one_line(error.message, SHOWN)) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise Unreachable(self._url, tls.reason(error), method) from None
+            raise tls.failure(self._url, error, method) from None
+
+    def _proxy_failed(self, detail: str, status: int = 0) -> ProxyFailed:
+        return ProxyFailed(self._url, detail, proxy=str(self._proxy), status=status)
 
     async def _post(self, path: str, kind: str, data: bytes, most: int) -> Body:
         async with self._session.post(
@@ -67,6 +80,9 @@ class Channel:
             headers={"Content-Type": kind},
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=limits.CONNECT),
             allow_redirects=False,
+            ssl=self._context,
+            proxy=self._proxy.url if self._proxy else None,
+            proxy_headers=authorization(self._proxy) if self._proxy else None,
         ) as answer:
             if answer.status != 200:
                 raise NotSpeaking(self._url, answer.status, one_line(answer.reason or ""))

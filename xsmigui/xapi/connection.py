@@ -5,14 +5,24 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
 from xsmigui import __version__
-from xsmigui.core.addresses import normal_url
+from xsmigui.core.addresses import BadAddress, beside, normal_url
 from xsmigui.core.changes import Event
-from xsmigui.core.failures import WIRE_ERRORS, NotSpeaking, ServerFailure, SessionLost
-from xsmigui.core.ports import Address, FeedListener
+from xsmigui.core.failures import (
+    WIRE_ERRORS,
+    CertificateChanged,
+    CertificateUnknown,
+    NotSpeaking,
+    ProxyFailed,
+    ServerFailure,
+    SessionLost,
+    Unreachable,
+)
+from xsmigui.core.ports import Address, FeedListener, Trusted
+from xsmigui.core.proxies import Proxy, ProxyOf, no_proxy
 from xsmigui.core.records import Task
+from xsmigui.core.text import _
 from xsmigui.xapi import tls
 from xsmigui.xapi.decoding import converted
 from xsmigui.xapi.feed import Feed
@@ -25,6 +35,10 @@ log = logging.getLogger(__name__)
 API_VERSION: Final = "2.21"
 LOGIN_DEADLINE: Final = 30.0
 
+MEMBERS: Final = 3
+"""Members that may name another coordinator, one after the other, until their word is no longer followed: they disagree
+while the role moves."""
+
 LOOK_AGAIN: Final = 5.0
 """Seconds without a word of a task until it is looked at: one that came and went between two answers of `event.from` is
 never told of."""
@@ -33,12 +47,12 @@ never told of."""
 class Connection:
     """A session with the coordinator of a pool. Its reference is a secret: it is in no text, log or exception."""
 
-    def __init__(self, transport: Transport, session: str, fingerprint: str, worker: ThreadPoolExecutor) -> None:
+    def __init__(self, transport: Transport, session: str, shown: tls.Shown, worker: ThreadPoolExecutor) -> None:
         self._transport = transport
         self._session = session
         self._worker = worker
         self._waiting: dict[str, list[asyncio.Queue[Task | None]]] = {}
-        self._fingerprint = fingerprint
+        self._shown = shown
 
     @property
     def url(self) -> str:
@@ -46,7 +60,11 @@ class Connection:
 
     @property
     def fingerprint(self) -> str:
-        return self._fingerprint
+        return self._shown.fingerprint
+
+    @property
+    def is_old(self) -> bool:
+        return self._shown.is_old
 
     async def call(self, method: str, *params: Any, deadline: float = 60.0) -> Any:
         try:
@@ -65,7 +83,10 @@ class Connection:
     async def permissions(self) -> frozenset[str] | None:
         if await self.call("session.get_is_local_superuser", self._session):
             return None
-        return frozenset(str(name).lower() for name in await self.call("session.get_rbac_permissions", self._session))
+        names = await self.call("session.get_rbac_permissions", self._session)
+        if not isinstance(names, list):
+            raise NotSpeaking(self.url, 200, "no list of permissions")
+        return frozenset(str(name).lower() for name in names)
 
     async def follow(self, listener: FeedListener) -> None:
         try:
@@ -129,44 +150,71 @@ class Connection:
 
 
 class XapiWire:
-    """Opens connections: the `Wire` of `core.ports`."""
+    """Opens connections: the `Wire` of `core.ports`, through the proxies that `proxy_of` names."""
 
-    def __init__(self, prefer_xml: bool = False) -> None:
+    def __init__(self, prefer_xml: bool = False, proxy_of: ProxyOf = no_proxy) -> None:
         self._prefer_xml = prefer_xml
+        self._proxy_of = proxy_of
 
-    async def login(self, address: Address, password: str, trusted: Callable[[str], str | None]) -> Connection:
-        """Log in at the coordinator, following HOST_IS_SLAVE once. Certificates are compared before the password is
-        sent, the coordinator's own as well."""
+    async def login(self, address: Address, password: str, trusted: Trusted) -> Connection:
+        """Log in at the coordinator, following HOST_IS_SLAVE. Certificates are compared before the password is sent,
+        the coordinator's own as well. What fails behind a member names both."""
         url = normal_url(address.url)
-        try:
-            return await self._login_at(url, address.user, password, trusted)
-        except ServerFailure as failure:
-            if failure.code != "HOST_IS_SLAVE" or not failure.params:
+        seen = [url]
+        while True:
+            try:
+                return await self._login_at(url, address.user, password, trusted)
+            except ServerFailure as failure:
+                if failure.code != "HOST_IS_SLAVE" or not failure.params:
+                    raise
+                try:
+                    coordinator = beside(url, failure.params[0])
+                except BadAddress:
+                    raise failure from None
+                if coordinator in seen or len(seen) > MEMBERS:
+                    raise Unreachable(coordinator, f"it names {url} in turn", failure.call, seen[0]) from None
+                log.info("%s is a pool member; its coordinator is %s", url, coordinator)
+                url = coordinator
+                seen.append(url)
+            except (Unreachable, NotSpeaking, CertificateUnknown, CertificateChanged) as failure:
+                failure.via = seen[-2] if len(seen) > 1 else ""
                 raise
-            coordinator = normal_url(f"{urlsplit(url).scheme}://{failure.params[0]}")
-            log.info("%s is a pool member; its coordinator is %s", url, coordinator)
-        return await self._login_at(coordinator, address.user, password, trusted)
 
-    async def _login_at(self, url: str, user: str, password: str, trusted: Callable[[str], str | None]) -> Connection:
-        fingerprint = await tls.fingerprint_of(url)
-        tls.check(url, fingerprint, trusted(url))
+    async def fingerprint(self, url: str) -> str:
+        """The certificate that a server shows at this moment. Raises as `login` does."""
+        return (await tls.look_at(url, self._through(url))).fingerprint
+
+    def _through(self, url: str) -> Proxy | None:
+        try:
+            return self._proxy_of(url)
+        except BadAddress as error:
+            raise ProxyFailed(url, str(error), proxy=_("as it is set")) from None
+
+    async def _login_at(self, url: str, user: str, password: str, trusted: Trusted) -> Connection:
+        proxy = self._through(url)
+        shown = await tls.look_at(url, proxy)
+        tls.check(url, shown, trusted(url, shown.fingerprint))
         worker = ThreadPoolExecutor(1, thread_name_prefix="decode")
         params = [user, password, API_VERSION, f"xsmigui {__version__}"]
         transport: Transport | None = None
         try:
             if not self._prefer_xml:
-                transport = Transport(url, fingerprint, worker, JsonCodec())
+                transport = Transport(url, shown, worker, JsonCodec(), proxy)
                 try:
-                    session = await transport.call("session.login_with_password", params, LOGIN_DEADLINE)
-                    return Connection(transport, session, fingerprint, worker)
+                    return Connection(transport, await self._session(transport, params), shown, worker)
                 except NotSpeaking:
                     await transport.close()
                     log.info("%s has no JSON-RPC; trying XML-RPC", url)
-            transport = Transport(url, fingerprint, worker, XmlCodec())
-            session = await transport.call("session.login_with_password", params, LOGIN_DEADLINE)
-            return Connection(transport, session, fingerprint, worker)
+            transport = Transport(url, shown, worker, XmlCodec(), proxy)
+            return Connection(transport, await self._session(transport, params), shown, worker)
         except BaseException:
             if transport is not None:
                 await transport.close()
             worker.shutdown(wait=False)
             raise
+
+    async def _session(self, transport: Transport, params: list[str]) -> str:
+        session = await transport.call("session.login_with_password", params, LOGIN_DEADLINE)
+        if not isinstance(session, str) or not session:
+            raise NotSpeaking(transport.url, 200, "no session")
+        return session

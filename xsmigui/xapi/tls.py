@@ -1,6 +1,11 @@
-"""Certificates by fingerprint: trusted on first use, pinned from then on.
+"""Certificates by fingerprint: trusted on first use, pinned from then on; and old encryption where nothing else goes.
 
-XenServer hosts have self-signed certificates, so authorities say nothing; the SHA-256 of the certificate does.
+XenServer hosts have self-signed certificates, so authorities say nothing; the SHA-256 of the certificate does. How weak
+a certificate is (1024 bits, SHA-1, expired) does not matter for that.
+
+From xapi 1.9.81 (XenServer 7.0) to 1.115 (7.6), and on the branch of 7.1 until 1.14.39, hosts accept TLS 1.2 with the
+suite AES128-SHA256 alone (scripts/init.d-xapissl), whose key exchange has no forward secrecy and which Python no longer
+offers. It is offered to servers that refuse everything else, and to those only.
 """
 
 import asyncio
@@ -8,13 +13,51 @@ import errno
 import hashlib
 import os
 import ssl
+from dataclasses import dataclass
 from typing import Final
-from urllib.parse import urlsplit
 
-from xsmigui.core.failures import CertificateChanged, CertificateUnknown, Unreachable
+from xsmigui.core.addresses import host_and_port
+from xsmigui.core.failures import CertificateChanged, CertificateUnknown, NoCommonEncryption, NotSpeaking, Unreachable
+from xsmigui.core.proxies import Proxy
 from xsmigui.core.text import one_line
+from xsmigui.xapi.tunnel import open_tunnel
 
 HANDSHAKE_DEADLINE: Final = 15.0
+
+OLD_SUITES: Final = "ECDHE+AESGCM:ECDHE+AES:DHE+AES:kRSA+AESGCM:kRSA+AES+SHA256:kRSA+AES:!aNULL:!eNULL:!CCM@SECLEVEL=0"
+"""The better ones first; at this level OpenSSL takes short Diffie-Hellman groups and signatures with SHA-1."""
+
+REFUSALS: Final = (
+    "ALERT_HANDSHAKE_FAILURE",
+    "ALERT_PROTOCOL_VERSION",
+    "ALERT_INSUFFICIENT_SECURITY",
+    "ALERT_ILLEGAL_PARAMETER",
+    "UNSUPPORTED_PROTOCOL",
+    "NO_CIPHERS_AVAILABLE",
+    "WRONG_CIPHER_RETURNED",
+    "UNKNOWN_CIPHER_RETURNED",
+    "DH_KEY_TOO_SMALL",
+    "WRONG_SIGNATURE_TYPE",
+    "WRONG_CURVE",
+    "UNSUPPORTED_ELLIPTIC_CURVE",
+    "NO_SUITABLE_SIGNATURE_ALGORITHM",
+    "LEGACY_SIGALG_DISALLOWED_OR_UNSUPPORTED",
+    "EE_KEY_TOO_SMALL",
+    "BAD_ECPOINT",
+)
+"""OpenSSL's reasons (their ends) for a handshake in which both sides found nothing in common."""
+
+NO_TLS: Final = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE")
+"""Its reasons where what answered was no TLS."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The certificate that a server shows: its SHA-256, empty for plain HTTP; `is_old` where it allows old encryption
+    only."""
+
+    fingerprint: str
+    is_old: bool = False
 
 
 def normal(fingerprint: str) -> str:
@@ -32,53 +75,101 @@ def of_certificate(der: bytes) -> str:
     return normal(hashlib.sha256(der).hexdigest())
 
 
-def unverified_context() -> ssl.SSLContext:
-    """A client context that accepts any certificate: whoever uses it compares the fingerprint itself."""
+def unverified_context(is_old: bool = False) -> ssl.SSLContext:
+    """A client context that accepts any certificate: whoever uses it compares the fingerprint itself. With `is_old` it
+    offers what old servers accept."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if is_old:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        context.set_ciphers(OLD_SUITES)
     return context
 
 
-async def fingerprint_of(url: str, deadline: float = HANDSHAKE_DEADLINE) -> str:
-    """The fingerprint that the server at `url` shows; empty for plain HTTP. Sends nothing but the handshake."""
-    parts = urlsplit(url)
-    if parts.scheme != "https":
-        return ""
+class _BrokenOff(Unreachable):
+    """The handshake ended without a word: some servers refuse like that."""
+
+
+async def look_at(url: str, proxy: Proxy | None = None, deadline: float = HANDSHAKE_DEADLINE) -> Shown:
+    """The certificate that the server at `url` shows. Sends nothing but the handshake, with old encryption only where
+    the server refuses any other, and calls it old only if it agreed on what no other offer has.
+
+    Raises:
+        NoCommonEncryption: the server refuses both.
+        NotSpeaking: what answers is no TLS.
+        Unreachable: no answer.
+    """
+    if not url.startswith("https:"):
+        return Shown("")
+    modern = unverified_context()
+    try:
+        return Shown((await _handshake(url, modern, proxy, deadline))[0])
+    except (NoCommonEncryption, _BrokenOff) as refusal:
+        try:
+            fingerprint, suite = await _handshake(url, unverified_context(is_old=True), proxy, deadline)
+        except (Unreachable, NotSpeaking):
+            if isinstance(refusal, NoCommonEncryption):
+                raise refusal from None
+            raise Unreachable(url, refusal.detail) from None
+        weak = suite not in {offered["name"] for offered in modern.get_ciphers()}
+        return Shown(fingerprint, is_old=weak or isinstance(refusal, NoCommonEncryption))
+
+
+async def _handshake(url: str, context: ssl.SSLContext, proxy: Proxy | None, deadline: float) -> tuple[str, str]:
+    """The certificate's fingerprint, and the suite that was agreed on."""
+    host, port = host_and_port(url)
     try:
         async with asyncio.timeout(deadline):
-            _reader, writer = await asyncio.open_connection(
-                parts.hostname, parts.port or 443, ssl=unverified_context(), server_hostname=parts.hostname
-            )
+            if proxy is None:
+                _reader, writer = await asyncio.open_connection(host, port, ssl=context, server_hostname=host)
+            else:
+                writer = await open_tunnel(url, proxy)
+                await writer.start_tls(context, server_hostname=host)
     except TimeoutError:
         raise Unreachable(url, "no answer within the deadline") from None
-    except (OSError, ssl.SSLError) as error:
-        raise Unreachable(url, reason(error)) from None
+    except (ConnectionResetError, ssl.SSLEOFError) as error:
+        raise _BrokenOff(url, reason(error)) from None
+    except (OSError, ValueError) as error:
+        raise failure(url, error) from None
     try:
-        der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
-        return of_certificate(der)
+        connected = writer.get_extra_info("ssl_object")
+        return of_certificate(connected.getpeercert(binary_form=True)), connected.cipher()[0]
     finally:
         writer.close()
         try:
             async with asyncio.timeout(1.0):
                 await writer.wait_closed()
-        except (TimeoutError, OSError, ssl.SSLError):
+        except (TimeoutError, OSError):
             pass
 
 
-def check(url: str, shown: str, trusted: str | None) -> None:
+def check(url: str, shown: Shown, trusted: str | None) -> None:
     """Refuse a certificate that is unknown or another than the trusted one."""
-    if not shown:
+    if not shown.fingerprint:
         return
     if not trusted:
-        raise CertificateUnknown(url, shown)
-    if normal(trusted) != shown:
-        raise CertificateChanged(url, shown, normal(trusted))
+        raise CertificateUnknown(url, shown.fingerprint, is_old=shown.is_old)
+    if normal(trusted) != shown.fingerprint:
+        raise CertificateChanged(url, shown.fingerprint, normal(trusted))
+
+
+def failure(url: str, error: BaseException, call: str = "") -> Unreachable | NotSpeaking:
+    """Why a connection could not be made, or broke."""
+    if isinstance(error, ssl.SSLError):
+        why = error.reason or ""
+        if why.endswith(REFUSALS):
+            return NoCommonEncryption(url, why.lower().replace("_", " "), call)
+        if why.endswith(NO_TLS):
+            return NotSpeaking(url, 0, why.lower().replace("_", " "))
+    return Unreachable(url, reason(error), call)
 
 
 def reason(error: BaseException) -> str:
     """What the operating system says, without the addresses and numbers around it."""
+    if isinstance(error, (ConnectionResetError, ssl.SSLEOFError)):
+        return "the connection was closed"
     if isinstance(error, OSError) and error.strerror:
         number = error.errno or 0
         is_system = number in errno.errorcode and not isinstance(error, ssl.SSLError)

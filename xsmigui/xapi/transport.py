@@ -8,8 +8,9 @@ from typing import Any, Final, Protocol, TypeVar
 
 from xsmigui.core.changes import Event
 from xsmigui.core.failures import Unreachable
+from xsmigui.core.proxies import Proxy
 from xsmigui.core.records import CLASSES, EVENT_CLASSES, Record
-from xsmigui.xapi import limits
+from xsmigui.xapi import limits, tls
 from xsmigui.xapi.channel import Body, Channel
 from xsmigui.xapi.decoding import decoding
 
@@ -60,13 +61,13 @@ class Transport:
     Raises the types of `core.failures`; every call has a deadline in seconds.
     """
 
-    def __init__(self, url: str, fingerprint: str, worker: Executor, codec: Codec) -> None:
+    def __init__(self, url: str, shown: tls.Shown, worker: Executor, codec: Codec, proxy: Proxy | None = None) -> None:
         self.url = url
         self._worker = worker
         self._codec = codec
         self._closed = False
-        self._calls = Channel(url, fingerprint, CONNECTIONS)
-        self._feed = Channel(url, fingerprint, 1)
+        self._calls = Channel(url, shown, CONNECTIONS, proxy)
+        self._feed = Channel(url, shown, 1, proxy)
 
     async def call(self, method: str, params: list[Any], deadline: float) -> Any:
         """The plain result of a call."""

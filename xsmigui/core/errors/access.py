@@ -8,6 +8,20 @@ from xsmigui.core.text import N_
 
 ACCESS: Final[dict[str, Entry]] = {
     "SESSION_AUTHENTICATION_FAILED": Entry(N_("The server does not accept this user name and password.")),
+    "SESSION_AUTHORIZATION_FAILED": Entry(
+        N_("The user name and password are right, but {0} may not log in to this pool: {1}"),
+        N_("Ask an administrator of the pool to give this user, or a group of it, a role."),
+    ),
+    "AUTH_SERVICE_ERROR": Entry(
+        N_("The server cannot ask its directory service (Active Directory) about this user: {0}"),
+        N_("Log in as root, or check that the pool is joined to its domain and reaches it."),
+    ),
+    "AUTH_IS_DISABLED": Entry(
+        N_("External authentication is off on this server."), N_("Log in as root, or join the pool to a domain.")
+    ),
+    "HOST_UNKNOWN_TO_MASTER": Entry(
+        N_("The pool's coordinator does not know this host any more."), N_("Connect to the coordinator itself.")
+    ),
     "RBAC_PERMISSION_DENIED": Entry(
         N_("Your role does not allow {0}."), N_("Log in as a user with one of these roles: {1}"), "R08"
     ),

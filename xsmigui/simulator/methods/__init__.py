@@ -2,6 +2,7 @@
 
 from xsmigui.simulator.methods import (
     availability,
+    certificates,
     copies,
     devices,
     evacuation,
@@ -18,6 +19,6 @@ from xsmigui.simulator.methods import (
 )
 
 __all__ = [
-    "availability", "copies", "devices", "evacuation", "guests", "lifecycle", "migration", "networks", "pools", "roles",
-    "runtime", "settings", "storage", "system",
+    "availability", "certificates", "copies", "devices", "evacuation", "guests", "lifecycle", "migration", "networks",
+    "pools", "roles", "runtime", "settings", "storage", "system",
 ]  # fmt: skip

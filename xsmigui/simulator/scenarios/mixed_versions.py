@@ -1,4 +1,4 @@
-"""Pools of different releases: 8.2 CU1 with and without a hotfix, 8.4, and a recent one."""
+"""Pools of different releases: 7.1 with old encryption, 8.2 CU1 with and without a hotfix, 8.4, and a recent one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from xsmigui.simulator.profiles import PROFILES
 from xsmigui.simulator.scenarios.builder import WINDOWS, Builder, Disk
 from xsmigui.simulator.site import Site
 
-_POOLS = (("Old 7.1", "7.1-cu2"), ("Legacy 8.2", "8.2-cu1"), ("Patched 8.2", "8.2-cu1-1033"), ("Current 8.4", "8.4"),
+_POOLS = (("Old 7.1", "7.1"), ("Legacy 8.2", "8.2-cu1"), ("Patched 8.2", "8.2-cu1-1033"), ("Current 8.4", "8.4"),
           ("New 9", "26.17"))  # fmt: skip
 
 

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable
 
 from PySide6.QtWidgets import QDialog, QFormLayout, QLineEdit, QWidget
 
-from xsmigui.core.addresses import normal_url
+from xsmigui.core.addresses import BadAddress, normal_url
 from xsmigui.core.catalogue import sentence
+from xsmigui.core.connecting import old_encryption, place
 from xsmigui.core.failures import WIRE_ERRORS, CertificateChanged, CertificateUnknown
 from xsmigui.core.ports import Address
 from xsmigui.core.text import _
@@ -59,7 +60,12 @@ class AddServerDialog(Sheet):
         self.go.setToolTip("" if ready else _("Enter a server first."))
 
     def _try(self) -> None:
-        url = normal_url(self.server.text())
+        try:
+            url = normal_url(self.server.text())
+        except BadAddress as wrong:
+            self._say(str(wrong))
+            self.server.setFocus()
+            return
         self._busy(True)
         self._say(_("Connecting to {url}…", url=url))
         self._scope.spawn(self._work(Address(url, self.user.text().strip() or "root")), "connect")
@@ -110,7 +116,7 @@ async def ask_trust(parent: QWidget | None, failure: CertificateUnknown | Certif
             _(
                 "{url} shows another certificate than the one that you trusted. This happens when a host is installed"
                 " again or its certificate is renewed; it also happens when somebody else answers in its place.",
-                url=failure.url,
+                url=place(failure),
             )
         )
         sheet.text(_("Trusted until now (SHA-256):"))
@@ -121,9 +127,11 @@ async def ask_trust(parent: QWidget | None, failure: CertificateUnknown | Certif
             _(
                 "{url} shows a certificate that you have not trusted yet. Compare its fingerprint with the one on the"
                 " host's own console; no password is sent before you decide.",
-                url=failure.url,
+                url=place(failure),
             )
         )
+        if failure.is_old:
+            sheet.text(old_encryption())
         sheet.text(_("Fingerprint (SHA-256):"))
     sheet.text(_lines(failure.fingerprint), selectable=True)
     go = _("Trust the new certificate") if changed else _("Trust this certificate")
