@@ -29,7 +29,7 @@ STAMP: Final = "xsmigui.json"
 FETCHED: Final = {"window": "about 105 MB", "tests": "about 130 MB"}
 """What is fetched where nothing of it is in pip's cache."""
 
-PROBE: Final = "import PySide6, XenAPI, aiohttp, msgspec, qasync"
+PROBE: Final = "import PySide6, aiohttp, msgspec, qasync, rich"
 
 
 class Failed(Exception):

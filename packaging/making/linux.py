@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from making import bundled, pictures, usage, wheel
+from making import bundled, pictures, wheel
 from making.common import (
     DIST,
     HERE,
@@ -64,6 +64,14 @@ A desktop program for the operators of XenServer, Citrix Hypervisor and
 XCP-ng. It moves running, suspended and halted virtual machines from host to
 host, storage to storage and pool to pool, and shows everything that stands
 against a move before it starts. It works from the command line too."""
+
+COMPLETIONS: Final = {
+    "bash-completion/completions/xsmigui": "xsmigui.bash",
+    "fish/vendor_completions.d/xsmigui.fish": "xsmigui.fish",
+    "zsh/vendor-completions/_xsmigui": "_xsmigui",  # where Debian's zsh looks
+    "zsh/site-functions/_xsmigui": "_xsmigui",  # where all others look
+}
+"""Places in /usr/share, and what of packaging/completions lies there."""
 
 LIBRARIES: Final = (
     "libegl1", "libgl1", "libopengl0", "libglib2.0-0", "libdbus-1-3", "libfontconfig1", "libfreetype6", "libx11-xcb1",
@@ -197,8 +205,9 @@ def _integrate(program: Path) -> None:
     for side in (16, 24, 32, 48, 64, 128, 256):
         pictures.png(share / f"icons/hicolor/{side}x{side}/apps/xsmigui.png", side)
     write("metainfo/xsmigui.metainfo.xml", filled(PACKAGING / "linux" / "metainfo.xml"))
-    write("man/man1/xsmigui.1.gz", _zipped(usage.man(program)))
-    write("bash-completion/completions/xsmigui", usage.completion(program))
+    write("man/man1/xsmigui.1.gz", _zipped(filled(PACKAGING / "linux" / "xsmigui.1")))
+    for place, name in COMPLETIONS.items():
+        write(place, (PACKAGING / "completions" / name).read_bytes())
     write("doc/xsmigui/changelog.gz", _zipped((PACKAGING.parent / "CHANGELOG.md").read_text(encoding="utf-8")))
     debian = (
         f"xsmigui ({version()}-1) stable; urgency=medium\n\n  * Version {version()}; changelog.gz says what is new.\n\n"
@@ -216,11 +225,11 @@ def _zipped(text: str) -> bytes:
 def _contents(packager: str) -> list[dict[str, Any]]:
     """Every file and link of a package."""
     contents: list[dict[str, Any]] = [{"src": "../lib/xsmigui/xsmigui", "dst": "/usr/bin/xsmigui", "type": "symlink"}]
-    only_deb = ("changelog.Debian.gz", "lintian")
+    only_deb, not_deb = ("changelog.Debian.gz", "lintian", "vendor-completions"), ("site-functions",)
     for base, prefix in ((FOLDER, Path(HOME)), (ROOT, Path("/"))):
         for path in sorted(base.rglob("*")):
             place = prefix / path.relative_to(base)
-            if packager == "rpm" and any(part in only_deb for part in place.parts):
+            if any(part in (only_deb if packager == "rpm" else not_deb) for part in place.parts):
                 continue
             if path.is_symlink():
                 contents.append({"src": os.readlink(path), "dst": str(place), "type": "symlink"})

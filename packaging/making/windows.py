@@ -65,6 +65,7 @@ def setup(options: Options) -> Path:
     shutil.copytree(program / "xsmigui", site / "xsmigui", ignore=shutil.ignore_patterns("*.po", "*.pot"))
     for name in ("xsmigui_start.py", "xsmigui_setup.py"):
         shutil.copy(PACKAGING / "windows" / name, site)
+    shutil.copy(PACKAGING / "completions" / "xsmigui.ps1", FOLDER)
     dll = next(path.name for path in FOLDER.glob("python3?*.dll"))
     _launchers(dll, options)
     say("setup for Windows")

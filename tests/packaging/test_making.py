@@ -2,54 +2,21 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import re
-import shutil
 import struct
-import subprocess
 from pathlib import Path
 
 import pytest
-from making import bundled, common, linux, pictures, usage, windows
+from making import bundled, common, linux, pictures, windows
 
 import xsmigui
-from xsmigui import cli
 
 ROOT = Path(xsmigui.__file__).parent.parent
 
 
-def _options() -> set[str]:
-    top = cli.parser()
-    commands = next(a for a in top._actions if isinstance(a, argparse._SubParsersAction)).choices.values()
-    return {name for parser in (top, *commands) for action in parser._actions for name in action.option_strings}
-
-
 def test_the_version_is_the_package_s_own() -> None:
     assert common.version() == xsmigui.__version__
-
-
-def test_man_page_names_every_option() -> None:
-    page = usage.man(ROOT)
-    assert _options() <= set(re.findall(r"--?[a-z][a-z-]*", page.replace("\\-", "-")))
-    assert "@" not in page
-
-
-@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
-def test_completion_offers_the_command_s_options(tmp_path: Path) -> None:
-    path = tmp_path / "completion"
-    path.write_text(usage.completion(ROOT))
-
-    def offered(*words: str) -> list[str]:
-        line = " ".join(f"'{word}'" for word in words)
-        script = f'. {path}; COMP_WORDS=({line}); COMP_CWORD={len(words) - 1}; _xsmigui; echo "${{COMPREPLY[*]}}"'
-        return subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True).stdout.split()
-
-    assert "migrate" in offered("xsmigui", "")
-    assert offered("xsmigui", "--self") == ["--self-test"]
-    assert offered("xsmigui", "--lang", "e") == ["en", "es"]
-    assert "--storage-network" in offered("xsmigui", "migrate", "--st")
-    assert offered("xsmigui", "inventory", "--storage") == []
 
 
 def _wheel(site: Path, name: str, *, text: str | None) -> None:
