@@ -13,6 +13,20 @@ LINGERING = ("asyncio_", "ThreadPoolExecutor", "QThread", "Dummy-", "pydevd", "p
 """Beginnings of the names of threads that belong to loops and tools."""
 
 
+BESIDE = Path(__file__).parents[2] / "shared"
+"""Databases and recordings of real servers, which are not part of the project."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The ordinary run needs the checkout, Python and nothing else: the tests that need more are left out of it, rather
+    than skipped, unless they are asked for (``-m node``) or what they need is there."""
+    absent = {"shared": not BESIDE.is_dir(), "node": "node" not in config.getoption("markexpr")}
+    left_out = [item for item in items if any(absent[m.name] for m in item.iter_markers() if m.name in absent)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
 class _Errors(logging.Handler):
     """Keeps what is logged as an error."""
 
