@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -125,3 +126,18 @@ def test_a_migration_that_takes_too_long_is_a_failure(tmp_path: Path, monkeypatc
     monkeypatch.setattr(selftest, "WITHIN", 0.01)
     with pytest.raises(selftest.Failed, match=r"more than 0\.01 s"):
         asyncio.run(selftest.migration(tmp_path))
+
+
+def test_a_support_bundle_holds_what_it_says(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "fault.zip"
+    command = [sys.executable, "-m", "xsmigui", "--lang", "en", "--support-bundle", str(file)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    assert str(file) in done.stderr
+    with zipfile.ZipFile(file) as bundle:
+        assert bundle.read("xsmigui-support/self-test.txt").decode() == done.stdout
+    before = file.read_bytes()
+    again = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (again.returncode, again.stdout) == (2, "")
+    assert str(file) in again.stderr
+    assert file.read_bytes() == before

@@ -72,7 +72,36 @@ def _carry_out(options: argparse.Namespace) -> int:
         from xsmigui import selftest
 
         return selftest.run(options.lang)
+    if options.support_bundle:
+        return _write_bundle(Path(options.support_bundle), options.lang)
     return _open_window(options)
+
+
+def _write_bundle(file: Path, language: str) -> int:
+    """The self-test, and what it and this computer have to say as one file for whoever looks for a fault."""
+    import asyncio
+
+    from xsmigui import selftest
+    from xsmigui.console import BAD_ARGUMENTS, DONE, say
+    from xsmigui.core.text import _
+    from xsmigui.local import paths, support
+    from xsmigui.local.clock import SystemClock
+
+    home = paths.home()
+    report = selftest.Report(home)
+    try:
+        with file.open("xb") as bundle:
+            selftest.examine(report, language)
+            bundle.write(asyncio.run(support.bundle(home, SystemClock().now(), "\n".join(report.lines) + "\n")))
+    except OSError as error:
+        say(_("{file} cannot be written: {reason}", file=file, reason=error.strerror or error))
+        return BAD_ARGUMENTS
+    say(
+        _(
+            "{file} is written. It holds no passwords, but names of servers and VMs: look at it before you send it."
+        ).format(file=file)
+    )
+    return DONE
 
 
 def _open_window(options: argparse.Namespace) -> int:

@@ -28,7 +28,7 @@ from xsmigui.core.outline import Link
 from xsmigui.core.ports import Address, Gateway, Trusted, Wire
 from xsmigui.core.proxies import ProxyOf, no_proxy
 from xsmigui.core.text import _, use
-from xsmigui.local import languages, logs, paths
+from xsmigui.local import languages, logs, paths, support
 from xsmigui.local.clock import SystemClock
 from xsmigui.local.journal import JournalFile
 from xsmigui.local.keyring import Keyring
@@ -185,6 +185,7 @@ class Program:
             languages.LANGUAGES,
             lambda: self._has_keyring,
             lambda: languages.guide(language, resources),
+            lambda: support.bundle(home, clock.now()),
         )
         self.window = MainWindow(services, Icons(resources / "icons"), self._ended.set)
         self._decisions.parent = self.window

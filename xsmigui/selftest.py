@@ -48,11 +48,13 @@ class Report:
 
     def __init__(self, folder: Path) -> None:
         self.fine = True
+        self.lines: list[str] = []
         self._file = folder / "self-test.txt" if not streams.is_given(sys.stdout) else None
         if self._file is not None:
             self._file.unlink(missing_ok=True)
 
     def say(self, text: str) -> None:
+        self.lines.append(text)
         if self._file is None:
             sys.stdout.write(text + "\n")
             sys.stdout.flush()
@@ -75,6 +77,12 @@ class Report:
 def run(language: str = "") -> int:
     """Every check; the answer is the process's exit status."""
     report = Report(paths.home())
+    examine(report, language)
+    return 0 if report.fine else 1
+
+
+def examine(report: Report, language: str) -> None:
+    """Every check, in the report."""
     report.say(f"xsmigui {__version__}")
     report.say(f"Python {platform.python_version()}, {platform.platform()}, {ssl.OPENSSL_VERSION}")
     if sys.platform == "linux" and not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
@@ -88,7 +96,6 @@ def run(language: str = "") -> int:
         report.check(_("Window"), lambda: window(language))
         report.check(_("Migration"), lambda: asyncio.run(migration(home)))
     report.say(_("Everything is fine.") if report.fine else _("Something is missing."))
-    return 0 if report.fine else 1
 
 
 @contextmanager

@@ -54,6 +54,11 @@ def parser() -> Parser:
         help=_("the language of this run: en or es; otherwise the system's. Example: --lang es"),
     )
     top.add_argument("--self-test", action="store_true", help=_("check this installation, and say what was found"))
+    text = _(
+        "gather settings, journal and log for whoever looks for a fault, without passwords; FILE is made."
+        " Example: --support-bundle fault.zip"
+    )
+    top.add_argument("--support-bundle", metavar="FILE", help=text)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title=_("commands"), parser_class=Parser)
 
     def command(name: str, help: str, description: str) -> Parser:

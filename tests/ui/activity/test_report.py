@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -68,6 +69,22 @@ async def test_a_report_that_cannot_be_written(qapp: QApplication, home: Path, s
         choice.fileSelected.emit(str(tmp_path / "no" / "such.html"))
         choice.done(QFileDialog.DialogCode.Accepted)
         told = await dialog("messageDialog")
-        assert "The report was not written" in message(told)
+        assert "cannot be written" in message(told)
         child(told, QPushButton, "closeButton").click()
         await gone("messageDialog")
+
+
+@driven
+async def test_a_support_bundle_is_saved(qapp: QApplication, home: Path, site: Simulated, tmp_path: Path) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        await moved(program)
+        program.window._actions["actionSupportBundle"].trigger()
+        choice = await dialog("supportDialog", QFileDialog)
+        file = tmp_path / "fault.zip"
+        child(choice, QLineEdit, "fileNameEdit").setText(str(file))
+        choice.accept()
+        await gone("supportDialog")
+        await until(lambda: file.exists() and zipfile.is_zipfile(file))
+        with zipfile.ZipFile(file) as bundle:
+            assert "web-01" in bundle.read("xsmigui-support/journal.json").decode()

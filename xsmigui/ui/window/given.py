@@ -1,6 +1,6 @@
 """What the window works with, put in by `app`."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from xsmigui.core.ports import Clock
@@ -25,3 +25,5 @@ class Services:
     has_keyring: Callable[[], bool]
     guide: Callable[[], str]
     """The operators' guide as Markdown, in the program's language. Raises `OSError`."""
+    support: Callable[[], Awaitable[bytes]]
+    """What whoever looks for a fault needs, as a .zip without secrets."""

@@ -207,6 +207,9 @@ class MainWindow(QMainWindow):
         about.addAction(
             self._action("actionGuide", _("Operators' &guide"), self._guide, QKeySequence.StandardKey.HelpContents)
         )
+        about.addAction(
+            self._action("actionSupportBundle", _("Save a s&upport bundle…"), self.work.save_support_bundle)
+        )
         about.addAction(self._action("actionAbout", _("&About xsmigui"), self._about))
 
     def _menu(self, title: str) -> QMenu:

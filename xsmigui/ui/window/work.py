@@ -1,14 +1,12 @@
 """What may be done with work in progress: cancel, hold, put first, clear away, and a report of what has ended."""
 
-import asyncio
-from pathlib import Path
-
-from PySide6.QtWidgets import QFileDialog, QWidget
+from PySide6.QtWidgets import QWidget
 
 from xsmigui.core.report import html_report
 from xsmigui.core.text import _
 from xsmigui.ui.activity.view import Line, Order, foreign_lines, job_lines
-from xsmigui.ui.dialogs.base import ask, opened, tell
+from xsmigui.ui.dialogs.base import ask, tell
+from xsmigui.ui.dialogs.saving import save
 from xsmigui.ui.scope import Scope
 from xsmigui.ui.window.given import Services
 
@@ -68,19 +66,18 @@ class WorkCommands:
             await tell(self._window, title, _("Nothing has ended yet that could be reported."))
             return
         now = self._services.clock.now()
-        choice = QFileDialog(self._window, title)
-        choice.setObjectName("reportDialog")
-        choice.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
-        choice.setNameFilter(_("Page (*.html)"))
-        choice.setDefaultSuffix("html")
-        choice.selectFile(f"xsmigui-{now.astimezone():%Y-%m-%d-%H%M}.html")
-        names: list[str] = []
-        choice.fileSelected.connect(names.append)
-        if await opened(choice) and names:
-            page = html_report(jobs, now)
-            try:
-                await asyncio.to_thread(Path(names[0]).write_text, page, encoding="utf-8")
-            except OSError as error:
-                reason = error.strerror or str(error)
-                text = _("The report was not written: {reason}", reason=reason)
-                await tell(self._window, title, text, str(error))
+
+        async def page() -> bytes:
+            return html_report(jobs, now).encode()
+
+        name = f"xsmigui-{now.astimezone():%Y-%m-%d-%H%M}.html"
+        await save(self._window, title, "reportDialog", _("Page (*.html)"), name, page)
+
+    def save_support_bundle(self) -> None:
+        self._scope.spawn(self._saving_support_bundle(), "support")
+
+    async def _saving_support_bundle(self) -> None:
+        """Settings, journal and log for whoever looks for a fault, where the operator wants it."""
+        name = f"xsmigui-support-{self._services.clock.now().astimezone():%Y-%m-%d-%H%M}.zip"
+        title = _("Save a support bundle")
+        await save(self._window, title, "supportDialog", _("Archive (*.zip)"), name, self._services.support)
