@@ -5,7 +5,7 @@ resolved to names where a known object stands behind them. Codes that are not li
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from xsmigui.core.connecting import explained
@@ -14,7 +14,8 @@ from xsmigui.core.errors.entry import Entry
 from xsmigui.core.failures import ServerFailure
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.problems import Page, Problem, Severity, Subject
-from xsmigui.core.text import N_, _
+from xsmigui.core.redaction import redacted
+from xsmigui.core.text import LINE, N_, _, middle, one_line
 from xsmigui.core.units import size, whole
 
 INSIDE: Final = (
@@ -47,6 +48,9 @@ VENDOR: Final = Entry(
     Page.home_server,
 )
 
+WORDS: Final = 600
+"""Characters of a server's text within our sentence."""
+
 ROLES: Final = re.compile(r"Roles with this permission: ([^)]*)")
 
 
@@ -77,8 +81,21 @@ def _named(param: str, inventories: Sequence[Inventory]) -> str:
     for inventory in inventories:
         for cls in ("VM", "host", "SR", "VDI", "network", "VIF", "PIF", "task", "pool"):
             if param in inventory.tables[cls]:
-                return inventory.name_of(cls, param)
-    return _("an unknown object") if param.startswith("OpaqueRef:") else param
+                return one_line(inventory.name_of(cls, param), WORDS)
+    if param.startswith("OpaqueRef:") and " " not in param:
+        return _("an unknown object")
+    return one_line(redacted(param, _known(inventories)), WORDS)
+
+
+def _known(inventories: Sequence[Inventory]) -> Callable[[str], bool]:
+    return lambda reference: any(reference in table for i in inventories for table in i.tables.values())
+
+
+def raw(failure: Exception, *inventories: Inventory) -> str:
+    """The error as the API spells it, for the reader who wants it: without references that stand for nothing that is
+    known, since they may be sessions, and without other secrets that the server repeats."""
+    text = failure.raw if isinstance(failure, ServerFailure) else str(failure)
+    return one_line(redacted(middle(text, 4 * LINE), _known(inventories)))
 
 
 def _fill(text: str, params: Sequence[str]) -> str:
@@ -94,7 +111,7 @@ def sentence(failure: Exception, *inventories: Inventory) -> tuple[str, str]:
         case ServerFailure():
             entry = entry_for(failure)
             if entry is None:
-                return _("The server refused: {raw}", raw=failure.raw), ""
+                return _("The server refused: {raw}", raw=raw(failure, *inventories)), ""
             params = named(failure.params, inventories)
             if failure.code in ("HOST_NOT_ENOUGH_FREE_MEMORY", "SR_FULL"):
                 params = [p if (number := whole(p)) is None else size(number) for p in params]
@@ -102,7 +119,8 @@ def sentence(failure: Exception, *inventories: Inventory) -> tuple[str, str]:
                 params = [params[0], *ROLES.findall(" ".join(params[1:]))] if params else []
             return _fill(entry.message, params), _fill(entry.hint, params)
         case _:
-            return explained(failure) or (str(failure) or type(failure).__name__, "")
+            message, hint = explained(failure) or (one_line(str(failure)) or type(failure).__name__, "")
+            return redacted(message), redacted(hint)
 
 
 def problem(failure: Exception, subject: Subject, *inventories: Inventory, page: Page | None = None) -> Problem:
@@ -117,5 +135,5 @@ def problem(failure: Exception, subject: Subject, *inventories: Inventory, page:
         hint=hint,
         source="server",
         page=page or (entry.page if entry else Page.summary),
-        raw=failure.raw if isinstance(failure, ServerFailure) else str(failure),
+        raw=raw(failure, *inventories),
     )

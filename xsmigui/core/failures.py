@@ -6,6 +6,9 @@ Python itself sets the traceback of an exception that passes through a context m
 
 from dataclasses import dataclass
 
+from xsmigui.core.redaction import redacted
+from xsmigui.core.text import one_line
+
 
 @dataclass(unsafe_hash=True)
 class ServerFailure(Exception):
@@ -16,12 +19,19 @@ class ServerFailure(Exception):
     call: str = ""
 
     def __str__(self) -> str:
-        return f"{self.code} [{', '.join(self.params)}] ({self.call})"
+        return one_line(redacted(f"{self.code} [{', '.join(self.params)}] ({self.call})"))
 
     @property
     def raw(self) -> str:
-        """The error as the API spells it, for the reader who wants it."""
+        """The error as the API spells it. For a reader see `core.catalogue.raw`, which leaves secrets out."""
         return f"{self.code}({', '.join(self.params)})" if self.params else self.code
+
+    def without(self, *secrets: str) -> "ServerFailure":
+        """The failure with these texts taken out of its parameters: servers repeat what they were sent."""
+        params = self.params
+        for secret in secrets:
+            params = tuple(param.replace(secret, "…") for param in params)
+        return ServerFailure(self.code, params, self.call)
 
 
 @dataclass(unsafe_hash=True)

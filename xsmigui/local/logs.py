@@ -1,45 +1,50 @@
-"""The program's log: a rotating file without secrets."""
+"""The program's log: a rotating file without secrets, for its owner alone."""
 
 import logging
 import logging.handlers
-import re
+import os
+from contextlib import suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Final
 
-_VALUE: Final = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;&}\)]+)"""
+from xsmigui.core.redaction import redacted
+from xsmigui.core.text import middle, printable
 
-SECRETS: Final = (
-    (re.compile(r"OpaqueRef:[0-9a-fA-F-]{8,}"), "OpaqueRef:…"),
-    (re.compile(rf"(?i)(session_id[\"']?\s*[=:]\s*){_VALUE}"), r"\1…"),
-    (re.compile(r"(?i)((?:login_with|change)_password\W*[\"(<,]).*"), r"\1…"),
-    (re.compile(rf"(?i)(passw(?:or)?d[\"']?\s*[=:]\s*){_VALUE}"), r"\1…"),
-    (re.compile(r"(?i)(authorization[\"']?\s*[=:]\s*[\"']?)[^\s\"']+(?:\s+[^\s\"',]+)?"), r"\1…"),
-    (re.compile(r"(?i)(\b[a-z][a-z0-9+.-]{0,20}://[^\s/:@]{0,200}:)[^\s/]{1,200}@"), r"\1…@"),
-)
-"""Session references look like any other reference, so no reference is written to a file. The arguments of calls that
-log in are not written either."""
-
-
-def redacted(text: str) -> str:
-    """The text without session references, passwords and the like."""
-    for pattern, replacement in SECRETS:
-        text = pattern.sub(replacement, text)
-    return text
+LONGEST: Final = 32_000
+"""Characters of a record: a traceback is shorter; of a server's longer text the middle is left out."""
 
 
 class Redactor(logging.Formatter):
-    """Formats a record, exception included, and takes the secrets out of the finished text."""
+    """Formats a record, exception included, and takes the secrets out of the finished text. What comes from a server
+    cannot look like a record of its own, nor can it be obeyed by the terminal that shows the log: further lines are
+    indented, control characters are symbols."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return redacted(super().format(record))
+        text = redacted(middle(super().format(record), 4 * LONGEST))
+        return printable(middle(text, LONGEST), "\n\t").replace("\n", "\n    ")
+
+
+class _File(logging.handlers.RotatingFileHandler):
+    """A log that only its owner reads, whatever it was before. A full disk loses records and disturbs nobody."""
+
+    def _open(self) -> TextIOWrapper:
+        number = os.open(self.baseFilename, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        with suppress(OSError, AttributeError):
+            os.fchmod(number, 0o600)
+        return open(number, "a", encoding=self.encoding, errors=self.errors)
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Nothing: by default a traceback would be printed on stderr for each record."""
 
 
 def start(folder: Path, level: int = logging.INFO) -> logging.Handler:
     """Write the log of this process to `folder/xsmigui.log`: a megabyte at most, five kept. Where the
     folder cannot be written to, nothing is logged. What is returned may be given to `end`."""
     try:
-        handler: logging.Handler = logging.handlers.RotatingFileHandler(
-            folder / "xsmigui.log", maxBytes=1 << 20, backupCount=5, encoding="utf-8", errors="backslashreplace"
+        file = folder / "xsmigui.log"
+        handler: logging.Handler = _File(
+            file, maxBytes=1 << 20, backupCount=5, encoding="utf-8", errors="backslashreplace"
         )
     except OSError:
         handler = logging.NullHandler()

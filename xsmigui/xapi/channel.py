@@ -66,7 +66,7 @@ class Channel:
         except aiohttp.ClientConnectorError as error:
             raise tls.failure(self._url, error.os_error, method) from None
         except aiohttp.ClientResponseError as error:  # it answers, but that is no HTTP
-            raise NotSpeaking(self._url, error.status, one_line(error.message, SHOWN)) from None
+            raise NotSpeaking(self._url, error.status or 200, one_line(error.message, SHOWN)) from None
         except (aiohttp.ClientError, OSError) as error:
             raise tls.failure(self._url, error, method) from None
 

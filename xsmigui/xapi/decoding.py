@@ -4,7 +4,6 @@ Decoders fail in many ways: bytes that are no text, values nested too deep, numb
 another shape. Whoever receives an answer wants to know one thing: the server does not speak the API.
 """
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -14,8 +13,6 @@ import msgspec
 from xsmigui.core.failures import WIRE_ERRORS, NotSpeaking, ServerFailure
 from xsmigui.core.text import one_line
 from xsmigui.xapi import limits
-
-log = logging.getLogger(__name__)
 
 SHOWN: Final = 300
 """Characters of a decoder's complaint that are kept."""
@@ -31,7 +28,6 @@ def decoding(url: str, what: str) -> Iterator[None]:
         raise
     except Exception as error:
         detail = one_line(f"{what}: {type(error).__name__}: {error}", SHOWN)
-        log.info("%s: an answer that cannot be read: %s", url, detail)
         raise NotSpeaking(url, 200, detail) from None
 
 

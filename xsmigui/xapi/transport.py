@@ -1,15 +1,18 @@
 """One server, spoken to by HTTP: what both protocols share. A `Codec` writes the requests and reads the answers."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar
 
+from msgspec.structs import replace
+
 from xsmigui.core.changes import Event
-from xsmigui.core.failures import Unreachable
+from xsmigui.core.failures import NotSpeaking, ServerFailure, Unreachable
 from xsmigui.core.proxies import Proxy
-from xsmigui.core.records import CLASSES, EVENT_CLASSES, Record
+from xsmigui.core.records import CLASSES, EVENT_CLASSES, Record, Task
 from xsmigui.xapi import limits, tls
 from xsmigui.xapi.channel import Body, Channel
 from xsmigui.xapi.decoding import decoding
@@ -21,6 +24,11 @@ CONNECTIONS: Final = 4
 
 THREAD_FROM: Final = 64 * 1024
 """Bodies from this size on are decoded in the worker thread."""
+
+LOGIN: Final = "session.login_with_password"
+
+SHORTEST_SECRET: Final = 3
+"""Characters: a password of one letter cannot be told from the words of an error."""
 
 GRACE: Final = 30.0
 """Seconds that `event.from` may take longer than it was asked to wait."""
@@ -66,26 +74,62 @@ class Transport:
         self._worker = worker
         self._codec = codec
         self._closed = False
+        self._secrets: tuple[str, ...] = ()
         self._calls = Channel(url, shown, CONNECTIONS, proxy)
         self._feed = Channel(url, shown, 1, proxy)
 
     async def call(self, method: str, params: list[Any], deadline: float) -> Any:
         """The plain result of a call."""
+        is_login = method == LOGIN
+        if is_login:
+            self._secrets = (str(params[1]),)
         body = await self._ask(self._calls, method, params, deadline, limits.CALL)
-        return await self._read(body, method, self._codec.answer, body, method)
+        answer = await self._read(body, method, self._codec.answer, body, method)
+        if is_login:
+            self._secrets += (str(answer),)
+        return answer
 
     async def records(self, session: str, cls: str, deadline: float) -> dict[str, Record]:
         """All records of a class, decoded off the loop's thread."""
         assert cls in CLASSES
         method = f"{cls}.get_all_records"
         body = await self._ask(self._calls, method, [session], deadline, limits.LOAD)
-        return await self._read(body, method, self._codec.records, body, cls, method)
+        found = await self._read(body, method, self._codec.records, body, cls, method)
+        return {ref: self._harmless(row) for ref, row in found.items()} if cls == "task" else found
 
     async def events(self, session: str, token: str, timeout: float) -> EventBatch:
         """One `event.from` over our classes, on a connection of its own."""
         params = [session, list(EVENT_CLASSES), token, float(timeout)]
         body = await self._ask(self._feed, "event.from", params, timeout + GRACE, limits.LOAD)
-        return await self._read(body, "event.from", self._codec.events, body)
+        batch = await self._read(body, "event.from", self._codec.events, body)
+        events = [
+            Event(e.cls, e.ref, self._harmless(e.record)) if e.cls == "task" and e.record is not None else e
+            for e in batch.events
+        ]
+        return EventBatch(events, batch.token, batch.counts)
+
+    def _harmless(self, task: Record) -> Record:
+        """A task whose error does not repeat what this connection was opened with."""
+        if not isinstance(task, Task) or not any(s in text for text in task.error_info for s in self._hidden()):
+            return task
+        failure = ServerFailure("", tuple(task.error_info)).without(*self._hidden())
+        return replace(task, error_info=list(failure.params))
+
+    @contextmanager
+    def _discreet(self) -> Iterator[None]:
+        """Errors that come out do not repeat it either."""
+        try:
+            yield
+        except ServerFailure as failure:
+            if failure.code == "SESSION_INVALID":  # which session it means is compared, and then forgotten
+                raise
+            raise failure.without(*self._hidden()) from None
+        except NotSpeaking as failure:
+            detail = ServerFailure("", (failure.detail,)).without(*self._hidden()).params[0]
+            raise NotSpeaking(failure.url, failure.status, detail) from None
+
+    def _hidden(self) -> tuple[str, ...]:
+        return tuple(secret for secret in self._secrets if len(secret) >= SHORTEST_SECRET)
 
     async def _ask(self, channel: Channel, method: str, params: list[Any], deadline: float, most: int) -> Body:
         if self._closed:
@@ -94,13 +138,14 @@ class Transport:
             data = self._codec.request(method, params)
         except ValueError as error:  # half a character, as a terminal may give it: no server could read that
             raise Unreachable(self.url, f"the request cannot be written: {type(error).__name__}", method) from None
-        return await channel.post(self._codec.path, self._codec.kind, data, method, deadline, most)
+        with self._discreet():
+            return await channel.post(self._codec.path, self._codec.kind, data, method, deadline, most)
 
     async def _read(self, body: Body, method: str, decode: Callable[..., T], *args: Any) -> T:
         """Decode in the worker thread what is large enough to be felt on the loop's."""
 
         def read() -> T:
-            with decoding(self.url, method):
+            with self._discreet(), decoding(self.url, method):
                 return decode(*args)
 
         if len(body) < THREAD_FROM:
