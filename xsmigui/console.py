@@ -15,7 +15,7 @@ from xsmigui.core.migration.leaving_out import LeftOut
 from xsmigui.core.migration.summary import overview, summarize
 from xsmigui.core.problems import Problem, Severity
 from xsmigui.core.report import html_report
-from xsmigui.core.text import _
+from xsmigui.core.text import _, escaped, middle, printable
 from xsmigui.local.clock import SystemClock
 
 DONE: Final = 0
@@ -31,21 +31,27 @@ class BadArguments(Exception):
     """What is wrong with the arguments, as a sentence."""
 
 
+CELL: Final = 100
+"""Characters of a cell: a column is as wide as its widest one."""
+
+
 def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
+    print(printable(text, "\n\t"), file=sys.stderr, flush=True)
 
 
 def print_document(document: Any, as_json: bool) -> None:
     """A document on stdout: compact JSON, or indented for a person. JSON is UTF-8, whatever the terminal's characters
     are (RFC 8259)."""
     data = msgspec.json.encode(document)
+    text = (data if as_json else msgspec.json.format(data, indent=2)).decode()
     sys.stdout.flush()
-    sys.stdout.buffer.write((data if as_json else msgspec.json.format(data, indent=2)) + b"\n")
+    sys.stdout.buffer.write(escaped(text).encode() + b"\n")
     sys.stdout.flush()
 
 
 def print_table(rows: list[tuple[str, ...]], file: TextIO | None = None) -> None:
     """Columns as wide as their widest cell, the last one open."""
+    rows = [tuple(printable(middle(cell, CELL)) for cell in row) for row in rows]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip(), file=file)
@@ -129,7 +135,7 @@ def write_report(job: Job, folder: Path) -> bool:
     not be written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(job.as_json(), ensure_ascii=False, indent=2)
+        text = escaped(json.dumps(job.as_json(), ensure_ascii=False, indent=2))
         (folder / f"{job.id}.json").write_text(text + "\n", encoding="utf-8")
         page = html_report([job], SystemClock().now())
         (folder / f"{job.id}.html").write_text(page, encoding="utf-8")

@@ -97,3 +97,19 @@ def test_what_was_done_and_not_found_as_planned() -> None:
     assert "stay where they are" in text
     waiting = Job(id="k", plan=plan, created=NOW, vms=(VmJob(move=plan.moves[0], state=State.cancelled, ended=NOW),))
     assert "cancelled" in Reader(html_report([waiting], NOW)).text
+
+
+def test_nothing_of_a_server_is_obeyed_by_what_shows_the_page() -> None:
+    """Control characters, changes of the writing direction, and twenty megabytes in every text of a server."""
+    site = TwoPools()
+    evil = "\x1b[31m\x9b2J\u202egnp\x00" + "x" * 20_000_000
+    site.madrid.set(site.web, name_label=evil)
+    plan = plan_of(site)
+    web = plan.moves[0]
+    disks = tuple(DiskResult(evil, evil, evil) for _disk in web.disks)
+    problem = Problem(rule="R65", severity=Severity.block, subject=Subject("SR", "u", evil), message=evil, raw=evil)
+    vm = VmJob(move=web, state=State.failed, message=evil, problems=(problem,), disks=disks)
+    page = html_report([Job(id="j", plan=plan, created=NOW, vms=(vm,))], NOW)
+    assert len(page) < 100_000
+    assert all(char.isprintable() or char == "\n" for char in page)
+    assert "⟨U+202E⟩" in Reader(page).text

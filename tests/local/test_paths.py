@@ -1,5 +1,6 @@
 """Where things lie, and files that are whole or not there."""
 
+import errno
 import os
 import stat
 import sys
@@ -107,3 +108,33 @@ def test_a_full_disk_leaves_the_old_file_and_no_remains(tmp_path: Path, monkeypa
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         paths.write_atomically(tmp_path / "none" / "file", b"x")
+
+
+@posix
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES])
+def test_a_home_where_nothing_can_be_written_is_none(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XSMIGUI_HOME", str(tmp_path))
+
+    def refuse(*_: object) -> int:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(paths.NoHome) as caught:
+        paths.home()
+    assert caught.value.reason == os.strerror(number)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_home_that_is_a_file_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XSMIGUI_HOME", str(tmp_path / "file"))
+    with pytest.raises(paths.NoHome):
+        paths.home()
+
+
+def test_looking_whether_it_can_be_written_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XSMIGUI_HOME", str(tmp_path))
+    assert paths.home() == tmp_path
+    assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.holding import until
-from tests.xapi.hostile import HOST, METHODS, POOL, Answers, Bytes, Error, Raw, in_json, in_xml
+from tests.xapi.hostile import HOST, METHODS, POOL, SESSION, Answers, Bytes, Error, Raw, in_json, in_xml
 from tests.xapi.servers import Odd
 from tests.xapi.test_feed import Listener
 from xsmigui.core.failures import WIRE_ERRORS, NotSpeaking, ServerFailure, Unreachable
@@ -420,3 +420,45 @@ async def test_an_error_of_any_length_is_cut(wire: XapiWire) -> None:
     assert len(ended.code) == limits.PARAMETER
     assert len(ended.params) == limits.PARAMETERS
     assert max(map(len, ended.params)) == limits.PARAMETER
+
+
+# Secrets that come back.
+
+
+@pytest.mark.parametrize("way", ["call", "task event", "task record", "reason", "number"])
+async def test_a_server_that_repeats_what_it_was_sent(wire: XapiWire, way: str) -> None:
+    """The password and the session are in no error, however they come back."""
+    said = ("hunter2", f"your password hunter2 and session {SESSION}", SESSION)
+    task = {"uuid": "u", "status": "failure", "error_info": ["INTERNAL_ERROR", *said]}
+    event = {"class": "task", "operation": "mod", "ref": "OpaqueRef:1", "snapshot": task, "id": "1"}
+    answers = Answers(
+        VM__start=Error("INTERNAL_ERROR", said),
+        task__get_record=task,
+        VM__get_uuid=Bytes(b"HTTP/1.1 500 hunter2\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"),
+        VM__get_VCPUs_max=Raw(
+            in_xml("x").replace(b"<string>x</string>", b"<int>hunter2</int>") if wire._prefer_xml else b"hunter2"
+        ),
+        event__from={"events": [event], "token": "1", "valid_ref_counts": {}},
+        task__get_all_records={"OpaqueRef:1": task},
+    )
+    async with Odd(answers.handler(), tls=False) as server, asyncio.timeout(WITHIN):
+        connection = await wire.login(Address(server.url), "hunter2", lambda _url: None)
+        assert isinstance(connection, Connection)
+        if way in ("task event", "task record"):
+            if way == "task event":
+                answers.special["task.get_all_records"] = {}
+            listener = Listener()
+            following = asyncio.create_task(connection.follow(listener))
+            await until(lambda: listener.inventory and listener.inventory.task)
+            assert listener.inventory is not None
+            shown = " ".join(listener.inventory.task["OpaqueRef:1"].error_info)  # type: ignore[index]
+            following.cancel()
+            await asyncio.wait([following])
+        else:
+            method = {"call": "VM.start", "reason": "VM.get_uuid", "number": "VM.get_VCPUs_max"}[way]
+            with pytest.raises(WIRE_ERRORS) as caught:
+                await connection.call(method, "OpaqueRef:1")
+            shown = f"{caught.value!r} {caught.value}"
+        assert "hunter2" not in shown
+        assert "5e551011" not in shown
+        await connection.logout()

@@ -6,6 +6,7 @@ The exit statuses are those of docs/architecture.md, "Command line".
 
 import argparse
 import asyncio
+import logging
 import signal
 import sys
 from collections.abc import Awaitable
@@ -14,9 +15,12 @@ from contextlib import suppress
 from xsmigui.cli.journal import show_jobs
 from xsmigui.cli.options import parser
 from xsmigui.cli.running import run
-from xsmigui.console import BAD_ARGUMENTS, INTERRUPTED, BadArguments, say
-from xsmigui.core.text import use
+from xsmigui.console import BAD_ARGUMENTS, FAILED, INTERRUPTED, BadArguments, say
+from xsmigui.core.redaction import redacted
+from xsmigui.core.text import _, one_line, use
 from xsmigui.local import languages, logs, paths, streams
+
+log = logging.getLogger(__name__)
 
 
 def parse(arguments: list[str]) -> argparse.Namespace:
@@ -56,6 +60,14 @@ def carry_out(options: argparse.Namespace) -> int:
     except BadArguments as error:
         say(str(error))
         return BAD_ARGUMENTS
+    except paths.NoHome:
+        raise
+    except Exception as error:
+        log.exception("%s", options.command)
+        text = _("An error in this program: {error}. What was begun in the servers goes on there. More is in {file}.")
+        said = one_line(redacted(f"{type(error).__name__}: {error}"), 300)
+        say(text.format(error=said, file=paths.home() / logs.FILE))
+        return FAILED
 
 
 def _asked_language(arguments: list[str]) -> str:

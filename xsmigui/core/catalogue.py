@@ -120,7 +120,7 @@ def sentence(failure: Exception, *inventories: Inventory) -> tuple[str, str]:
             return _fill(entry.message, params), _fill(entry.hint, params)
         case _:
             message, hint = explained(failure) or (one_line(str(failure)) or type(failure).__name__, "")
-            return redacted(message), redacted(hint)
+            return redacted(message), hint
 
 
 def problem(failure: Exception, subject: Subject, *inventories: Inventory, page: Page | None = None) -> Problem:

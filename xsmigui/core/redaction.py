@@ -6,7 +6,7 @@ from typing import Final
 
 _VALUE: Final = r"""(?:"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|[^\s,;&}\)]+)"""
 
-_REFERENCE: Final = re.compile(r"OpaqueRef:(?!NULL(?![\w-]))[\w-]{4,}")
+_REFERENCE: Final = re.compile(r"OpaqueRef:(?!NULL(?![\w-]))[\w/-]{4,}")
 
 HIDDEN: Final = "OpaqueRef:…"
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from html import escape
+from html import escape as in_html
 from typing import Final
 
 from xsmigui.core.jobs import Job, State, VmJob, job_text, title
 from xsmigui.core.migration.moves import Kind
-from xsmigui.core.text import _, n_
+from xsmigui.core.text import LINE, _, middle, n_, printable
 from xsmigui.core.units import duration, size
 
 STYLE: Final = """
@@ -21,6 +21,11 @@ p.raw{color:#555;margin:.2em 0 0;font-size:.88em;overflow-wrap:anywhere}
 """
 
 WAYS: Final = {State.done: "good", State.failed: "bad", State.interrupted: "bad"}
+
+
+def escape(text: str) -> str:
+    """A text as part of the page: no markup, nothing that browsers obey, of bounded length."""
+    return in_html(printable(middle(text, LINE), "\n"))
 
 
 def html_report(jobs: Sequence[Job], written: datetime) -> str:

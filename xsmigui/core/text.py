@@ -22,6 +22,9 @@ _PICTURES: Final = {**{code: 0x2400 + code for code in range(0x20)}, 0x7F: 0x242
 LINE: Final = 2000
 """Characters of a server's or a library's text within a sentence; of a longer one the middle is left out."""
 
+PIECE: Final = 4096
+"""Characters that are looked at together: most have nothing to be escaped."""
+
 _BREAKS: Final = re.compile("\\s*[\t\n\x0b\x0c\r\x85\u2028\u2029]\\s*")
 
 
@@ -60,9 +63,13 @@ def middle(text: str, most: int) -> str:
 
 def escaped(document: str) -> str:
     """A JSON document with such characters as escapes: the same values, and nothing that a terminal obeys."""
-    if document.isprintable():
-        return document
-    return "".join(_escape(char) if char != "\n" and _symbol(char) != char else char for char in document)
+    pieces = (document[start : start + PIECE] for start in range(0, len(document), PIECE))
+    return "".join(
+        piece
+        if piece.isprintable()
+        else "".join(_escape(char) if char != "\n" and _symbol(char) != char else char for char in piece)
+        for piece in pieces
+    )
 
 
 def _escape(char: str) -> str:

@@ -11,6 +11,8 @@ from typing import Final
 from xsmigui.core.redaction import redacted
 from xsmigui.core.text import middle, printable
 
+FILE: Final = "xsmigui.log"
+
 LONGEST: Final = 32_000
 """Characters of a record: a traceback is shorter; of a server's longer text the middle is left out."""
 
@@ -42,7 +44,7 @@ def start(folder: Path, level: int = logging.INFO) -> logging.Handler:
     """Write the log of this process to `folder/xsmigui.log`: a megabyte at most, five kept. Where the
     folder cannot be written to, nothing is logged. What is returned may be given to `end`."""
     try:
-        file = folder / "xsmigui.log"
+        file = folder / FILE
         handler: logging.Handler = _File(
             file, maxBytes=1 << 20, backupCount=5, encoding="utf-8", errors="backslashreplace"
         )

@@ -1,12 +1,16 @@
 """Where things lie on this computer."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import platformdirs
 
 NAME: Final = "xsmigui"
+
+TRIAL: Final = 64 * 1024
+"""Bytes that must find room before anything is begun: what the journal writes of a migration."""
 
 
 class NoHome(Exception):
@@ -25,16 +29,27 @@ class NoHome(Exception):
 def home() -> Path:
     """The folder of settings, trusted certificates, journal and logs: `XSMIGUI_HOME` where that is set, else the
     platform's own place for a program's configuration. Made with the rights of its owner alone; raises `NoHome` where
-    that cannot be done."""
+    that cannot be done, or nothing can be written there."""
     chosen = os.environ.get("XSMIGUI_HOME")
     folder = Path(chosen) if chosen else Path(platformdirs.user_config_dir(NAME, appauthor=False, roaming=True))
     if not chosen and folder.parts[0] == "~":
         raise NoHome(folder, "")
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _try_to_write(folder)
     except OSError as error:
         raise NoHome(folder, error.strerror or str(error)) from None
     return folder
+
+
+def _try_to_write(folder: Path) -> None:
+    """Raise `OSError` where nothing more can be kept in a folder: it may not be written to, or its disk is full."""
+    trial = folder / f".trial.{os.getpid()}"
+    try:
+        trial.write_bytes(bytes(TRIAL))
+    finally:
+        with suppress(OSError):
+            trial.unlink()
 
 
 def resources() -> Path:

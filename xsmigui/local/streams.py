@@ -11,6 +11,8 @@ import sys
 from contextlib import suppress
 from typing import Final, TextIO
 
+from xsmigui.core.text import printable
+
 GONE: Final = (BrokenPipeError, ConnectionResetError)
 
 
@@ -40,6 +42,15 @@ class _Output(io.FileIO):
                 else:
                     rest = rest[written:]
         return length
+
+
+class _Text(io.TextIOWrapper):
+    """Prints what terminals obey as symbols: names and errors of servers are among what is printed. JSON, which has
+    escapes for it, goes past this."""
+
+    def write(self, text: str, /) -> int:
+        super().write(text if text.isprintable() else printable(text, "\n\t"))
+        return len(text)
 
 
 def _is_closed_pipe(error: OSError) -> bool:
@@ -75,12 +86,11 @@ def _lasting(stream: TextIO | None, original: TextIO | None) -> TextIO:
         return stream  # somebody captures it
     stream.flush()
     raw = _output(stream)
-    if type(raw) is not io.FileIO:
-        stream.reconfigure(errors="backslashreplace")  # the console of Windows
-        return stream
+    if type(raw) is not io.FileIO:  # the console of Windows
+        return _Text(stream.buffer, encoding=stream.encoding, errors="backslashreplace", line_buffering=True)
     output = _Output(stream.fileno())
     unbuffered = stream.buffer is raw
-    return io.TextIOWrapper(
+    return _Text(
         output if unbuffered else io.BufferedWriter(output),
         encoding=stream.encoding,
         errors="backslashreplace",
