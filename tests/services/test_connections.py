@@ -320,3 +320,50 @@ async def test_an_error_of_our_own_is_shown(
         await asyncio.wait_for(alone.connections.add(alone.address("Madrid"), "secret"), 10)
     assert alone.connections.servers() == []
     assert alone.sessions("Madrid") == 0
+
+
+async def test_after_an_error_of_our_own_a_server_is_connected_again(alone: Engine, expected_errors: list[str]) -> None:
+    """Whoever hears of changes may fail; so may anything else that nobody foresaw."""
+    expected_errors.append("https://127.0.0.1:")
+    await alone.connections.add(alone.address("Madrid"), "secret")
+    broken = 3
+
+    def fail(_change: object) -> None:
+        nonlocal broken
+        if broken:
+            broken -= 1
+            raise ZeroDivisionError("nobody foresaw this")
+
+    alone.store.subscribe(fail)
+    site = alone.site
+    vm = site.vm(site["Madrid"], "web-01")
+    details: list[str] = []
+    alone.connections.subscribe(lambda server: details.append(server.detail))
+    await asyncio.to_thread(site.call, site["Madrid"], "VM.set_name_label", vm, "first")
+    await until(lambda: broken == 0 and server(alone, "Madrid").link is Link.connected)
+    assert any("ZeroDivisionError" in detail for detail in details)
+    await asyncio.to_thread(site.call, site["Madrid"], "VM.set_name_label", vm, "second")
+    pool = server(alone, "Madrid").pool
+    assert pool is not None
+    await until(lambda: (found := alone.store.inventory(pool)) is not None and found.name_of("VM", vm) == "second")
+
+
+async def test_a_server_that_breaks_each_time_is_loaded_less_and_less_often(
+    alone: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It answers everything while it is loaded, and nonsense then."""
+    from xsmigui.core.failures import NotSpeaking
+    from xsmigui.xapi.transport import Transport
+
+    loaded = 0
+
+    async def nonsense(transport: Transport, *_args: object) -> object:
+        nonlocal loaded
+        loaded += 1
+        raise NotSpeaking(transport.url, 200, "nonsense")
+
+    await alone.connections.add(alone.address("Madrid"), "secret")
+    monkeypatch.setattr(Transport, "events", nonsense)
+    alone.proxies["Madrid"].cut()
+    await until(lambda: alone.clock.slept.count(1.0) > 1 + 2 + 4 + 8)
+    assert loaded <= 6

@@ -1,6 +1,7 @@
 """One command with its connections: made, used, and ended."""
 
 import argparse
+import asyncio
 
 from xsmigui.cli.connecting import Refusing, connect
 from xsmigui.cli.evacuating import evacuate
@@ -8,9 +9,10 @@ from xsmigui.cli.journal import take_up
 from xsmigui.cli.later import moment_in
 from xsmigui.cli.selecting import evaluate, evaluate_disks, leaving_out_blocked
 from xsmigui.cli.starting import left_json, start
-from xsmigui.console import DONE, NO_CONNECTION, REFUSED, BadArguments, print_document, show_evaluation
+from xsmigui.console import DONE, NO_CONNECTION, REFUSED, BadArguments, print_document, say, show_evaluation
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.leaving_out import LeftOut
+from xsmigui.core.outline import Link
 from xsmigui.core.survey import survey
 from xsmigui.core.text import _
 from xsmigui.local import paths
@@ -19,7 +21,7 @@ from xsmigui.local.journal import JournalFile
 from xsmigui.local.keyring import Keyring
 from xsmigui.local.trust import GivenTrust, TrustFile
 from xsmigui.services.asking import Asker
-from xsmigui.services.connections import Connections
+from xsmigui.services.connections import Connections, Server
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
 
@@ -41,6 +43,7 @@ async def run(options: argparse.Namespace) -> int:
     try:
         if not await connect(options, connections):
             return NO_CONNECTION
+        _end_with_a_server(connections)
         match options.command:
             case "inventory":
                 document = survey(store.site(), {s.pool: s.address.url for s in connections.servers() if s.pool})
@@ -80,3 +83,17 @@ def _report_preflight(options: argparse.Namespace, evaluation: Evaluation, left:
     else:
         show_evaluation(evaluation, left_out=left)
     return DONE if evaluation.plan is not None else REFUSED
+
+
+def _end_with_a_server(connections: Connections) -> None:
+    """Interrupt the command where a server is given up (its certificate has changed, say): nobody is there to connect
+    it again, and what needs it would wait for ever."""
+    command = asyncio.current_task()
+    assert command is not None
+
+    def heard(server: Server) -> None:
+        if server.link is Link.failed:
+            say(f"{server.name}: {server.detail}")
+            command.cancel()
+
+    connections.subscribe(heard)

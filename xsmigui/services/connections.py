@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any, Final, Protocol
 
 from xsmigui.core.catalogue import sentence
@@ -31,6 +32,10 @@ from xsmigui.services.store import Store
 log = logging.getLogger(__name__)
 
 DELAYS: Final = (1, 2, 4, 8, 15, 30)
+STEADY: Final = timedelta(seconds=10)
+"""A connection that held so long ends the growth of the delays: one that breaks as soon as all is loaded is no reason
+to load everything again each second."""
+
 REJECTED: Final = "SESSION_AUTHENTICATION_FAILED"
 
 
@@ -79,8 +84,9 @@ class _Follower:
         self.pool: PoolId | None = None
 
     def loaded(self, inventory: Inventory, gateway: Gateway) -> None:
+        self._connections._expect_alone(self.url, inventory)
+        self.pool = inventory.id  # first: whoever hears of it may fail, and then it is taken away again
         self._connections._loaded(self.url, inventory, gateway)
-        self.pool = inventory.id
 
     def changed(self, events: list[Event]) -> None:
         if self.pool is not None:
@@ -233,6 +239,7 @@ class Connections:
         url = address.url
         while True:
             follower = _Follower(self, url)
+            begun = self._clock.now()
             try:
                 if gateway is None:
                     self._set_link(url, Link.connecting)
@@ -243,20 +250,24 @@ class Connections:
                 text = _("not connected") if isinstance(refusal, Declined) else _("connected already")
                 self._fail(url, ready, refusal, text)
                 return
-            except WIRE_ERRORS as error:
-                if ready is not None and not ready.done():
-                    self._fail(url, ready, error, sentence(error)[0])
-                    return
-                log.warning("%s: %s", url, error)
-                if follower.pool is not None:
-                    attempt = 0
-                await self._pause(url, error, attempt)
-                attempt += 1
             except Exception as error:
-                log.exception("%s", url)
-                self._fail(url, ready, error, _("an error in this program: {error}", error=type(error).__name__))
-                return
+                text = self._reason(url, error)
+                if ready is not None and not ready.done():
+                    self._fail(url, ready, error, text)
+                    return
+                if follower.pool is not None and self._clock.now() - begun >= STEADY:
+                    attempt = 0
+                await self._pause(url, text, attempt)
+                attempt += 1
             gateway, ready = None, None
+
+    def _reason(self, url: str, error: Exception) -> str:
+        """Why a connection ended. What nobody foresaw ends it like a broken socket: it is opened again."""
+        if isinstance(error, WIRE_ERRORS):
+            log.warning("%s: %s", url, error)
+            return sentence(error)[0]
+        log.exception("%s", url)
+        return _("an error in this program: {error}", error=type(error).__name__)
 
     async def _follow(self, gateway: Gateway, follower: _Follower, ready: "asyncio.Future[None] | None") -> None:
         """Follow until it breaks. The session is ended only where the server can still hear it."""
@@ -284,12 +295,12 @@ class Connections:
             self._gateways.pop(follower.pool, None)
             self._store.disconnected(follower.pool)
 
-    async def _pause(self, url: str, error: Exception, attempt: int) -> None:
+    async def _pause(self, url: str, why: str, attempt: int) -> None:
         """Count down to the next attempt; `open` cuts it short."""
         hurry = self._hurry[url] = asyncio.Event()
         try:
             for left in range(DELAYS[min(attempt, len(DELAYS) - 1)], 0, -1):
-                self._set_link(url, Link.waiting, _("trying again in {n} s", n=left), sentence(error)[0])
+                self._set_link(url, Link.waiting, _("trying again in {n} s", n=left), why)
                 waiting = asyncio.ensure_future(hurry.wait())
                 clock = asyncio.ensure_future(self._clock.sleep(1.0))
                 await _first_of(waiting, clock)
@@ -336,10 +347,12 @@ class Connections:
         """The server is being added: its dialog shows the error itself."""
         return address.url not in self._tasks
 
-    def _loaded(self, url: str, inventory: Inventory, gateway: Gateway) -> None:
+    def _expect_alone(self, url: str, inventory: Inventory) -> None:
         other = self.server_of(inventory.id)
         if other is not None and other.address.url != url:
             raise AlreadyConnected(other.name)
+
+    def _loaded(self, url: str, inventory: Inventory, gateway: Gateway) -> None:
         self._gateways[inventory.id] = gateway
         server = self._servers[url]
         self._set(Server(server.address, inventory.name, Link.connected, "", inventory.id, gateway.is_old))
