@@ -21,10 +21,10 @@ from typing import Any, Final
 import msgspec
 
 from xsmigui import __version__
+from xsmigui.core.redaction import redacted
 from xsmigui.local import settings, trust
 from xsmigui.local.journal import FILE as JOURNAL
 from xsmigui.local.journal import JournalFile
-from xsmigui.local.logs import redacted
 
 LIBRARIES: Final = ("PySide6_Essentials", "qasync", "aiohttp", "XenAPI", "msgspec", "cryptography", "keyring")
 VARIABLES: Final = ("XSMIGUI_", "QT_", "LANG", "LC_", "XDG_", "DISPLAY", "WAYLAND_", "DESKTOP_SESSION", "PYTHON")

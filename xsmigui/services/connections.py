@@ -275,12 +275,16 @@ class Connections:
             self._set_link(follower.url, Link.loading)
             await gateway.follow(_Announcing(follower, self, gateway, ready))
         except (Unreachable, SessionLost):
-            self._lost(follower)
-            await gateway.drop()
+            try:
+                self._lost(follower)
+            finally:
+                await gateway.drop()
             raise
         except BaseException:
-            self._lost(follower)
-            await gateway.logout()
+            try:
+                self._lost(follower)
+            finally:
+                await gateway.logout()
             raise
 
     def _wake(self) -> None:
