@@ -58,6 +58,8 @@ async def test_snapshots_checkpoints_and_the_way_back() -> None:
     assert await one("VM.get_power_state", vm) == "Halted"
     for one_of_them in (snap, check):
         disks = await one.disks(one_of_them)
+        image = await one("VM.get_suspend_VDI", one_of_them)
+        disks += [image] if image != NULL else []
         await one("VM.destroy", one_of_them)
         for vdi in disks:
             await one("VDI.destroy", vdi)

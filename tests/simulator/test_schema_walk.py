@@ -103,10 +103,11 @@ async def test_fields_of(cls: str) -> None:
             await one(f"{cls}.remove_from_{name}", ref, "walk")
             assert "walk" not in db.get(cls, ref, name)
         if f"add_{name}" in described.messages and kind == "string set":
-            await one(f"{cls}.add_{name}", ref, "walk")
-            assert "walk" in db.get(cls, ref, name)
-            await one(f"{cls}.remove_{name}", ref, "walk")
-            assert "walk" not in db.get(cls, ref, name)
+            word = {"ipv4_allowed": "192.0.2.1", "ipv6_allowed": "2001:db8::1"}.get(name, "walk")
+            await one(f"{cls}.add_{name}", ref, word)
+            assert word in db.get(cls, ref, name)
+            await one(f"{cls}.remove_{name}", ref, word)
+            assert word not in db.get(cls, ref, name)
 
 
 async def test_what_is_not_simulated_answers_one_way() -> None:

@@ -4,21 +4,25 @@ from xsmigui.simulator.methods import (
     availability,
     certificates,
     copies,
-    devices,
+    drives,
     evacuation,
     guests,
+    interfaces,
     lifecycle,
+    limits,
     migration,
     networks,
     pools,
     roles,
     runtime,
     settings,
+    snapshots,
     storage,
     system,
+    values,
 )
 
 __all__ = [
-    "availability", "certificates", "copies", "devices", "evacuation", "guests", "lifecycle", "migration", "networks",
-    "pools", "roles", "runtime", "settings", "storage", "system",
+    "availability", "certificates", "copies", "drives", "evacuation", "guests", "interfaces", "lifecycle", "limits",
+    "migration", "networks", "pools", "roles", "runtime", "settings", "snapshots", "storage", "system", "values",
 ]  # fmt: skip

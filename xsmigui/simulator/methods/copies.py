@@ -15,9 +15,10 @@ from xsmigui.simulator.gates import vdi as gate
 from xsmigui.simulator.gates.attached import disk_busy
 from xsmigui.simulator.guests import account, device_name, remove_vdi, room, space_for
 from xsmigui.simulator.methods.evacuation import NETWORK_SPEED
-from xsmigui.simulator.methods.guests import DISK_SPEED, duplicate
+from xsmigui.simulator.methods.guests import DISK_SPEED
 from xsmigui.simulator.methods.locking import admitted, operation
 from xsmigui.simulator.methods.runtime import WRITES
+from xsmigui.simulator.methods.snapshots import duplicate
 from xsmigui.simulator.tables import Row
 
 STEPS: Final = 20

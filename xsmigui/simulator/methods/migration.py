@@ -15,7 +15,8 @@ from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
 from xsmigui.simulator.methods import motion_checks as checks
 from xsmigui.simulator.methods.evacuation import NETWORK_SPEED, STEPS, end_early, refuse_memory
-from xsmigui.simulator.methods.guests import bury, gate, new_mac
+from xsmigui.simulator.methods.guests import bury, gate
+from xsmigui.simulator.methods.interfaces import generated_mac
 from xsmigui.simulator.methods.lifecycle import schedule
 from xsmigui.simulator.methods.locking import enter, leave, operation
 from xsmigui.simulator.methods.motion_checks import Destination, Options
@@ -426,10 +427,12 @@ class Arrival:
             })  # fmt: skip
         for ref in row["VIFs"]:
             vif = pool.db.row("VIF", ref)
+            number = int(vif["device"]) if vif["device"].isdecimal() else 0
             there.db.create("VIF", {
                 **{k: v for k, v in vif.items() if k not in self._dropped}, "VM": new, "network": self.networks[ref],
                 "other_config": _unmapped(vif),
-                "MAC": new_mac(there) if self.copy else vif["MAC"], "currently_attached": False, "metrics": NULL,
+                "MAC": generated_mac(number, values["other_config"]["mac_seed"]) if self.copy else vif["MAC"],
+                "currently_attached": False, "metrics": NULL,
             })  # fmt: skip
         for ref in row["VGPUs"]:
             vgpu = pool.db.row("VGPU", ref)

@@ -129,17 +129,3 @@ def management(call: Call, target: str) -> None:
             raise Failure("INTERFACE_HAS_NO_IP", pif)
         for other in db.get("host", row["host"], "PIFs"):
             db.set("PIF", other, management=other == pif)
-
-
-@method("VIF.configure_ipv4")
-def configure_ipv4(call: Call, vif: str, mode: str, address: str = "", gateway: str = "") -> None:
-    call.db.set(
-        "VIF", vif, ipv4_configuration_mode=mode, ipv4_addresses=[address] if address else [], ipv4_gateway=gateway
-    )
-
-
-@method("VIF.configure_ipv6")
-def configure_ipv6(call: Call, vif: str, mode: str, address: str = "", gateway: str = "") -> None:
-    call.db.set(
-        "VIF", vif, ipv6_configuration_mode=mode, ipv6_addresses=[address] if address else [], ipv6_gateway=gateway
-    )

@@ -6,59 +6,12 @@ import math
 from typing import Final
 
 from xsmigui.simulator.dispatch import Call, child, method
-from xsmigui.simulator.failures import NULL, Failure, internal
+from xsmigui.simulator.failures import Failure, internal
 from xsmigui.simulator.gates import devices
 from xsmigui.simulator.gates import host as host_gate
-from xsmigui.simulator.gates.memory import maximise
 from xsmigui.simulator.methods.guests import gate
 from xsmigui.simulator.methods.locking import operation
 from xsmigui.simulator.tables import Row
-
-
-@method("VM.set_VCPUs_number_live")
-def set_vcpus_live(call: Call, vm: str, count: int) -> None:
-    gate(call, vm, "changing_VCPUs_live")
-    row = call.db.row("VM", vm)
-    if not 0 < count <= row["VCPUs_max"]:
-        raise Failure("INVALID_VALUE", "VCPU values must satisfy: 0 < VCPUs <= VCPUs_max", count)
-    call.db.set("VM", vm, VCPUs_at_startup=count)
-    if call.db.has("VM_metrics", row["metrics"]):
-        call.db.set("VM_metrics", row["metrics"], VCPUs_number=count)
-
-
-@method("VM.set_memory_target_live")
-def set_target_live(call: Call, vm: str, target: int) -> None:
-    gate(call, vm, "changing_memory_live")
-    call.db.set("VM", vm, memory_target=target)
-
-
-@method("VM.wait_memory_target_live")
-async def wait_target_live(call: Call, vm: str) -> None:
-    gate(call, vm, "awaiting_memory_live")
-    await call.pause(1)
-
-
-@method("VM.add_to_VCPUs_params_live")
-def add_vcpus_params(call: Call, vm: str, key: str, value: str) -> None:
-    call.db.row("VM", vm)
-
-
-@method("VM.set_shadow_multiplier_live")
-def set_shadow_live(call: Call, vm: str, value: float) -> None:
-    gate(call, vm, "changing_shadow_memory_live")
-    call.db.set("VM", vm, HVM_shadow_multiplier=value)
-
-
-@method("VM.set_actions_after_crash")
-def set_crash_action(call: Call, vm: str, value: str) -> None:
-    host_gate.assert_crash_action(call.db.row("VM", vm), value)
-    call.db.set("VM", vm, actions_after_crash=value)
-
-
-@method("VM.set_NVRAM")
-def set_nvram(call: Call, vm: str, value: dict[str, str]) -> None:
-    gate(call, vm, "changing_NVRAM")
-    call.db.set("VM", vm, NVRAM=value)
 
 
 @method("VM.get_cooperative")
@@ -87,11 +40,6 @@ def secureboot_readiness(call: Call, vm: str) -> str:
     if row["platform"].get("secureboot", "").lower() not in {"true", "1"}:
         return "disabled"
     return "ready" if "EFI-variables" in row["NVRAM"] else "first_boot"
-
-
-@method("VM.maximise_memory")
-def maximise_memory(call: Call, vm: str, total: int, approximate: bool) -> int:
-    return maximise(call.pool.profile, call.db.row("VM", vm), total, approximate=approximate)
 
 
 @method("VM.send_sysrq")
@@ -161,26 +109,6 @@ def data_sources(call: Call, ref: str) -> list[Row]:
 @method("VM.get_SRs_required_for_recovery")
 def srs_for_recovery(call: Call, vm: str, session: str) -> list[str]:
     return host_gate.required_srs(call.pool, call.db.row("VM", vm))
-
-
-@method("VM.copy_bios_strings")
-def copy_bios_strings(call: Call, vm: str, host: str) -> None:
-    call.db.set("VM", vm, bios_strings=dict(call.db.get("host", host, "bios_strings")))
-
-
-@method("VM.set_appliance")
-def set_appliance(call: Call, vm: str, appliance: str) -> None:
-    call.db.set("VM", vm, appliance=appliance if call.db.has("VM_appliance", appliance) else NULL)
-
-
-@method("VM.set_groups")
-def set_groups(call: Call, vm: str, groups: list[str]) -> None:
-    """At most one group a VM (since 24.19.1)."""
-    for group in groups:
-        call.db.row("VM_group", group)
-    if len(groups) > 1:
-        raise Failure("TOO_MANY_GROUPS")
-    call.db.set("VM", vm, groups=list(groups))
 
 
 _OF_MEMBERS = {"start": "VM.start", "clean_shutdown": "VM.clean_shutdown", "hard_shutdown": "VM.hard_shutdown",

@@ -282,17 +282,6 @@ def forget_pif_row(call: Call, pif: str) -> None:
     call.db.delete("PIF", pif)
 
 
-@method("VUSB.unplug")
-def unplug_usb(call: Call, vusb: str) -> None:
-    row = call.db.row("VUSB", vusb)
-    state = call.db.get("VM", row["VM"], "power_state")
-    if state != "Running":
-        raise Failure("VM_BAD_POWER_STATE", row["VM"], "running", str(state).lower())
-    if not row["currently_attached"]:
-        raise Failure("DEVICE_ALREADY_DETACHED", vusb)
-    call.db.set("VUSB", vusb, currently_attached=False)
-
-
 # -- VMs ---------------------------------------------------------------------------------------------------------------
 
 

@@ -9,8 +9,8 @@ from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vdi as gate
 from xsmigui.simulator.guests import account, add_vdi, remove_vdi, room, space_for, thick
 from xsmigui.simulator.implicit import constructor_values
-from xsmigui.simulator.methods.guests import duplicate, snapshot_vdi
 from xsmigui.simulator.methods.locking import operation
+from xsmigui.simulator.methods.snapshots import duplicate, snapshot_vdi
 from xsmigui.simulator.tables import Row
 
 
