@@ -12,5 +12,5 @@ def mark(window: QMainWindow) -> None:
     window.setWindowTitle(_("xsmigui: demo"))
     label = QLabel(_("Demo: the servers are simulated, nothing here is real."), window.menuBar())
     named(label, "demoLabel", label.text())
-    label.setContentsMargins(STEP, 0, STEP, 0)
+    label.setContentsMargins(STEP, STEP // 4, STEP, 0)
     window.menuBar().setCornerWidget(label, Qt.Corner.TopRightCorner)

@@ -1,0 +1,57 @@
+"""What README and docs say can be done: links lead somewhere, commands are understood, pictures are of this program."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from xsmigui.cli.options import parser
+
+ROOT = Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+GUIDES = sorted((ROOT / "resources" / "guide").glob("*.md"))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text("utf-8"))
+    missing = [t for t in targets if "://" not in t and not (page.parent / t).exists()]
+    assert not missing
+
+
+def test_every_picture_is_shown_somewhere() -> None:
+    text = "".join(page.read_text("utf-8") for page in PAGES)
+    assert not [path.name for path in (ROOT / "docs" / "images").iterdir() if path.name not in text]
+
+
+def commands(page: Path) -> list[str]:
+    """The calls of the program in a page's blocks of code, without their comments."""
+    blocks = re.findall(r"^ *```\n(.*?)^ *```", page.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    lines = [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return [line for line in lines if line.startswith("xsmigui ")]
+
+
+@pytest.mark.parametrize("page", [*PAGES, *GUIDES], ids=lambda page: page.name)
+def test_commands_are_understood(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for line in commands(page):
+        if "[" in line or "…]" in line:
+            continue  # a synopsis
+        try:
+            parser().parse_args(shlex.split(line, comments=True)[1:])
+        except SystemExit:
+            pytest.fail(f"{line}: {capsys.readouterr().err}")
+
+
+def test_readme_has_commands_at_all() -> None:
+    assert len(commands(ROOT / "README.md")) > 5
+
+
+def test_the_files_of_readme_s_commands_can_be_started() -> None:
+    """`bash packaging/demo`, `bash packaging/test`, `packaging/build`."""
+    named = re.findall(r"packaging/[a-z]+", (ROOT / "README.md").read_text("utf-8"))
+    assert {"packaging/demo", "packaging/test"} <= set(named)
+    for name in named:
+        assert (ROOT / name).stat().st_mode & 0o111, name
