@@ -168,7 +168,7 @@ async def test_a_pool_that_dies_in_the_middle_comes_back(
             activity.refresh()
             row = next(iter(activity._rows.values()))
             assert "connection lost" in row.state.text()
-            await until(lambda: all(n.dimmed for n in tops(program)) and "trying again" in tops(program)[0].state)
+            await until(lambda: all(n.dimmed for n in tops(program)) and "retry" in tops(program)[0].state)
             assert window.tree.selected() == [old]
             assert "as known last" in window.object.place.text()
             assert not window._actions["actionMigrateVm"].isEnabled()

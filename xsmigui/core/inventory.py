@@ -390,6 +390,15 @@ class Inventory:
                 yield ref, vm
 
     @derived("VM")
+    def moving_vms(self) -> tuple[VmRef, ...]:
+        """The VMs that are under way by a storage migration."""
+        return tuple(
+            ref
+            for ref, vm in self.VM.items()
+            if vm.current_operations and "migrate_send" in vm.current_operations.values()
+        )
+
+    @derived("VM")
     def vms_by_identity(self) -> Mapping[str, tuple[VmRef, ...]]:
         """VMs by what another one must not share with them: their uuid, and ``mac_seed=…`` (snapshots left out)."""
         found: dict[str, list[VmRef]] = {}

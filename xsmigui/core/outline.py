@@ -43,6 +43,8 @@ class ServerView:
     link: Link
     detail: str = ""
     inventory: Inventory | None = None
+    short: str = ""
+    """How it stands in a word or two, for a narrow tree."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,8 @@ class View:
     templates: bool = False
     snapshots: bool = False
     local_srs: bool = True
+    arriving: Mapping[ObjectId, str] = field(default_factory=dict, hash=False)
+    """VMs that are just arriving from another pool, with that pool's name."""
 
     def matches(self, *texts: str) -> bool:
         """Every word of the search occurs in one of the texts."""
@@ -100,7 +104,8 @@ def server_node(view: ServerView) -> Node:
     if inventory is None:
         icon = "pool-connecting" if view.link in (Link.connecting, Link.loading) else "pool-disconnected"
         key = ObjectId(PoolId(""), "server", view.key)
-        return Node(key, None, icon, view.name, view.detail, (natural(view.name), view.key), dimmed=True)
+        state = view.short or view.detail
+        return Node(key, None, icon, view.name, state, (natural(view.name), view.key), dimmed=True)
     if inventory.is_standalone:
         host = next(iter(inventory.host), HostRef(""))
         node = host_node(inventory, host)
@@ -108,7 +113,7 @@ def server_node(view: ServerView) -> Node:
             node,
             parent=None,
             order=(natural(node.label), view.key),
-            state=view.detail or node.state,
+            state=view.short or view.detail or node.state,
             icon=node.icon if view.link is Link.connected else "host-unreachable",
             dimmed=view.link is not Link.connected,
         )
@@ -116,7 +121,8 @@ def server_node(view: ServerView) -> Node:
     connected = view.link is Link.connected
     icon = "pool" if connected else "pool-disconnected"
     name = inventory.name
-    return Node(key, None, icon, name, view.detail, (natural(name), view.key), dimmed=not connected)
+    state = view.short or view.detail
+    return Node(key, None, icon, name, state, (natural(name), view.key), dimmed=not connected)
 
 
 def host_node(inventory: Inventory, ref: HostRef) -> Node:
@@ -152,7 +158,11 @@ def vm_node(inventory: Inventory, ref: VmRef, view: View) -> Node | None:
     if home is not None and home in inventory.host and not inventory.is_standalone:
         parent = inventory.object_id("host", home)
     icon, state = vm_state(inventory, vm)
-    return Node(key, parent, icon, vm.name_label, state, (1, natural(vm.name_label), ref))
+    order = (1, natural(vm.name_label), ref)
+    if key in view.arriving:
+        state = _("arriving from {pool}", pool=view.arriving[key])
+        return Node(key, parent, "vm-moving", vm.name_label, state, order, dimmed=True)
+    return Node(key, parent, icon, vm.name_label, state, order)
 
 
 def vm_state(inventory: Inventory, vm: records.VM) -> tuple[str, str]:
@@ -263,7 +273,10 @@ def _pool_nodes(server: ServerView, view: View) -> dict[ObjectId, Node]:
                 keep.add(parent)
                 parent = nodes[parent].parent
         nodes = {key: node for key, node in nodes.items() if key in keep}
-    return {key: n for key, n in nodes.items() if n.parent is None or n.parent in nodes}
+    shown = {key: n for key, n in nodes.items() if n.parent is None or n.parent in nodes}
+    if server.link is not Link.connected:  # what is known of it is old
+        shown = {key: node if node.dimmed else replace(node, dimmed=True) for key, node in shown.items()}
+    return shown
 
 
 def _arranged(nodes: dict[ObjectId, Node], storage: Mapping[PoolId, Mapping[SrRef, HostRef]]) -> Outline:
@@ -280,7 +293,7 @@ def updated(outline: Outline, server: ServerView, delta: Delta, view: View) -> O
     """The tree after a delta of one pool. Only the lines that it touches are made again; structural changes and
     searches make the pool's part anew."""
     inventory = server.inventory
-    if inventory is None or view.search or _reshapes(outline, inventory, delta):
+    if inventory is None or view.search or server.link is not Link.connected or _reshapes(outline, inventory, delta):
         return replaced(outline, server, view)
     stale = _stale(outline, inventory, delta)
     if not stale:

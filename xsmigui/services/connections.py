@@ -73,6 +73,8 @@ class Server:
     pool: PoolId | None = None
     is_old: bool = False
     """It allows old encryption only."""
+    short: str = ""
+    """How it stands in a word or two."""
 
 
 class _Follower:
@@ -124,7 +126,7 @@ class Connections:
 
     def view(self, server: Server) -> ServerView:
         inventory = self._store.inventory(server.pool) if server.pool else None
-        return ServerView(server.address.url, server.name, server.link, server.detail, inventory)
+        return ServerView(server.address.url, server.name, server.link, server.detail, inventory, server.short)
 
     def subscribe(self, listener: Callable[[Server], None]) -> None:
         """Hear of every change of a server's state; a server that was removed comes with the link `closed`."""
@@ -304,7 +306,8 @@ class Connections:
         hurry = self._hurry[url] = asyncio.Event()
         try:
             for left in range(DELAYS[min(attempt, len(DELAYS) - 1)], 0, -1):
-                self._set_link(url, Link.waiting, _("trying again in {n} s", n=left), why)
+                detail, short = _("trying again in {n} s", n=left), _("retry {n} s", n=left)
+                self._set_link(url, Link.waiting, detail, why, short)
                 waiting = asyncio.ensure_future(hurry.wait())
                 clock = asyncio.ensure_future(self._clock.sleep(1.0))
                 await _first_of(waiting, clock)
@@ -362,11 +365,11 @@ class Connections:
         self._set(Server(server.address, inventory.name, Link.connected, "", inventory.id, gateway.is_old))
         self._store.put(inventory)
 
-    def _set_link(self, url: str, link: Link, detail: str = "", why: str = "") -> None:
+    def _set_link(self, url: str, link: Link, detail: str = "", why: str = "", short: str = "") -> None:
         server = self._servers.get(url)
         if server is not None:
             text = " · ".join(part for part in (detail, why) if part)
-            self._set(replace(server, link=link, detail=text))
+            self._set(replace(server, link=link, detail=text, short=short or _short(link)))
 
     def _set(self, server: Server) -> None:
         if self._servers.get(server.address.url) != server:
@@ -386,6 +389,15 @@ class Connections:
         self._set_link(url, Link.failed, text)
         if ready is not None and not ready.done():
             ready.set_exception(error)
+
+
+def _short(link: Link) -> str:
+    return {
+        Link.connecting: _("connecting…"),
+        Link.loading: _("loading…"),
+        Link.asking: _("waiting for you"),
+        Link.failed: _("not connected"),
+    }.get(link, "")
 
 
 class _Announcing:

@@ -10,7 +10,7 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from xsmigui.core import outline as tree
 from xsmigui.core.changes import Delta
 from xsmigui.core.outline import Outline, ServerView, View
-from xsmigui.core.refs import PoolId
+from xsmigui.core.refs import ObjectId, PoolId
 from xsmigui.services.connections import Connections, Server
 from xsmigui.services.store import Change, Store
 
@@ -86,6 +86,18 @@ class Bridge(QObject):
             self.view = view
             self._anew = True
             self.flush()
+
+    def mark_arriving(self, arriving: Mapping[ObjectId, str]) -> None:
+        """Show these VMs as arriving, with the pool they come from; and those that no longer do as what they are."""
+        before = self.view.arriving
+        changed = [key for key in {*before, *arriving} if before.get(key) != arriving.get(key)]
+        if not changed:
+            return
+        self.view = replace(self.view, arriving=dict(arriving))
+        for key in changed:
+            delta = Delta(changed={"VM": frozenset({key.ref})})
+            self._deltas[key.pool] = merged(self._deltas.get(key.pool, Delta()), delta)
+        self._start()
 
     def _pool_changed(self, change: Change) -> None:
         self._deltas[change.pool] = merged(self._deltas.get(change.pool, Delta()), change.delta)

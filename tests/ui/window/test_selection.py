@@ -48,8 +48,12 @@ def test_kinds_that_stay(change: str) -> None:
 def test_mixed_selections() -> None:
     site = TwoPools()
     both = of(site, site.web, site.files)
-    assert both.migrate
-    assert both.move
+    assert both.migrate == ""
+    assert "not halted" in both.move
+    assert "is halted" in both.to_server
+    assert both.button == ("Migrate…", "")
+    halted = of(site, site.files, site.sleeper)
+    assert halted.migrate == ""
     other = ObjectId(site.madrid.id, "SR", site.m_nfs)
     assert "something else" in selection(site.site, [other]).migrate
     assert "too" in selection(site.site, [*vm(site.madrid, site.web), other]).migrate

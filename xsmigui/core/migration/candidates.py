@@ -56,9 +56,40 @@ def destinations(site: Site, draft: Draft) -> tuple[Candidate, ...]:
             bar = _("no host takes VMs at present")
         elif (own and draft.copy) or (own and len(inventory.host) < 2 and len(_disk_srs(inventory)) < 2):
             bar = here
+        elif not draft.loose and draft.leaves is None:
+            bar = why_nobody(site, draft.to(pool))
         candidate = Candidate(pool, inventory.name, _("this pool") if own else "", bar=bar)
         found.append((not own, natural(inventory.name), candidate))
     return tuple(candidate for _own, _name, candidate in sorted(found, key=lambda row: row[:2]))
+
+
+def unmovable(site: Site, draft: Draft, vm: VmRef) -> Iterator[Problem]:
+    """What stands against a VM whatever the host of the draft's destination would be."""
+    source, target = site.pools[draft.source], site.pools[draft.destination or draft.source]
+    trial = bare_move(site, draft, source, target, vm, None)
+    for rule in VM_RULES:
+        if trial.kind in rule.kinds:
+            yield from (problem for problem in rule.check(trial) if problem.blocks)
+
+
+def why_nobody(site: Site, draft: Draft) -> str:
+    """Why no host of the destination can take any of the VMs, by the first VM's first reason; empty where one can take
+    one of them. What a fix at the spot would help with does not count."""
+    source, target = site.pools[draft.source], site.pools[draft.destination or draft.source]
+    first = ""
+    for vm in draft.vms:
+        if vm not in source.VM:
+            continue
+        if source.VM[vm].power_state == "Halted" and not draft.crosses:
+            return ""  # its disks may move, wherever it will run
+        for ref in target.hosts_in_order:
+            trial = bare_move(site, draft, source, target, vm, ref)
+            blocks = (problem for problem in host_problems(trial) if problem.blocks and problem.remedy is None)
+            found = next(blocks, None)
+            if found is None:
+                return ""
+            first = first or found.message
+    return first
 
 
 def _disk_srs(inventory: Inventory) -> list[SrRef]:
@@ -67,6 +98,10 @@ def _disk_srs(inventory: Inventory) -> list[SrRef]:
 
 HOST_RULES: Final = tuple(rule for rule in RULES if rule.page is Page.home_server and rule.id != "R12")
 """The rules that can tell of a VM and a host alone whether they suit each other."""
+
+
+VM_RULES: Final = tuple(rule for rule in RULES if rule.page is Page.destination)
+"""The rules that speak of a VM wherever it goes."""
 
 
 def host_problems(trial: Move) -> Iterator[Problem]:

@@ -30,9 +30,12 @@ from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.plan import Plan, make_plan
 from xsmigui.core.migration.rules import BATCH_RULES, RULES, Batch
 from xsmigui.core.migration.rules.storage import flow_of
-from xsmigui.core.problems import Page, Problem, Severity, Subject, worst
+from xsmigui.core.problems import Page, Problem, Severity, Subject
 from xsmigui.core.refs import VmRef
 from xsmigui.core.text import _, n_
+
+CHOICES: Final = ("R67", "R80")
+"""The rules of disks without an SR and interfaces without a network."""
 
 MOST: Final = 4
 """Hosts whose reasons are told where none can take a VM."""
@@ -53,8 +56,19 @@ class Evaluation:
     plan: Plan | None
     verdicts: Mapping[VmRef, Severity | None] = field(default_factory=dict)
     """For each VM the worst that is said of it; None where nothing is."""
-    reasons: Mapping[VmRef, Problem] = field(default_factory=dict)
-    """For each VM that cannot go the first problem that stands against it."""
+    worst: Mapping[VmRef, Problem] = field(default_factory=dict)
+    """For each VM of which anything is said the worst of it; what only waits for a choice comes after what forbids."""
+
+    @property
+    def reasons(self) -> Mapping[VmRef, Problem]:
+        """For each VM that cannot go the problem that stands against it."""
+        return {ref: problem for ref, problem in self.worst.items() if problem.blocks}
+
+    @property
+    def stuck(self) -> tuple[VmRef, ...]:
+        """The VMs (and disks of no VM) that cannot go, whatever is still chosen."""
+        blocked = (move.ref for move in self.resolved.moves if (found := self.worst.get(move.ref)) and found.blocks)
+        return tuple(ref for ref in blocked if not to_choose(self.worst[ref]))
 
     @property
     def pending(self) -> bool:
@@ -87,6 +101,15 @@ def needed(questions: Iterable[Question]) -> tuple[Question, ...]:
     return tuple(question for question in questions if not isinstance(question, WriteRate))
 
 
+def to_choose(problem: Problem) -> bool:
+    """The problem only waits for the operator's choice of a network or an SR."""
+    return problem.blocks and problem.rule in CHOICES and problem.page in (Page.networks, Page.storage)
+
+
+def _weight(problem: Problem) -> tuple[int, bool]:
+    return int(problem.severity), not to_choose(problem)
+
+
 def flow(draft: Draft, moves: tuple[Move, ...]) -> tuple[Page, ...]:
     """The wizard's pages for a draft, in order: Networks only to another pool, Storage network only if disks move."""
     pages = [Page.destination, Page.home_server, Page.storage]
@@ -112,11 +135,10 @@ def evaluate(site: Site, draft: Draft, facts: Facts | None = None) -> Evaluation
     moves = resolved.moves
     problems = [*_missing(site, draft), *_unreachable(site, draft), *_homeless(moves)]
     books = _ledger(site, draft, moves)
-    of_rules: dict[VmRef, list[Problem]] = {}
+    told: dict[VmRef, list[Problem]] = {}
     for move in moves:
-        said = [problem for rule in RULES if move.kind in rule.kinds for problem in rule.check(move)]
-        of_rules[move.ref] = said
-        problems += said
+        told[move.ref] = [problem for rule in RULES if move.kind in rule.kinds for problem in rule.check(move)]
+        problems += told[move.ref]
     target = site.pools.get(draft.destination) if draft.destination else None
     if target is not None:
         batch = Batch(site, draft, target, moves, books, _writes(moves, facts))
@@ -125,24 +147,19 @@ def evaluate(site: Site, draft: Draft, facts: Facts | None = None) -> Evaluation
     problems, questions = _with_facts(moves, problems, facts)
     if draft.leaves is not None:
         problems = [_mended_by_shutting_down(problem, moves) for problem in problems]
-    verdicts: dict[VmRef, Severity | None] = {}
-    reasons: dict[VmRef, Problem] = {}
-    about: dict[str, list[Problem]] = {}
+    by_uuid: dict[str, list[Problem]] = {}
     for problem in problems:
         if problem.subject.cls == "VM":
-            about.setdefault(problem.subject.uuid, []).append(problem)
-    for move in moves:
-        said = [*of_rules[move.ref], *about.get(move.vm.uuid, ())]
-        verdicts[move.ref] = worst(said)
-        first = next((p for p in said if p.blocks), None)
-        if first is not None:
-            reasons[move.ref] = first
+            by_uuid.setdefault(problem.subject.uuid, []).append(problem)
+    all_of = {move.ref: (*by_uuid.get(move.vm.uuid, ()), *told[move.ref]) for move in moves}
+    worst_of = {ref: max(said, key=_weight) for ref, said in all_of.items() if said}
+    verdicts = {move.ref: worst_of[move.ref].severity if move.ref in worst_of else None for move in moves}
     pages = flow(draft, moves)
     problems = [p if p.page in pages else replace(p, page=Page.summary) for p in dict.fromkeys(problems)]
     done = not needed(questions) and not any(p.blocks for p in problems) and bool(moves)
     plan = make_plan(draft, moves) if done else None
     ordered = sorted(problems, key=lambda p: (pages.index(p.page), -p.severity))
-    return Evaluation(site, draft, resolved, pages, tuple(ordered), tuple(questions), books, plan, verdicts, reasons)
+    return Evaluation(site, draft, resolved, pages, tuple(ordered), tuple(questions), books, plan, verdicts, worst_of)
 
 
 def _gone(cls: str, ref: str, message: str, hint: str, page: Page = Page.destination) -> Problem:

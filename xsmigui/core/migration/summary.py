@@ -4,10 +4,10 @@ import shlex
 from dataclasses import dataclass
 
 from xsmigui.core.migration.calls import Call
-from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.evaluation import Evaluation, to_choose
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import DiskMove, Plan, VmMove
-from xsmigui.core.problems import Severity
+from xsmigui.core.problems import Page, Severity
 from xsmigui.core.refs import VmRef
 from xsmigui.core.text import _, n_
 from xsmigui.core.units import size
@@ -110,6 +110,8 @@ def verdict(evaluation: Evaluation, vm: VmRef) -> str:
     if vm not in evaluation.verdicts:
         return "…"
     worst = evaluation.verdicts[vm]
+    if (problem := evaluation.worst.get(vm)) is not None and to_choose(problem):
+        return _("choose a network") if problem.page is Page.networks else _("choose an SR")
     return {Severity.block: _("no"), Severity.warn: _("yes, with warnings")}.get(worst or Severity.info, _("yes"))
 
 

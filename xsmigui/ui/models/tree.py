@@ -183,7 +183,7 @@ class ResourceModel(QAbstractItemModel):
     def flags(self, index: Index) -> Qt.ItemFlag:
         flags = super().flags(index)
         node = self.node(index)
-        if node is not None and node.id.cls == "VM":
+        if node is not None and node.id.cls == "VM" and not node.dimmed:
             flags |= Qt.ItemFlag.ItemIsDragEnabled
         if node is not None and node.id.cls in TARGETS:
             flags |= Qt.ItemFlag.ItemIsDropEnabled

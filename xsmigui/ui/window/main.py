@@ -14,7 +14,7 @@ from xsmigui import __version__
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.changes import Delta
 from xsmigui.core.jobs import Job, State, leaving
-from xsmigui.core.migration import candidates
+from xsmigui.core.migration import arriving, candidates
 from xsmigui.core.migration.candidates import Candidate
 from xsmigui.core.migration.diskdraft import draft_of_disks, off, why_not
 from xsmigui.core.migration.draft import Draft, StorageMode
@@ -39,7 +39,7 @@ from xsmigui.ui.window.given import Services
 from xsmigui.ui.window.objects import ObjectPane
 from xsmigui.ui.window.pools import PoolCommands, call_server
 from xsmigui.ui.window.selection import Selection, selection
-from xsmigui.ui.window.servers import ServerCommands, link_text
+from xsmigui.ui.window.servers import ServerCommands, can_try, link_text
 from xsmigui.ui.window.tree import TreePane
 from xsmigui.ui.window.work import WorkCommands
 from xsmigui.ui.wizard.wizard import MigrateWizard
@@ -97,7 +97,14 @@ class MainWindow(QMainWindow):
         self.pools = PoolCommands(self, self._services, self._scope, self.tree, self._icons)
         self.tree.activated.connect(lambda _index: self.servers.activate())
         self.object = ObjectPane(
-            self._icons, self._migrate_or_move, self.servers.add, self.move_disks, self._rescan, self._eject
+            self._icons,
+            self._migrate_or_move,
+            self.servers.add,
+            self.servers.connect,
+            self._fill_more,
+            self.move_disks,
+            self._rescan,
+            self._eject,
         )
         self.object.disks_selected.connect(self._enable_disks)
         self.work = WorkCommands(self, self._services, self._scope)
@@ -219,7 +226,13 @@ class MainWindow(QMainWindow):
 
     def _view(self, search: str) -> View:
         now = self._services.preferences.now
-        return View(search, now.show_templates, now.show_snapshots, now.show_local_srs)
+        return replace(
+            self.bridge.view,
+            search=search,
+            templates=now.show_templates,
+            snapshots=now.show_snapshots,
+            local_srs=now.show_local_srs,
+        )
 
     def _toggle(self, field: str) -> None:
         self._services.preferences.change(**{field: self._toggles[field].isChecked()})
@@ -241,8 +254,10 @@ class MainWindow(QMainWindow):
 
     def _pools_changed(self, deltas: dict[PoolId, Delta]) -> None:
         keys = self.tree.selected()
-        if keys and keys[0].pool in deltas:
+        if any(key.pool in deltas for key in keys):
             self._selected()
+        if any(delta.touched("VM") for delta in deltas.values()):
+            self.bridge.mark_arriving(arriving.arriving(self._services.store.site()))
         if any(delta.touched("task", "VM") for delta in deltas.values()):
             self.activity.refresh_soon()
 
@@ -273,12 +288,14 @@ class MainWindow(QMainWindow):
         self.enable()
         if not keys:
             self.object.show_nothing(bool(self._services.connections.servers()))
+        elif len(keys) > 1:
+            self.object.show_several(site, keys, chosen.button)
         elif keys[0].cls == "server":
             server = self.servers.of(keys[0])
             if server is not None:
-                self.object.show_waiting(server.name, link_text(server))
+                self.object.show_waiting(server.name, link_text(server), can_try(server))
         else:
-            self.object.show_object(site, keys[0], chosen.button)
+            self.object.show_object(site, keys[0], chosen.button, self.servers.lost(keys[0]))
         self._enable_disks()
 
     def enable(self) -> None:
@@ -299,8 +316,8 @@ class MainWindow(QMainWindow):
             action = self._actions[name]
             action.setEnabled(not reason)
             explain(action, reason or action.text().replace("&", ""))
-        self.to_server.setEnabled(not self._selection.migrate)
-        explain(self.to_server.menuAction(), self._selection.migrate)
+        self.to_server.setEnabled(not self._selection.to_server)
+        explain(self.to_server.menuAction(), self._selection.to_server)
 
     def _enable_disks(self) -> None:
         """Offer to move the selected virtual disks, or say why not."""
@@ -485,6 +502,16 @@ class MainWindow(QMainWindow):
     def _context_menu(self, point: QPoint) -> None:
         menu = QMenu(self)
         menu.setToolTipsVisible(True)
+        self._fill_actions(menu)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(point)
+
+    def _fill_more(self, menu: QMenu) -> None:
+        menu.clear()
+        self._fill_actions(menu)
+
+    def _fill_actions(self, menu: QMenu) -> None:
+        """What may be done with the selected objects, and why not."""
         keys = self.tree.selected()
         if keys and all(key.cls == "VM" for key in keys):
             menu.addMenu(self.to_server)
@@ -501,8 +528,6 @@ class MainWindow(QMainWindow):
         if not menu.isEmpty():
             menu.addSeparator()
         menu.addAction(self._actions["actionAddServer"])
-        menu.aboutToHide.connect(menu.deleteLater)
-        menu.popup(point)
 
     def _clear_activity(self) -> None:
         self._services.jobs.clear_ended()

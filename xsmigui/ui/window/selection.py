@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from xsmigui.core.migration import mobility
 from xsmigui.core.migration.draft import Site
 from xsmigui.core.records import VM
 from xsmigui.core.refs import ObjectId, PoolId, VmRef
@@ -10,13 +11,17 @@ from xsmigui.core.text import _
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The VMs of a selection and what may be done with them; a reason is empty where it may be done."""
+    """The VMs of a selection and what may be done with them; a reason is empty where it may be done.
+
+    Running and halted VMs of one selection share a wizard (`migrate`); `to_server` is for those that run alone.
+    """
 
     pool: PoolId | None = None
     vms: tuple[VmRef, ...] = ()
     migrate: str = ""
     move: str = ""
     copy: str = ""
+    to_server: str = ""
 
     @property
     def button(self) -> tuple[str, str]:
@@ -28,63 +33,58 @@ class Selection:
         return _("Migrate…"), self.migrate
 
 
+def _nothing(reason: str, pool: PoolId | None = None, vms: tuple[VmRef, ...] = ()) -> Selection:
+    return Selection(pool, vms, reason, reason, reason, reason)
+
+
 def selection(site: Site, keys: list[ObjectId]) -> Selection:
-    """Judge a selection by its kinds of objects and their power states; the wizard judges the rest."""
+    """Judge a selection by its kinds of objects and how its VMs stand; the wizard judges the rest."""
     if not keys:
-        nothing = _("Select a VM first.")
-        return Selection(None, (), nothing, nothing, nothing)
+        return _nothing(_("Select a VM first."))
     if any(key.cls != "VM" for key in keys):
-        other = _("Only VMs can be moved; something else is selected too.")
         if len(keys) == 1:
-            other = _("Only VMs can be moved; this is something else.")
-        return Selection(None, (), other, other, other)
-    pools = {key.pool for key in keys}
-    if len(pools) > 1:
-        several = _("The selected VMs belong to several pools: move them pool by pool.")
-        return Selection(None, (), several, several, several)
+            return _nothing(_("Only VMs can be moved; this is something else."))
+        return _nothing(_("Only VMs can be moved; something else is selected too."))
+    if len({key.pool for key in keys}) > 1:
+        return _nothing(_("The selected VMs belong to several pools: move them pool by pool."))
     pool = keys[0].pool
     inventory = site.pools.get(pool)
     records = [inventory.VM.get(VmRef(key.ref)) for key in keys] if inventory is not None else []
     vms = [vm for vm in records if vm is not None]
     if inventory is None or len(vms) < len(keys):
-        gone = _("A selected VM is gone.")
-        return Selection(None, (), gone, gone, gone)
+        return _nothing(_("A selected VM is gone."))
     refs = tuple(VmRef(key.ref) for key in keys)
-    if pool not in site.connected:
-        away = _("{pool} is not connected.", pool=inventory.name)
-        return Selection(pool, refs, away, away, away)
-    return Selection(pool, refs, _not_live(vms), _not_halted(vms), _not_copied(vms))
-
-
-def _kind(vms: list[VM]) -> str:
-    for vm in vms:
-        if vm.is_a_snapshot:
-            return _("{vm} is a snapshot; it moves with its VM.", vm=vm.name_label)
-        if vm.is_default_template:
-            return _("{vm} is one of the templates that come with the server.", vm=vm.name_label)
-    return ""
+    reasons = [mobility.why_not(site, pool, ref) for ref in refs]
+    if all(reasons):
+        return _nothing(reasons[0], pool, refs)
+    stuck = next((reason for reason in reasons if reason), "")  # the wizard leaves those out
+    live, halted, copied = _not_live(vms), _not_halted(vms), _not_copied(vms)
+    return Selection(pool, refs, live, halted, copied, stuck or _not_to_server(vms))
 
 
 def _not_live(vms: list[VM]) -> str:
+    if all(vm.power_state == "Halted" for vm in vms):
+        return _("{vm} is halted: choose “Move VM…” for it.", vm=vms[0].name_label)
+    return ""
+
+
+def _not_to_server(vms: list[VM]) -> str:
+    """A host is chosen for VMs that run; halted ones belong to none."""
     for vm in vms:
         if vm.power_state == "Halted":
-            return _("{vm} is halted: choose “Move VM…” for it.", vm=vm.name_label)
-        if vm.power_state == "Paused":
-            return _("{vm} is paused: resume it first.", vm=vm.name_label)
-    return _kind(vms)
+            return _("{vm} is halted: choose the wizard for it.", vm=vm.name_label)
+    return ""
 
 
 def _not_halted(vms: list[VM]) -> str:
     for vm in vms:
-        if vm.power_state == "Paused":
-            return _("{vm} is paused: resume it or shut it down first.", vm=vm.name_label)
         if vm.power_state != "Halted":
             return _("{vm} is not halted: choose “Migrate VM wizard…” for it.", vm=vm.name_label)
-    return _kind(vms)
+    return ""
 
 
 def _not_copied(vms: list[VM]) -> str:
     for vm in vms:
         if vm.power_state != "Halted":
             return _("{vm} is not halted; only halted VMs can be copied to another pool.", vm=vm.name_label)
-    return _kind(vms)
+    return ""

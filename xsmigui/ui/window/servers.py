@@ -30,9 +30,13 @@ class ServerCommands:
             none = _("Select a server or something of it first.")
             return dict.fromkeys(("actionConnect", "actionDisconnect", "actionRemoveServer"), none)
         open_ = server.link not in (Link.closed, Link.failed)
-        waiting = server.link is Link.waiting
+        why = ""
+        if server.link is Link.connected:
+            why = _("{name} is connected already.", name=server.name)
+        elif server.link in (Link.connecting, Link.loading, Link.asking):
+            why = _("{name} is just being connected.", name=server.name)
         return {
-            "actionConnect": _("{name} is connected already.", name=server.name) if open_ and not waiting else "",
+            "actionConnect": why,
             "actionDisconnect": "" if open_ else _("{name} is not connected.", name=server.name),
             "actionRemoveServer": "",
         }
@@ -97,6 +101,19 @@ class ServerCommands:
         server = self.current()
         if server is not None and server.link in (Link.closed, Link.failed, Link.waiting):
             self.connect()
+
+    def lost(self, key: ObjectId) -> tuple[str, bool]:
+        """How the connection to an object's pool stands where it is lost, and whether it can be tried again now."""
+        server = self.of(key)
+        if server is None or server.link is Link.connected:
+            return "", False
+        detail = server.detail or link_text(server)
+        return _("{pool} is not connected: {how}", pool=server.name, how=detail), can_try(server)
+
+
+def can_try(server: Server) -> bool:
+    """It may be connected now."""
+    return server.link in (Link.closed, Link.failed, Link.waiting)
 
 
 def link_text(server: Server) -> str:

@@ -62,8 +62,7 @@ class _StateDelegate(QStyledItemDelegate):
         line.textElideMode = Qt.TextElideMode.ElideMiddle
         line.text = metrics.elidedText(line.text, line.textElideMode, rect.right() - text.left() - taken - STEP // 2)
         if node.dimmed and not selected:
-            for role in (QPalette.ColorRole.Text, QPalette.ColorRole.WindowText):
-                line.palette.setColor(role, dim(palette))
+            line.state &= ~QStyle.StateFlag.State_Enabled
         style.drawControl(QStyle.ControlElement.CE_ItemViewItem, line, painter, line.widget)
         painter.save()
         right = rect.right() - STEP

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from xsmigui.core.migration import arriving
 from xsmigui.core.migration.fixes import Unblock
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.rules.base import Problems, found, rule
@@ -121,6 +122,15 @@ def template(move: Move) -> Problems:
         return
     hint = _("Leave {vm} out of the selection.", vm=name)
     yield found("R11", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
+
+
+@rule("R06", "arriving", "LSHD", DESTINATION)
+def arrives(move: Move) -> Problems:
+    source = arriving.coming_from(move.site, move.source.id, move.ref) if move.loose is None else ""
+    if source:
+        message = _("{vm} is just arriving from {pool}.", vm=move.vm.name_label, pool=source)
+        hint = _("Wait until it is here.")
+        yield found("R06", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
 @rule("R06", "busy", "LSHD", DESTINATION)

@@ -1,0 +1,95 @@
+"""Whether a VM may move at present, and inside its pool where to: one judgement for header, menus, drag and wizard."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from xsmigui.core.migration.arriving import coming_from, is_moving
+from xsmigui.core.migration.candidates import Candidate, hosts, unmovable
+from xsmigui.core.migration.draft import Draft, Site
+from xsmigui.core.refs import PoolId, VmRef
+from xsmigui.core.text import _, n_
+
+
+def why_not(site: Site, pool: PoolId, ref: VmRef) -> str:
+    """Why a VM cannot be moved anywhere as it stands at this moment; empty where it can, or where the wizard offers
+    what helps."""
+    inventory = site.pools.get(pool)
+    vm = inventory.VM.get(ref) if inventory is not None else None
+    if inventory is None or vm is None:
+        return _("A selected VM is gone.")
+    if pool not in site.connected:
+        return _("{pool} is not connected.", pool=inventory.name)
+    if source := coming_from(site, pool, ref):
+        return _("{vm} is just arriving from {pool}.", vm=vm.name_label, pool=source)
+    if is_moving(vm):
+        return _("{vm} is being moved already.", vm=vm.name_label)
+    if vm.power_state == "Paused":
+        return _("{vm} is paused: resume it or shut it down first.", vm=vm.name_label)
+    if vm.is_a_snapshot:
+        return _("{vm} is a snapshot; it moves with its VM.", vm=vm.name_label)
+    if vm.is_default_template:
+        return _("{vm} is one of the templates that come with the server.", vm=vm.name_label)
+    return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Mobility:
+    """Whether a VM can move inside its pool: `reason` says why it cannot at all; `hosts` are the others of the pool
+    with what stands against each; `known` is False where its pool does not answer."""
+
+    reason: str = ""
+    hosts: tuple[Candidate, ...] = ()
+    known: bool = True
+
+    @property
+    def usable(self) -> tuple[Candidate, ...]:
+        return () if self.reason else tuple(host for host in self.hosts if host.usable)
+
+    def sentence(self) -> str:
+        """One line: where it can go, or the reason why it cannot."""
+        if not self.known:
+            return _("Whether it can move is not known while its pool is not connected.")
+        if self.reason:
+            return self.reason
+        if not self.hosts:
+            return _("No other host in this pool; another pool may take it.")
+        usable = self.usable
+        if not usable:
+            return _("Not inside this pool: {reason}", reason=self.hosts[0].reason)
+        if len(usable) == 1 and len(self.hosts) == 1:
+            return _("Inside this pool: yes, to {host}.", host=usable[0].name)
+        return n_(
+            "Inside this pool: yes, to {usable} of {n} other host.",
+            "Inside this pool: yes, to {usable} of {n} other hosts.",
+            len(self.hosts),
+            usable=len(usable),
+        )
+
+    def reasons(self) -> str:
+        """The hosts that cannot take it, a line each."""
+        return "\n".join(f"{host.name}: {host.reason}" for host in self.hosts if not host.usable)
+
+
+def mobility(site: Site, pool: PoolId, ref: VmRef) -> Mobility | None:
+    """The judgement of a running or suspended VM inside its pool, as far as the records tell; None for others."""
+    inventory = site.pools.get(pool)
+    vm = inventory.VM.get(ref) if inventory is not None else None
+    if inventory is None or vm is None or vm.is_a_template or vm.is_a_snapshot:
+        return None
+    if pool not in site.connected:
+        return Mobility(known=False)
+    reason = why_not(site, pool, ref)
+    if not reason and vm.power_state == "Halted":
+        return None
+    if not reason:
+        reason = next(_first_blocks(site, pool, ref), "")
+    if reason:
+        return Mobility(reason)
+    home = inventory.home(ref)
+    return Mobility("", tuple(c for c in hosts(site, Draft(pool, (ref,), pool), ref) if c.ref != home))
+
+
+def _first_blocks(site: Site, pool: PoolId, ref: VmRef) -> Iterator[str]:
+    draft = Draft(pool, (ref,), pool)
+    for problem in unmovable(site, draft, ref):
+        yield problem.message
