@@ -75,7 +75,9 @@ def unmovable(site: Site, draft: Draft, vm: VmRef) -> Iterator[Problem]:
 def why_nobody(site: Site, draft: Draft) -> str:
     """Why no host of the destination can take any of the VMs, by the first VM's first reason; empty where one can take
     one of them. What a fix at the spot would help with does not count."""
-    source, target = site.pools[draft.source], site.pools[draft.destination or draft.source]
+    source, target = site.pools.get(draft.source), site.pools[draft.destination or draft.source]
+    if source is None:
+        return ""  # the evaluation says so
     first = ""
     for vm in draft.vms:
         if vm not in source.VM:
