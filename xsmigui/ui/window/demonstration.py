@@ -1,16 +1,17 @@
 """The demo's window says that it is one."""
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QLabel, QMainWindow
+from PySide6.QtWidgets import QMainWindow
 
 from xsmigui.core.text import _
 from xsmigui.ui.style import STEP, named
+from xsmigui.ui.words import Label
 
 
 def mark(window: QMainWindow) -> None:
     """In the title and beside the menus."""
     window.setWindowTitle(_("xsmigui: demo"))
-    label = QLabel(_("Demo: the servers are simulated, nothing here is real."), window.menuBar())
+    label = Label(_("Demo: the servers are simulated, nothing here is real."))
     named(label, "demoLabel", label.text())
     label.setContentsMargins(STEP, STEP // 4, STEP, 0)
     window.menuBar().setCornerWidget(label, Qt.Corner.TopRightCorner)
