@@ -3,6 +3,10 @@
 with Simulated.start("two-pools") as site:
     site.pools[0].url, site.pools[0].user, site.pools[0].password, site.pools[0].fingerprint
     site.run(lambda: site.pools[0].pool.db.table("VM"))  # in the simulator's thread
+
+At its end a site must hold, for every VM, the newest content of each of its disks exactly once: what was there at the
+beginning, or what its guest has written since. Whatever a test takes away itself through `Simulated.call` need not be
+there; what it takes away otherwise it names with `Simulated.lets_go_of`.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from xsmigui.simulator.dispatch import dispatch
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.server import Servers
 from xsmigui.simulator.site import Site
+from xsmigui.simulator.witness import Witness
 
 T = TypeVar("T")
 PATIENCE = 60.0  # seconds that the simulator's thread may take for anything
@@ -46,6 +51,7 @@ class Simulated:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._live, name="simulator", daemon=True)
         self._servers: Servers | None = None
+        self._witness: Witness | None = None
         self.site: Site
         self.pools: list[ServedPool] = []
 
@@ -75,7 +81,7 @@ class Simulated:
         try:
             simulated.run(simulated._open(prepare))
         except BaseException:
-            simulated.stop()
+            simulated._close()
             raise
         return simulated
 
@@ -87,6 +93,8 @@ class Simulated:
         self.site = self._given or build(self._options)
         if prepare is not None:
             prepare(self.site)
+        seen_by = self.site.contents.observer
+        self._witness = seen_by if isinstance(seen_by, Witness) else Witness(self.site)
         self._servers = servers_for(self._options)
         self._control = Control(self.site, self._servers)
         for one in await serve(self.site, self._servers, self._options):
@@ -115,6 +123,8 @@ class Simulated:
             inner = served.pool
             login = [served.user, served.password, "1.1", "test"]
             session, _ = await dispatch(inner, "session.login_with_password", login, inner.master)
+            assert self._witness is not None
+            self._witness.allow(inner, method, *params)
             try:
                 value, _ = await dispatch(inner, method, [session, *params], inner.master)
             finally:
@@ -138,9 +148,25 @@ class Simulated:
         """The reference of a VM by its name."""
         return self.call(pool, "VM.get_by_name_label", name)[0]  # type: ignore[no-any-return]
 
+    def lets_go_of(self, vm: str) -> None:
+        """From now on nobody minds what becomes of the disks of the VMs of this name."""
+        assert self._witness is not None
+        witness = self._witness
+        self.run(lambda: witness.forget_named(vm))
+
+    def complaints(self) -> list[str]:
+        """What is wrong with the VMs' disks, a sentence each."""
+        return self.run(self._witness.complaints) if self._witness is not None else []
+
     def stop(self) -> None:
+        """The end of the site, and the judgement of what has become of the disks."""
         if self._loop.is_closed():
             return
+        wrong = self.complaints() if self._servers is not None else []
+        self._close()
+        assert not wrong, wrong
+
+    def _close(self) -> None:
         if self._thread.is_alive():
             if self._servers is not None:
                 self.run(self._servers.stop())
@@ -162,4 +188,7 @@ class Simulated:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        if kind is None:
+            self.stop()
+        elif not self._loop.is_closed():
+            self._close()

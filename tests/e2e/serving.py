@@ -1,4 +1,7 @@
-"""`xsmigui simulate` as a process of its own, which may be killed and started again."""
+"""`xsmigui simulate` as a process of its own, which may be killed and started again.
+
+When it ends in order it is asked whether every VM still has the newest content of each of its disks.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,13 @@ import random
 import socket
 import subprocess
 import sys
+import urllib.request
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 PASSWORD = "simulated"
+TOKEN = "let the tests in"
 
 
 @dataclass(frozen=True)
@@ -42,32 +48,47 @@ class Simulator:
             [*program, *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            env={**os.environ, "XSMIGUI_SIMULATOR_FOLLOWS_STDIN": "1"},
+            env={**os.environ, "XSMIGUI_SIMULATOR_FOLLOWS_STDIN": "1", "XSMIGUI_SIMULATOR_CONTROL": TOKEN},
         )
         assert process.stdout is not None
+        assert process.stderr is not None
         self.pools.clear()
         while (line := process.stdout.readline().strip()) != "READY":
             assert line, "the simulator ended by itself"
             said = json.loads(line)
             self.pools.append(Pool(said["pool"], said["url"], said["user"], said["password"], said["fingerprint"]))
+        self._control = json.loads(process.stderr.readline())["control"]
+        self.order("watch_disks")
 
     def __getitem__(self, name: str) -> Pool:
         return next(pool for pool in self.pools if pool.name == name)
+
+    def order(self, do: str, **arguments: Any) -> dict[str, Any]:
+        """A command of the control interface (docs/simulator.md)."""
+        body = json.dumps({"do": do, **arguments}).encode()
+        request = urllib.request.Request(self._control, body, {"Authorization": f"Bearer {TOKEN}"})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            said: dict[str, Any] = json.load(answer)
+        return said
 
     def kill(self) -> None:
         """End it as a power failure does."""
         self._end(subprocess.Popen.kill)
 
     def stop(self) -> None:
+        """End it in order; fails where a VM has lost something."""
+        wrong = self.order("check_disks")["wrong"] if self._process is not None else []
         self._end(subprocess.Popen.terminate)
+        assert not wrong, wrong
 
     def _end(self, how: object) -> None:
         process, self._process = self._process, None
         if process is not None:
             assert callable(how)
             how(process)
-            for pipe in (process.stdin, process.stdout):
+            for pipe in (process.stdin, process.stdout, process.stderr):
                 if pipe is not None:
                     pipe.close()
             process.wait(20)
@@ -78,7 +99,10 @@ class Simulator:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        if kind is None:
+            self.stop()
+        else:
+            self._end(subprocess.Popen.terminate)
 
 
 def free_ports(number: int) -> int:

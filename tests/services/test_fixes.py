@@ -131,6 +131,8 @@ async def test_deleting_snapshots_leaves_the_vm_and_its_disks(two: Engine) -> No
 
     before = two.site.run(lambda: disks(False))
     assert two.site.run(lambda: disks(True))
+    two.site.lets_go_of("nightly")
+    two.site.lets_go_of("before upgrade to 16")
     await done(two, delete(two, vm_of(two, "db-postgres")))
     assert two.row("Madrid", "VM", "db-postgres")["snapshots"] == []
     assert two.row("Madrid", "VM", "db-postgres")["power_state"] == "Running"
@@ -168,6 +170,7 @@ async def test_a_disk_that_the_vm_shares_with_its_snapshot_is_kept(two: Engine) 
         return str(own)
 
     own = two.site.run(share)
+    two.site.lets_go_of("last known good")
     await until(lambda: len(two.inventory("Madrid").VDI[VdiRef(own)].VBDs) == 2)
     await done(two, delete(two, vm))
     assert two.site.run(lambda: madrid.pool.db.has("VDI", own))

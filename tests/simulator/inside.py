@@ -13,8 +13,13 @@ from xsmigui.simulator.dispatch import dispatch
 from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.records import EventBatch, Records
+from xsmigui.simulator.witness import Witness
 
 SHARED = Path(__file__).parents[3] / "shared"
+
+
+watching: list[Witness] = []
+"""Of the sites of this test: at its end they say what has become of the VMs' disks."""
 
 
 class Client:
@@ -35,6 +40,8 @@ class Client:
         return value.as_dict() if isinstance(value, Records | EventBatch) else value
 
     async def __call__(self, method: str, *params: Any) -> Any:
+        for witness in watching:
+            witness.allow(self.pool, method, *params)
         return await self.raw(method, self.session, *params)
 
     async def named(self, cls: str, name: str) -> str:
@@ -58,6 +65,7 @@ class Client:
 
 async def clients(scenario: str = "two-pools", **options: Any) -> list[Client]:
     site = build(Options(scenario=scenario, **{"speed": 0, "seed": 1, **options}))
+    watching.append(Witness(site))
     return [await Client(pool).login() for pool in site.pools]
 
 

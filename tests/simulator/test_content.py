@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.simulator.inside import Client, clients, migration, turns
-from xsmigui.simulator.content import checksum
+from tests.simulator.inside import Client, clients, migration, turns, watching
+from xsmigui.simulator.content import Observer, checksum
 from xsmigui.simulator.failures import NULL
 from xsmigui.simulator.pool import Pool
 
@@ -268,24 +268,33 @@ async def test_a_new_disk_is_empty() -> None:
 async def test_a_disk_of_a_running_vm_arrives_with_what_was_written_meanwhile() -> None:
     one, _vm, disk = await scene("web-01")
     seen: list[tuple[Any, ...]] = []
-    one.pool.contents.observer = Recorder(await one("VDI.get_uuid", disk), seen)
+    witness = one.pool.contents.observer
+    assert witness is not None
+    one.pool.contents.observer = Recorder(await one("VDI.get_uuid", disk), seen, witness)
     new = await one("VDI.pool_migrate", disk, await one.named("SR", "iSCSI Madrid"), {})
     assert new != disk
     assert len(seen) > 1
-    one.pool.contents.observer = None
+    one.pool.contents.observer = witness
     arrived = one.pool.contents.at_rest(one.pool.db.row("VDI", new))
     # The guest has written once more, on the new disk: to two blocks.
     assert sum(a != b for a, b in zip(seen[-1], arrived, strict=True)) <= 2
 
 
 class Recorder:
-    def __init__(self, uuid: str, seen: list[tuple[Any, ...]]) -> None:
+    """Keeps what is written to one disk, and passes everything on."""
+
+    def __init__(self, uuid: str, seen: list[tuple[Any, ...]], to: Observer) -> None:
         self.uuid = uuid
         self.seen = seen
+        self.to = to
 
     def changed(self, pool: Pool, vdi: Any, before: Any, after: Any) -> None:
         if vdi["uuid"] == self.uuid:
             self.seen.append(after)
+        self.to.changed(pool, vdi, before, after)
+
+    def reverted(self, pool: Pool, vm: Any) -> None:
+        self.to.reverted(pool, vm)
 
 
 async def test_a_halted_vm_takes_its_content_to_another_pool() -> None:
@@ -420,3 +429,29 @@ async def test_a_copy_between_local_srs_of_two_hosts() -> None:
     go.set()
     await one.finished(task)
     assert total(one.pool, new) == total(one.pool, disk)
+
+
+async def test_a_copy_may_be_longer_than_its_source() -> None:
+    one, _vm, disk = await scene()
+    one.pool.db.set("VDI", disk, virtual_size=(1 << 30) + 512)
+    watching[0].watch()
+    copy = await one("VDI.copy", disk, await one.named("SR", "iSCSI Madrid"))
+    assert await one("VDI.get_virtual_size", copy) == (1 << 30) + (2 << 20)
+    assert await one("VDI.checksum", copy) != await one("VDI.checksum", disk)
+    assert one.pool.contents.read(one.pool, copy) == one.pool.contents.read(one.pool, disk)
+
+
+@pytest.mark.parametrize(
+    ("sr", "config", "size", "kept"),
+    [
+        ("NFS Madrid", {}, 1, 2 << 20), ("iSCSI Madrid", {"type": "raw"}, (2 << 20) + 1, 4 << 20),
+        ("NFS Madrid", {}, 1 << 30, 1 << 30),
+    ],
+)  # fmt: skip
+async def test_new_disks_are_rounded_up(sr: str, config: dict[str, str], size: int, kept: int) -> None:
+    one, _two = await clients()
+    disk = await blank(one, await one.named("SR", sr), size, sm_config=config)
+    row = await one("VDI.get_record", disk)
+    assert (row["virtual_size"], row["sm_config"]["vdi_type"]) == (kept, "aio" if config else "vhd")
+    await one("VDI.resize", disk, kept + 1)
+    assert await one("VDI.get_virtual_size", disk) == kept + (4 << 20 if config else 2 << 20)

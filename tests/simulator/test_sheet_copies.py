@@ -116,7 +116,7 @@ async def test_7_4_refusals(row: str) -> None:
         into = await blank(one, sr, size, read_only=True)
         assert await one.refused("VDI.copy", disk, NULL, NULL, into) == ["VDI_READONLY", into]
     elif row == "too small":
-        into = await blank(one, sr, size - 1)
+        into = await blank(one, sr, size - (2 << 20))
         assert await one.refused("VDI.copy", disk, NULL, NULL, into) == ["VDI_TOO_SMALL", into, str(size)]
     else:
         one.pool.db.set("VDI", disk, managed=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.simulator.inside import Client, clients
+from tests.simulator.inside import Client, clients, watching
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import availability
 from xsmigui.simulator.gates import host as host_gate
@@ -678,6 +678,7 @@ async def test_attach_while(site: Site, op: str, fine: bool) -> None:
 async def _big_pool(count: int) -> tuple[Client, list[str], Callable[[float, int], Awaitable[str]]]:
     """Hosts of 256 GiB, empty but for their control domains; `add(gib, host)` puts a protected VM on one."""
     one, _ = await clients("scale", vms=1)
+    watching.clear()  # its VMs go, out of the tables
     db = one.pool.db
     for vm in [v for v, r in db.table("VM").items() if not r["is_control_domain"]]:
         db.delete("VM", vm)

@@ -113,6 +113,7 @@ async def test_lost_deletions_are_found_by_counting(
     async with following(connection) as (listener, _task):
         site.run(lambda: setattr(pool.pool.events, "losing", True))
         gone = site.vm(pool, "install-in-progress")
+        site.lets_go_of("install-in-progress")
         await connection.call("VM.destroy", gone)
         await until(lambda: listener.inventory and gone not in listener.inventory.VM)
         assert [e for e in listener.events if e.ref == gone and e.record is None]

@@ -36,10 +36,17 @@ def checksum(content: Content, virtual_size: int) -> str:
     return hashlib.md5(repr((as_read(content), virtual_size)).encode(), usedforsecurity=False).hexdigest()
 
 
+def first_content(uuid: str) -> Content:
+    """What a disk holds that was there when the simulation began."""
+    return (*(uuid,) * (BLOCKS - 2), UNWRITTEN, UNWRITTEN)
+
+
 class Observer(Protocol):
-    """Hears of every disk that changes while VMs are connected to it."""
+    """Hears of every disk that is written to or extended, and of VMs that go back to a snapshot."""
 
     def changed(self, pool: Pool, vdi: Row, before: Content, after: Content) -> None: ...
+
+    def reverted(self, pool: Pool, vm: Row) -> None: ...
 
 
 class Contents:
@@ -55,8 +62,7 @@ class Contents:
         known = self._known.get(vdi["uuid"])
         if known is not None:
             return known
-        first: Content = (str(vdi["uuid"]),) * (BLOCKS - 2)
-        return (*first, UNWRITTEN, UNWRITTEN)
+        return first_content(vdi["uuid"])
 
     def read(self, pool: Pool, ref: str) -> Content:
         """What whoever reads the disk now finds: a running guest has just written to it."""
@@ -83,8 +89,25 @@ class Contents:
         self.set(pool, ref, tuple(blocks))
 
     def carry(self, pool: Pool, ref: str, there: Pool, new: str) -> None:
-        """The new disk holds from now on what the old one does."""
-        there.contents.set(there, new, self.read(pool, ref))
+        """The new disk of a move holds what the old one does: nobody has written to it."""
+        self._known[there.db.get("VDI", new, "uuid")] = self.read(pool, ref)
+
+    def extended(self, pool: Pool, ref: str) -> None:
+        """The disk has become larger: what it held is at its beginning."""
+        vdi = pool.db.row("VDI", ref)
+        if self.observer is not None:
+            self.observer.changed(pool, vdi, self.at_rest(vdi), self.at_rest(vdi))
+
+    def reverted(self, pool: Pool, vm: Row) -> None:
+        if self.observer is not None:
+            self.observer.reverted(pool, vm)
+
+    def spoil(self, pool: Pool, ref: str) -> None:
+        """One block is not what it should be, and nobody has noticed."""
+        blocks = list(self.at_rest(pool.db.row("VDI", ref)))
+        self._writes += 1
+        blocks[self._writes % BLOCKS] = f"spoilt {self._writes}"
+        self._known[pool.db.get("VDI", ref, "uuid")] = tuple(blocks)
 
     def guest_writes(self, pool: Pool, vm: Row) -> None:
         """A guest that runs writes to all disks that it has connected."""
@@ -124,9 +147,23 @@ def in_vhd(pool: Pool, vdi: Row) -> bool:
     return bool(config.get("image-format", config.get("vdi_type", "vhd")) == "vhd")
 
 
-def image_config(kind: str) -> dict[str, str]:
-    """`sm_config` of a new disk on an SR of this type."""
-    return {} if kind in _OVER_NBD else {"vdi_type": "vhd"}
+def image_config(kind: str, wanted: dict[str, str] | None = None) -> dict[str, str]:
+    """`sm_config` of a new disk on an SR of this type, with what its maker wants in it."""
+    wanted = wanted or {}
+    if kind in _OVER_NBD:
+        return dict(wanted)
+    return {"vdi_type": "aio" if wanted.get("type") == "raw" else "vhd", **wanted}
+
+
+def rounded(kind: str, config: dict[str, str], size: int) -> int:
+    """How large a disk becomes on an SR of this type: images in VHD grow in blocks of 2 MiB, raw volumes on LVM in
+    extents of 4 MiB, so that a copy may be longer than its source."""
+    step = 1
+    if kind.startswith("lvm") and config.get("type") == "raw":
+        step = 4 << 20
+    elif config.get("vdi_type") == "vhd":
+        step = 2 << 20
+    return -(-size // step) * step
 
 
 def writes_zeroes(pool: Pool, vdi: Row) -> bool:

@@ -19,6 +19,7 @@ from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.server import Servers
 from xsmigui.simulator.site import Site
+from xsmigui.simulator.witness import Witness
 
 TOKEN: Final = "XSMIGUI_SIMULATOR_CONTROL"  # noqa: S105 - the name of a variable
 """The environment variable that opens the control interface and holds its token."""
@@ -65,6 +66,7 @@ class Control:
             "pool": pool.name, "frozen": faults.frozen, "skew": pool.clock.skew,
             "planted": [{"method": f.method, "nth": f.nth, "times": f.times, "seen": f.seen} for f in faults.planted],
             "broken_mirrors": sorted(faults.broken_mirrors), "unresponsive": sorted(faults.unresponsive),
+            "spoiling": sorted(faults.spoiling),
             "rebooting": dict(faults.rebooting), "memory": {vm: f.description for vm, f in faults.memory.items()},
             "lost_disks": sorted(faults.lost_disks), "writing": dict(faults.writing),
             "ending": dict(faults.ending), "filling": dict(faults.filling), "messy": sorted(faults.messy),
@@ -179,6 +181,35 @@ class Control:
         vdi = self.find(pool, "VDI", command["vdi"])
         return {"vdi": vdi, "sum": checksum(pool.contents.read(pool, vdi), pool.db.get("VDI", vdi, "virtual_size"))}
 
+    def spoil_copy(self, pool: Pool, command: Command) -> None:
+        """Every copy of the disk ends well and holds something wrong."""
+        pool.faults.spoiling.add(self.find(pool, "VDI", command["vdi"]))
+
+    def watch_disks(self, pool: Pool, command: Command) -> None:
+        """From now on it is noted what guests have on their disks, in all pools."""
+        witness = self._witness()
+        if witness is None:
+            Witness(self._site)
+        else:
+            witness.watch()
+
+    def _witness(self) -> Witness | None:
+        observer = self._site.contents.observer
+        return observer if isinstance(observer, Witness) else None
+
+    def check_disks(self, pool: Pool, command: Command) -> dict[str, Any]:
+        """Does every VM still have the newest of each of its disks? What is wrong, as sentences."""
+        witness = self._witness()
+        if witness is None:
+            raise BadCommand("'check_disks' comes after 'watch_disks'.")
+        return {"wrong": witness.complaints()}
+
+    def expect_loss(self, pool: Pool, command: Command) -> None:
+        """Before a call of `method` with these `params`: what it takes away need not be there at the end."""
+        witness = self._witness()
+        if witness is not None:
+            witness.allow(pool, str(command["method"]), *command["params"])
+
     def reboot_guest(self, pool: Pool, command: Command) -> None:
         """The guest reboots while its memory moves, `times` over."""
         pool.faults.rebooting[self.find(pool, "VM", command["vm"])] = int(command.get("times", 1))
@@ -249,6 +280,8 @@ COMMANDS: Final[dict[str, Callable[[Control, Pool, Command], Any]]] = {
     "hang_up": Control.hang_up, "exchange_certificate": Control.exchange, "skew_clock": Control.skew,
     "fill_sr": Control.fill, "break_mirror": Control.break_mirror, "unresponsive": Control.unresponsive,
     "set_write_rate": Control.set_write_rate, "write_disk": Control.write_disk, "disk_content": Control.disk_content,
+    "spoil_copy": Control.spoil_copy, "watch_disks": Control.watch_disks, "check_disks": Control.check_disks,
+    "expect_loss": Control.expect_loss,
     "reboot_guest": Control.reboot_guest, "fail_memory": Control.fail_memory, "lose_disk": Control.lose_disk,
     "end_as": Control.end_as, "leave_mess": Control.leave_mess, "clear": Control.clear,
 }  # fmt: skip

@@ -87,6 +87,7 @@ class Faults:
         """Everything works again; what has been destroyed stays so."""
         self.planted.clear()
         self.broken_mirrors: set[str] = set()  # VDIs whose copy breaks half-way
+        self.spoiling: set[str] = set()  # VDIs whose copies are not what they should be, without an error
         self.unresponsive: set[str] = set()  # VMs that don't answer the request to suspend
         self.ending: dict[str, str] = {}  # VMs that end a failing migration Halted or Suspended
         self.filling: dict[str, float] = {}  # SRs that are full when this share of the next disk has been copied

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from xsmigui.simulator.content import Content, image_config
+from xsmigui.simulator.content import Content, image_config, rounded
 from xsmigui.simulator.failures import NULL
 from xsmigui.simulator.gates.devices import gpu_for
 from xsmigui.simulator.gates.memory import free_memory
@@ -144,11 +144,14 @@ def add_vdi(pool: Pool, values: Row, content: Content | None = None) -> str:
     """A new disk, with its place on the SR accounted for; one of unknown content where `content` is left out."""
     uuid = values.get("uuid") or pool.db.new_uuid()
     kind = pool.db.get("SR", values["SR"], "type") if pool.db.has("SR", values["SR"]) else ""
-    base: Row = {"location": uuid, "managed": True, "on_boot": "persist", "sm_config": image_config(kind)}
-    ref = pool.db.create("VDI", {**base, **values, "uuid": uuid})
+    config = image_config(kind, values.get("sm_config"))
+    size = rounded(kind, config, values.get("virtual_size", 0))
+    base: Row = {"location": uuid, "managed": True, "on_boot": "persist"}
+    row: Row = {**base, **values, "uuid": uuid, "sm_config": config, "virtual_size": size}
+    ref = pool.db.create("VDI", row)
     if content is not None:
         pool.contents.set(pool, ref, content)
-    account(pool, values["SR"], values.get("physical_utilisation", 0), values.get("virtual_size", 0))
+    account(pool, values["SR"], values.get("physical_utilisation", 0), size)
     return ref
 
 

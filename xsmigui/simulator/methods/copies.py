@@ -198,6 +198,8 @@ async def _fill(call: Call, vdi: str, target: str, base: Row | None, *, sparse: 
         ]
         contents.set(pool, target, tuple(blocks))
         call.progress((step + 1) / STEPS)
+    if vdi in pool.faults.spoiling:
+        contents.spoil(pool, target)
 
 
 def _difference(call: Call, source: Row, base: Row, share: float) -> float:

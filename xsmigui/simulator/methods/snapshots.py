@@ -292,6 +292,7 @@ def _revert(pool: Pool, vm: str, snap: str) -> None:
     for ref in list(db.get("VM", vm, "VUSBs")):
         db.delete("VUSB", ref)
     db.set("VM", vm, parent=snap, power_state=source["power_state"], suspend_VDI=_image_of(pool, source))
+    pool.contents.reverted(pool, db.row("VM", vm))
 
 
 def _revert_drives(pool: Pool, vm: str, snap: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from xsmigui.simulator.content import EMPTY
+from xsmigui.simulator.content import EMPTY, rounded
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.gates import host as host_gate
@@ -70,9 +70,11 @@ def resize(call: Call, vdi: str, size: int) -> None:
     row = call.db.row("VDI", vdi)
     if size < row["virtual_size"]:
         raise Failure("VDI_TOO_SMALL", vdi, row["virtual_size"])
+    size = rounded(call.db.get("SR", row["SR"], "type"), row["sm_config"], size)
     grown = space_for(call.pool, row["SR"], size, row["physical_utilisation"])
     account(call.pool, row["SR"], grown - row["physical_utilisation"], size - row["virtual_size"])
     call.db.set("VDI", vdi, virtual_size=size, physical_utilisation=grown)
+    call.pool.contents.extended(call.pool, vdi)
 
 
 @method("VDI.enable_cbt")
@@ -298,7 +300,7 @@ async def vdi_revert(call: Call, snapshot: str) -> None:
             raise Failure("REVERT_ONLY_ALLOWED_ON_SNAPSHOT")
         async with operation(call, "VDI", leaf, "revert_from", lambda: check(call, leaf, "revert_from")):
             await call.pause(1)
-            call.pool.contents.carry(call.pool, snapshot, call.pool, leaf)
+            call.pool.contents.set(call.pool, leaf, call.pool.contents.read(call.pool, snapshot))
 
 
 @method("SR.create_new_blob")

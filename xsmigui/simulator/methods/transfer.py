@@ -112,7 +112,7 @@ class Transfer:
             raise Failure("VDI_LOCATION_MISSING", sr, location)
         self.moved[vdi] = new
         self.assert_whole()
-        self.call.pool.contents.carry(self.call.pool, vdi, there, new)
+        self._fill(vdi, new)
 
     def assert_whole(self) -> None:
         """Somebody may have destroyed a copy meanwhile: its mirror has broken then."""
@@ -125,7 +125,13 @@ class Transfer:
         for vdi in self.mirrored:
             new = self.moved.get(vdi)
             if new in self.made:
-                self.call.pool.contents.carry(self.call.pool, vdi, self.target.pool, new)
+                self._fill(vdi, new)
+
+    def _fill(self, vdi: str, new: str) -> None:
+        pool, there = self.call.pool, self.target.pool
+        pool.contents.carry(pool, vdi, there, new)
+        if vdi in pool.faults.spoiling:
+            there.contents.spoil(there, new)
 
     def _snapshot(self, vdi: str, row: Row) -> int:
         """A mirror takes a snapshot of its source for as long as it lasts; it needs room there."""
