@@ -556,7 +556,7 @@ async def test_an_error_of_our_own_ends_the_job_too(
         raise KeyError("x")
 
     plan = await two.plan("web-01", to="Lisboa")
-    monkeypatch.setattr("xsmigui.services.executor.same_intent", broken)
+    monkeypatch.setattr("xsmigui.services.checking.same_intent", broken)
     vm = await two.run(plan)
     assert vm.state is State.interrupted
     assert "KeyError" in vm.message

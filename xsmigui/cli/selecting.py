@@ -17,7 +17,7 @@ from xsmigui.core.text import _, joined
 from xsmigui.local.clock import SystemClock
 from xsmigui.services.asking import Asker
 from xsmigui.services.drafting import Drafting
-from xsmigui.services.executor import judge_afresh
+from xsmigui.services.checking import judge_afresh
 from xsmigui.services.maintenance import settle_without_blocked
 from xsmigui.services.store import Store
 

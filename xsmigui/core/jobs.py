@@ -15,6 +15,7 @@ from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.exchange import Replacement
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan, VmMove
+from xsmigui.core.migration.steps import Pending
 from xsmigui.core.problems import Problem
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import HostRef, PoolId, SrRef, VdiRef, VmRef
@@ -45,6 +46,7 @@ class Step(StrEnum):
     checking = "checking"
     preparing = "preparing"
     disks = "disks"
+    proving = "proving"
     exchanging = "exchanging"
     undoing = "undoing"
     memory = "memory"
@@ -58,6 +60,7 @@ STEP_TEXTS = {
     Step.checking: N_("checking once more"),
     Step.preparing: N_("preparing the destination"),
     Step.disks: N_("copying disks"),
+    Step.proving: N_("comparing contents"),
     Step.exchanging: N_("putting the copies in place"),
     Step.undoing: N_("putting everything back"),
     Step.memory: N_("copying memory"),
@@ -82,7 +85,9 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     move's calls were begun, so that a job which was cut off can be taken up where it stood; `held` that it waits for
     the operator; `before` has the uuids of the disks that were at the destination under the names of those to come
     (None: it was not looked). Of disks that this program copies itself `replacements` says how far they have come,
-    `undoing` that everything is being put back, and `keeps` that their sources stay.
+    `undoing` that everything is being put back, `keeps` that their sources stay, `blocks` what `blocked_operations` of
+    the VM said when ours were set, and `settled` that all were seen in place. `pending` is the call whose end is not
+    known yet, `followed` the number of the last of the move's calls that is over.
     """
 
     move: VmMove
@@ -107,11 +112,15 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     before: tuple[str, ...] | None = None
     undoing: bool = False
     keeps: bool = True
+    blocks: dict[str, str] | None = None
+    settled: bool = False
+    pending: Pending | None = None
+    followed: int = 0
 
     @property
     def is_over(self) -> bool:
         """It has ended, and nothing of it is left on the server that a later process should bring to an end."""
-        return self.state.has_ended and not (self.state is State.interrupted and self.replacements)
+        return self.state.has_ended and not (self.state is State.interrupted and self.has_begun)
 
     @property
     def has_begun(self) -> bool:

@@ -26,8 +26,9 @@ from xsmigui.core.ports import Clock, Journal
 from xsmigui.core.refs import PoolId
 from xsmigui.core.text import _
 from xsmigui.services.asking import Asker
-from xsmigui.services.exchange import Exchange
-from xsmigui.services.executor import Crowded, Gateways, Run
+from xsmigui.services.carrier import Context, Gateways
+from xsmigui.services.exchange import ExchangeCarrier
+from xsmigui.services.sending import Crowded, SendingCarrier
 from xsmigui.services.store import Change, Store
 
 log = logging.getLogger(__name__)
@@ -46,7 +47,7 @@ class _Place:
     index: int
     pool: PoolId
     storage: bool
-    run: Run | Exchange | None = None
+    run: ExchangeCarrier | SendingCarrier | None = None
     task: "asyncio.Task[None] | None" = None
     resting: bool = False
 
@@ -246,18 +247,17 @@ class Jobs:
     def _begin(self, place: _Place) -> None:
         job = self._jobs[place.job]
         vm = job.vms[place.index]
-        carrier = Exchange if vm.move.kind is Kind.disk else Run
-        place.run = carrier(
-            job,
-            vm.move,
-            vm,
-            self._store,
-            self._gateways,
-            self._asker,
-            self._clock,
-            lambda changed: self._set(place, changed),
-            lambda changed: self._journal.write(self._with(place, changed), place.index),
+        context = Context(
+            job=job,
+            place=place.index,
+            store=self._store,
+            gateways=self._gateways,
+            asker=self._asker,
+            clock=self._clock,
+            report=lambda changed: self._set(place, changed),
+            keep=lambda changed: self._journal.write(self._with(place, changed), place.index),
         )
+        place.run = (ExchangeCarrier if vm.move.kind is Kind.disk else SendingCarrier)(context)
         place.task = asyncio.create_task(self._carry_out(place), name=f"job {place.job}")
 
     async def _carry_out(self, place: _Place) -> None:

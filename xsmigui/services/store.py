@@ -5,6 +5,7 @@ which they subscribed.
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -37,6 +38,8 @@ class Store:
     def __init__(self) -> None:
         self._pools: dict[PoolId, Inventory] = {}
         self._connected: set[PoolId] = set()
+        self._run = secrets.token_hex(4)
+        self._gaps: dict[PoolId, int] = {}
         self._listeners: Final[list[Listener]] = []
         self.claims: Callable[[], tuple[Claim, ...]] = tuple
         """What jobs under way will still take; `Jobs` puts itself here."""
@@ -45,15 +48,22 @@ class Store:
         """Everything that is known, as a value."""
         return Site(dict(self._pools), frozenset(self._connected))
 
-    def booked(self) -> Site:
-        """The site with what jobs under way will still take, for drafts; a job itself is judged without."""
-        return Site(dict(self._pools), frozenset(self._connected), self.claims())
+    def booked(self, without: str = "") -> Site:
+        """The site with what jobs under way will still take; of a VM (by its uuid) that is judged itself the own claim
+        does not count."""
+        claims = tuple(claim for claim in self.claims() if not without or claim.vm != without)
+        return Site(dict(self._pools), frozenset(self._connected), claims)
 
     def inventory(self, pool: PoolId) -> Inventory | None:
         return self._pools.get(pool)
 
     def is_connected(self, pool: PoolId) -> bool:
         return pool in self._connected
+
+    def watch(self, pool: PoolId) -> str:
+        """Names the time since which no event of this pool can have been missed; another one in each run of the
+        program."""
+        return f"{self._run}-{self._gaps.get(pool, 0)}"
 
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Hear of every change; the answer ends it."""
@@ -90,11 +100,14 @@ class Store:
         delta = Delta(whole=True) if before is None else difference(before, inventory)
         self._pools[pool] = inventory
         self._connected.add(pool)
+        self._missed(pool)
         self._tell(Change(pool, before, inventory, delta))
 
     def apply(self, pool: PoolId, events: list[Event]) -> None:
         """Events of a pool, in one batch."""
         before = self._pools[pool]
+        if any(e.record is None and e.cls == "VBD" and e.ref not in before.VBD for e in events):
+            self._missed(pool)  # it came and went between two answers: nobody saw what it was connected to
         after, delta = apply(before, events)
         if delta:
             self._pools[pool] = after
@@ -104,6 +117,7 @@ class Store:
         """The pool no longer answers. What was known last stays, and is known to be old."""
         if pool in self._connected:
             self._connected.discard(pool)
+            self._missed(pool)
             inventory = self._pools[pool]
             self._tell(Change(pool, inventory, inventory, Delta(whole=True)))
 
@@ -113,6 +127,9 @@ class Store:
         before = self._pools.pop(pool, None)
         if before is not None:
             self._tell(Change(pool, before, None, Delta(whole=True)))
+
+    def _missed(self, pool: PoolId) -> None:
+        self._gaps[pool] = self._gaps.get(pool, 0) + 1
 
     def _tell(self, change: Change) -> None:
         for listener in tuple(self._listeners):

@@ -3,26 +3,29 @@
 The server's own storage migration ends by removing the source. Here the program makes the copy itself and puts it in
 the place of the disk, which then stays behind, renamed and marked, until the operator lets it go.
 
-What is to be done next is a pure function of what the server shows: `forward` and `back` name the first thing that
-lacks. So it does not matter where an earlier run was cut off, nor whether a call whose answer was lost was carried out.
-The order is such that at each moment the VM has a complete disk, and that each step but the removal of the source can
-be undone.
+What is to be done next is a pure function of what the job has noted and what the server shows. So it does not matter
+where an earlier run was cut off, nor whether a call whose answer was lost was carried out. The order is such that at
+each moment the VM has a complete disk, and each step but the removal of the source can be undone. A copy takes a disk's
+place only while the signs of sameness stand (`core.migration.sameness`): our blocks present at every look, the VM not
+started, nobody else connected, and either watched without a gap or proved equal by sums of the server.
 """
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
 
+from xsmigui.core.migration.sameness import OtherConnection, Record, Signs, difference, is_free, is_whole, may_differ, signs_of
+from xsmigui.core.migration.steps import ANSWER, Done, Note, Pending, Request, RollBack, Step, Stop, Wait
+from xsmigui.core.records import Task
 from xsmigui.core.refs import NULL, is_null
 from xsmigui.core.text import _
 
-Record = Mapping[str, Any]
-
 JOB: Final = "xsmigui-job"
-"""The key of `other_config` by which disks are marked that a job works on; its value is the job's name."""
+"""The key of `other_config` by which VMs and disks are marked that a job works on; its value is the job's name. The
+server refuses to add a key that is there already (MAP_DUPLICATE_KEY), so of two jobs one gets it."""
 
 KEPT: Final = "xsmigui-kept"
 """The key of `other_config` of a source that was kept; its value is a `Kept` as JSON."""
@@ -34,6 +37,7 @@ BLOCKED: Final = (
     "start_on",
     "migrate_send",
     "snapshot",
+    "checkpoint",
     "clone",
     "copy",
     "export",
@@ -45,7 +49,11 @@ BLOCKED: Final = (
 """What nobody may do with the VM meanwhile."""
 
 COPY: Final = "VDI.copy"
-CHECK: Final = "SR.scan"
+CHECKSUM: Final = "VDI.checksum"
+BLOCK: Final = "VM.set_blocked_operations"
+
+MOST_COPIES: Final = 3
+"""How often a disk is copied whose copy turns out to be void, before the job gives up."""
 
 _CONNECTION: Final = (
     "VM",
@@ -65,9 +73,14 @@ _CONNECTION: Final = (
 class Replacement(msgspec.Struct, frozen=True, kw_only=True):
     """A disk and what takes its place, as far as it has come.
 
-    `old` and `new` are references; `vdi`, `vbd` and `spare` the records of the disk, its connection (empty where it has
-    none) and the disk that takes its place, as they were at first. `spare` is empty where a copy is made on `sr`.
-    `complete` says that the copy was made and checked.
+    `old` and `new` are references; `vdi`, `vbd` and `spare` the records of the disk, its connection (empty if it has
+    none) and the disk that takes its place, as they were at first. `spare` is empty if a copy is made on `sr`.
+
+    `signs` and `watch` are what the disk showed, and the time of watching in which it was noted, before its copy began;
+    `copied` and `scanned` that the server has made the copy and its SR was asked for it, `complete` that the copy was
+    checked, `placed` that it was seen in the disk's place with all signs standing. `void` says that the copy must be
+    thrown away, `copies` how many were. `sums` are the server's sums of disk and copy, both made in the time of watching
+    `summed`; `proven` is that time if they were equal, and `unprovable` the reason why there are none.
     """
 
     old: str
@@ -77,6 +90,18 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
     spare: dict[str, Any] = {}
     new: str = ""
     complete: bool = False
+    signs: Signs | None = None
+    watch: str = ""
+    copied: bool = False
+    scanned: bool = False
+    placed: bool = False
+    void: bool = False
+    copies: int = 0
+    sum_old: str = ""
+    sum_new: str = ""
+    summed: str = ""
+    proven: str = ""
+    unprovable: str = ""
 
     @property
     def name(self) -> str:
@@ -86,11 +111,34 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
     def is_copied(self) -> bool:
         return not self.spare
 
+    @property
+    def is_proven(self) -> bool:
+        """The sums of source and copy were equal when the copy took the disk's place."""
+        return bool(self.proven and self.sum_old and self.sum_old == self.sum_new)
+
+
+_AFRESH: Final[dict[str, Any]] = {
+    "new": "",
+    "complete": False,
+    "signs": None,
+    "watch": "",
+    "copied": False,
+    "scanned": False,
+    "void": False,
+    "sum_old": "",
+    "sum_new": "",
+    "summed": "",
+    "proven": "",
+    "unprovable": "",
+}
+"""What is noted of a disk whose copy was thrown away."""
+
 
 @dataclass(frozen=True, slots=True)
-class Deed:
-    """What a job does to the disks of one VM (`vm` is empty where they have none). `keeps` says that the sources stay,
-    to be kept until the day `until`; `on` is today. Both are ISO dates."""
+class ExchangeSpec:
+    """What a job does to the disks of one VM (`vm` is empty if they have none), and how far it has come. `keeps` says
+    that the sources stay, to be kept until the day `until`; `on` is the day of the job; both are ISO dates. `blocks` is
+    what `blocked_operations` said of the operations that we need blocked, noted when we had set our own."""
 
     job: str
     vm: str
@@ -99,6 +147,11 @@ class Deed:
     keeps: bool
     on: str
     until: str
+    blocks: Mapping[str, str] | None = None
+    rolling_back: bool = False
+    prove: bool = False
+    settled: bool = False
+    pending: Pending | None = None
 
     @property
     def reason(self) -> str:
@@ -114,8 +167,9 @@ class Deed:
 
 
 class Kept(msgspec.Struct, frozen=True):
-    """What stands with a kept source: which job moved it, out of which place, what took its place, and until when it
-    shall be kept. `vm` is empty where the disk had none."""
+    """The note on a kept source: which job moved it, out of which place, what took its place, and until when it is to
+    be kept. `vm` is empty if the disk had none. `uuid` is the source's own: copies of a kept source carry its note
+    along, and are none (empty in notes of earlier versions). `sum` is its content's, if it was proved."""
 
     job: str
     vm: str
@@ -123,313 +177,584 @@ class Kept(msgspec.Struct, frozen=True):
     by: str
     name: str
     until: str
+    uuid: str = ""
+    sum: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
-    """What the server shows: the VM, the disks by reference (those that are gone are not in it), the VM's connections
-    by reference, and the positions that are free."""
+class ExchangeState:
+    """What the server shows: the VM, when it was started last, the disks by reference (those that are gone are not in
+    it), the VM's connections of disks by reference, who else has each disk connected, the positions that are free, the
+    disks that bear the name of a copy in the making (by the number of the disk that it is of), and the record of the
+    pending call's task. `watch` names the time during which this program has watched the pool without a gap."""
 
     vm: Record | None
     vdis: Mapping[str, Record]
     vbds: Mapping[str, Record]
     free: tuple[str, ...]
+    started: str = ""
+    holders: Mapping[str, tuple[OtherConnection, ...]] = field(default_factory=dict)
+    named: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    task: Task | None = None
+    watch: str = ""
+
+    def connections(self, vdi: str) -> list[str]:
+        """The VM's connections to a disk."""
+        return [ref for ref, vbd in self.vbds.items() if vdi and vbd["VDI"] == vdi and vbd["type"] != "CD"]
 
     def connection(self, vdi: str) -> str:
-        """The VM's connection to a disk; empty where there is none."""
-        return next((ref for ref, vbd in self.vbds.items() if vbd["VDI"] == vdi and vbd["type"] != "CD"), "")
+        """The VM's connection to a disk; empty if there is none."""
+        return next(iter(self.connections(vdi)), "")
+
+    def at(self, position: str) -> list[str]:
+        """The VM's connections at a position."""
+        return [ref for ref, vbd in self.vbds.items() if vbd["userdevice"] == position]
+
+    def signs(self, it: Replacement) -> Signs:
+        return signs_of(self.vdis[it.old], self.started)
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """The next call. `says` tells it to a person; `at` is the replacement that it is about."""
-
-    method: str
-    params: tuple[Any, ...]
-    says: str
-    at: int = -1
+def next_step(spec: ExchangeSpec, state: ExchangeState) -> Step:
+    """The next thing to do."""
+    return next(_back(spec, state) if spec.rolling_back else _forward(spec, state), Done())
 
 
-class CannotGoOn(Exception):
-    """The server shows what must not be; the text says what. Nothing more may be done in this direction."""
-
-
-class NotYet(Exception):
-    """Something that the server still does must end first; the text says what."""
-
-
-def forward(deed: Deed, sight: Sight) -> Act | None:
-    """The next thing to do; None when all is done. Raises `CannotGoOn`, `NotYet`."""
-    return next(_forward(deed, sight), None)
-
-
-def back(deed: Deed, sight: Sight) -> Act | None:
-    """The next thing to undo; None when all is as it was. Raises `CannotGoOn`, `NotYet`."""
-    return next(_back(deed, sight), None)
-
-
-def can_go_back(deed: Deed, sight: Sight) -> bool:
+def can_roll_back(spec: ExchangeSpec, state: ExchangeState) -> bool:
     """Every source is still there, and nothing can have been written to what took their places."""
-    return all(_is_whole(sight.vdis.get(r.old)) for r in deed.replacements) and not _may_be_written(deed, sight)
+    return not spec.settled and not _why_no_way_back(spec, state)
 
 
-def _may_be_written(deed: Deed, sight: Sight) -> bool:
-    """The VM has new disks and runs, or could be started: our block of that is lifted last, when all is done, or
-    somebody has lifted it. A disk of no VM is everybody's as soon as it has its name."""
-    if sight.vm is None:
-        return bool(deed.replacements) and all(_is_done(deed, sight, r) for r in deed.replacements)
-    if not any(r.new and sight.connection(r.new) for r in deed.replacements):
+def _why_no_way_back(spec: ExchangeSpec, state: ExchangeState) -> str:
+    for it in spec.replacements:
+        if not is_whole(state.vdis.get(it.old)):
+            return _("{disk} is gone, so its copy stays.", disk=it.name)
+    if _may_be_written(spec, state):
+        return _("The new disks may have been written to, so they stay.")
+    return ""
+
+
+def _may_be_written(spec: ExchangeSpec, state: ExchangeState) -> bool:
+    """The VM has new disks connected, and runs, was started, or could have been: our blocks were lifted. A disk of no
+    VM is everybody's as soon as it has its name."""
+    if state.vm is None:
+        return bool(spec.replacements) and all(_is_in_place(state, r) for r in spec.replacements) and spec.settled
+    taken = [r for r in spec.replacements if state.connection(r.new)]
+    if not taken:
         return False
-    return sight.vm["power_state"] != "Halted" or "start" not in sight.vm["blocked_operations"]
+    if state.vm["power_state"] != "Halted" or "start" not in state.vm["blocked_operations"]:
+        return True
+    return _is_released(spec, state) or any(r.signs and r.signs.started != state.started for r in taken)
 
 
-def _is_whole(vdi: Record | None) -> bool:
-    return vdi is not None and vdi["managed"] and not vdi["missing"]
+def _is_released(spec: ExchangeSpec, state: ExchangeState) -> bool:
+    """Somebody has lifted a block that we had noted."""
+    if spec.blocks is None or state.vm is None:
+        return False
+    now = state.vm["blocked_operations"]
+    return any(now.get(operation) != reason for operation, reason in spec.blocks.items())
 
 
-def _forward(deed: Deed, sight: Sight) -> Iterator[Act]:
-    _look_out(deed, sight)
-    yield from _block(deed, sight)
-    for at, replacement in enumerate(deed.replacements):
-        if replacement.is_copied:
-            yield from _copied(deed, sight, at, replacement)
-    _look_for_others(deed, sight)
-    for at, replacement in enumerate(deed.replacements):
-        yield from _exchanged(deed, sight, at, replacement)
-    if any(not _is_in_place(sight, r) for r in deed.replacements):
-        raise CannotGoOn(_("A disk is not where it was put."))
-    for at, replacement in enumerate(deed.replacements):
-        yield from _dismissed(deed, sight, at, replacement)
-    for at, replacement in enumerate(deed.replacements):
-        yield from _unmark(deed, sight, at, replacement.new)
-    yield from _unblock(deed, sight)
+# Forward.
 
 
-def _look_out(deed: Deed, sight: Sight) -> None:
-    if deed.vm and sight.vm is None:
-        raise CannotGoOn(_("The VM is gone."))
-    if sight.vm is not None and sight.vm["power_state"] != "Halted":
-        raise CannotGoOn(_("The VM is no longer halted."))
-    for replacement in deed.replacements:
-        placed = _is_in_place(sight, replacement)
-        if not placed and not _is_whole(sight.vdis.get(replacement.old)):
-            raise CannotGoOn(_("{disk} is gone, or its SR no longer has it.", disk=replacement.name))
-        if (replacement.complete or replacement.spare) and not _is_whole(sight.vdis.get(replacement.new)):
-            raise CannotGoOn(_("What shall take the place of {disk} is gone.", disk=replacement.name))
+def _forward(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
+    if not spec.settled:
+        yield from _check(spec, state)
+        yield from _mark(spec, state)
+        yield from _block(spec, state)
+        for at, it in enumerate(spec.replacements):
+            if it.is_copied and not it.placed:
+                yield from _copied(spec, state, at, it)
+        for at, it in enumerate(spec.replacements):
+            if not it.placed:
+                yield from _proved(spec, state, at, it)
+        for at, it in enumerate(spec.replacements):
+            if not it.placed:
+                yield from _exchanged(spec, state, at, it)
+                yield Note({"placed": True}, at)
+        yield Note({"settled": True})
+    yield from _clean_up(spec, state)
 
 
-def _look_for_others(deed: Deed, sight: Sight) -> None:
-    """Somebody else has connected a source meanwhile: what they write is not on the copy."""
-    for it in deed.replacements:
-        old = sight.vdis.get(it.old)
-        if old is not None and any(not is_null(vbd) and vbd not in sight.vbds for vbd in old["VBDs"]):
-            raise NotYet(_("{disk} is connected to another VM.", disk=it.name))
+def _give_up(spec: ExchangeSpec, state: ExchangeState, reason: str) -> Step:
+    """Put everything back where that is safe, else stop and say which disk holds what."""
+    if not spec.rolling_back and can_roll_back(spec, state):
+        return RollBack(reason)
+    return Stop(" ".join([reason, *_account(spec, state)]))
 
 
-def _block(deed: Deed, sight: Sight) -> Iterator[Act]:
-    """Somebody else's block serves as well as ours and is left alone."""
-    if sight.vm is None or all(_is_done(deed, sight, r) for r in deed.replacements):
+def _account(spec: ExchangeSpec, state: ExchangeState) -> Iterator[str]:
+    """Which disk holds what, for the operator who must decide."""
+    for it in spec.replacements:
+        old, new = state.vdis.get(it.old), state.vdis.get(it.new)
+        if it.placed and new is not None:
+            text = _("{disk}: the new disk {new} is in place; its old one, {old}, holds the content from before.")
+        elif old is not None:
+            text = _("{disk}: the disk in use is still {old}; what was copied to {new} may be older.")
+        else:
+            text = _("{disk}: neither {old} nor {new} is in place.")
+        yield text.format(disk=it.name, old=it.vdi["uuid"], new=new["uuid"] if new is not None else "–")
+
+
+def _check(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
+    """What was true when the job looked first must still be true."""
+    if spec.vm and state.vm is None:
+        yield _give_up(spec, state, _("The VM is gone."))
         return
-    for operation in BLOCKED:
-        if operation not in sight.vm["blocked_operations"]:
-            says = _("block {operation} of the VM", operation=operation)
-            yield Act("VM.add_to_blocked_operations", (deed.vm, operation, deed.reason), says)
+    owner = _other_job(spec, state)
+    if owner:
+        text = _("Another job of xsmigui works on it: {job}. Let that one end, or revert it first.", job=owner)
+        yield _give_up(spec, state, text)
+    if state.vm is not None and state.vm["power_state"] != "Halted":
+        yield _give_up(spec, state, _("The VM is no longer halted."))
+    if _is_released(spec, state):
+        yield _give_up(spec, state, _("Somebody has lifted the blocks that this job had set on the VM."))
+    for at, it in enumerate(spec.replacements):
+        if not it.placed:
+            yield from _check_disk(spec, state, at, it)
 
 
-def _unblock(deed: Deed, sight: Sight) -> Iterator[Act]:
-    """What lets the VM run comes last."""
-    blocked = sight.vm["blocked_operations"] if sight.vm is not None else {}
-    ours = [operation for operation, reason in blocked.items() if reason == deed.reason]
-    for operation in sorted(ours, key=lambda op: (op == "start", op == "start_on")):
-        says = _("allow {operation} of the VM again", operation=operation)
-        yield Act("VM.remove_from_blocked_operations", (deed.vm, operation), says)
+def _check_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    if not is_whole(state.vdis.get(it.old)):
+        yield _give_up(spec, state, _("{disk} is gone, or its SR no longer has it.", disk=it.name))
+        return
+    if (it.complete or it.spare) and not is_whole(state.vdis.get(it.new)):
+        yield _give_up(spec, state, _("What is to take the place of {disk} is gone.", disk=it.name))
+    if it.vbd and not _is_connected_as_left(state, it):
+        text = _("The connections of {disk} to its VM are not as this job left them.", disk=it.name)
+        yield _give_up(spec, state, text)
+    for ref, name in ((it.old, it.name), (it.new if it.spare or it.complete else "", _("the new disk"))):
+        other = next((h for h in state.holders.get(ref, ()) if h.writes or not h.is_control_domain), None)
+        if other is not None:
+            text = _("{disk} is connected to another VM, {holder}.", disk=name, holder=other.name)
+            yield _give_up(spec, state, text)
+    changed = difference(it.signs, state.signs(it)) if it.signs is not None else ""
+    if changed and not it.void:
+        if it.is_copied and it.signs is not None and it.signs.started == state.started and _same_disk(state, it):
+            yield Note({"void": True}, at)
+        text = _("{disk} is not what it was when its copy began. {reason}", disk=it.name, reason=changed)
+        yield _give_up(spec, state, text)
 
 
-def _copied(deed: Deed, sight: Sight, at: int, it: Replacement) -> Iterator[Act]:
+def _same_disk(state: ExchangeState, it: Replacement) -> bool:
+    return bool(state.vdis[it.old]["uuid"] == it.vdi["uuid"])
+
+
+def _is_connected_as_left(state: ExchangeState, it: Replacement) -> bool:
+    """The disk is at its position, alone; or a complete copy is connected, the position free or its own."""
+    mine, theirs = state.connections(it.new), state.connections(it.old)
+    here = state.at(it.vbd["userdevice"])
+    if len(mine) > 1 or len(theirs) > 1:
+        return False
+    if theirs:
+        return here == theirs
+    return bool(mine) and (it.complete or bool(it.spare)) and here in ([], mine)
+
+
+def _other_job(spec: ExchangeSpec, state: ExchangeState) -> str:
+    """The job whose marks or blocks stand on the VM or on one of its disks, if it is not this one."""
+    marked = [state.vm] if state.vm is not None else []
+    marked += [state.vdis[ref] for it in spec.replacements for ref in (it.old, it.new) if ref in state.vdis]
+    for record in marked:
+        if record["other_config"].get(JOB, spec.job) != spec.job:
+            return str(record["other_config"][JOB])
+    for reason in (state.vm or {"blocked_operations": {}})["blocked_operations"].values():
+        if reason.startswith(_OUR_BLOCK) and reason != spec.reason:
+            return str(reason).rpartition("(job ")[2].rstrip(")")
+    return ""
+
+
+_OUR_BLOCK: Final = "xsmigui: its virtual disks are being moved"
+
+
+def _mark(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
+    if state.vm is not None and JOB not in state.vm["other_config"]:
+        yield Request("VM.add_to_other_config", (spec.vm, JOB, spec.job), _("mark the VM"))
+    for at, it in enumerate(spec.replacements):
+        if it.placed:
+            continue
+        for ref in (it.old, it.new) if it.spare else (it.old,):
+            if JOB not in state.vdis[ref]["other_config"]:
+                yield Request("VDI.add_to_other_config", (ref, JOB, spec.job), _("mark {disk}", disk=it.name), at)
+
+
+def _block(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
+    """Somebody else's block serves as well as ours and is left alone. Ours are set once, never again."""
+    if state.vm is None or spec.blocks is not None:
+        return
+    now = dict(state.vm["blocked_operations"])
+    wanted = {operation: spec.reason for operation in BLOCKED if operation not in now}
+    if wanted:
+        yield Request(BLOCK, (spec.vm, now | wanted), _("prevent the VM from being started or changed"))
+    yield Note({"blocks": {operation: now[operation] for operation in BLOCKED if operation in now}})
+
+
+def _copied(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    pending = _pending(spec, COPY, at)
+    if pending is not None:
+        if pending.task:
+            yield Wait(_("Copying {disk}.", disk=it.name), pending.task)
+        if _is_in_use(state, it):
+            yield Wait(_("The server may still be copying {disk}; its end is waited for.", disk=it.name))
+        yield Note({"void": True}, at)
+    if it.void:
+        yield from _thrown_away(spec, state, at, it)
     if it.complete:
         return
-    source, copy = sight.vdis[it.old], sight.vdis.get(it.new)
-    if source["other_config"].get(JOB) != deed.job:
-        yield from _without(sight, it.old, JOB, at)
-        says = _("mark {disk}", disk=it.name)
-        yield Act("VDI.add_to_other_config", (it.old, JOB, deed.job), says, at)
+    if it.new and it.new not in state.vdis:
+        yield Note({**_AFRESH, "copies": it.copies + 1}, at)
+    if it.copies >= MOST_COPIES:
+        text = _("{disk} was copied {n} times and changed each time meanwhile.", disk=it.name, n=it.copies)
+        yield _give_up(spec, state, text)
+    if not it.copied:
+        now = state.signs(it)
+        if it.signs != now or it.watch != state.watch:
+            yield Note({"signs": now, "watch": state.watch}, at)
+        found = state.named.get(at, ())
+        if not it.new and found:
+            yield Note({"new": found[0]}, at)
+        if not it.new:
+            does = _("make room for a copy of {disk}", disk=it.name)
+            yield Request("VDI.create", (_blank(spec, it, state.vdis[it.old]),), does, at, then={"new": ANSWER})
+        params = (it.old, NULL, NULL, it.new)
+        yield Request(COPY, params, _("copy {disk}", disk=it.name), at, is_task=True, then={"copied": True})
+    if not it.scanned:
+        yield Request("SR.scan", (it.sr,), _("check the copy of {disk}", disk=it.name), at, then={"scanned": True})
+    copy = state.vdis[it.new]
+    if not is_whole(copy):
+        yield _give_up(spec, state, _("The SR does not show the copy of {disk}.", disk=it.name))
+    if int(copy["virtual_size"]) < int(state.vdis[it.old]["virtual_size"]):
+        yield _give_up(spec, state, _("The copy of {disk} is smaller than the disk.", disk=it.name))
+    yield Note({"complete": True}, at)
+
+
+def _thrown_away(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    """A void copy goes, and the disk is copied anew."""
+    mine, copy = state.connection(it.new), state.vdis.get(it.new)
+    if mine:
+        yield Request("VBD.destroy", (mine,), _("release the copy of {disk}", disk=it.name), at)
+    if copy is not None:
+        if not is_free(copy):
+            yield Wait(_("The copy of {disk} is still in use.", disk=it.name))
+        does = _("throw away the copy of {disk}", disk=it.name)
+        yield Request("VDI.destroy", (it.new,), does, at, then={**_AFRESH, "copies": it.copies + 1})
+    yield Note({**_AFRESH, "copies": it.copies + 1}, at)
+
+
+def _pending(spec: ExchangeSpec, method: str, at: int) -> Pending | None:
+    pending = spec.pending
+    return pending if pending is not None and (pending.method, pending.disk) == (method, at) else None
+
+
+def _is_in_use(state: ExchangeState, it: Replacement) -> bool:
+    """The server works with the copy: while it is written and for a moment after, the control domain has it connected
+    (xapi 24.10, xapi_vdi.ml `copy`: the data go through a VBD of the control domain)."""
+    copy = state.vdis.get(it.new)
     if copy is None:
-        yield Act("VDI.create", (_blank(deed, it, source),), _("make room for a copy of {disk}", disk=it.name), at)
-    yield Act(COPY, (it.old, NULL, NULL, it.new), _("copy {disk}", disk=it.name), at)
+        return False
+    return not is_free(copy) or "copy" in state.vdis[it.old]["current_operations"].values()
 
 
-def _blank(deed: Deed, it: Replacement, source: Record) -> dict[str, Any]:
+def _blank(spec: ExchangeSpec, it: Replacement, source: Record) -> dict[str, Any]:
     return {
-        "name_label": deed.incomplete_name(it),
+        "name_label": spec.incomplete_name(it),
         "name_description": source["name_description"],
         "SR": it.sr,
         "virtual_size": source["virtual_size"],
         "type": source["type"],
         "sharable": False,
         "read_only": False,
-        "other_config": {JOB: deed.job},
+        "other_config": {JOB: spec.job},
         "xenstore_data": source.get("xenstore_data", {}),
         "sm_config": {},
         "tags": [],
     }
 
 
-def _exchanged(deed: Deed, sight: Sight, at: int, it: Replacement) -> Iterator[Act]:
-    mine, theirs = sight.connection(it.new), sight.connection(it.old)
+def _proved(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    """Nothing may have been written to the disk since its copy began, nor to a kept source since it was kept: either
+    all signs stand and this program has watched all the time, or the contents are compared."""
+    doubt = _doubt(state, it)
+    if it.proven == state.watch and not doubt:
+        return
+    if not (spec.prove or doubt):
+        return
+    why = it.unprovable or _sizes_differ(state, it)
+    if why:
+        if doubt and it.is_copied:
+            yield Note({"void": True}, at)
+        elif not it.unprovable:
+            yield Note({"unprovable": why}, at)
+        return
+    if it.summed != state.watch:
+        yield Note({"sum_old": "", "sum_new": "", "summed": state.watch}, at)
+    for key, ref in (("sum_old", it.old), ("sum_new", it.new)) if it.is_copied else (("sum_new", it.new),):
+        if not getattr(it, key):
+            does = _("compare the contents of {disk} and its copy", disk=it.name)
+            yield Request(CHECKSUM, (ref,), does, at, is_task=True, then={key: ANSWER})
+    expected = it.sum_old if it.is_copied else _noted_sum(it)
+    if it.sum_new == expected:
+        yield Note({"proven": state.watch, "watch": state.watch, "signs": state.signs(it), "sum_old": expected}, at)
+    elif it.is_copied and doubt:
+        yield Note({"void": True}, at)
+    elif it.is_copied:
+        yield _give_up(spec, state, _("The copy of {disk} does not have the content of the disk.", disk=it.name))
+    else:
+        yield _give_up(spec, state, _("{disk} was written to since it was kept.", disk=it.name))
+
+
+def _doubt(state: ExchangeState, it: Replacement) -> bool:
+    """Something may have been written that only a comparison of the contents shows."""
+    if not it.is_copied:
+        return bool(_noted_sum(it)) and it.proven != state.watch
+    return it.watch != state.watch or it.signs is None or may_differ(it.signs, state.signs(it))
+
+
+def _noted_sum(it: Replacement) -> str:
+    note = kept_of(it.spare["other_config"]) if it.spare else None
+    return note.sum if note is not None else ""
+
+
+def _sizes_differ(state: ExchangeState, it: Replacement) -> str:
+    """Sums are of the whole virtual size (xapi 24.10, xapi_vdi.ml `checksum`), and SRs round sizes up differently."""
+    if it.is_copied and state.vdis[it.old]["virtual_size"] != state.vdis[it.new]["virtual_size"]:
+        return _("The SRs round sizes differently, so that the contents cannot be compared.")
+    return ""
+
+
+def _exchanged(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    mine, theirs = state.connection(it.new), state.connection(it.old)
     if it.vbd and not mine:
-        says = _("connect the new disk of {disk} to a free position", disk=it.name)
-        yield Act("VBD.create", (_connection(it, it.new, _free(sight)),), says, at)
-    yield from _dressed(sight, at, it)
+        if not state.free:
+            yield _give_up(spec, state, _("The VM has no free position for another disk."))
+            return
+        does = _("connect the new disk of {disk} to a free position", disk=it.name)
+        yield Request("VBD.create", (_connection(it, it.new, state.free[0]),), does, at)
+    yield from _copy_metadata(state, at, it)
     if it.vbd:
         if theirs:
-            yield Act("VBD.destroy", (theirs,), _("release {disk}", disk=it.name), at)
-        if sight.vbds[mine]["userdevice"] != it.vbd["userdevice"]:
-            says = _("put the new disk at position {position}", position=it.vbd["userdevice"])
-            yield Act("VBD.set_userdevice", (mine, it.vbd["userdevice"]), says, at)
-
-
-def _free(sight: Sight) -> str:
-    if not sight.free:
-        raise CannotGoOn(_("The VM has no free position for another disk."))
-    return sight.free[0]
+            yield Request("VBD.destroy", (theirs,), _("release {disk}", disk=it.name), at)
+        if state.vbds[mine]["userdevice"] != it.vbd["userdevice"]:
+            does = _("put the new disk at position {position}", position=it.vbd["userdevice"])
+            yield Request("VBD.set_userdevice", (mine, it.vbd["userdevice"]), does, at)
 
 
 def _connection(it: Replacement, vdi: str, position: str) -> dict[str, Any]:
-    return {field: it.vbd[field] for field in _CONNECTION} | {"VDI": vdi, "userdevice": position}
+    return {field: it.vbd[field] for field in _CONNECTION if field in it.vbd} | {"VDI": vdi, "userdevice": position}
 
 
-def _dressed(sight: Sight, at: int, it: Replacement) -> Iterator[Act]:
+def _copy_metadata(state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
     """The new disk gets what people know the old one by."""
-    new = sight.vdis[it.new]
-    says = _("give the new disk the name of {disk}", disk=it.name)
-    for field in ("name_label", "name_description"):
-        if new[field] != it.vdi[field]:
-            yield Act(f"VDI.set_{field}", (it.new, it.vdi[field]), says, at)
+    new = state.vdis[it.new]
+    does = _("give the new disk the name of {disk}", disk=it.name)
+    for name in ("name_label", "name_description"):
+        if new[name] != it.vdi[name]:
+            yield Request(f"VDI.set_{name}", (it.new, it.vdi[name]), does, at)
     if sorted(new["tags"]) != sorted(it.vdi["tags"]):
-        yield Act("VDI.set_tags", (it.new, list(it.vdi["tags"])), says, at)
+        yield Request("VDI.set_tags", (it.new, list(it.vdi["tags"])), does, at)
     if it.is_copied and it.vdi["read_only"] and not new["read_only"]:
-        yield Act("VDI.set_read_only", (it.new, True), says, at)
-    yield from _without(sight, it.new, KEPT, at)
+        yield Request("VDI.set_read_only", (it.new, True), does, at)
+    yield from _without(state, it.new, KEPT, at)
     for key, value in it.vdi["other_config"].items():
         if key not in (JOB, KEPT) and new["other_config"].get(key) != value:
-            yield from _without(sight, it.new, key, at)
-            yield Act("VDI.add_to_other_config", (it.new, key, value), says, at)
+            yield from _without(state, it.new, key, at)
+            yield Request("VDI.add_to_other_config", (it.new, key, value), does, at)
 
 
-def _is_in_place(sight: Sight, it: Replacement) -> bool:
-    """The new disk has taken the old one's place."""
-    if it.new not in sight.vdis or not (it.complete or it.spare):
+def _is_in_place(state: ExchangeState, it: Replacement) -> bool:
+    """The new disk has taken the old one's place, and nothing else is there."""
+    if it.new not in state.vdis or not (it.complete or it.spare):
         return False
     if not it.vbd:
-        return bool(sight.vdis[it.new]["name_label"] == it.vdi["name_label"])
-    mine = sight.connection(it.new)
-    return bool(mine and not sight.connection(it.old) and sight.vbds[mine]["userdevice"] == it.vbd["userdevice"])
+        return bool(state.vdis[it.new]["name_label"] == it.vdi["name_label"])
+    mine = state.connections(it.new)
+    return len(mine) == 1 and not state.connections(it.old) and state.at(it.vbd["userdevice"]) == mine
 
 
-def _is_done(deed: Deed, sight: Sight, it: Replacement) -> bool:
-    """It is in place, and the source was dealt with: what follows only takes away our own marks."""
-    old = sight.vdis.get(it.old)
-    dismissed = old is None or (deed.keeps and KEPT in old["other_config"] and JOB not in old["other_config"])
-    return _is_in_place(sight, it) and dismissed
-
-
-def _dismissed(deed: Deed, sight: Sight, at: int, it: Replacement) -> Iterator[Act]:
-    old = sight.vdis.get(it.old)
-    if old is None:
-        return
-    if not deed.keeps:
-        yield Act("VDI.destroy", (it.old,), _("remove {disk} from its old SR", disk=it.name), at)
-    says = _("keep the source of {disk}", disk=it.name)
-    if old["name_label"] != deed.kept_name(it):
-        yield Act("VDI.set_name_label", (it.old, deed.kept_name(it)), says, at)
-    if TAG not in old["tags"]:
-        yield Act("VDI.add_tags", (it.old, TAG), says, at)
-    if KEPT not in old["other_config"]:
-        position = it.vbd.get("userdevice", "")
-        kept = Kept(deed.job, deed.vm_uuid, position, sight.vdis[it.new]["uuid"], it.vdi["name_label"], deed.until)
-        text = json.dumps(msgspec.to_builtins(kept))
-        yield Act("VDI.add_to_other_config", (it.old, KEPT, text), says, at)
-    yield from _unmark(deed, sight, at, it.old)
-
-
-def _unmark(deed: Deed, sight: Sight, at: int, vdi: str) -> Iterator[Act]:
-    if vdi in sight.vdis and sight.vdis[vdi]["other_config"].get(JOB) == deed.job:
-        yield from _without(sight, vdi, JOB, at)
-
-
-def _without(sight: Sight, vdi: str, key: str, at: int) -> Iterator[Act]:
-    if key in sight.vdis[vdi]["other_config"]:
-        yield Act("VDI.remove_from_other_config", (vdi, key), _("take away the mark “{key}”", key=key), at)
-
-
-def _back(deed: Deed, sight: Sight) -> Iterator[Act]:
-    for it in deed.replacements:
-        if not _is_whole(sight.vdis.get(it.old)):
-            raise CannotGoOn(_("{disk} is gone, so its copy stays.", disk=it.name))
-    if _may_be_written(deed, sight):
-        raise CannotGoOn(_("The new disks may have been written to, so they stay."))
-    for at, it in reversed(list(enumerate(deed.replacements))):
-        yield from _restored(sight, at, it)
-        if it.vbd and sight.vm is not None:
-            yield from _reconnected(sight, at, it)
-        new = sight.vdis.get(it.new)
-        if new is None:
+def _clean_up(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
+    """All new disks were seen in their places: the sources are kept or removed, and our marks and blocks go."""
+    for at, it in enumerate(spec.replacements):
+        old = state.vdis.get(it.old)
+        if old is None or old["uuid"] != it.vdi["uuid"]:
             continue
-        if it.spare:
-            yield from _spared(sight, at, it)
-        elif not all(is_null(vbd) for vbd in new["VBDs"]):
-            # While a copy runs, and for a moment after, the control domain holds the disk (xapi 7.4).
-            raise NotYet(_("The copy of {disk} is still in use.", disk=it.name))
+        if spec.keeps:
+            yield from _kept(spec, state, at, it)
+        elif _may_be_removed(spec, state, it):
+            does = _("remove {disk} from its old SR", disk=it.name)
+            yield Request("VDI.destroy", (it.old,), does, at)
         else:
-            yield Act("VDI.destroy", (it.new,), _("remove the copy of {disk}", disk=it.name), at)
-    for at, it in enumerate(deed.replacements):
-        yield from _unmark(deed, sight, at, it.old)
-    yield from _unblock(deed, sight)
+            yield Note({"keeps": True})
+    for at, it in enumerate(spec.replacements):
+        yield from _unmark(spec, state, at, it.new)
+        yield from _stray_copies(spec, state, at, it)
+    yield from _unblock(spec, state)
 
 
-def _restored(sight: Sight, at: int, it: Replacement) -> Iterator[Act]:
+def _may_be_removed(spec: ExchangeSpec, state: ExchangeState, it: Replacement) -> bool:
+    """Nobody has anything connected to the source, and what took its place is whole and there. A source whose copy was
+    to be proved and could not be stays."""
+    if not is_free(state.vdis[it.old]) or _is_released(spec, state):
+        return False
+    return is_whole(state.vdis.get(it.new)) and _is_in_place(state, it) and (it.is_proven or not spec.prove)
+
+
+def _kept(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    old, does = state.vdis[it.old], _("keep the source of {disk}", disk=it.name)
+    if old["name_label"] != spec.kept_name(it):
+        yield Request("VDI.set_name_label", (it.old, spec.kept_name(it)), does, at)
+    if TAG not in old["tags"]:
+        yield Request("VDI.add_tags", (it.old, TAG), does, at)
+    if KEPT not in old["other_config"] and it.new in state.vdis:
+        kept = Kept(
+            job=spec.job,
+            vm=spec.vm_uuid,
+            position=it.vbd.get("userdevice", ""),
+            by=state.vdis[it.new]["uuid"],
+            name=it.vdi["name_label"],
+            until=spec.until,
+            uuid=it.vdi["uuid"],
+            sum=it.sum_old if it.is_copied and it.is_proven else "",
+        )
+        yield Request("VDI.add_to_other_config", (it.old, KEPT, json.dumps(msgspec.to_builtins(kept))), does, at)
+    yield from _unmark(spec, state, at, it.old)
+
+
+def _stray_copies(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    """What a `VDI.create` has made whose answer was lost and which was carried out late."""
+    for ref in state.named.get(at, ()):
+        vdi = state.vdis.get(ref)
+        if ref not in (it.old, it.new) and vdi is not None and is_free(vdi):
+            yield Request("VDI.destroy", (ref,), _("remove an empty copy of {disk}", disk=it.name), at)
+
+
+def _unmark(spec: ExchangeSpec, state: ExchangeState, at: int, vdi: str) -> Iterator[Step]:
+    if vdi in state.vdis and state.vdis[vdi]["other_config"].get(JOB) == spec.job:
+        yield from _without(state, vdi, JOB, at)
+
+
+def _without(state: ExchangeState, vdi: str, key: str, at: int) -> Iterator[Step]:
+    if key in state.vdis[vdi]["other_config"]:
+        does = _("remove the mark “{key}”", key=key)
+        yield Request("VDI.remove_from_other_config", (vdi, key), does, at)
+
+
+def _unblock(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
+    """What lets the VM run comes last."""
+    if state.vm is None:
+        return
+    if state.vm["other_config"].get(JOB) == spec.job:
+        yield Request("VM.remove_from_other_config", (spec.vm, JOB), _("remove the mark from the VM"))
+    now = state.vm["blocked_operations"]
+    others = {operation: reason for operation, reason in now.items() if reason != spec.reason}
+    if others != dict(now):
+        yield Request(BLOCK, (spec.vm, others), _("allow the VM to be started and changed again"))
+
+
+# Back.
+
+
+def _back(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
+    why_not = _why_no_way_back(spec, state)
+    if why_not:
+        yield Stop(" ".join([why_not, *_account(spec, state)]))
+    if _other_job(spec, state) and not _has_marked(spec, state):
+        return  # the other job had it first, and nothing was changed by this one
+    yield from _ended(spec, state)
+    for at, it in reversed(list(enumerate(spec.replacements))):
+        yield from _restored(spec, state, at, it)
+        if it.vbd and state.vm is not None:
+            yield from _reconnected(state, at, it)
+        new = state.vdis.get(it.new)
+        if new is not None and it.spare:
+            yield from _spared(state, at, it)
+            yield from _unmark(spec, state, at, it.new)
+        elif new is not None:
+            if not is_free(new):
+                yield Wait(_("The copy of {disk} is still in use.", disk=it.name))
+            yield Request("VDI.destroy", (it.new,), _("remove the copy of {disk}", disk=it.name), at, then={"new": ""})
+        yield from _stray_copies(spec, state, at, it)
+    for at, it in enumerate(spec.replacements):
+        yield from _unmark(spec, state, at, it.old)
+    yield from _unblock(spec, state)
+
+
+def _has_marked(spec: ExchangeSpec, state: ExchangeState) -> bool:
+    if state.vm is not None and spec.reason in state.vm["blocked_operations"].values():
+        return True
+    marked = [state.vm] if state.vm is not None else []
+    marked += [state.vdis[ref] for it in spec.replacements for ref in (it.old, it.new) if ref in state.vdis]
+    return any(record["other_config"].get(JOB) == spec.job for record in marked)
+
+
+def _ended(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
+    """A copy that the server still makes is cancelled and its end waited for, as long as it takes."""
+    pending = spec.pending
+    if pending is None or pending.disk < 0:
+        return
+    it = spec.replacements[pending.disk]
+    waiting = Wait(_("The server still works on the copy of {disk}.", disk=it.name), pending.task)
+    if pending.method == COPY and not pending.task and _is_in_use(state, it):
+        running = [task for task, what in state.vdis[it.old]["current_operations"].items() if what == "copy"]
+        if len(running) == 1:
+            yield Note({"pending": msgspec.structs.replace(pending, task=running[0])})
+        yield waiting
+    if pending.task and state.task is not None and state.task.status in ("pending", "cancelling"):
+        if pending.method == COPY and "cancel" not in state.task.current_operations.values():
+            yield Request("task.cancel", (pending.task,), _("cancel the copy of {disk}", disk=it.name), pending.disk)
+        yield waiting
+
+
+def _restored(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
     """The source gets its name back."""
-    old, says = sight.vdis[it.old], _("give {disk} its name back", disk=it.name)
-    if old["name_label"] != it.vdi["name_label"]:
-        yield Act("VDI.set_name_label", (it.old, it.vdi["name_label"]), says, at)
+    old, does = state.vdis[it.old], _("give {disk} its name back", disk=it.name)
+    if old["name_label"] == spec.kept_name(it):
+        yield Request("VDI.set_name_label", (it.old, it.vdi["name_label"]), does, at)
     if TAG in old["tags"] and TAG not in it.vdi["tags"]:
-        yield Act("VDI.remove_tags", (it.old, TAG), says, at)
+        yield Request("VDI.remove_tags", (it.old, TAG), does, at)
     if KEPT not in it.vdi["other_config"]:
-        yield from _without(sight, it.old, KEPT, at)
+        yield from _without(state, it.old, KEPT, at)
 
 
-def _reconnected(sight: Sight, at: int, it: Replacement) -> Iterator[Act]:
-    """The source is connected again before its copy is released."""
-    mine, theirs, position = sight.connection(it.new) if it.new else "", sight.connection(it.old), it.vbd["userdevice"]
-    if not theirs:
-        if mine and sight.vbds[mine]["userdevice"] == position:
-            yield Act("VBD.set_userdevice", (mine, _free(sight)), _("move the new disk to a free position"), at)
-        yield Act("VBD.create", (_connection(it, it.old, position),), _("connect {disk} again", disk=it.name), at)
+def _reconnected(state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    """The source is connected again before its copy is released. If neither is connected, somebody else has released
+    the disk, and it stays released."""
+    mine, theirs, position = state.connection(it.new), state.connection(it.old), it.vbd["userdevice"]
+    if mine and not theirs:
+        if state.vbds[mine]["userdevice"] == position:
+            if not state.free:
+                yield Stop(_("The VM has no free position for another disk."))
+                return
+            does = _("move the new disk to a free position")
+            yield Request("VBD.set_userdevice", (mine, state.free[0]), does, at)
+        does = _("connect {disk} again", disk=it.name)
+        yield Request("VBD.create", (_connection(it, it.old, position),), does, at)
     if mine:
-        yield Act("VBD.destroy", (mine,), _("release the new disk"), at)
+        yield Request("VBD.destroy", (mine,), _("release the new disk"), at)
 
 
-def _spared(sight: Sight, at: int, it: Replacement) -> Iterator[Act]:
+def _spared(state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
     """What took the place becomes a kept source again."""
-    new, says = sight.vdis[it.new], _("give the kept source its name back")
-    for field in ("name_label", "name_description"):
-        if new[field] != it.spare[field]:
-            yield Act(f"VDI.set_{field}", (it.new, it.spare[field]), says, at)
+    new, does = state.vdis[it.new], _("give the kept source its name back")
+    for name in ("name_label", "name_description"):
+        if new[name] != it.spare[name]:
+            yield Request(f"VDI.set_{name}", (it.new, it.spare[name]), does, at)
     if sorted(new["tags"]) != sorted(it.spare["tags"]):
-        yield Act("VDI.set_tags", (it.new, list(it.spare["tags"])), says, at)
+        yield Request("VDI.set_tags", (it.new, list(it.spare["tags"])), does, at)
     for key, value in it.spare["other_config"].items():
         if new["other_config"].get(key) != value:
-            yield from _without(sight, it.new, key, at)
-            yield Act("VDI.add_to_other_config", (it.new, key, value), says, at)
+            yield from _without(state, it.new, key, at)
+            yield Request("VDI.add_to_other_config", (it.new, key, value), does, at)
 
 
 def kept(record: Record) -> Kept | None:
-    """What stands with a kept source; None where the disk is none, or somebody has spoiled it."""
-    return kept_of(record["other_config"])
+    """The note on a kept source; None if the disk is none: it has no note, one that somebody has spoiled, or one that
+    a copy of a kept source has carried along."""
+    note = kept_of(record["other_config"])
+    return note if note is not None and note.uuid in ("", record["uuid"]) else None
 
 
 def kept_of(other_config: Mapping[str, str]) -> Kept | None:
-    """The same, of a disk's `other_config`."""
+    """The note as it stands in a disk's `other_config`."""
     try:
         return msgspec.json.decode(other_config.get(KEPT, ""), type=Kept)
     except msgspec.MsgspecError:
@@ -439,3 +764,8 @@ def kept_of(other_config: Mapping[str, str]) -> Kept | None:
 def connected(vbds: Iterable[tuple[str, Record]]) -> dict[str, Record]:
     """The connections of disks among a VM's VBDs."""
     return {ref: vbd for ref, vbd in vbds if vbd["type"] != "CD" and not vbd["empty"]}
+
+
+def is_connected_to(vdi: Record) -> list[str]:
+    """The references of what is connected to a disk."""
+    return [vbd for vbd in vdi["VBDs"] if not is_null(vbd)]

@@ -91,6 +91,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     start_after: bool = False
     compress: bool | None = None
     keep_days: int = KEEP_DAYS
+    prove: bool = False
+    """Contents are to be compared by sums of the servers."""
     evacuates: Thing | None = None
     """The host that all these VMs leave."""
     at_once: int = 0
@@ -99,6 +101,11 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def crosses(self) -> bool:
         return self.source.uuid != self.target.uuid
+
+    @property
+    def proves(self) -> bool:
+        """Contents are compared: because the operator wants it, or because the sources are removed at once."""
+        return self.prove or not self.keep_days
 
 
 def make_plan(draft: Draft, moves: tuple[Move, ...]) -> Plan:

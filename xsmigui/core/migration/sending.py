@@ -1,0 +1,139 @@
+"""VMs that the server moves: what is next, as a pure function of what the job has noted and what both pools show.
+
+The calls of a move are made in their order: `host.migrate_receive`, the motion itself, and what follows it. The motion
+is sent once and never repeated. If its answer is lost, or its task is gone, the two pools decide where the VM is; as
+long as an unread request may still lie in the server, the migration may still begin, and nobody says that it failed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from xsmigui.core.migration.calls import MIGRATED, MOTIONS, MOVING, RECEIVED, Call
+from xsmigui.core.migration.plan import Plan, VmMove
+from xsmigui.core.migration.steps import ANSWER, Done, Note, Pending, Request, Step, Wait
+from xsmigui.core.records import Task
+from xsmigui.core.text import _
+
+Record = Mapping[str, Any]
+
+RECEIVE: Final = "host.migrate_receive"
+START: Final = "VM.start_on"
+
+REQUEST_LIFETIME_S: Final = 900.0
+"""How long a request whose answer was lost may lie in a server and still be begun. xapi reads what a broken connection
+has left in its queue whenever a thread is free; nobody promises a limit, so the operator may decide earlier."""
+
+
+@dataclass(frozen=True, slots=True)
+class SendingSpec:
+    """What a job does with one VM, and how far it has come. `begun` is how many of the move's calls were begun, `arrived`
+    the VM's reference at its destination once the motion has succeeded, `received` that this run of the program has the
+    answer of `host.migrate_receive`. `since_sent` is seconds since the motion was
+    sent, `followed` the number of the last call that is over."""
+
+    plan: Plan
+    move: VmMove
+    begun: int
+    arrived: str | None
+    pending: Pending | None
+    received: bool
+    cancelling: bool
+    since_sent: float
+    followed: int = 0
+
+    @property
+    def motion(self) -> int:
+        """The number of the call that moves the VM, counted from 1."""
+        return next(n for n, call in enumerate(self.move.calls, 1) if call.method in MOTIONS)
+
+
+@dataclass(frozen=True, slots=True)
+class SendingState:
+    """What the pools show: the VM in its source and in its destination (None if it is not there; inside a pool it is
+    looked for in the source only), whether it is where the plan wants it (inside a pool), and the record of the
+    motion's task."""
+
+    here: tuple[str, Record] | None
+    there: tuple[str, Record] | None
+    is_in_place: bool
+    task: Task | None
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The motion was begun or may have been, and there is neither answer nor task. `was_begun` says that the server had
+    accepted it; `may_begin` that it may still begin."""
+
+    was_begun: bool
+    may_begin: bool
+
+
+def next_step(spec: SendingSpec, state: SendingState) -> Step | Lost:
+    """The next thing to do."""
+    if spec.arrived is None:
+        return _before_motion(spec) if spec.begun < spec.motion else _in_motion(spec, state)
+    return _afterwards(spec)
+
+
+def _before_motion(spec: SendingSpec) -> Step:
+    motion = spec.move.calls[spec.motion - 1]
+    receive = spec.move.calls[0]
+    if receive.method == RECEIVE and not spec.received:
+        return Request(RECEIVE, receive.params, _("prepare the destination"), then={"received": ANSWER})
+    return Request(motion.method, motion.params, _("begin the migration"), is_task=True)
+
+
+def _in_motion(spec: SendingSpec, state: SendingState) -> Step | Lost:
+    pending = spec.pending
+    if pending is not None and pending.task and state.task is not None:
+        wants_cancel = spec.cancelling and "cancel" not in state.task.current_operations.values()
+        if wants_cancel and state.task.status == "pending":
+            return Request("task.cancel", (pending.task,), _("cancel the migration"))
+        return Wait("", pending.task)
+    was_begun = pending is not None and pending.gone
+    operations: Mapping[str, str] = state.here[1]["current_operations"] if state.here is not None else {}
+    running = [task for task, what in operations.items() if what in MOVING]
+    if running and not was_begun:
+        return Note({"task_found": running[0]})
+    if running:
+        text = _("The server's task is gone, and {vm} is still on its way.", vm=spec.move.vm.name)
+        return Wait(text)
+    if spec.plan.crosses and not spec.plan.copy:
+        if state.here is None and state.there is not None:
+            return Note({"arrived": state.there[0]})
+    elif not spec.plan.crosses and state.here is not None and state.is_in_place:
+        return Note({"arrived": state.here[0]})
+    may_begin = not was_begun
+    if may_begin and not spec.cancelling and spec.since_sent < REQUEST_LIFETIME_S:
+        return Wait(
+            _(
+                "The connection broke while the migration was being started, and the server shows no sign of it. It may"
+                " still begin: xsmigui keeps looking. Cancel to stop waiting."
+            )
+        )
+    return Lost(was_begun, may_begin)
+
+
+def _afterwards(spec: SendingSpec) -> Step:
+    """What follows the motion, each call once. A start whose answer was lost is not repeated: somebody may have halted
+    the VM meanwhile."""
+    assert spec.arrived is not None
+    for number, call in enumerate(spec.move.calls, 1):
+        if number <= spec.motion or number <= spec.followed:
+            continue
+        if spec.begun == number and call.method == START:
+            return Note({"followed": number, "unknown": call.method})
+        return _following(number, call, spec.arrived)
+    return Done()
+
+
+def _following(number: int, call: Call, arrived: str) -> Request:
+    does = _("start the VM") if call.method == START else _("set the home server")
+    params = tuple(arrived if p == MIGRATED else p for p in call.params)
+    return Request(call.method, params, does, disk=number, then={"followed": number})
+
+
+def sent_params(params: tuple[Any, ...], received: object) -> tuple[Any, ...]:
+    """The parameters that are sent: the answer of `host.migrate_receive`, which is a secret, in its place."""
+    return tuple(received if p == RECEIVED else p for p in params)

@@ -1,0 +1,461 @@
+"""One loop for every kind of motion: look at the server, ask what is next, write it into the journal, do it, look again.
+
+What is next is a pure function of `core.migration.exchange` (disks that this program copies) or `core.migration.sending`
+(VMs that the server moves). So a broken connection, a lost answer, a crash, a wish to cancel or a foreign hand only
+means that the next look shows something else. A journal that cannot be written holds the job; it never undoes work.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol, TypeVar
+
+from msgspec.structs import replace
+
+from xsmigui.core.catalogue import problem, sentence
+from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
+from xsmigui.core.jobs import Job, State, VmJob
+from xsmigui.core.jobs import Step as Phase
+from xsmigui.core.migration.plan import VmMove
+from xsmigui.core.migration.steps import ANSWER, Done, Note, Pending, Request, RollBack, Step, Stop, Wait
+from xsmigui.core.ports import Clock, Gateway
+from xsmigui.core.problems import Problem, Severity, Subject
+from xsmigui.core.records import Task
+from xsmigui.core.refs import PoolId
+from xsmigui.core.text import _
+from xsmigui.services.asking import Asker
+from xsmigui.services.checking import Refused
+from xsmigui.services.reporting import Reporting
+from xsmigui.services.store import Store
+from xsmigui.services.verification import GONE
+
+log = logging.getLogger(__name__)
+
+START_DEADLINE_S: Final = 60.0
+"""For a call that only starts a task."""
+
+CALL_DEADLINE_S: Final = 300.0
+"""For a call that works on an SR."""
+
+RETRY_DELAY_S: Final = 1.0
+"""Before a connection that failed is tried again, and between two looks at a server."""
+
+LONGEST_DELAY_S: Final = 15.0
+"""Looks at something that takes long become rarer, up to this."""
+
+CANCEL_RETRY_S: Final = 5.0
+"""Before a server that has not taken up `task.cancel` is asked again."""
+
+TRIES: Final = 3
+"""How often a call that the server refuses is made before the job gives up."""
+
+BUSY_TRIES: Final = 60
+"""The same where something else must end first."""
+
+BUSY: Final = ("VDI_IN_USE", "OTHER_OPERATION_IN_PROGRESS")
+
+PASSING: Final = ("HOST_STILL_BOOTING", "HOST_IS_SLAVE", "HOST_OFFLINE", "CANNOT_CONTACT_HOST")
+"""What servers answer while they start up or change their roles: asked again."""
+
+CANCEL: Final = "task.cancel"
+
+_VALUE: Final = re.compile(r"<value>(.*?)</value>", re.DOTALL)
+
+T = TypeVar("T")
+
+
+class Gateways(Protocol):
+    """The ways to the pools, as `services.connections` keeps them."""
+
+    def gateway(self, pool: PoolId) -> Gateway | None: ...
+
+    async def wait_for_gateway(self, pool: PoolId) -> Gateway: ...
+
+
+def passes(failure: Exception) -> bool:
+    """The failure is the connection's or that of a server in between, and says nothing about what was asked."""
+    return not isinstance(failure, ServerFailure) or failure.code in PASSING
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a carrier works with: the whole job and the place of its VM in it, and the rooms around it. `report` hears
+    of every change; `keep` returns when a change is on disk."""
+
+    job: Job
+    place: int
+    store: Store
+    gateways: Gateways
+    asker: Asker
+    clock: Clock
+    report: Callable[[VmJob], None]
+    keep: Callable[[VmJob], Awaitable[None]]
+
+
+class Ended(Exception):
+    """The job's part has ended otherwise than by success."""
+
+    def __init__(self, state: State, message: str, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__(message)
+        self.state, self.message, self.problems = state, message, problems
+
+
+class Carrier(Reporting):
+    """One VM's part of a job on its way. `job` is the present state."""
+
+    pool: PoolId
+    """The pool whose tasks are followed."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context.job.vms[context.place], context.clock, context.report)
+        self._context = context
+        self._whole = context.job
+        self._store = context.store
+        self._gateways = context.gateways
+        self._stirred = asyncio.Event()
+        self._refusals = 0
+        self._delay = RETRY_DELAY_S
+        self._last: tuple[str, tuple[Any, ...]] | None = None
+        self.pool = PoolId(context.job.plan.source.uuid)
+
+    @property
+    def _move(self) -> VmMove:
+        return self.job.move
+
+    @property
+    def task(self) -> str | None:
+        """The server's task, while there is one."""
+        return self.job.pending.task or None if self.job.pending is not None else None
+
+    async def run(self) -> None:
+        """Carry it out; every outcome ends in the job. Only what `_end_badly` lets through, and cancellation of the
+        asyncio task itself, come out."""
+        try:
+            if not self.job.has_begun:
+                self._tell(state=State.running, step=Phase.checking, started=self._clock.now(), message="", begun=0)
+                await self._begin()
+            else:
+                self._tell(held=False)
+            while await self._round():
+                pass
+            await self._finish()
+        except Refused as refusal:
+            message = _("Not started: {reason}", reason=refusal.problems[0].message)
+            self._end(State.failed, message, refusal.problems)
+        except Ended as end:
+            self._end(end.state, end.message, end.problems)
+
+    async def cancel(self) -> None:
+        """The operator wants it to end: what was begun is cancelled or put back, as far as the server lets it."""
+        self._tell(cancelling=True)
+        self._stirred.set()
+
+    # What each kind of motion does its own way.
+
+    async def _begin(self) -> None:
+        """Check the plan once more, and note what the way back needs. Raises `Refused`."""
+        raise NotImplementedError
+
+    async def _look(self) -> Step:
+        """What the server shows, and what is next."""
+        raise NotImplementedError
+
+    def _gateway_of(self, request: Request) -> PoolId:
+        """The pool that a request goes to."""
+        return self.pool
+
+    def _params(self, request: Request) -> tuple[Any, ...]:
+        """The parameters that are sent: what must not be written down is put in here."""
+        return request.params
+
+    def _phase(self, request: Request) -> Phase:
+        """Under which heading a request is shown."""
+        raise NotImplementedError
+
+    def _noted(self, disk: int, changes: Mapping[str, Any]) -> VmJob:
+        """The job with facts noted."""
+        return replace(self.job, **changes)
+
+    def _progressed(self, task: Task) -> None:
+        raise NotImplementedError
+
+    async def _task_failed(self, pending: Pending, failure: ServerFailure) -> None:
+        """A task ended without success."""
+        raise failure
+
+    async def _give_up(self, why: Problem) -> None:
+        """What was to be done was refused for good."""
+        raise NotImplementedError
+
+    async def _finish(self) -> None:
+        """Everything is done: read it back and say so."""
+        raise NotImplementedError
+
+    # One round.
+
+    async def _round(self) -> bool:
+        """Look, and do the next thing; False when there is none."""
+        try:
+            step = await self._look()
+            match step:
+                case Done():
+                    return False
+                case Note(changes, disk):
+                    await self._note(disk, changes)
+                case Request():
+                    await self._request(step)
+                    self._refusals, self._delay = 0, RETRY_DELAY_S
+                case Wait():
+                    await self._wait(step)
+                case RollBack(reason):
+                    await self._give_up(self._block(reason))
+                case Stop(reason):
+                    raise self._stopped(reason)
+        except WIRE_ERRORS as failure:
+            await self._failed(failure)
+        return True
+
+    async def _failed(self, failure: Exception) -> None:
+        if passes(failure):
+            log.warning("%s: %s", self.job.step, failure)
+            self._lost()
+            await self._pause(RETRY_DELAY_S)
+            return
+        log.info("%s: %s", self.job.step, failure)
+        self._refusals += 1
+        busy = isinstance(failure, ServerFailure) and failure.code in BUSY
+        if self._refusals < (BUSY_TRIES if busy else TRIES):
+            await self._pause(RETRY_DELAY_S)
+            return
+        self._refusals = 0
+        await self._give_up(self._problem(failure))
+
+    def _lost(self) -> None:
+        text = _("The connection was lost. It goes on where it stood when the connection is back.")
+        self._tell(state=State.lost, message=text)
+
+    def _stopped(self, reason: str) -> Ended:
+        hint = _("It can be resumed when that is settled: xsmigui jobs --resume {job}", job=self._whole.id)
+        return Ended(State.interrupted, f"{reason} {hint}", self.job.problems)
+
+    async def _note(self, disk: int, changes: Mapping[str, Any]) -> None:
+        """Write facts into the journal; on disk when this returns."""
+        noted = self._noted(disk, changes)
+        if noted != self.job:
+            self.job = noted
+            self._report(noted)
+            await self._write()
+
+    async def _write(self) -> None:
+        """The present state is on disk when this returns. As long as the journal cannot be written nothing else is
+        done, and nothing is undone."""
+        while True:
+            try:
+                await self._context.keep(self.job)
+            except OSError as error:
+                log.error("%s", error)
+                text = _(
+                    "The journal of this program cannot be written ({reason}). The job waits until it can be.",
+                    reason=str(error),
+                )
+                self._tell(message=text)
+                await self._pause(RETRY_DELAY_S)
+            else:
+                return
+
+    async def _commit(self, _request: Request) -> None:
+        """A request is on disk before it leaves."""
+        await self._write()
+
+    async def _write_first(self) -> None:
+        """The first state on disk; where that cannot be done nothing is started. Raises `Refused`."""
+        try:
+            await self._context.keep(self.job)
+        except OSError as error:
+            log.error("%s", error)
+            hint = _("Make room on this computer's disk, then start it again.")
+            message = _("The journal of this program cannot be written ({reason}).", reason=str(error))
+            raise Refused((self._block(message, hint),)) from None
+
+    async def _request(self, request: Request) -> None:
+        """Make a call: in the journal before it leaves, its answer noted after it has come."""
+        if request.method == CANCEL:
+            await self._cancel_task(request)
+            return
+        if self._last == (request.method, request.params):
+            text = _("Somebody undoes what this job does ({what}).", what=request.does)
+            await self._give_up(self._block(text))
+            return
+        pending = Pending(
+            method=request.method,
+            disk=request.disk,
+            params=request.params,
+            sent=self._clock.now().isoformat(),
+            then=dict(request.then),
+        )
+        self._tell(
+            state=State.running,
+            step=self._phase(request),
+            message=_sentence(request.does),
+            progress=None,
+            pending=pending,
+            task="",
+        )
+        await self._commit(request)
+        gateway = await self._gateways.wait_for_gateway(self._gateway_of(request))
+        method = f"Async.{request.method}" if request.is_task else request.method
+        deadline = START_DEADLINE_S if request.is_task else CALL_DEADLINE_S
+        try:
+            answer = await gateway.call(method, *self._params(request), deadline=deadline)
+        except ServerFailure as failure:
+            if not passes(failure):
+                await self._note(-1, {"pending": None})
+            raise self._harmless(failure) from None
+        if request.is_task:
+            await self._note(-1, {"pending": replace(pending, task=str(answer)), "task": str(answer)})
+        else:
+            self._last = (request.method, request.params)
+            await self._answered(pending, answer)
+
+    def _harmless(self, failure: ServerFailure) -> ServerFailure:
+        """The failure without what must not be written down."""
+        return failure
+
+    async def _answered(self, pending: Pending, answer: object) -> None:
+        """Note what a call has brought, and that it is over."""
+        changes = {key: answer if value == ANSWER else value for key, value in pending.then.items()}
+        self.job = self._noted(pending.disk, changes)
+        self.job = replace(self.job, pending=None, task="", progress=None)
+        self._report(self.job)
+        await self._write()
+
+    async def _cancel_task(self, request: Request) -> None:
+        """Ask for the end of a task, again and again until the server shows that it has heard it: an answer may be
+        lost, and so may the question."""
+        gateway = await self._gateways.wait_for_gateway(self.pool)
+        try:
+            await gateway.call(CANCEL, *request.params)
+        except ServerFailure as failure:
+            log.info("%s: %s", CANCEL, failure)
+            if failure.code not in GONE:
+                self._tell(message=_("The server does not let it be cancelled: {reason}", reason=failure.raw))
+        await self._follow(str(request.params[0]), CANCEL_RETRY_S)
+
+    async def _wait(self, wait: Wait) -> None:
+        if wait.task:
+            await self._follow(wait.task)
+            return
+        if wait.patience and self._refusals >= wait.patience:
+            self._refusals = 0
+            await self._give_up(self._block(wait.reason))
+            return
+        self._refusals += bool(wait.patience)
+        self._tell(state=State.running, message=wait.reason, progress=None)
+        await self._pause(self._delay)
+        self._delay = min(self._delay * 1.5, LONGEST_DELAY_S)
+
+    async def _pause(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+
+    async def _follow(self, task: str, seconds: float | None = None) -> None:
+        """Follow a task to its end, or until the operator wants something else (or for so many seconds)."""
+        gateway = await self._gateways.wait_for_gateway(self.pool)
+        self._stirred.clear()
+        following = asyncio.ensure_future(gateway.wait_for_task(task, self._heard))
+        waiting: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._stirred.wait())]
+        if seconds is not None:
+            waiting.append(asyncio.ensure_future(self._clock.sleep(seconds)))
+        try:
+            await asyncio.wait([following, *waiting], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for each in waiting:
+                each.cancel()
+            if not following.done():
+                following.cancel()
+            await asyncio.gather(following, *waiting, return_exceptions=True)
+        if following.cancelled():
+            return
+        pending = self.job.pending
+        try:
+            record = following.result()
+        except ServerFailure as failure:
+            if failure.code not in GONE:
+                raise
+            if pending is not None and pending.task == task:
+                await self._note(-1, {"pending": replace(pending, task="", gone=True), "task": ""})
+            return
+        if pending is None or pending.task != task:
+            return
+        await self._ended_task(gateway, pending, record)
+
+    def _heard(self, task: Task) -> None:
+        if task.status in ("pending", "cancelling"):
+            self._progressed(task)
+
+    async def _ended_task(self, gateway: Gateway, pending: Pending, record: Task) -> None:
+        if record.status == "success":
+            await self._answered(pending, result_of(record))
+            await self._destroy(gateway, pending.task)
+            return
+        await self._note(-1, {"pending": None, "task": ""})
+        await self._destroy(gateway, pending.task)
+        code, *params = record.error_info or ["TASK_CANCELLED"]
+        if record.status == "cancelled":
+            code, params = "TASK_CANCELLED", [pending.task]
+        failure = self._harmless(ServerFailure(code, tuple(params), pending.method))
+        await self._task_failed(pending, failure)
+
+    async def _destroy(self, gateway: Gateway, task: str) -> None:
+        """Finished tasks are ours to tidy up (xapi keeps them for 65 minutes otherwise)."""
+        try:
+            await gateway.call("task.destroy", task)
+        except WIRE_ERRORS as failure:
+            log.info("task.destroy: %s", failure)
+
+    async def _persist(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do it, once more each time that the connection fails meanwhile."""
+        while True:
+            try:
+                return await work()
+            except WIRE_ERRORS as failure:
+                if not passes(failure):
+                    raise
+                log.warning("%s: %s", self.job.step, failure)
+                self._lost()
+                await self._pause(RETRY_DELAY_S)
+
+    # Findings.
+
+    def _subject(self) -> Subject:
+        if self._move.vm.uuid:
+            return Subject("VM", self._move.vm.uuid, self._move.vm.name)
+        disk = self._move.disks[0].disk
+        return Subject("VDI", disk.uuid, disk.name)
+
+    def _inventories(self) -> list[Any]:
+        pools = dict.fromkeys((PoolId(self._whole.plan.source.uuid), PoolId(self._whole.plan.target.uuid)))
+        return [found for pool in pools if (found := self._store.inventory(pool)) is not None]
+
+    def _problem(self, failure: Exception) -> Problem:
+        found = problem(failure, self._subject(), *self._inventories())
+        text = " ".join(part for part in sentence(failure, *self._inventories()) if part)
+        return replace(found, message=text or found.message, hint="")
+
+    def _block(self, message: str, hint: str = "") -> Problem:
+        return Problem(rule="R05", severity=Severity.block, subject=self._subject(), message=message, hint=hint)
+
+    def _warn(self, message: str) -> None:
+        warning = replace(self._block(message), severity=Severity.warn)
+        self._tell(problems=(*self.job.problems, warning))
+
+
+def result_of(task: Task) -> str:
+    """The value in a task's result (XML-RPC's spelling of it)."""
+    found = _VALUE.search(task.result)
+    return found.group(1).strip() if found else task.result.strip()
+
+
+def _sentence(does: str) -> str:
+    return f"{does[:1].upper()}{does[1:]}."

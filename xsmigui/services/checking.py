@@ -1,0 +1,52 @@
+"""The check before a run: a plan judged again with the records and the servers' answers of this moment."""
+
+from msgspec.structs import replace
+
+from xsmigui.core.migration.evaluation import Evaluation, evaluate
+from xsmigui.core.migration.facts import Answer, Question
+from xsmigui.core.migration.plan import Plan, PlanRefused, VmMove, draft_of, same_intent
+from xsmigui.core.problems import Problem, Severity, Subject
+from xsmigui.core.text import _
+from xsmigui.services.asking import Asker
+from xsmigui.services.store import Store
+
+
+class Refused(Exception):
+    """The check before the run found what forbids it; nothing was changed. The arguments are the problems."""
+
+    def __init__(self, problems: tuple[Problem, ...]) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+
+async def judge_afresh(store: Store, asker: Asker, plan: Plan, without: str = "") -> Evaluation:
+    """A plan judged with the records and the servers' answers of this moment, and with what our other jobs will still
+    take (`without` is the uuid of the VM whose own claim does not count). Raises `PlanRefused`."""
+    site = store.booked(without)
+    draft = draft_of(plan, site)
+    facts: dict[Question, Answer] = {}
+    while True:
+        evaluation = evaluate(site, draft, facts)
+        if not evaluation.needed:
+            return evaluation
+        for question in evaluation.needed:
+            facts[question] = await asker.ask(question)
+
+
+async def check_again(store: Store, asker: Asker, plan: Plan, move: VmMove) -> None:
+    """Go on only if the plan still means the same for this VM. Raises `Refused`."""
+    single = replace(plan, moves=(move,))
+    subject = Subject("VM", move.vm.uuid, move.vm.name)
+
+    def refused(message: str, hint: str = "") -> Refused:
+        return Refused((Problem(rule="R05", severity=Severity.block, subject=subject, message=message, hint=hint),))
+
+    try:
+        evaluation = await judge_afresh(store, asker, single, move.vm.uuid)
+    except PlanRefused as gone:
+        raise refused(_("{name} is no longer there.", name=str(gone))) from None
+    if evaluation.plan is None:
+        raise Refused(tuple(p for p in evaluation.problems if p.blocks))
+    if not same_intent(evaluation.plan, single):
+        message = _("{vm} has changed since the plan was made.", vm=move.vm.name)
+        raise refused(message, _("Make a new plan."))

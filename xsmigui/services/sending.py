@@ -1,0 +1,382 @@
+"""One VM that the server moves: checked, sent, followed to its end, read back, as `core.migration.sending` says.
+
+When the connection breaks while the server works, the server goes on by itself: the loop waits for the connection, finds
+the task again, and where even the task is gone it looks where the VM is. What cannot be known is said.
+"""
+
+import logging
+import re
+from asyncio import CancelledError
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from xsmigui.core.catalogue import sentence
+from xsmigui.core.failures import WIRE_ERRORS, ServerFailure, Unreachable
+from xsmigui.core.jobs import State, VmJob
+from xsmigui.core.jobs import Step as Phase
+from xsmigui.core.migration.calls import MOTIONS
+from xsmigui.core.migration.leftovers import seen_before
+from xsmigui.core.migration.moves import Kind
+from xsmigui.core.migration.sending import (
+    RECEIVE,
+    START,
+    Lost,
+    SendingSpec,
+    SendingState,
+    next_step,
+    sent_params,
+)
+from xsmigui.core.migration.steps import Done, Pending, Request, Step
+from xsmigui.core.ports import Gateway
+from xsmigui.core.problems import Problem, Severity
+from xsmigui.core.records import Task
+from xsmigui.core.refs import PoolId, VmRef
+from xsmigui.core.text import _
+from xsmigui.services.asking import receive, without_secrets
+from xsmigui.services.carrier import BUSY_TRIES, RETRY_DELAY_S, Carrier, Context, Ended, passes
+from xsmigui.services.checking import check_again
+from xsmigui.services.verification import GONE, Found, find_vm, look, read_back, whereabouts
+
+log = logging.getLogger(__name__)
+
+MEMORY_BEGINS: Final = 0.3
+"""A fall of the progress by more than this is the change from the disks to the memory (xapi 24.10)."""
+
+_REFERENCE: Final = re.compile(r"OpaqueRef:[0-9a-fA-F-]+")
+
+
+class Crowded(Exception):
+    """The host runs as many storage migrations as it allows (those of other clients included)."""
+
+
+class SendingCarrier(Carrier):
+    """One VM on its way."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        self._plan = context.job.plan
+        self._target = PoolId(self._plan.target.uuid)
+        self._received: dict[str, Any] | None = None
+        self._peak = 0.0
+        self._taken_up = self.job.has_begun
+        self._keeps_session = False
+
+    async def run(self) -> None:
+        try:
+            if self._taken_up:
+                text = _("Begun before this program was started; how it stands is being asked.")
+                self._tell(state=State.lost, held=False, message=text)
+            await super().run()
+        except CancelledError:
+            self._keeps_session = self.job.has_begun and self.job.arrived is None  # the server still needs it
+            raise
+        finally:
+            if not self._keeps_session:
+                await self._end_session()
+
+    async def _begin(self) -> None:
+        await check_again(self._store, self._context.asker, self._plan, self._move)
+        self._stop_if_cancelled()
+
+    def _stop_if_cancelled(self) -> None:
+        if self.job.cancelling:
+            raise Ended(State.cancelled, _("Cancelled before anything was changed."))
+
+    # The rounds.
+
+    async def _look(self) -> Step:
+        spec = self._spec()
+        if spec.arrived is None and spec.begun < spec.motion:
+            self._stop_if_cancelled()
+        found = next_step(spec, await self._read_state(spec))
+        if isinstance(found, Lost):
+            await self._explain(found)
+            return Done()
+        return found
+
+    def _spec(self) -> SendingSpec:
+        pending = self.job.pending
+        now = self._clock.now()
+        sent = datetime.fromisoformat(pending.sent) if pending is not None and pending.sent else now
+        return SendingSpec(
+            plan=self._plan,
+            move=self._move,
+            begun=self.job.begun,
+            arrived=self.job.arrived,
+            pending=pending,
+            received=self._received is not None,
+            cancelling=self.job.cancelling,
+            since_sent=(now - sent).total_seconds(),
+            followed=self.job.followed,
+        )
+
+    async def _read_state(self, spec: SendingSpec) -> SendingState:
+        """Nothing is asked that the next step does not depend on."""
+        nothing = SendingState(None, None, False, None)
+        if spec.arrived is not None or spec.begun < spec.motion:
+            return nothing
+        source = await self._gateways.wait_for_gateway(self.pool)
+        if spec.pending is not None and spec.pending.task:
+            task = await self._task_record(source, spec.pending)
+            if task is not None:
+                return SendingState(None, None, False, task)
+        here = await find_vm(source, self._move.vm.uuid)
+        there, in_place = None, False
+        if self._plan.crosses:
+            there = await find_vm(await self._gateways.wait_for_gateway(self._target), self._move.vm.uuid)
+        elif here is not None and not here[1]["current_operations"]:
+            found = await read_back(self._plan, self._move, source, source, VmRef(self._move.vm.ref))
+            in_place = not found.differences
+        return SendingState(here, there, in_place, None)
+
+    async def _task_record(self, source: Gateway, pending: Pending) -> Task | None:
+        """The task's record; where the server no longer knows it, that is noted."""
+        try:
+            record = await source.call("task.get_record", pending.task)
+        except ServerFailure as failure:
+            if failure.code not in GONE:
+                raise
+            await self._note(-1, {"pending": replace(pending, task="", gone=True), "task": ""})
+            return None
+        names = ("status", "progress", "result", "error_info", "current_operations", "allowed_operations", "name_label")
+        return Task(**{name: record[name] for name in names})
+
+    def _gateway_of(self, request: Request) -> PoolId:
+        return self.pool if request.method in MOTIONS else self._target
+
+    def _phase(self, request: Request) -> Phase:
+        if request.method in MOTIONS:
+            return Phase.memory if self._move.kind is Kind.live else Phase.disks
+        return Phase.preparing if request.method == RECEIVE else Phase.finishing
+
+    def _params(self, request: Request) -> tuple[Any, ...]:
+        return sent_params(request.params, self._received)
+
+    async def _request(self, request: Request) -> None:
+        if request.method == RECEIVE:
+            self._tell(state=State.running, step=Phase.preparing)
+            self._received = await self._prepare(request)
+            self._stop_if_cancelled()
+            return
+        if request.method in MOTIONS:
+            number = self._spec().motion
+            self._tell(begun=number, step_started=self._clock.now(), cancellable=True)
+        elif request.method != "task.cancel":
+            self._tell(begun=request.disk, cancellable=False)
+        try:
+            await super()._request(request)
+        except ServerFailure as failure:
+            if passes(failure) and request.method not in MOTIONS:
+                raise
+            if request.method in MOTIONS:
+                raise await self._refused(failure) from None
+            await self._did_not_follow(request, failure)
+
+    async def _prepare(self, request: Request) -> dict[str, Any]:
+        gateway = self._gateways.gateway(self._target)
+        try:
+            if gateway is None:
+                raise Unreachable(self._plan.target.name, _("not connected"))
+            return await receive(gateway, *request.params)
+        except WIRE_ERRORS as failure:
+            raise await self._refused(failure) from None
+
+    async def _refused(self, failure: Exception) -> Ended:
+        """Nothing was begun: the server refused it, or never heard of it."""
+        text = " ".join(part for part in (*sentence(failure, *self._inventories()), await self._where()) if part)
+        return Ended(State.failed, text, (*self.job.problems, self._problem(failure)))
+
+    async def _commit(self, request: Request) -> None:
+        """That a migration is about to begin is on disk before the call leaves; where that cannot be done nothing is
+        started."""
+        if request.method not in MOTIONS:
+            await super()._commit(request)
+            return
+        target = self._store.inventory(self._target)
+        self._tell(progress=0.0, before=seen_before(self._move, target) if target is not None else None)
+        try:
+            await self._write_first()
+        except BaseException:
+            self._tell(begun=0, pending=None)
+            raise
+        if self.job.cancelling:
+            self._tell(begun=0, pending=None)
+            self._stop_if_cancelled()
+
+    def _harmless(self, failure: ServerFailure) -> ServerFailure:
+        return without_secrets(failure, self._received) if self._received is not None else failure
+
+    def _noted(self, disk: int, changes: Mapping[str, Any]) -> VmJob:
+        fields = dict(changes)
+        fields.pop("received", None)
+        if "task_found" in fields:
+            task = fields.pop("task_found")
+            pending = self.job.pending or Pending(method=self._move.calls[self._spec().motion - 1].method)
+            fields |= {"pending": replace(pending, task=task), "task": task}
+        if fields.pop("unknown", ""):
+            fields |= {"problems": (*self.job.problems, self._unknown_start())}
+        if "arrived" in fields:
+            fields |= {"pending": None, "task": "", "progress": None}
+        return replace(self.job, **fields)
+
+    def _unknown_start(self) -> Problem:
+        return replace(self._block(_("It is not known whether it was started.")), severity=Severity.warn)
+
+    async def _answered(self, pending: Pending, answer: object) -> None:
+        if pending.method in MOTIONS:
+            answer = self._arrived_at(str(answer))
+            pending = replace(pending, then={"arrived": answer})
+        await super()._answered(pending, answer)
+
+    def _arrived_at(self, result: str) -> str:
+        if not self._plan.crosses:
+            return self._move.vm.ref
+        found = _REFERENCE.search(result)
+        if found is None:
+            raise Ended(State.interrupted, _("The server gave no reference of the migrated VM."), self.job.problems)
+        return found.group()
+
+    async def _task_failed(self, pending: Pending, failure: ServerFailure) -> None:
+        if failure.code == "TASK_CANCELLED":
+            text = " ".join([_("Cancelled."), await self._where()])
+            raise Ended(State.cancelled, text, self.job.problems)
+        if failure.code == "TOO_MANY_STORAGE_MIGRATES":
+            if self.job.cancelling:
+                raise Ended(State.cancelled, _("Cancelled before anything was changed."))
+            self._tell(state=State.waiting, step=Phase.queued, progress=None, begun=0, message="")
+            raise Crowded
+        raise await self._refused(failure)
+
+    async def _failed(self, failure: Exception) -> None:
+        """Whatever a look is answered, it is not about the migration, which goes on."""
+        log.warning("%s: %s", self.job.step, failure)
+        if not passes(failure):
+            self._refusals += 1
+        if self._refusals >= BUSY_TRIES:
+            await self._give_up(self._problem(failure))
+        self._lost()
+        await self._pause(RETRY_DELAY_S)
+
+    def _lost(self) -> None:
+        text = _("The connection was lost. The server goes on by itself; what it does is not known at present.")
+        self._tell(state=State.lost, message=text)
+
+    async def _give_up(self, why: Problem) -> None:
+        text = _("How it ended cannot be seen: {reason}", reason=why.message)
+        hint = _("It can be resumed when that is settled: xsmigui jobs --resume {job}", job=self._whole.id)
+        raise Ended(State.interrupted, f"{text} {hint}", (*self.job.problems, why))
+
+    async def _did_not_follow(self, request: Request, failure: ServerFailure) -> None:
+        """What follows a migration was refused: that is said, and undoes nothing."""
+        found = self._problem(failure)
+        what = _("It was not started.") if request.method == START else _("Its home server was not set.")
+        warning = replace(found, severity=Severity.warn, message=f"{what} {found.message}")
+        problems = (*self.job.problems, warning)
+        await self._note(-1, {"followed": request.disk, "problems": problems, "pending": None})
+
+    def _progressed(self, task: Task) -> None:
+        """Progress runs to 1 for the disks, falls back, and runs again for the memory."""
+        step, since = self.job.step, self.job.step_started
+        if step not in (Phase.disks, Phase.memory):
+            step = Phase.disks
+        falls = self._peak - task.progress > MEMORY_BEGINS
+        if step is Phase.disks and falls and self._move.power_state == "Running":
+            step, since, self._peak = Phase.memory, self._clock.now(), task.progress
+        self._peak = max(self._peak, task.progress)
+        changes: dict[str, Any] = {"progress": self._peak, "step": step, "step_started": since}
+        cancellable = "cancel" in task.allowed_operations or not task.allowed_operations
+        self._tell(state=State.running, message="", cancellable=cancellable, **changes)
+
+    # The end.
+
+    async def _explain(self, lost: Lost) -> None:
+        """Neither answer nor task, and the VM has not arrived: say what is known. Raises `Ended`."""
+        names = {"vm": self._move.vm.name, "pool": self._plan.source.name}
+        here = await self._persist(lambda: self._find(self.pool))
+        there = await self._persist(lambda: self._find(self._target)) if self._plan.crosses else None
+        if lost.was_begun:
+            text = _("The server no longer knows of this migration; it was probably restarted meanwhile.")
+        elif self._taken_up:
+            text = _("This program ended while the migration was being started, and the server shows no sign of it.")
+        else:
+            text = _("The connection broke while the migration was being started, and the server shows no sign of it.")
+        where = await self._where()
+        if self._plan.copy and here is not None:
+            hint = _("Not known: whether {pool} has a copy of {vm}. Look there before you start again.")
+            hint = hint.format(vm=self._move.vm.name, pool=self._plan.target.name)
+            raise self._unclear(f"{text} {hint}")
+        if here is not None and there is not None:
+            both = _("{pool} still has {vm} as well.", **names)
+            hint = _("Don't start it there: both use the same identity. Compare them, then remove the older one.")
+            raise self._unclear(f"{text} {both} {hint}")
+        if here is None:
+            raise self._unclear(f"{text} {where}")
+        if lost.may_begin:
+            raise self._unclear(f"{text} {where} {await self._made_impossible()}")
+        hint = _("Disks may be left behind at the destination: Storage › Leftovers of failed migrations… finds them.")
+        raise Ended(State.failed, f"{text} {where} {hint}", self.job.problems)
+
+    def _unclear(self, text: str) -> Ended:
+        return Ended(State.interrupted, text, self.job.problems)
+
+    async def _made_impossible(self) -> str:
+        """A migration to another pool cannot begin without the session that was opened for it."""
+        if self._received is None:
+            return _("It may still begin: look at both pools before you start again.")
+        await self._end_session()
+        return _("The session that it needs at the destination was ended, so that it cannot complete any more.")
+
+    async def _finish(self) -> None:
+        self._tell(step=Phase.verifying, progress=None, cancellable=False)
+        assert self.job.arrived is not None
+        arrived = self.job.arrived
+
+        async def look_at_both() -> Found:
+            source = await self._gateways.wait_for_gateway(self.pool)
+            target = await self._gateways.wait_for_gateway(self._target)
+            return await read_back(self._plan, self._move, source, target, arrived)
+
+        try:
+            found = await self._persist(look_at_both)
+        except ServerFailure as failure:
+            names = {"vm": self._move.vm.name, "pool": self._plan.target.name}
+            text = _("The server says that {vm} has moved, but it cannot be read in {pool}.", **names)
+            text = f"{text} {await self._where()}"
+            raise Ended(State.failed, text, (*self.job.problems, self._problem(failure))) from None
+        self._tell(arrived=found.arrived, host=found.host, disks=found.disks, state=State.running)
+        if found.differences:
+            text = " ".join([_("Moved, but not as planned."), *(p.sentence() for p in found.differences)])
+            raise Ended(State.failed, text, (*self.job.problems, *found.differences))
+        warnings = self.job.problems
+        message = _("{vm} is on {host}.", vm=self._move.vm.name, host=found.host)
+        message = " ".join([message, *(p.sentence() for p in warnings)])
+        self._tell(verified=True)
+        self._end(State.done, message, warnings)
+
+    async def _end_session(self) -> None:
+        """End the session that `host.migrate_receive` left behind."""
+        gateway = self._gateways.gateway(self._target)
+        if self._received is not None and gateway is not None:
+            await gateway.end_session(self._received["session_id"])
+        self._received = None
+
+    async def _find(self, pool: PoolId) -> tuple[VmRef, dict[str, Any]] | None:
+        return await find_vm(await self._gateways.wait_for_gateway(pool), self._move.vm.uuid)
+
+    async def _where(self) -> str:
+        """Where the VM is: asked of the servers if they answer, else as far as we know."""
+        pools = (self.pool, self._target) if self._plan.crosses else (self.pool,)
+        gateways = [self._gateways.gateway(pool) for pool in pools]
+        try:
+            found = await look(self._plan, self._move, *gateways)
+        except WIRE_ERRORS as failure:
+            log.info("%s: %s", self._move.vm.uuid, failure)
+            found = ""
+        if found:
+            return found
+        target = self._store.inventory(self._target) if self._plan.crosses else None
+        return whereabouts(self._plan, self._move, self._store.inventory(self.pool), target)
+
