@@ -13,7 +13,7 @@ from tests.simulated import Simulated
 from xsmigui.core.jobs import Job, State
 from xsmigui.core.migration.diskdraft import draft_of_disks
 from xsmigui.core.migration.draft import KEEP_DAYS, Draft
-from xsmigui.core.migration.exchange import JOB, KEPT, TAG, kept
+from xsmigui.core.migration.exchange import BLOCKED, JOB, KEPT, TAG, kept
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.refs import SrRef
@@ -23,8 +23,9 @@ from xsmigui.simulator.guests import add_vdi
 
 VM, SR = "erp-test", "iSCSI Madrid"
 CHANGES = (
-    "VM.add_to_blocked_operations",
-    "VM.remove_from_blocked_operations",
+    "VM.add_to_other_config",
+    "VM.set_blocked_operations",
+    "VM.remove_from_other_config",
     "VDI.add_to_other_config",
     "VDI.remove_from_other_config",
     "VDI.create",
@@ -192,7 +193,7 @@ def refuse(two: Engine, method: str, nth: int, times: int = 1, **how: Any) -> No
 NTH = [
     (m, n)
     for m in CHANGES
-    for n in ((1, 5) if "blocked" in m else (1, 2) if "other_config" in m or "name" in m else (1,))
+    for n in ((1, 2) if "blocked" in m or "VDI.add_to" in m or "VDI.remove" in m or "name" in m else (1,))
 ]
 BROKEN: dict[str, dict[str, Any]] = {
     "refused": {"failure": Failure("INTERNAL_ERROR", "once")},
@@ -215,7 +216,7 @@ async def test_each_call_broken_once(two: Engine, method: str, nth: int, broken:
 
 
 @pytest.mark.usefixtures("quiet")
-@pytest.mark.parametrize("method", [m for m in CHANGES if m != "VM.remove_from_blocked_operations"])
+@pytest.mark.parametrize("method", CHANGES)
 async def test_each_call_refused_for_good(two: Engine, method: str) -> None:
     before, plan = disks_of(two), await own_plan(two)
     watch = Watch(two)
@@ -448,7 +449,8 @@ async def test_start_is_allowed_last(two: Engine) -> None:
     two.site.run(lambda: setattr(pool.db, "set", watched))
     (vm,) = (await ended(two, two.jobs.start(plan))).vms
     assert vm.state is State.done, vm.message
-    assert lifted[-2:] == ["start", ""]
+    assert lifted == [" ".join(BLOCKED), ""]
+    assert marked(two) == []
 
 
 @pytest.mark.usefixtures("quiet")

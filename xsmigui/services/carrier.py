@@ -30,6 +30,7 @@ from xsmigui.services.checking import Refused
 from xsmigui.services.reporting import Reporting
 from xsmigui.services.store import Store
 from xsmigui.services.verification import GONE
+from xsmigui.services.watching import Watches
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class Context:
     gateways: Gateways
     asker: Asker
     clock: Clock
+    watches: Watches
     report: Callable[[VmJob], None]
     keep: Callable[[VmJob], Awaitable[None]]
 

@@ -37,7 +37,6 @@ from xsmigui.core.text import _, joined
 from xsmigui.services.carrier import CALL_DEADLINE_S, Carrier, Context, Ended
 from xsmigui.services.checking import Refused, check_again
 from xsmigui.services.verification import GONE
-from xsmigui.services.watching import Watch
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +50,7 @@ class ExchangeCarrier(Carrier):
     def __init__(self, context: Context) -> None:
         super().__init__(context)
         self._why: tuple[Problem, ...] = self.job.problems
-        self._watch = Watch(self._store, self.pool, self._move.vm.ref, self._disks)
+        self._watch = context.watches.begin(self.pool, self._move.vm.ref, self._disks)
         self._caught_up: tuple[int, str] | None = None
         self._state: ExchangeState | None = None
 
@@ -258,6 +257,10 @@ class ExchangeCarrier(Carrier):
         if pending is not None and pending.disk == disk and not pending.task:
             pending = None  # whatever became of it, the look that led to this note has shown it
         return replace(self.job, replacements=(*before[:disk], it, *before[disk + 1 :]), pending=pending)
+
+    async def _commit(self, request: Request) -> None:
+        self._context.watches.expect(self.pool, {COPY: 2, CHECKSUM: 1}.get(request.method, 0))
+        await super()._commit(request)
 
     def _phase(self, request: Request) -> Phase:
         """What follows the exchange (names, marks, blocks) still belongs to it."""

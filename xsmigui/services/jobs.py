@@ -30,6 +30,7 @@ from xsmigui.services.carrier import Context, Gateways
 from xsmigui.services.exchange import ExchangeCarrier
 from xsmigui.services.sending import Crowded, SendingCarrier
 from xsmigui.services.store import Change, Store
+from xsmigui.services.watching import Watches
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +65,7 @@ class Jobs:
         self._asker = asker
         self._clock = clock
         self._journal = journal
+        self._watches = Watches(store)
         self._writing: set[asyncio.Task[None]] = set()
         self._limit = AT_ONCE
         self._jobs: dict[str, Job] = {}
@@ -254,6 +256,7 @@ class Jobs:
             gateways=self._gateways,
             asker=self._asker,
             clock=self._clock,
+            watches=self._watches,
             report=lambda changed: self._set(place, changed),
             keep=lambda changed: self._journal.write(self._with(place, changed), place.index),
         )

@@ -18,12 +18,14 @@ from xsmigui.core.refs import PoolId
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What a listener hears: a pool's inventory before and after, and the difference. `after` is None when it left."""
+    """What a listener hears: a pool's inventory before and after, and the difference. `after` is None when it left.
+    `unseen` is how many VBDs came and went between two answers of the server, so that nobody knows what they were."""
 
     pool: PoolId
     before: Inventory | None
     after: Inventory | None
     delta: Delta
+    unseen: int = 0
 
 
 Listener = Callable[[Change], None]
@@ -106,12 +108,11 @@ class Store:
     def apply(self, pool: PoolId, events: list[Event]) -> None:
         """Events of a pool, in one batch."""
         before = self._pools[pool]
-        if any(e.record is None and e.cls == "VBD" and e.ref not in before.VBD for e in events):
-            self._missed(pool)  # it came and went between two answers: nobody saw what it was connected to
+        unseen = len({e.ref for e in events if e.record is None and e.cls == "VBD" and e.ref not in before.VBD})
         after, delta = apply(before, events)
-        if delta:
+        if delta or unseen:
             self._pools[pool] = after
-            self._tell(Change(pool, before, after, delta))
+            self._tell(Change(pool, before, after, delta, unseen))
 
     def disconnected(self, pool: PoolId) -> None:
         """The pool no longer answers. What was known last stays, and is known to be old."""

@@ -221,7 +221,7 @@ def next_step(spec: ExchangeSpec, state: ExchangeState) -> Step:
 
 def can_roll_back(spec: ExchangeSpec, state: ExchangeState) -> bool:
     """Every source is still there, and nothing can have been written to what took their places."""
-    return not spec.settled and not _why_no_way_back(spec, state)
+    return not _why_no_way_back(spec, state)
 
 
 def _why_no_way_back(spec: ExchangeSpec, state: ExchangeState) -> str:
@@ -237,13 +237,19 @@ def _may_be_written(spec: ExchangeSpec, state: ExchangeState) -> bool:
     """The VM has new disks connected, and runs, was started, or could have been: our blocks were lifted. A disk of no
     VM is everybody's as soon as it has its name."""
     if state.vm is None:
-        return bool(spec.replacements) and all(_is_in_place(state, r) for r in spec.replacements) and spec.settled
+        return spec.settled and all(_is_dismissed(state, r) for r in spec.replacements)
     taken = [r for r in spec.replacements if state.connection(r.new)]
     if not taken:
         return False
     if state.vm["power_state"] != "Halted" or "start" not in state.vm["blocked_operations"]:
         return True
     return _is_released(spec, state) or any(r.signs and r.signs.started != state.started for r in taken)
+
+
+def _is_dismissed(state: ExchangeState, it: Replacement) -> bool:
+    """The source was kept or removed: what follows only takes away our own marks."""
+    old = state.vdis.get(it.old)
+    return old is None or (KEPT in old["other_config"] and JOB not in old["other_config"])
 
 
 def _is_released(spec: ExchangeSpec, state: ExchangeState) -> bool:
@@ -258,6 +264,8 @@ def _is_released(spec: ExchangeSpec, state: ExchangeState) -> bool:
 
 
 def _forward(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
+    if spec.pending is not None and spec.pending.task:
+        yield Wait("", spec.pending.task)
     if not spec.settled:
         yield from _check(spec, state)
         yield from _mark(spec, state)
@@ -392,8 +400,6 @@ def _block(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
 def _copied(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
     pending = _pending(spec, COPY, at)
     if pending is not None:
-        if pending.task:
-            yield Wait(_("Copying {disk}.", disk=it.name), pending.task)
         if _is_in_use(state, it):
             yield Wait(_("The server may still be copying {disk}; its end is waited for.", disk=it.name))
         yield Note({"void": True}, at)
@@ -698,10 +704,15 @@ def _ended(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
         if len(running) == 1:
             yield Note({"pending": msgspec.structs.replace(pending, task=running[0])})
         yield waiting
-    if pending.task and state.task is not None and state.task.status in ("pending", "cancelling"):
-        if pending.method == COPY and "cancel" not in state.task.current_operations.values():
+    if pending.task:
+        if pending.method == COPY and _can_be_cancelled(state.task):
             yield Request("task.cancel", (pending.task,), _("cancel the copy of {disk}", disk=it.name), pending.disk)
         yield waiting
+
+
+def _can_be_cancelled(task: Task | None) -> bool:
+    """It runs, and the server has not taken up a wish to cancel it."""
+    return task is not None and task.status == "pending" and "cancel" not in task.current_operations.values()
 
 
 def _restored(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
