@@ -155,7 +155,7 @@ async def test_another_power_state_is_another_plan(two: Engine) -> None:
     vm = await two.run(plan)
     assert (vm.state, vm.message) == (
         State.failed,
-        "Not started: monitoring is not what it was when this was planned.",
+        "Not started: monitoring has changed since the plan was made.",
     )
     assert two.has("Madrid", "monitoring")
     quiet(two)

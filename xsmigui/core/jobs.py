@@ -12,10 +12,10 @@ from xsmigui.core.capacity import load
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.calls import MOTIONS
 from xsmigui.core.migration.draft import Claim
-from xsmigui.core.migration.exchange import Replacement
+from xsmigui.core.migration.exchange import COPY, Replacement
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan, VmMove
-from xsmigui.core.migration.steps import Pending
+from xsmigui.core.migration.steps import ANSWER, Pending
 from xsmigui.core.problems import Problem
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import HostRef, PoolId, SrRef, VdiRef, VmRef
@@ -241,6 +241,43 @@ def _claim(vm: VmJob, here: PoolId, there: PoolId, source: Inventory, target: In
         space=tuple(space.items()),
         storage=move.kind is not Kind.live,
     )
+
+
+def resumed(vm: VmJob) -> VmJob:
+    """A part that had stopped, taken up because the operator wants it: copies that have not taken a disk's place are
+    void, since nobody knows what happened meanwhile, and the VM is blocked anew."""
+    parts = tuple(
+        it if it.placed or not it.is_copied else replace(it, void=bool(it.new), signs=None) for it in vm.replacements
+    )
+    return replace(
+        vm,
+        state=State.waiting,
+        step=Step.queued,
+        ended=None,
+        problems=(),
+        replacements=parts,
+        blocks=None,
+        undoing=False,
+        cancelling=False,
+        pending=vm.pending if not vm.replacements else None,
+    )
+
+
+def upgraded(vm: VmJob, now: datetime) -> VmJob:
+    """A part as an earlier version of this program has left it, with what the present one notes besides."""
+    if vm.pending is not None or vm.arrived is not None or not vm.has_begun:
+        return vm
+    if vm.replacements:
+        at = next((n for n, it in enumerate(vm.replacements) if it.is_copied and it.new and not it.complete), -1)
+        if at < 0 or vm.replacements[at].signs is not None:
+            return vm
+        if vm.task:
+            return replace(vm, pending=Pending(method=COPY, disk=at, task=vm.task, then={"copied": True}))
+        void = replace(vm.replacements[at], void=True)
+        return replace(vm, replacements=(*vm.replacements[:at], void, *vm.replacements[at + 1 :]))
+    motion = next(call for call in vm.move.calls if call.method in MOTIONS)
+    pending = Pending(method=motion.method, task=vm.task, sent=now.isoformat(), then={"arrived": ANSWER})
+    return replace(vm, pending=pending)
 
 
 def title(vm: VmJob) -> str:

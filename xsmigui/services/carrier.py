@@ -132,8 +132,7 @@ class Carrier(Reporting):
         return self.job.pending.task or None if self.job.pending is not None else None
 
     async def run(self) -> None:
-        """Carry it out; every outcome ends in the job. Only what `_end_badly` lets through, and cancellation of the
-        asyncio task itself, come out."""
+        """Carry it out; every outcome ends in the job. Only cancellation of the asyncio task itself comes out."""
         try:
             if not self.job.has_begun:
                 self._tell(state=State.running, step=Phase.checking, started=self._clock.now(), message="", begun=0)
@@ -144,9 +143,11 @@ class Carrier(Reporting):
                 pass
             await self._finish()
         except Refused as refusal:
+            await self._let_go()
             message = _("Not started: {reason}", reason=refusal.problems[0].message)
             self._end(State.failed, message, refusal.problems)
         except Ended as end:
+            await self._let_go()
             self._end(end.state, end.message, end.problems)
 
     async def cancel(self) -> None:
@@ -159,6 +160,9 @@ class Carrier(Reporting):
     async def _begin(self) -> None:
         """Check the plan once more, and note what the way back needs. Raises `Refused`."""
         raise NotImplementedError
+
+    async def _let_go(self) -> None:
+        """Nothing more is done: give back what was taken for it, before anybody hears of the end."""
 
     async def _look(self) -> Step:
         """What the server shows, and what is next."""
@@ -234,6 +238,12 @@ class Carrier(Reporting):
         self._refusals = 0
         await self._give_up(self._problem(failure))
 
+    async def _way(self, pool: PoolId) -> Gateway:
+        """The way to a pool; while there is none, that is shown."""
+        if self._gateways.gateway(pool) is None:
+            self._lost()
+        return await self._gateways.wait_for_gateway(pool)
+
     def _lost(self) -> None:
         text = _("The connection was lost. It goes on where it stood when the connection is back.")
         self._tell(state=State.lost, message=text)
@@ -306,7 +316,7 @@ class Carrier(Reporting):
             task="",
         )
         await self._commit(request)
-        gateway = await self._gateways.wait_for_gateway(self._gateway_of(request))
+        gateway = await self._way(self._gateway_of(request))
         method = f"Async.{request.method}" if request.is_task else request.method
         deadline = START_DEADLINE_S if request.is_task else CALL_DEADLINE_S
         try:
@@ -336,7 +346,7 @@ class Carrier(Reporting):
     async def _cancel_task(self, request: Request) -> None:
         """Ask for the end of a task, again and again until the server shows that it has heard it: an answer may be
         lost, and so may the question."""
-        gateway = await self._gateways.wait_for_gateway(self.pool)
+        gateway = await self._way(self.pool)
         try:
             await gateway.call(CANCEL, *request.params)
         except ServerFailure as failure:
@@ -363,7 +373,7 @@ class Carrier(Reporting):
 
     async def _follow(self, task: str, seconds: float | None = None) -> None:
         """Follow a task to its end, or until the operator wants something else (or for so many seconds)."""
-        gateway = await self._gateways.wait_for_gateway(self.pool)
+        gateway = await self._way(self.pool)
         self._stirred.clear()
         following = asyncio.ensure_future(gateway.wait_for_task(task, self._heard))
         waiting: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._stirred.wait())]

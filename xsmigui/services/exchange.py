@@ -82,7 +82,7 @@ class ExchangeCarrier(Carrier):
             raise
 
     async def _noted_disks(self) -> tuple[Replacement, ...]:
-        gateway = await self._gateways.wait_for_gateway(self.pool)
+        gateway = await self._way(self.pool)
         vbds = await self._connections(gateway)
         found = []
         for disk in self._move.disks:
@@ -177,7 +177,7 @@ class ExchangeCarrier(Carrier):
         self._caught_up = (disk, self._watch.token)
 
     async def _read_state(self) -> ExchangeState:
-        gateway = await self._gateways.wait_for_gateway(self.pool)
+        gateway = await self._way(self.pool)
         watch = self._watch.token
         spec = self._spec()
         vm, started, free = None, "", []
@@ -346,7 +346,7 @@ class ExchangeCarrier(Carrier):
         """What follows the exchange; its failure is told and undoes nothing."""
 
         async def send() -> None:
-            gateway = await self._gateways.wait_for_gateway(self.pool)
+            gateway = await self._way(self.pool)
             await gateway.call(method, *params, deadline=CALL_DEADLINE_S)
 
         try:
@@ -361,7 +361,7 @@ class ExchangeCarrier(Carrier):
             self._tell(problems=(*self.job.problems, warning))
 
     async def _results(self) -> tuple[DiskResult, ...]:
-        gateway = await self._gateways.wait_for_gateway(self.pool)
+        gateway = await self._way(self.pool)
         found = []
         for it in self.job.replacements:
             new = await gateway.call("VDI.get_record", it.new)

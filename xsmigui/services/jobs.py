@@ -13,18 +13,20 @@ import logging
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec.structs import replace
 
 from xsmigui.core.capacity import AT_ONCE
-from xsmigui.core.jobs import Job, State, Step, VmJob, claims, says_more
+from xsmigui.core.jobs import Job, State, Step, VmJob, claims, resumed, says_more, upgraded
 from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.ports import Clock, Journal
 from xsmigui.core.refs import PoolId
 from xsmigui.core.text import _
+from xsmigui.core.units import duration
 from xsmigui.services.asking import Asker
 from xsmigui.services.carrier import Context, Gateways
 from xsmigui.services.exchange import ExchangeCarrier
@@ -33,6 +35,9 @@ from xsmigui.services.store import Change, Store
 from xsmigui.services.watching import Watches
 
 log = logging.getLogger(__name__)
+
+UNASKED: Final = timedelta(minutes=5)
+"""A job that was left no longer than this ago goes on without a question."""
 
 CROWDED: Final = 10.0
 """Seconds until a host is tried again that runs as many as it allows."""
@@ -115,11 +120,15 @@ class Jobs:
         return self._jobs[name]
 
     async def take_up(self, wanted: str = "") -> list[Job]:
-        """Take up what earlier processes left unfinished (or this job of it). Raises `OSError` where the journal cannot
-        be read."""
+        """Take up what earlier processes left unfinished (or this job of it, which the operator has chosen). What the
+        servers move is followed at once; copies that nobody has watched for more than `UNASKED` wait until the operator
+        continues or undoes them. Raises `OSError` if the journal cannot be read."""
         found = []
         for left in await self._journal.adopt(wanted):
-            job = replace(left, vms=tuple(_as_left(vm) for vm in left.vms))
+            lines = await self._journal.history(left.id)
+            now = self._clock.now()
+            away = now - lines[-1].at if lines else timedelta()
+            job = replace(left, vms=tuple(_as_left(vm, now, away, bool(wanted)) for vm in left.vms))
             self._put(job)
             for index, vm in enumerate(job.vms):
                 if vm != left.vms[index]:
@@ -155,7 +164,7 @@ class Jobs:
         for place in list(self._queue):
             vm = self._jobs[job].vms[place.index] if place.job == job else None
             if vm is not None and vm.replacements and place.run is None:
-                self._set(place, replace(vm, undoing=True, cancelling=True))
+                self._set(place, replace(vm, undoing=True, cancelling=True, held=False))
             elif vm is not None:
                 self.cancel(job, place.index)
         self._pump()
@@ -222,8 +231,19 @@ class Jobs:
         """Start what may start, in the order of the queue."""
         for place in self._queue:
             vm = self._jobs[place.job].vms[place.index]
-            if place.run is None and not place.resting and not vm.held and (vm.has_begun or self._has_room(place)):
+            if place.run is not None or place.resting or vm.held or self._is_taken(place):
+                continue
+            if vm.has_begun or self._has_room(place):
                 self._begin(place)
+
+    def _is_taken(self, place: _Place) -> bool:
+        """Another of our jobs works on the same VM, or on the same disk of none."""
+        mine = _touched(self._jobs[place.job].vms[place.index])
+        return any(
+            p.run is not None and p is not place and mine & _touched(self._jobs[p.job].vms[p.index])
+            for p in self._queue
+            if p.pool == place.pool
+        )
 
     def _has_room(self, place: _Place) -> bool:
         most = self._jobs[place.job].plan.at_once
@@ -329,11 +349,26 @@ class Jobs:
             self._ended[job.id].set()
 
 
-def _as_left(vm: VmJob) -> VmJob:
-    """How a VM's part stands when another process takes it up."""
-    if vm.state is State.interrupted and not vm.is_over:
-        return replace(vm, state=State.waiting, step=Step.queued, ended=None, problems=())
-    if vm.state.has_ended or vm.has_begun:
+def _touched(vm: VmJob) -> frozenset[str]:
+    """The uuids of the VM, or of the disks of none, that a part of a job changes."""
+    return frozenset([vm.move.vm.uuid] if vm.move.vm.uuid else [disk.disk.uuid for disk in vm.move.disks])
+
+
+def _as_left(vm: VmJob, now: datetime, away: timedelta, chosen: bool) -> VmJob:
+    """How a VM's part stands when another process takes it up, `away` after the last line in the journal. `chosen`: the
+    operator has asked for this job."""
+    if vm.is_over:
         return vm
-    text = _("This program ended before it was begun; nothing was changed.")
-    return replace(vm, state=State.waiting, step=Step.queued, held=True, begun=0, message=text, cancelling=False)
+    if not vm.has_begun:
+        text = _("This program ended before it was begun; nothing was changed.")
+        return replace(vm, state=State.waiting, step=Step.queued, held=True, begun=0, message=text, cancelling=False)
+    if vm.state is State.interrupted:
+        vm = replace(resumed(vm), held=not chosen)
+    elif vm.replacements and away > UNASKED and not chosen:
+        text = _(
+            "Disks were being copied when this program ended, {time} ago. Nobody has watched them since: continue, and"
+            " what has changed meanwhile is copied anew, or undo.",
+            time=duration(away.total_seconds()),
+        )
+        vm = replace(vm, held=True, message=text, state=State.waiting)
+    return upgraded(vm, now)

@@ -118,7 +118,7 @@ class SendingCarrier(Carrier):
         nothing = SendingState(None, None, False, None)
         if spec.arrived is not None or spec.begun < spec.motion:
             return nothing
-        source = await self._gateways.wait_for_gateway(self.pool)
+        source = await self._way(self.pool)
         if spec.pending is not None and spec.pending.task:
             task = await self._task_record(source, spec.pending)
             if task is not None:
@@ -126,7 +126,7 @@ class SendingCarrier(Carrier):
         here = await find_vm(source, self._move.vm.uuid)
         there, in_place = None, False
         if self._plan.crosses:
-            there = await find_vm(await self._gateways.wait_for_gateway(self._target), self._move.vm.uuid)
+            there = await find_vm(await self._way(self._target), self._move.vm.uuid)
         elif here is not None and not here[1]["current_operations"]:
             found = await read_back(self._plan, self._move, source, source, VmRef(self._move.vm.ref))
             in_place = not found.differences
@@ -315,7 +315,10 @@ class SendingCarrier(Carrier):
         if here is None:
             raise self._unclear(f"{text} {where}")
         if lost.may_begin:
-            raise self._unclear(f"{text} {where} {await self._made_impossible()}")
+            state = State.interrupted
+            if self._received is not None:
+                state = State.cancelled if self.job.cancelling else State.failed
+            raise Ended(state, f"{text} {where} {await self._made_impossible()}", self.job.problems)
         hint = _("Disks may be left behind at the destination: Storage › Leftovers of failed migrations… finds them.")
         raise Ended(State.failed, f"{text} {where} {hint}", self.job.problems)
 
@@ -329,14 +332,18 @@ class SendingCarrier(Carrier):
         await self._end_session()
         return _("The session that it needs at the destination was ended, so that it cannot complete any more.")
 
+    async def _let_go(self) -> None:
+        await self._end_session()
+
     async def _finish(self) -> None:
+        await self._end_session()
         self._tell(step=Phase.verifying, progress=None, cancellable=False)
         assert self.job.arrived is not None
         arrived = self.job.arrived
 
         async def look_at_both() -> Found:
-            source = await self._gateways.wait_for_gateway(self.pool)
-            target = await self._gateways.wait_for_gateway(self._target)
+            source = await self._way(self.pool)
+            target = await self._way(self._target)
             return await read_back(self._plan, self._move, source, target, arrived)
 
         try:
@@ -364,7 +371,7 @@ class SendingCarrier(Carrier):
         self._received = None
 
     async def _find(self, pool: PoolId) -> tuple[VmRef, dict[str, Any]] | None:
-        return await find_vm(await self._gateways.wait_for_gateway(pool), self._move.vm.uuid)
+        return await find_vm(await self._way(pool), self._move.vm.uuid)
 
     async def _where(self) -> str:
         """Where the VM is: asked of the servers if they answer, else as far as we know."""
