@@ -381,25 +381,72 @@ async def test_the_answer_is_lost_and_it_was_over_before_we_could_look(two: Engi
     quiet(two, tasks=1)
 
 
-async def test_the_call_never_arrived(two: Engine) -> None:
+@pytest.mark.parametrize("decides", ["operator", "time"])
+async def test_the_call_never_arrived(two: Engine, monkeypatch: pytest.MonkeyPatch, decides: str) -> None:
+    """It may still lie in the server. The session that it needs is kept as long as it may begin, and ended before the
+    job is: nothing begins behind anybody's back."""
     plan = await two.plan("web-01", to="Lisboa")
     two.site.run(lambda: two.served("Madrid").pool.faults.add("VM.migrate_send", drop=True))
-    vm = await two.run(plan)
-    assert vm.state is State.failed
+    if decides == "time":
+        monkeypatch.setattr("xsmigui.core.migration.sending.REQUEST_LIFETIME_S", 0.5)
+    job = two.jobs.start(plan)
+    await until(lambda: "It may still begin" in two.vm(job).message)
+    assert two.sessions("Lisboa") == 2
+    if decides == "operator":
+        two.jobs.cancel(job.id)
+    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
+    assert vm.state is (State.cancelled if decides == "operator" else State.failed)
     assert vm.message == (
         "The connection broke while the migration was being started, and the server shows no sign of it. "
-        "web-01 is in Madrid, running on madrid-01."
+        "web-01 is in Madrid, running on madrid-01. "
+        "The session that it needs at the destination was ended, so that it cannot complete any more."
     )
     quiet(two)
+
+
+@pytest.mark.parametrize("to", ["Lisboa", "Madrid"])
+async def test_a_request_that_is_carried_out_after_our_deadline(
+    two: Engine, monkeypatch: pytest.MonkeyPatch, to: str
+) -> None:
+    """The server begins what it had queued when nobody waits for the answer any more: it is found and followed."""
+    options: dict[str, Any] = {"host": "madrid-02"} if to == "Madrid" else {}
+    plan = await two.plan("web-01", to=to, **options)
+    method = plan.moves[0].calls[0 if to == "Madrid" else 1].method
+    monkeypatch.setattr("xsmigui.services.carrier.START_DEADLINE_S", 0.3)
+    two.site.run(lambda: two.served("Madrid").pool.faults.add(method, delay=1.2))
+    job = two.jobs.start(plan)
+    await until(lambda: "It may still begin" in two.vm(job).message)
+    assert not two.vm(job).state.has_ended
+    assert_done((await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0])
 
 
 async def test_a_copy_whose_start_was_not_answered_may_exist(two: Engine) -> None:
     plan = await two.plan("intranet-old", to="Lisboa", copy=True)
     two.site.run(lambda: two.served("Madrid").pool.faults.add("VM.migrate_send", drop=True))
-    vm = await two.run(plan)
+    job = two.jobs.start(plan)
+    await until(lambda: "It may still begin" in two.vm(job).message)
+    two.jobs.cancel(job.id)
+    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
     assert vm.state is State.interrupted
     assert "whether Lisboa has a copy of intranet-old" in vm.message
-    assert "intranet-old is in Madrid, halted." in vm.message
+    quiet(two)
+
+
+async def test_a_cancel_whose_answer_is_lost_is_sent_again(two: Engine) -> None:
+    plan = await two.plan("web-01", to="Lisboa")
+    hold = Hold(two.site, free=5)
+    fault = two.site.run(lambda: two.served("Madrid").pool.faults.add("task.cancel", drop=True, times=2))
+    job = two.jobs.start(plan)
+    await hold.until_held()
+    await until(lambda: two.vm(job).task)
+    two.jobs.cancel(job.id)
+    running = two.served("Madrid").pool.tasks.running
+    await until(lambda: two.site.run(lambda: any(w.cancel.is_set() for w in running.values())))
+    assert fault.seen >= 3
+    hold.release()
+    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
+    assert vm.state is State.cancelled, vm.message
+    assert two.has("Madrid", "web-01")
     quiet(two)
 
 

@@ -16,8 +16,8 @@ from xsmigui.core.migration.selection import Asked, disks_from, draft_from, netw
 from xsmigui.core.text import _, joined
 from xsmigui.local.clock import SystemClock
 from xsmigui.services.asking import Asker
-from xsmigui.services.drafting import Drafting
 from xsmigui.services.checking import judge_afresh
+from xsmigui.services.drafting import Drafting
 from xsmigui.services.maintenance import settle_without_blocked
 from xsmigui.services.store import Store
 

@@ -244,11 +244,9 @@ def _claim(vm: VmJob, here: PoolId, there: PoolId, source: Inventory, target: In
 
 
 def resumed(vm: VmJob) -> VmJob:
-    """A part that had stopped, taken up because the operator wants it: copies that have not taken a disk's place are
-    void, since nobody knows what happened meanwhile, and the VM is blocked anew."""
-    parts = tuple(
-        it if it.placed or not it.is_copied else replace(it, void=bool(it.new), signs=None) for it in vm.replacements
-    )
+    """A part that had stopped, taken up because the operator wants it: nobody knows what happened to its disks
+    meanwhile, and the VM is blocked anew."""
+    parts = tuple(it if it.placed else replace(it, unwatched=True) for it in vm.replacements)
     return replace(
         vm,
         state=State.waiting,

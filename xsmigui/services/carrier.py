@@ -53,7 +53,7 @@ TRIES: Final = 3
 """How often a call that the server refuses is made before the job gives up."""
 
 BUSY_TRIES: Final = 60
-"""The same where something else must end first."""
+"""The same if something else must end first, and for looks, which change nothing."""
 
 BUSY: Final = ("VDI_IN_USE", "OTHER_OPERATION_IN_PROGRESS")
 
@@ -118,6 +118,7 @@ class Carrier(Reporting):
         self._gateways = context.gateways
         self._stirred = asyncio.Event()
         self._refusals = 0
+        self._is_looking = False
         self._delay = RETRY_DELAY_S
         self._last: tuple[str, tuple[Any, ...]] | None = None
         self.pool = PoolId(context.job.plan.source.uuid)
@@ -203,8 +204,11 @@ class Carrier(Reporting):
 
     async def _round(self) -> bool:
         """Look, and do the next thing; False when there is none."""
+        self._is_looking = True
+        self._stirred.clear()
         try:
             step = await self._look()
+            self._is_looking = False
             match step:
                 case Done():
                     return False
@@ -232,7 +236,7 @@ class Carrier(Reporting):
         log.info("%s: %s", self.job.step, failure)
         self._refusals += 1
         busy = isinstance(failure, ServerFailure) and failure.code in BUSY
-        if self._refusals < (BUSY_TRIES if busy else TRIES):
+        if self._refusals < (BUSY_TRIES if busy or self._is_looking else TRIES):
             await self._pause(RETRY_DELAY_S)
             return
         self._refusals = 0
@@ -374,7 +378,6 @@ class Carrier(Reporting):
     async def _follow(self, task: str, seconds: float | None = None) -> None:
         """Follow a task to its end, or until the operator wants something else (or for so many seconds)."""
         gateway = await self._way(self.pool)
-        self._stirred.clear()
         following = asyncio.ensure_future(gateway.wait_for_task(task, self._heard))
         waiting: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._stirred.wait())]
         if seconds is not None:

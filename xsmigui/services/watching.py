@@ -84,7 +84,7 @@ class Watch:
         """A change of the pool."""
         for ref in change.delta.refs("VBD"):
             vbd = inventory.VBD.get(VbdRef(ref))
-            if vbd is None or vbd.VDI not in self.disks() or vbd.VM == self._vm or vbd.mode == "RO":
+            if vbd is None or vbd.VDI not in self.disks() or self._vm == vbd.VM or vbd.mode == "RO":
                 continue
             if not _is_control_domain(inventory, vbd):
                 self.disturb()

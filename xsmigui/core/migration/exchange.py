@@ -17,7 +17,16 @@ from typing import Any, Final
 
 import msgspec
 
-from xsmigui.core.migration.sameness import OtherConnection, Record, Signs, difference, is_free, is_whole, may_differ, signs_of
+from xsmigui.core.migration.sameness import (
+    OtherConnection,
+    Record,
+    Signs,
+    difference,
+    is_free,
+    is_whole,
+    may_differ,
+    signs_of,
+)
 from xsmigui.core.migration.steps import ANSWER, Done, Note, Pending, Request, RollBack, Step, Stop, Wait
 from xsmigui.core.records import Task
 from xsmigui.core.refs import NULL, is_null
@@ -79,7 +88,8 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
     `signs` and `watch` are what the disk showed, and the time of watching in which it was noted, before its copy began;
     `copied` and `scanned` that the server has made the copy and its SR was asked for it, `complete` that the copy was
     checked, `placed` that it was seen in the disk's place with all signs standing. `void` says that the copy must be
-    thrown away, `copies` how many were. `sums` are the server's sums of disk and copy, both made in the time of watching
+    thrown away, `copies` how many were. `unwatched` says that the job had stopped, and that the operator has resumed it
+    since; `written` that the VM may have run on the new disk before it was seen in place. `sum_…` are the server's sums of disk and copy, both made in the time of watching
     `summed`; `proven` is that time if they were equal, and `unprovable` the reason why there are none.
     """
 
@@ -96,6 +106,8 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
     scanned: bool = False
     placed: bool = False
     void: bool = False
+    unwatched: bool = False
+    written: bool = False
     copies: int = 0
     sum_old: str = ""
     sum_new: str = ""
@@ -119,6 +131,7 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
 
 _AFRESH: Final[dict[str, Any]] = {
     "new": "",
+    "written": False,
     "complete": False,
     "signs": None,
     "watch": "",
@@ -243,7 +256,9 @@ def _may_be_written(spec: ExchangeSpec, state: ExchangeState) -> bool:
         return False
     if state.vm["power_state"] != "Halted" or "start" not in state.vm["blocked_operations"]:
         return True
-    return _is_released(spec, state) or any(r.signs and r.signs.started != state.started for r in taken)
+    if _is_released(spec, state) or any(r.signs and r.signs.started != state.started for r in taken):
+        return True
+    return any(r.unwatched or r.written for r in taken)
 
 
 def _is_dismissed(state: ExchangeState, it: Replacement) -> bool:
@@ -295,12 +310,12 @@ def _account(spec: ExchangeSpec, state: ExchangeState) -> Iterator[str]:
     """Which disk holds what, for the operator who must decide."""
     for it in spec.replacements:
         old, new = state.vdis.get(it.old), state.vdis.get(it.new)
-        if it.placed and new is not None:
-            text = _("{disk}: the new disk {new} is in place; its old one, {old}, holds the content from before.")
+        if new is not None and (it.placed or (state.connection(it.new) and not state.connection(it.old))):
+            text = _("{disk}: the VM has the new disk {new}; the old one, {old}, holds the content from before.")
         elif old is not None:
             text = _("{disk}: the disk in use is still {old}; what was copied to {new} may be older.")
         else:
-            text = _("{disk}: neither {old} nor {new} is in place.")
+            text = _("{disk}: {old} is gone.")
         yield text.format(disk=it.name, old=it.vdi["uuid"], new=new["uuid"] if new is not None else "–")
 
 
@@ -318,6 +333,8 @@ def _check(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     if _is_released(spec, state):
         yield _give_up(spec, state, _("Somebody has lifted the blocks that this job had set on the VM."))
     for at, it in enumerate(spec.replacements):
+        if it.unwatched:
+            yield from _resumed(state, at, it)
         if not it.placed:
             yield from _check_disk(spec, state, at, it)
 
@@ -395,6 +412,14 @@ def _block(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     if wanted:
         yield Request(BLOCK, (spec.vm, now | wanted), _("prevent the VM from being started or changed"))
     yield Note({"blocks": {operation: now[operation] for operation in BLOCKED if operation in now}})
+
+
+def _resumed(state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    """A job that had stopped goes on. Nobody knows what happened meanwhile: where the disk is in its place, its copy is
+    void. Where it was released and the copy is what the VM has, the VM may have run on that, and it stays."""
+    has_new = bool(state.connection(it.new)) and not state.connection(it.old)
+    is_void = bool(it.is_copied and it.new and not has_new)
+    yield Note({"unwatched": False, "written": has_new, "void": is_void, "signs": None}, at)
 
 
 def _copied(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
@@ -480,6 +505,8 @@ def _blank(spec: ExchangeSpec, it: Replacement, source: Record) -> dict[str, Any
 def _proved(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
     """Nothing may have been written to the disk since its copy began, nor to a kept source since it was kept: either
     all signs stand and this program has watched all the time, or the contents are compared."""
+    if it.written:
+        return  # it is the VM's disk already
     doubt = _doubt(state, it)
     if it.proven == state.watch and not doubt:
         return
