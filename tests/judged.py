@@ -16,10 +16,11 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.calls import MIGRATED, RECEIVED
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.evaluation import Evaluation, evaluate
-from xsmigui.core.migration.exchange import COPY, Deed, Replacement, Sight, back, connected, forward
+from xsmigui.core.migration.exchange import ExchangeSpec, ExchangeState, Replacement, connected, next_step
 from xsmigui.core.migration.facts import Answer, Facts, Question
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan, VmMove
+from xsmigui.core.migration.steps import ANSWER, Done, Note, Request
 from xsmigui.core.records import CLASSES
 from xsmigui.core.refs import PoolId
 from xsmigui.services.asking import Asker
@@ -107,30 +108,44 @@ class Judge:
             vbd = next((v for v in vbds if v["VDI"] == disk.disk.ref), {})
             vdi = await call("VDI.get_record", disk.disk.ref)
             noted.append(Replacement(old=disk.disk.ref, sr=disk.target.ref, vdi=deepcopy(vdi), vbd=deepcopy(vbd)))
-        deed = Deed("job", move.vm.ref, move.vm.uuid, tuple(noted), plan.keep_days > 0, "2026-01-01", "2026-01-08")
+        spec = ExchangeSpec(
+            "job",
+            move.vm.ref,
+            move.vm.uuid,
+            tuple(noted),
+            plan.keep_days > 0,
+            "2026-01-01",
+            "2026-01-08",
+            prove=plan.proves,
+        )
         made = 0
         while True:
-            free = [] if move.is_loose else await call("VM.get_allowed_VBD_devices", move.vm.ref)
-            vm = None if move.is_loose else await call("VM.get_record", move.vm.ref)
-            refs = [ref for it in deed.replacements for ref in (it.old, it.new) if ref]
-            known = self.ways[PoolId(plan.source.uuid)].pool.db.table("VDI")
-            vdis = {ref: await call("VDI.get_record", ref) for ref in refs if ref in known}
-            sight = Sight(vm, vdis, await self._drives(call, move), tuple(free))
-            undoes = undo_after is not None and made >= undo_after
-            act = back(deed, sight) if undoes else forward(deed, sight)
-            if act is None:
+            state = await self._exchange_state(call, plan, move, spec)
+            if undo_after is not None and made >= undo_after:
+                spec = replace(spec, rolling_back=True)
+            step = next_step(spec, state)
+            if isinstance(step, Done):
                 break
+            if isinstance(step, Note):
+                spec = _noted(spec, step.disk, dict(step.changes))
+                continue
+            assert isinstance(step, Request), step
             made += 1
-            answer = await call(act.method, *act.params)
-            change = {"VDI.create": {"new": answer}, COPY: {"complete": True}}.get(act.method)
-            if change is not None:
-                it = msgspec.structs.replace(deed.replacements[act.at], **change)
-                changed = (*deed.replacements[: act.at], it, *deed.replacements[act.at + 1 :])
-                deed = replace(deed, replacements=changed)
+            answer = await call(step.method, *step.params)
+            changes = {key: answer if value == ANSWER else value for key, value in step.then.items()}
+            spec = _noted(spec, step.disk, changes)
         for later in move.calls:
             if later.method == "VM.set_affinity" and undo_after is None:
                 await call(later.method, *later.params)
         return made
+
+    async def _exchange_state(self, call: Any, plan: Plan, move: VmMove, spec: ExchangeSpec) -> ExchangeState:
+        free = [] if move.is_loose else await call("VM.get_allowed_VBD_devices", move.vm.ref)
+        vm = None if move.is_loose else await call("VM.get_record", move.vm.ref)
+        refs = [ref for it in spec.replacements for ref in (it.old, it.new) if ref]
+        known = self.ways[PoolId(plan.source.uuid)].pool.db.table("VDI")
+        vdis = {ref: await call("VDI.get_record", ref) for ref in refs if ref in known}
+        return ExchangeState(vm, vdis, await self._drives(call, move), tuple(free), watch="one")
 
     async def _drives(self, call: Any, move: VmMove) -> dict[str, Any]:
         if move.is_loose:
@@ -150,6 +165,13 @@ class Judge:
                 moved = answer
         if received is not None:
             await self.ways[move.calls[0].pool].end_session(received["session_id"])
+
+
+def _noted(spec: ExchangeSpec, disk: int, changes: dict[str, Any]) -> ExchangeSpec:
+    if disk < 0:
+        return replace(spec, **changes)
+    it = msgspec.structs.replace(spec.replacements[disk], **changes)
+    return replace(spec, replacements=(*spec.replacements[:disk], it, *spec.replacements[disk + 1 :]))
 
 
 async def settle() -> None:

@@ -661,7 +661,8 @@ def test_killed_while_a_disk_moves(site: Simulated, run: Run, home: Path, free: 
 
 
 OFFLINE = (
-    "VM.add_to_blocked_operations",
+    "VM.add_to_other_config",
+    "VM.set_blocked_operations",
     "VDI.add_to_other_config",
     "VDI.create",
     "VDI.copy",
@@ -672,7 +673,7 @@ OFFLINE = (
     "VBD.set_userdevice",
     "VDI.add_tags",
     "VDI.remove_from_other_config",
-    "VM.remove_from_blocked_operations",
+    "VM.remove_from_other_config",
 )
 
 
@@ -732,7 +733,7 @@ def test_killed_while_a_disk_is_copied(
     status, out, err = run("jobs", end, job["job"], *at(madrid), "--json")
     if status == 2:  # it had ended by itself before it was killed
         assert jobs_of(run)[0]["finished"]
-        assert method == "VM.remove_from_blocked_operations"
+        assert method == "VM.remove_from_other_config"
         return
     (told,) = only(out)["vms"]
     now = disk_of(site, vm)

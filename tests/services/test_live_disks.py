@@ -9,8 +9,8 @@ import pytest
 from tests.holding import Hold, until
 from tests.services.engine import Engine, engine
 from tests.services.test_exchange import settled, sr_of
-from tests.services.test_executor import started
 from tests.services.test_jobs import moving, states
+from tests.services.test_sending import started
 from tests.simulated import Simulated
 from xsmigui.core.jobs import Job, State, Step
 from xsmigui.core.migration.diskdraft import draft_of_disks

@@ -1,8 +1,9 @@
-"""One loop for every kind of motion: look at the server, ask what is next, write it into the journal, do it, look again.
+"""One loop for every kind of motion: look at the server, ask what is next, write it down, do it, look again.
 
-What is next is a pure function of `core.migration.exchange` (disks that this program copies) or `core.migration.sending`
-(VMs that the server moves). So a broken connection, a lost answer, a crash, a wish to cancel or a foreign hand only
-means that the next look shows something else. A journal that cannot be written holds the job; it never undoes work.
+What is next is a pure function of `core.migration.exchange` (disks that this program copies) or of
+`core.migration.sending` (VMs that the server moves). So a broken connection, a lost answer, a crash, a wish to cancel
+or a foreign hand only means that the next look shows something else. A journal that cannot be written holds the job; it
+never undoes work.
 """
 
 import asyncio

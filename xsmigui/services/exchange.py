@@ -1,7 +1,7 @@
 """The disks of one VM (or a disk of none) copied and exchanged, as `core.migration.exchange` says.
 
-What the server refuses is tried again, and then everything is put back; only when sources have begun to be removed there
-is no way back, and then the rest of them is kept.
+What the server refuses is tried again, and then everything is put back; only when sources have begun to be removed
+there is no way back, and then the rest of them is kept.
 """
 
 import logging

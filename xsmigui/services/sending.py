@@ -1,7 +1,7 @@
 """One VM that the server moves: checked, sent, followed to its end, read back, as `core.migration.sending` says.
 
-When the connection breaks while the server works, the server goes on by itself: the loop waits for the connection, finds
-the task again, and where even the task is gone it looks where the VM is. What cannot be known is said.
+When the connection breaks while the server works, the server goes on by itself: the loop waits for the connection,
+finds the task again, and where even the task is gone it looks where the VM is. What cannot be known is said.
 """
 
 import logging
@@ -386,4 +386,3 @@ class SendingCarrier(Carrier):
             return found
         target = self._store.inventory(self._target) if self._plan.crosses else None
         return whereabouts(self._plan, self._move, self._store.inventory(self.pool), target)
-

@@ -76,6 +76,12 @@ class Draft:
     keep_days: int = KEEP_DAYS
     leaves: HostRef | None = None
     at_once: int = 0
+    prove: bool = False
+
+    @property
+    def proves(self) -> bool:
+        """Contents are compared by sums of the server: on request, and wherever sources are removed at once."""
+        return self.prove or (self.copies and not self.keep_days)
 
     @property
     def crosses(self) -> bool:
@@ -136,6 +142,10 @@ class Draft:
     def copying(self, yes: bool, keep_days: int = KEEP_DAYS) -> "Draft":
         """Copy disks of halted VMs and keep their sources for some days, or leave it to the server."""
         return replace(self, copies=yes, keep_days=keep_days)
+
+    def proving(self, yes: bool) -> "Draft":
+        """Compare contents afterwards."""
+        return replace(self, prove=yes)
 
     def compressing(self, yes: bool | None) -> "Draft":
         """Compress the memory stream; None leaves it to the pool's setting."""

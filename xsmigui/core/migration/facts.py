@@ -82,7 +82,9 @@ CHECKS: Final = {"VM.migrate_send": "VM.assert_can_migrate"}
 
 
 EXCHANGING: Final = (
-    "VM.add_to_blocked_operations",
+    "VM.add_to_other_config",
+    "VM.set_blocked_operations",
+    "VDI.add_to_other_config",
     "VDI.create",
     "VDI.set_name_label",
     "VBD.create",
@@ -148,6 +150,8 @@ def rights(moves: Iterable[Move]) -> list[MayCall]:
             wanted = methods.setdefault(call.pool, {})
             if call.method == "VDI.copy":
                 wanted.update(dict.fromkeys(EXCHANGING))
+                if move.draft.proves:
+                    wanted["VDI.checksum"] = None
             if call.method in CHECKS:
                 wanted[CHECKS[call.method]] = None
             wanted[call.method] = None

@@ -120,6 +120,7 @@ def make_plan(draft: Draft, moves: tuple[Move, ...]) -> Plan:
         start_after=draft.start_after,
         compress=draft.compress,
         keep_days=draft.keep_days,
+        prove=draft.prove,
         evacuates=_host(source, draft.leaves) if draft.leaves is not None else None,
         at_once=draft.at_once,
     )
@@ -227,6 +228,7 @@ def draft_of(plan: Plan, site: Site) -> Draft:
         loose=loose,
         copies=any(move.kind is Kind.disk for move in plan.moves),
         keep_days=plan.keep_days,
+        prove=plan.prove,
         leaves=HostRef(find("host", plan.evacuates)) if plan.evacuates is not None else None,
         at_once=plan.at_once,
     )

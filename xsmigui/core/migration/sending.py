@@ -27,10 +27,10 @@ has left in its queue whenever a thread is free; nobody promises a limit, so the
 
 @dataclass(frozen=True, slots=True)
 class SendingSpec:
-    """What a job does with one VM, and how far it has come. `begun` is how many of the move's calls were begun, `arrived`
-    the VM's reference at its destination once the motion has succeeded, `received` that this run of the program has the
-    answer of `host.migrate_receive`. `since_sent` is seconds since the motion was
-    sent, `followed` the number of the last call that is over."""
+    """What a job does with one VM, and how far it has come. `begun` is how many of the move's calls were begun,
+    `arrived` the VM's reference at its destination once the motion has succeeded, `received` that this run of the
+    program has the answer of `host.migrate_receive`, `since_sent` the seconds since the motion was sent, and `followed`
+    the number of the last call that is over."""
 
     plan: Plan
     move: VmMove

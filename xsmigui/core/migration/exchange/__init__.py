@@ -1,0 +1,41 @@
+"""Copy and exchange: how a disk goes to another SR without ever being the only one. Begin reading in `following`."""
+
+from xsmigui.core.migration.exchange.checks import can_roll_back
+from xsmigui.core.migration.exchange.following import next_step
+from xsmigui.core.migration.exchange.values import (
+    BLOCK,
+    BLOCKED,
+    CHECKSUM,
+    COPY,
+    JOB,
+    KEPT,
+    TAG,
+    ExchangeSpec,
+    ExchangeState,
+    Kept,
+    Replacement,
+    connected,
+    is_connected_to,
+    kept,
+    kept_of,
+)
+
+__all__ = [
+    "BLOCK",
+    "BLOCKED",
+    "CHECKSUM",
+    "COPY",
+    "JOB",
+    "KEPT",
+    "TAG",
+    "ExchangeSpec",
+    "ExchangeState",
+    "Kept",
+    "Replacement",
+    "can_roll_back",
+    "connected",
+    "is_connected_to",
+    "kept",
+    "kept_of",
+    "next_step",
+]

@@ -1,0 +1,173 @@
+"""Making a copy, throwing a void one away, and proving that a copy is one."""
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from xsmigui.core.migration.exchange.checks import give_up
+from xsmigui.core.migration.exchange.values import (
+    CHECKSUM,
+    COPY,
+    JOB,
+    ExchangeSpec,
+    ExchangeState,
+    Replacement,
+    kept_of,
+)
+from xsmigui.core.migration.sameness import Record, is_free, is_whole, may_differ
+from xsmigui.core.migration.steps import ANSWER, Note, Pending, Request, Step, Wait
+from xsmigui.core.refs import NULL
+from xsmigui.core.text import _
+
+MOST_COPIES: Final = 3
+"""How often a disk is copied whose copy turns out to be void, before the job gives up."""
+
+
+_AFRESH: Final[dict[str, Any]] = {
+    "new": "",
+    "written": False,
+    "complete": False,
+    "signs": None,
+    "watch": "",
+    "copied": False,
+    "scanned": False,
+    "void": False,
+    "sum_old": "",
+    "sum_new": "",
+    "summed": "",
+    "proven": "",
+    "unprovable": "",
+}
+"""What is noted of a disk whose copy was thrown away."""
+
+
+def copy_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    pending = _pending(spec, COPY, at)
+    if pending is not None:
+        if is_in_use(state, it):
+            yield Wait(_("The server may still be copying {disk}; its end is waited for.", disk=it.name))
+        yield Note({"void": True}, at)
+    if it.void:
+        yield from _thrown_away(spec, state, at, it)
+    if it.complete:
+        return
+    if it.new and it.new not in state.vdis:
+        yield Note({**_AFRESH, "copies": it.copies + 1}, at)
+    if it.copies >= MOST_COPIES:
+        text = _("{disk} was copied {n} times and changed each time meanwhile.", disk=it.name, n=it.copies)
+        yield give_up(spec, state, text)
+    if not it.copied:
+        now = state.signs(it)
+        if it.signs != now or it.watch != state.watch:
+            yield Note({"signs": now, "watch": state.watch}, at)
+        found = state.named.get(at, ())
+        if not it.new and found:
+            yield Note({"new": found[0]}, at)
+        if not it.new:
+            does = _("make room for a copy of {disk}", disk=it.name)
+            yield Request("VDI.create", (_blank(spec, it, state.vdis[it.old]),), does, at, then={"new": ANSWER})
+        params = (it.old, NULL, NULL, it.new)
+        yield Request(COPY, params, _("copy {disk}", disk=it.name), at, is_task=True, then={"copied": True})
+    if not it.scanned:
+        yield Request("SR.scan", (it.sr,), _("check the copy of {disk}", disk=it.name), at, then={"scanned": True})
+    copy = state.vdis[it.new]
+    if not is_whole(copy):
+        yield give_up(spec, state, _("The SR does not show the copy of {disk}.", disk=it.name))
+    if int(copy["virtual_size"]) < int(state.vdis[it.old]["virtual_size"]):
+        yield give_up(spec, state, _("The copy of {disk} is smaller than the disk.", disk=it.name))
+    yield Note({"complete": True}, at)
+
+
+def _thrown_away(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    """A void copy goes, and the disk is copied anew."""
+    mine, copy = state.connection(it.new), state.vdis.get(it.new)
+    if mine:
+        yield Request("VBD.destroy", (mine,), _("release the copy of {disk}", disk=it.name), at)
+    if copy is not None:
+        if not is_free(copy):
+            yield Wait(_("The copy of {disk} is still in use.", disk=it.name))
+        does = _("throw away the copy of {disk}", disk=it.name)
+        yield Request("VDI.destroy", (it.new,), does, at, then={**_AFRESH, "copies": it.copies + 1})
+    yield Note({**_AFRESH, "copies": it.copies + 1}, at)
+
+
+def _pending(spec: ExchangeSpec, method: str, at: int) -> Pending | None:
+    pending = spec.pending
+    return pending if pending is not None and (pending.method, pending.disk) == (method, at) else None
+
+
+def is_in_use(state: ExchangeState, it: Replacement) -> bool:
+    """The server works with the copy: while it is written and for a moment after, the control domain has it connected
+    (xapi 24.10, xapi_vdi.ml `copy`: the data go through a VBD of the control domain)."""
+    copy = state.vdis.get(it.new)
+    if copy is None:
+        return False
+    return not is_free(copy) or "copy" in state.vdis[it.old]["current_operations"].values()
+
+
+def _blank(spec: ExchangeSpec, it: Replacement, source: Record) -> dict[str, Any]:
+    return {
+        "name_label": spec.incomplete_name(it),
+        "name_description": source["name_description"],
+        "SR": it.sr,
+        "virtual_size": source["virtual_size"],
+        "type": source["type"],
+        "sharable": False,
+        "read_only": False,
+        "other_config": {JOB: spec.job},
+        "xenstore_data": source.get("xenstore_data", {}),
+        "sm_config": {},
+        "tags": [],
+    }
+
+
+def prove(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    """Nothing may have been written to the disk since its copy began, nor to a kept source since it was kept: either
+    all signs stand and this program has watched all the time, or the contents are compared."""
+    if it.written:
+        return  # it is the VM's disk already
+    doubt = _doubt(state, it)
+    if it.proven == state.watch and not doubt:
+        return
+    if not (spec.prove or doubt):
+        return
+    why = it.unprovable or _sizes_differ(state, it)
+    if why:
+        if doubt and it.is_copied:
+            yield Note({"void": True}, at)
+        elif not it.unprovable:
+            yield Note({"unprovable": why}, at)
+        return
+    if it.summed != state.watch:
+        yield Note({"sum_old": "", "sum_new": "", "summed": state.watch}, at)
+    for key, ref in (("sum_old", it.old), ("sum_new", it.new)) if it.is_copied else (("sum_new", it.new),):
+        if not getattr(it, key):
+            does = _("compare the contents of {disk} and its copy", disk=it.name)
+            yield Request(CHECKSUM, (ref,), does, at, is_task=True, then={key: ANSWER})
+    expected = it.sum_old if it.is_copied else _noted_sum(it)
+    if it.sum_new == expected:
+        yield Note({"proven": state.watch, "watch": state.watch, "signs": state.signs(it), "sum_old": expected}, at)
+    elif it.is_copied and doubt:
+        yield Note({"void": True}, at)
+    elif it.is_copied:
+        yield give_up(spec, state, _("The copy of {disk} does not have the content of the disk.", disk=it.name))
+    else:
+        yield give_up(spec, state, _("{disk} was written to since it was kept.", disk=it.name))
+
+
+def _doubt(state: ExchangeState, it: Replacement) -> bool:
+    """Something may have been written that only a comparison of the contents shows."""
+    if not it.is_copied:
+        return bool(_noted_sum(it)) and it.proven != state.watch
+    return it.watch != state.watch or it.signs is None or may_differ(it.signs, state.signs(it))
+
+
+def _noted_sum(it: Replacement) -> str:
+    note = kept_of(it.spare["other_config"]) if it.spare else None
+    return note.sum if note is not None else ""
+
+
+def _sizes_differ(state: ExchangeState, it: Replacement) -> str:
+    """Sums are of the whole virtual size (xapi 24.10, xapi_vdi.ml `checksum`), and SRs round sizes up differently."""
+    if it.is_copied and state.vdis[it.old]["virtual_size"] != state.vdis[it.new]["virtual_size"]:
+        return _("The SRs round sizes differently, so that the contents cannot be compared.")
+    return ""

@@ -1,0 +1,177 @@
+"""Marks and blocks, the exchange itself, and what becomes of the source."""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final
+
+import msgspec
+
+from xsmigui.core.migration.exchange.checks import give_up, is_in_place, is_released
+from xsmigui.core.migration.exchange.values import (
+    BLOCK,
+    BLOCKED,
+    JOB,
+    KEPT,
+    TAG,
+    ExchangeSpec,
+    ExchangeState,
+    Kept,
+    Replacement,
+)
+from xsmigui.core.migration.sameness import is_free, is_whole
+from xsmigui.core.migration.steps import Note, Request, Step
+from xsmigui.core.text import _
+
+_CONNECTION: Final = (
+    "VM",
+    "userdevice",
+    "bootable",
+    "mode",
+    "type",
+    "unpluggable",
+    "empty",
+    "other_config",
+    "qos_algorithm_type",
+    "qos_algorithm_params",
+)
+"""The fields of a VBD that are given when it is created."""
+
+
+def mark(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
+    if state.vm is not None and JOB not in state.vm["other_config"]:
+        yield Request("VM.add_to_other_config", (spec.vm, JOB, spec.job), _("mark the VM"))
+    for at, it in enumerate(spec.replacements):
+        if it.placed:
+            continue
+        for ref in (it.old, it.new) if it.spare else (it.old,):
+            if JOB not in state.vdis[ref]["other_config"]:
+                yield Request("VDI.add_to_other_config", (ref, JOB, spec.job), _("mark {disk}", disk=it.name), at)
+
+
+def block(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
+    """Somebody else's block serves as well as ours and is left alone. Ours are set once, never again."""
+    if state.vm is None or spec.blocks is not None:
+        return
+    now = dict(state.vm["blocked_operations"])
+    wanted = {operation: spec.reason for operation in BLOCKED if operation not in now}
+    if wanted:
+        yield Request(BLOCK, (spec.vm, now | wanted), _("prevent the VM from being started or changed"))
+    yield Note({"blocks": {operation: now[operation] for operation in BLOCKED if operation in now}})
+
+
+def exchange_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    mine, theirs = state.connection(it.new), state.connection(it.old)
+    if it.vbd and not mine:
+        if not state.free:
+            yield give_up(spec, state, _("The VM has no free position for another disk."))
+            return
+        does = _("connect the new disk of {disk} to a free position", disk=it.name)
+        yield Request("VBD.create", (connection_of(it, it.new, state.free[0]),), does, at)
+    yield from _copy_metadata(state, at, it)
+    if it.vbd:
+        if theirs:
+            yield Request("VBD.destroy", (theirs,), _("release {disk}", disk=it.name), at)
+        if state.vbds[mine]["userdevice"] != it.vbd["userdevice"]:
+            does = _("put the new disk at position {position}", position=it.vbd["userdevice"])
+            yield Request("VBD.set_userdevice", (mine, it.vbd["userdevice"]), does, at)
+
+
+def connection_of(it: Replacement, vdi: str, position: str) -> dict[str, Any]:
+    return {field: it.vbd[field] for field in _CONNECTION if field in it.vbd} | {"VDI": vdi, "userdevice": position}
+
+
+def _copy_metadata(state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    """The new disk gets what people know the old one by."""
+    new = state.vdis[it.new]
+    does = _("give the new disk the name of {disk}", disk=it.name)
+    for name in ("name_label", "name_description"):
+        if new[name] != it.vdi[name]:
+            yield Request(f"VDI.set_{name}", (it.new, it.vdi[name]), does, at)
+    if sorted(new["tags"]) != sorted(it.vdi["tags"]):
+        yield Request("VDI.set_tags", (it.new, list(it.vdi["tags"])), does, at)
+    if it.is_copied and it.vdi["read_only"] and not new["read_only"]:
+        yield Request("VDI.set_read_only", (it.new, True), does, at)
+    yield from without_mark(state, it.new, KEPT, at)
+    for key, value in it.vdi["other_config"].items():
+        if key not in (JOB, KEPT) and new["other_config"].get(key) != value:
+            yield from without_mark(state, it.new, key, at)
+            yield Request("VDI.add_to_other_config", (it.new, key, value), does, at)
+
+
+def clean_up(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
+    """All new disks were seen in their places: the sources are kept or removed, and our marks and blocks go."""
+    for at, it in enumerate(spec.replacements):
+        old = state.vdis.get(it.old)
+        if old is None or old["uuid"] != it.vdi["uuid"]:
+            continue
+        if spec.keeps:
+            yield from _keep_source(spec, state, at, it)
+        elif _may_be_removed(spec, state, it):
+            does = _("remove {disk} from its old SR", disk=it.name)
+            yield Request("VDI.destroy", (it.old,), does, at)
+        else:
+            yield Note({"keeps": True})
+    for at, it in enumerate(spec.replacements):
+        yield from unmark(spec, state, at, it.new)
+        yield from stray_copies(spec, state, at, it)
+    yield from unblock(spec, state)
+
+
+def _may_be_removed(spec: ExchangeSpec, state: ExchangeState, it: Replacement) -> bool:
+    """Nobody has anything connected to the source, and what took its place is whole and there. A source whose copy was
+    to be proved and could not be stays."""
+    if not is_free(state.vdis[it.old]) or is_released(spec, state):
+        return False
+    return is_whole(state.vdis.get(it.new)) and is_in_place(state, it) and (it.is_proven or not spec.prove)
+
+
+def _keep_source(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    old, does = state.vdis[it.old], _("keep the source of {disk}", disk=it.name)
+    if old["name_label"] != spec.kept_name(it):
+        yield Request("VDI.set_name_label", (it.old, spec.kept_name(it)), does, at)
+    if TAG not in old["tags"]:
+        yield Request("VDI.add_tags", (it.old, TAG), does, at)
+    if KEPT not in old["other_config"] and it.new in state.vdis:
+        kept = Kept(
+            job=spec.job,
+            vm=spec.vm_uuid,
+            position=it.vbd.get("userdevice", ""),
+            by=state.vdis[it.new]["uuid"],
+            name=it.vdi["name_label"],
+            until=spec.until,
+            uuid=it.vdi["uuid"],
+            sum=it.sum_old if it.is_copied and it.is_proven else "",
+        )
+        yield Request("VDI.add_to_other_config", (it.old, KEPT, json.dumps(msgspec.to_builtins(kept))), does, at)
+    yield from unmark(spec, state, at, it.old)
+
+
+def stray_copies(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    """What a `VDI.create` has made whose answer was lost and which was carried out late."""
+    for ref in state.named.get(at, ()):
+        vdi = state.vdis.get(ref)
+        if ref not in (it.old, it.new) and vdi is not None and is_free(vdi):
+            yield Request("VDI.destroy", (ref,), _("remove an empty copy of {disk}", disk=it.name), at)
+
+
+def unmark(spec: ExchangeSpec, state: ExchangeState, at: int, vdi: str) -> Iterator[Step]:
+    if vdi in state.vdis and state.vdis[vdi]["other_config"].get(JOB) == spec.job:
+        yield from without_mark(state, vdi, JOB, at)
+
+
+def without_mark(state: ExchangeState, vdi: str, key: str, at: int) -> Iterator[Step]:
+    if key in state.vdis[vdi]["other_config"]:
+        does = _("remove the mark “{key}”", key=key)
+        yield Request("VDI.remove_from_other_config", (vdi, key), does, at)
+
+
+def unblock(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
+    """What lets the VM run comes last."""
+    if state.vm is None:
+        return
+    if state.vm["other_config"].get(JOB) == spec.job:
+        yield Request("VM.remove_from_other_config", (spec.vm, JOB), _("remove the mark from the VM"))
+    now = state.vm["blocked_operations"]
+    others = {operation: reason for operation, reason in now.items() if reason != spec.reason}
+    if others != dict(now):
+        yield Request(BLOCK, (spec.vm, others), _("allow the VM to be started and changed again"))

@@ -1,0 +1,120 @@
+"""The way back: everything as it was, each step the reverse of one forward."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from xsmigui.core.migration.exchange.checks import account, other_job, why_no_way_back
+from xsmigui.core.migration.exchange.copying import is_in_use
+from xsmigui.core.migration.exchange.placing import connection_of, stray_copies, unblock, unmark, without_mark
+from xsmigui.core.migration.exchange.values import (
+    COPY,
+    JOB,
+    KEPT,
+    TAG,
+    ExchangeSpec,
+    ExchangeState,
+    Replacement,
+)
+from xsmigui.core.migration.sameness import is_free
+from xsmigui.core.migration.steps import Note, Request, Step, Stop, Wait
+from xsmigui.core.records import Task
+from xsmigui.core.text import _
+
+
+def roll_back(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
+    why_not = why_no_way_back(spec, state)
+    if why_not:
+        yield Stop(" ".join([why_not, *account(spec, state)]))
+    if other_job(spec, state) and not _has_marked(spec, state):
+        return  # the other job had it first, and nothing was changed by this one
+    yield from _end_copy(spec, state)
+    for at, it in reversed(list(enumerate(spec.replacements))):
+        yield from _restored(spec, state, at, it)
+        if it.vbd and state.vm is not None:
+            yield from _reconnected(state, at, it)
+        new = state.vdis.get(it.new)
+        if new is not None and it.spare:
+            yield from _spared(state, at, it)
+            yield from unmark(spec, state, at, it.new)
+        elif new is not None:
+            if not is_free(new):
+                yield Wait(_("The copy of {disk} is still in use.", disk=it.name))
+            yield Request("VDI.destroy", (it.new,), _("remove the copy of {disk}", disk=it.name), at, then={"new": ""})
+        yield from stray_copies(spec, state, at, it)
+    for at, it in enumerate(spec.replacements):
+        yield from unmark(spec, state, at, it.old)
+    yield from unblock(spec, state)
+
+
+def _has_marked(spec: ExchangeSpec, state: ExchangeState) -> bool:
+    if state.vm is not None and spec.reason in state.vm["blocked_operations"].values():
+        return True
+    marked = [state.vm] if state.vm is not None else []
+    marked += [state.vdis[ref] for it in spec.replacements for ref in (it.old, it.new) if ref in state.vdis]
+    return any(record["other_config"].get(JOB) == spec.job for record in marked)
+
+
+def _end_copy(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
+    """A copy that the server still makes is cancelled and its end waited for, as long as it takes."""
+    pending = spec.pending
+    if pending is None or pending.disk < 0:
+        return
+    it = spec.replacements[pending.disk]
+    waiting = Wait(_("The server still works on the copy of {disk}.", disk=it.name), pending.task)
+    if pending.method == COPY and not pending.task and is_in_use(state, it):
+        running = [task for task, what in state.vdis[it.old]["current_operations"].items() if what == "copy"]
+        if len(running) == 1:
+            yield Note({"pending": msgspec.structs.replace(pending, task=running[0])})
+        yield waiting
+    if pending.task:
+        if pending.method == COPY and _can_be_cancelled(state.task):
+            yield Request("task.cancel", (pending.task,), _("cancel the copy of {disk}", disk=it.name), pending.disk)
+        yield waiting
+
+
+def _can_be_cancelled(task: Task | None) -> bool:
+    """It runs, and the server has not taken up a wish to cancel it."""
+    return task is not None and task.status == "pending" and "cancel" not in task.current_operations.values()
+
+
+def _restored(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    """The source gets its name back."""
+    old, does = state.vdis[it.old], _("give {disk} its name back", disk=it.name)
+    if old["name_label"] == spec.kept_name(it):
+        yield Request("VDI.set_name_label", (it.old, it.vdi["name_label"]), does, at)
+    if TAG in old["tags"] and TAG not in it.vdi["tags"]:
+        yield Request("VDI.remove_tags", (it.old, TAG), does, at)
+    if KEPT not in it.vdi["other_config"]:
+        yield from without_mark(state, it.old, KEPT, at)
+
+
+def _reconnected(state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    """The source is connected again before its copy is released. If neither is connected, somebody else has released
+    the disk, and it stays released."""
+    mine, theirs, position = state.connection(it.new), state.connection(it.old), it.vbd["userdevice"]
+    if mine and not theirs:
+        if state.vbds[mine]["userdevice"] == position:
+            if not state.free:
+                yield Stop(_("The VM has no free position for another disk."))
+                return
+            does = _("move the new disk to a free position")
+            yield Request("VBD.set_userdevice", (mine, state.free[0]), does, at)
+        does = _("connect {disk} again", disk=it.name)
+        yield Request("VBD.create", (connection_of(it, it.old, position),), does, at)
+    if mine:
+        yield Request("VBD.destroy", (mine,), _("release the new disk"), at)
+
+
+def _spared(state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    """What took the place becomes a kept source again."""
+    new, does = state.vdis[it.new], _("give the kept source its name back")
+    for name in ("name_label", "name_description"):
+        if new[name] != it.spare[name]:
+            yield Request(f"VDI.set_{name}", (it.new, it.spare[name]), does, at)
+    if sorted(new["tags"]) != sorted(it.spare["tags"]):
+        yield Request("VDI.set_tags", (it.new, list(it.spare["tags"])), does, at)
+    for key, value in it.spare["other_config"].items():
+        if new["other_config"].get(key) != value:
+            yield from without_mark(state, it.new, key, at)
+            yield Request("VDI.add_to_other_config", (it.new, key, value), does, at)

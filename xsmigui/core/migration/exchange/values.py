@@ -1,0 +1,205 @@
+"""Copy and exchange, the values: what a job does to the disks of one VM, how far it has come, what the server shows."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from xsmigui.core.migration.sameness import OtherConnection, Record, Signs, signs_of
+from xsmigui.core.migration.steps import Pending
+from xsmigui.core.records import Task
+from xsmigui.core.refs import is_null
+
+JOB: Final = "xsmigui-job"
+"""The key of `other_config` by which VMs and disks are marked that a job works on; its value is the job's name. The
+server refuses to add a key that is there already (MAP_DUPLICATE_KEY), so of two jobs one gets it."""
+
+
+KEPT: Final = "xsmigui-kept"
+"""The key of `other_config` of a source that was kept; its value is a `Kept` as JSON."""
+
+
+TAG: Final = "xsmigui: kept source"
+
+
+BLOCKED: Final = (
+    "start",
+    "start_on",
+    "migrate_send",
+    "snapshot",
+    "checkpoint",
+    "clone",
+    "copy",
+    "export",
+    "revert",
+    "destroy",
+    "make_into_template",
+    "provision",
+)
+"""What nobody may do with the VM meanwhile."""
+
+
+COPY: Final = "VDI.copy"
+
+
+CHECKSUM: Final = "VDI.checksum"
+
+
+BLOCK: Final = "VM.set_blocked_operations"
+
+
+class Replacement(msgspec.Struct, frozen=True, kw_only=True):
+    """A disk and what takes its place, as far as it has come.
+
+    `old` and `new` are references; `vdi`, `vbd` and `spare` the records of the disk, its connection (empty if it has
+    none) and the disk that takes its place, as they were at first. `spare` is empty if a copy is made on `sr`.
+
+    `signs` and `watch` are what the disk showed, and the time of watching in which it was noted, before its copy began;
+    `copied` and `scanned` that the server has made the copy and its SR was asked for it, `complete` that the copy was
+    checked, `placed` that it was seen in the disk's place with all signs standing. `void` says that the copy must be
+    thrown away, `copies` how many were. `unwatched` says that the job had stopped and that the operator has resumed it
+    since; `written` that the VM may have run on the new disk before that was seen in place. `sum_old` and `sum_new` are
+    the server's sums of disk and copy, both made in the time of watching `summed`; `proven` is that time if they were
+    equal, and `unprovable` the reason why there are none.
+    """
+
+    old: str
+    sr: str
+    vdi: dict[str, Any]
+    vbd: dict[str, Any] = {}
+    spare: dict[str, Any] = {}
+    new: str = ""
+    complete: bool = False
+    signs: Signs | None = None
+    watch: str = ""
+    copied: bool = False
+    scanned: bool = False
+    placed: bool = False
+    void: bool = False
+    unwatched: bool = False
+    written: bool = False
+    copies: int = 0
+    sum_old: str = ""
+    sum_new: str = ""
+    summed: str = ""
+    proven: str = ""
+    unprovable: str = ""
+
+    @property
+    def name(self) -> str:
+        return str(self.vdi["name_label"] or self.vdi["uuid"])
+
+    @property
+    def is_copied(self) -> bool:
+        return not self.spare
+
+    @property
+    def is_proven(self) -> bool:
+        """The sums of source and copy were equal when the copy took the disk's place."""
+        return bool(self.proven and self.sum_old and self.sum_old == self.sum_new)
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeSpec:
+    """What a job does to the disks of one VM (`vm` is empty if they have none), and how far it has come. `keeps` says
+    that the sources stay, to be kept until the day `until`; `on` is the day of the job; both are ISO dates. `blocks` is
+    what `blocked_operations` said of the operations that we need blocked, noted when we had set our own."""
+
+    job: str
+    vm: str
+    vm_uuid: str
+    replacements: tuple[Replacement, ...]
+    keeps: bool
+    on: str
+    until: str
+    blocks: Mapping[str, str] | None = None
+    rolling_back: bool = False
+    prove: bool = False
+    settled: bool = False
+    pending: Pending | None = None
+
+    @property
+    def reason(self) -> str:
+        """Stands beside every operation that is blocked."""
+        return f"xsmigui: its virtual disks are being moved (job {self.job})"
+
+    def incomplete_name(self, replacement: Replacement) -> str:
+        """The name of a copy while it is made: unique, so that it is found again."""
+        return f"[incomplete copy] {replacement.name} (xsmigui {self.job} {replacement.vdi['uuid'][:8]})"
+
+    def kept_name(self, replacement: Replacement) -> str:
+        return f"{replacement.name} [moved on {self.on}, kept]"
+
+
+class Kept(msgspec.Struct, frozen=True):
+    """The note on a kept source: which job moved it, out of which place, what took its place, and until when it is to
+    be kept. `vm` is empty if the disk had none. `uuid` is the source's own: copies of a kept source carry its note
+    along, and are none (empty in notes of earlier versions). `sum` is its content's, if it was proved."""
+
+    job: str
+    vm: str
+    position: str
+    by: str
+    name: str
+    until: str
+    uuid: str = ""
+    sum: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeState:
+    """What the server shows: the VM, when it was started last, the disks by reference (those that are gone are not in
+    it), the VM's connections of disks by reference, who else has each disk connected, the positions that are free, the
+    disks that bear the name of a copy in the making (by the number of the disk that it is of), and the record of the
+    pending call's task. `watch` names the time during which this program has watched the pool without a gap."""
+
+    vm: Record | None
+    vdis: Mapping[str, Record]
+    vbds: Mapping[str, Record]
+    free: tuple[str, ...]
+    started: str = ""
+    holders: Mapping[str, tuple[OtherConnection, ...]] = field(default_factory=dict)
+    named: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    task: Task | None = None
+    watch: str = ""
+
+    def connections(self, vdi: str) -> list[str]:
+        """The VM's connections to a disk."""
+        return [ref for ref, vbd in self.vbds.items() if vdi and vbd["VDI"] == vdi and vbd["type"] != "CD"]
+
+    def connection(self, vdi: str) -> str:
+        """The VM's connection to a disk; empty if there is none."""
+        return next(iter(self.connections(vdi)), "")
+
+    def at(self, position: str) -> list[str]:
+        """The VM's connections at a position."""
+        return [ref for ref, vbd in self.vbds.items() if vbd["userdevice"] == position]
+
+    def signs(self, it: Replacement) -> Signs:
+        return signs_of(self.vdis[it.old], self.started)
+
+
+def kept(record: Record) -> Kept | None:
+    """The note on a kept source; None if the disk is none: it has no note, one that somebody has spoiled, or one that
+    a copy of a kept source has carried along."""
+    note = kept_of(record["other_config"])
+    return note if note is not None and note.uuid in ("", record["uuid"]) else None
+
+
+def kept_of(other_config: Mapping[str, str]) -> Kept | None:
+    """The note as it stands in a disk's `other_config`."""
+    try:
+        return msgspec.json.decode(other_config.get(KEPT, ""), type=Kept)
+    except msgspec.MsgspecError:
+        return None
+
+
+def connected(vbds: Iterable[tuple[str, Record]]) -> dict[str, Record]:
+    """The connections of disks among a VM's VBDs."""
+    return {ref: vbd for ref, vbd in vbds if vbd["type"] != "CD" and not vbd["empty"]}
+
+
+def is_connected_to(vdi: Record) -> list[str]:
+    """The references of what is connected to a disk."""
+    return [vbd for vbd in vdi["VBDs"] if not is_null(vbd)]
