@@ -100,20 +100,33 @@ inside() {
 # Is the program's window on the screen?
 shown() { grep -q '"xsmigui' <<<"$(xwininfo -root -tree 2>/dev/null)"; }
 
-# demo NAME COMMAND...: the demo's window, a picture of it, how long it took to show, and its end.
-demo() {
-  local name=$1 started pid
+# opens NAME COMMAND...: the window that the command opens, how long it took to show, a picture of it, and its end.
+opens() {
+  local name=$1 started pid status=0
   shift
   started=$(date +%s%N)
-  "$@" --demo &
+  "$@" >"$work/opens.log" 2>&1 &
   pid=$!
-  for _ in $(seq 200); do
+  for _ in $(seq 400); do
     shown && break || sleep 0.05
   done
-  shown || { say "no window"; return 1; }
-  say "window after $(((($(date +%s%N) - started)) / 1000000)) ms"
+  shown || { say "no window"; cat "$work/opens.log"; return 1; }
+  say "$name: window after $(((($(date +%s%N) - started)) / 1000000)) ms"
   sleep "${XSMIGUI_TRIAL_WAIT:-6}"
   picture "$name"
   kill -TERM $pid
-  wait $pid || true
+  wait $pid || status=$?
+  if [ $status != 0 ] || grep -q Traceback "$work/opens.log"; then
+    say "it ended with status $status"
+    cat "$work/opens.log"
+    return 1
+  fi
+}
+
+# menu_entry FILE: the command of a desktop's entry, which must be one that is installed.
+menu_entry() { sed -n 's/^Exec=//p' "$1"; }
+
+# on_screen COMMAND...: run in that root, on our screen.
+on_screen() {
+  exec chroot "$root" env -i HOME=/root PATH=/usr/bin:/bin LANG=C.UTF-8 DISPLAY="$DISPLAY" "$@"
 }

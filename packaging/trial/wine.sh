@@ -28,3 +28,23 @@ x86_64-w64-mingw32-gcc -shared -O1 -o "$prefix/drive_c/windows/system32/icuuc.dl
 files_before=$(cd "$prefix" && find drive_c -not -path '*/Temp/*' | sort)
 path_of() { registry "$1" | sed -n 's/^ *Path *REG_[A-Z_]* *//Ip' | head -1; }
 
+# from_the_menu NAME: opens the shortcut that was installed, as a click in the start menu does, and closes the window again.
+from_the_menu() {
+  local shortcut
+  shortcut=$(find "$prefix/drive_c" -iname 'xsmigui*.lnk')
+  [ "$(wc -l <<<"$shortcut")" = 1 ] && [ -n "$shortcut" ] || { say "not one shortcut: $shortcut"; return 1; }
+  shortcut=$(program=winepath wine -w "/trial/${shortcut#"$work/wine/"}")
+  (exec 9>&-; wine start /wait "$shortcut" >"$work/windows-menu.log") &
+  for _ in $(seq 400); do
+    shown && break || sleep 0.05
+  done
+  shown || { say "no window from $shortcut"; cat "$work/windows-menu.log"; return 1; }
+  sleep "${XSMIGUI_TRIAL_WAIT:-6}"
+  picture "$1"
+  wine taskkill /im xsmigui.exe >/dev/null || true
+  for _ in $(seq 100); do
+    wine tasklist | grep -qi xsmigui || break
+    sleep 0.1
+  done
+  say "from the menu: $shortcut"
+}
