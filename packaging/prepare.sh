@@ -83,7 +83,7 @@ install_packages() {
     exit 1
   elif [ "$(id -u)" != 0 ]; then
     command -v sudo >/dev/null && sudo="sudo "
-    announce "Some packages of the system are missing. Run this line${sudo:+, or let an administrator do so}, and then this command again:"
+    announce "Some packages of the system are missing. Run this line as root, and then this command again:"
     announce "  ${sudo}apt-get update && ${sudo}apt-get install --yes --no-install-recommends$missing"
     exit 1
   fi
