@@ -22,8 +22,12 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="no SIGTERM, and righ
 
 
 def without_arguments() -> list[list[str]]:
-    """Every way in which a person starts the window: the module, the command, and what the desktop's entry runs."""
+    """Every way in which a person starts the window: the module, what the packages begin with (Linux, Windows), the
+    command, and what the desktop's entry runs."""
     ways = [MODULE]
+    ways += [
+        [sys.executable, "-X", "utf8", f"packaging/{place}"] for place in ("linux/start.py", "windows/xsmigui_start.py")
+    ]
     command = Path(sys.executable).with_name("xsmigui")
     if command.exists():
         desktop = RawConfigParser(strict=True, interpolation=None)
