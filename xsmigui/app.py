@@ -58,7 +58,7 @@ READY_WITHIN: Final = 30.0
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the command line says: the embedded demo and the language; for `selftest`, to close the window when it has
-    been shown; on a virtual screen, the file that a picture of it is kept in."""
+    been shown; on a virtual screen, the file that a picture of the demo is kept in."""
 
     demo: bool = False
     language: str = ""
@@ -232,6 +232,8 @@ class Program:
             await asyncio.gather(
                 *(self.connections.add(Address(p.url, p.user), p.password, keep=False) for p in served)
             )
+            if self._options.picture is not None:
+                _keep_picture(self, self._options.picture)
         except (OSError, TimeoutError) as error:
             log.warning("the demo did not start: %s", error)
             text = _("The simulated site did not start: {reason}", reason=str(error) or type(error).__name__)
@@ -270,8 +272,6 @@ def run(options: Options) -> int:
             program.window.show()
             log.info("xsmigui %s shows its window (%s)", __version__, app.platformName())
             _end_by_signal(program)
-            if options.picture is not None:
-                _keep_picture(program, options.picture)
             if options.self_test:
                 QTimer.singleShot(0, program.window.close)
             return int(loop.run_until_complete(program.run()))
@@ -290,13 +290,13 @@ def tell_only(text: str) -> None:
 
 
 def _keep_picture(program: Program, file: Path) -> None:
-    """Where nobody can see the screen, a picture of it is written when the servers are loaded, and again and again."""
+    """Where nobody can see the screen, a picture of it is written, and again and again."""
     fresh = file.with_name(f".{file.name}")
     timer = QTimer(program.window)
     timer.setInterval(int(1000 * PICTURE_EVERY))
 
     def take() -> None:
-        if not (program.window.isVisible() and program.is_connected()):
+        if not program.window.isVisible():
             return
         window = program.window
         picture = window.screen().grabWindow(0)

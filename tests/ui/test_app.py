@@ -101,17 +101,14 @@ async def test_a_signal_ends_it_while_a_question_is_open(qapp: QApplication, hom
 
 @driven
 async def test_a_picture_of_a_screen_that_nobody_sees(
-    qapp: QApplication, home: Path, tmp_path: Path, site: Simulated, monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:  # fmt: skip
+    qapp: QApplication, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(module, "PICTURE_EVERY", 0.01)
     file = tmp_path / "window.png"
-    async with running(qapp, home) as program:
-        module._keep_picture(program, file)
-        await asyncio.sleep(0)
-        assert not file.exists()
-        await connected(program, site)
-        await until(file.exists)
+    async with running(qapp, home, Options(demo=True, language="en", picture=file)) as program:
+        await until(file.exists, 40)
+        assert len(program.connections.servers()) == 2
+        assert program.is_connected()
         first = file.stat().st_mtime_ns
         await until(lambda: file.stat().st_mtime_ns != first)
         assert QImage(str(file)).width() > 600
