@@ -111,9 +111,10 @@ async def travel(qapp: QApplication, home: Path, site: Simulated, journey: Journ
 
         activity = program.window.activity
         activity.refresh()
-        row = next(iter(activity._rows.values()))
-        assert "done" in row.state.text()
-        assert row.title.text().startswith(journey.vm)
+        row = activity.line()
+        assert row is not None
+        assert "done" in row.state
+        assert row.title.startswith(journey.vm)
         new = vm_key(program, journey.vm)
         await until(lambda: tree.index_of(new).isValid() and not tree.index_of(old).isValid())
         assert new.pool != old.pool
@@ -166,8 +167,9 @@ async def test_a_pool_that_dies_in_the_middle_comes_back(
             await until(lambda: program.jobs.all()[0].vms[0].state is State.lost)
             activity, window = program.window.activity, program.window
             activity.refresh()
-            row = next(iter(activity._rows.values()))
-            assert "connection lost" in row.state.text()
+            row = activity.line()
+            assert row is not None
+            assert "connection lost" in row.state
             await until(lambda: all(n.dimmed for n in tops(program)) and "retry" in tops(program)[0].state)
             assert window.tree.selected() == [old]
             assert "as known last" in window.object.place.text()
@@ -181,8 +183,9 @@ async def test_a_pool_that_dies_in_the_middle_comes_back(
             assert vm.state in (State.failed, State.interrupted)
             assert "Madrid" in vm.message, vm.message
             activity.refresh()
-            row = next(iter(activity._rows.values()))
-            assert row.message.text() == vm.message
+            row = activity.line()
+            assert row is not None
+            assert row.message == vm.message
             await until(lambda: not any(n.dimmed for n in tops(program)))
             await until(lambda: "as known last" not in window.object.place.text())
             assert window.tree.selected() == [old]

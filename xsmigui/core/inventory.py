@@ -399,6 +399,15 @@ class Inventory:
         )
 
     @derived("VM")
+    def moving_by_task(self) -> Mapping[str, tuple[VmRef, ...]]:
+        """The VMs on which each task works."""
+        found: dict[str, list[VmRef]] = {}
+        for ref, vm in self.VM.items():
+            for task in vm.current_operations:
+                found.setdefault(task, []).append(ref)
+        return {task: tuple(refs) for task, refs in found.items()}
+
+    @derived("VM")
     def vms_by_identity(self) -> Mapping[str, tuple[VmRef, ...]]:
         """VMs by what another one must not share with them: their uuid, and ``mac_seed=…`` (snapshots left out)."""
         found: dict[str, list[VmRef]] = {}

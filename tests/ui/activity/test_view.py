@@ -1,80 +1,106 @@
-"""Activity: lines of jobs and of others' tasks, and the rows that show them."""
+"""Activity: lines of jobs and of others' tasks, and the view that shows them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from msgspec.structs import replace
-from PySide6.QtCore import QCoreApplication, QEvent
-from PySide6.QtWidgets import QApplication, QPushButton, QWidget
+from PySide6.QtCore import QAbstractItemModel, QCoreApplication, QEvent, Qt
+from PySide6.QtTest import QAbstractItemModelTester
+from PySide6.QtWidgets import QApplication, QMenu
 
 from tests.core.site import TwoPools
+from tests.core.test_progress import NOW, at, job
 from tests.holding import until
-from tests.ui.driving import driven
-from xsmigui.core.jobs import Job, State, Step, VmJob
-from xsmigui.core.migration.evaluation import evaluate
-from xsmigui.core.migration.facts import Answer
+from tests.ui.driving import driven, menus
+from xsmigui.core.jobs import Job, State, Step
 from xsmigui.core.problems import Page, Problem, Severity, Subject
-from xsmigui.ui.activity.view import ActivityView, Line, Order, foreign_lines, headline, job_lines, times
+from xsmigui.ui.activity.lines import Group, Kind, Line, Lines, as_csv, filtered, foreign_groups, headline
+from xsmigui.ui.activity.view import Act, ActivityView, Source, acts
 from xsmigui.ui.icons import Icons
 
-NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+PROBLEM = Problem(
+    rule="R05", severity=Severity.block, subject=Subject("VM", "", "web"), message="no", hint="", page=Page.summary
+)
 
 
-def job(*vms: str) -> Job:
-    """A job of some VMs of the usual site to Lisboa."""
-    site = TwoPools()
-    refs = [getattr(site, name) for name in vms or ("web",)]
-    facts: dict[object, Answer] = {}
-    draft = site.madrid.move(*refs, destination=site.lisboa.id)
-    evaluation = evaluate(site.site, draft, facts)  # type: ignore[arg-type]
-    while evaluation.questions:
-        facts.update(dict.fromkeys(evaluation.questions, Answer()))
-        evaluation = evaluate(site.site, draft, facts)  # type: ignore[arg-type]
-    assert evaluation.plan is not None, evaluation.problems
-    plan = evaluation.plan
-    return Job(id="one", plan=plan, created=NOW, vms=tuple(VmJob(move=move) for move in plan.moves))
+def of(*jobs: Job, seconds: float = 0) -> list[Group]:
+    return Lines().groups(list(jobs), NOW + timedelta(seconds=seconds))
 
 
-def at(job: Job, **fields: object) -> Job:
-    return replace(job, vms=(replace(job.vms[0], **fields), *job.vms[1:]))  # type: ignore[arg-type]
+# Lines.
 
 
 def test_a_line_of_a_running_vm() -> None:
-    started = NOW - timedelta(seconds=100)
-    running = at(job(), state=State.running, step=Step.disks, progress=0.5, started=started, step_started=started)
-    (line,) = job_lines(running, NOW)
+    lines = Lines()
+    running = at(job(), state=State.running, step=Step.disks, progress=0.1, started=NOW)
+    lines.groups([running], NOW)
+    (group,) = lines.groups([at(running, progress=0.5)], NOW + timedelta(seconds=100))
+    line = group.line
     assert line.title.startswith("web → ")
     assert "copying disks" in line.state
-    assert "50" in line.state
     assert "≈" in line.times
-    assert line.progress == 0.5
-    assert line.running
-    assert line.cancel
+    assert "/s" in line.times
+    assert line.progress is not None
+    assert 0 < line.progress <= 0.5
+    assert line.kind is Kind.running
+    assert acts(line) == (Act.cancel, Act.go_to, Act.copy)
+    assert f"{round(line.progress * 100)} %" in line.sentence()
 
 
 @pytest.mark.parametrize("state", [s for s in State if s.has_ended])
 def test_a_line_of_one_that_has_ended(state: State) -> None:
-    problem = Problem(
-        rule="R05", severity=Severity.block, subject=Subject("VM", "", "web"), message="no", hint="", page=Page.summary
-    )
     ended = at(
-        job(), state=state, step=Step.ended, started=NOW - timedelta(seconds=90), ended=NOW, problems=(problem,),
+        job(), state=state, step=Step.ended, started=NOW - timedelta(seconds=90), ended=NOW, problems=(PROBLEM,),
         message="What became of it.",
     )  # fmt: skip
-    (line,) = job_lines(ended, NOW + timedelta(hours=1))
-    assert not line.running
-    assert not line.cancel
+    (group,) = of(ended, seconds=3600)
+    line = group.line
+    assert line.has_ended
     assert line.progress is None
-    assert line.details
-    assert line.message
-    assert line.times
-    assert line.times == times(ended.vms[0], NOW)
+    assert line.times == "2 min"
+    assert "What became of it." in line.sentence()
+    assert Act.cancel not in acts(line)
+    assert Act.details in acts(line)
+    assert (Act.retry in acts(line)) is (state is not State.done)
 
 
-def test_others_tasks() -> None:
+def test_a_job_of_several_is_a_group() -> None:
+    two = job("web", "db")
+    two = at(two, state=State.running, step=Step.disks, progress=0.2, started=NOW)
+    (group,) = of(two)
+    assert group.line.title == "2 VMs → Lisboa"
+    assert group.line.state == "0 of 2"
+    assert group.line.progress is not None
+    assert [line.kind for line in group.below] == [Kind.running, Kind.waiting]
+    two = at(at(two, state=State.failed), 1, state=State.done)
+    (group,) = of(two)
+    assert group.line.state == "failed · 1 failed"
+    assert [line.kind for line in group.below] == [Kind.failed, Kind.done]
+    assert acts(group.line) == (Act.retry, Act.copy)
+
+
+def test_what_runs_stands_before_what_waits_and_what_failed_before_what_is_done() -> None:
+    states = (State.done, State.failed, State.waiting, State.running, State.lost)
+    jobs = [replace(at(job(), state=state, started=NOW), id=str(state)) for state in states]
+    assert [group.line.kind for group in of(*jobs)] == [
+        Kind.running, Kind.running, Kind.waiting, Kind.failed, Kind.done,
+    ]  # fmt: skip
+
+
+def test_what_has_ended_is_not_made_again() -> None:
+    lines = Lines()
+    ended, running = at(job(), state=State.done), replace(at(job(), state=State.running, started=NOW), id="two")
+    first = lines.groups([ended, running], NOW)
+    second = lines.groups([ended, running], NOW + timedelta(seconds=5))
+    assert second[1] is first[1]
+    assert second[0].line.times != first[0].line.times
+    assert lines.groups([running], NOW + timedelta(seconds=5))[0].line == second[0].line
+
+
+def test_others_tasks_in_words() -> None:
     site = TwoPools()
     task = site.madrid.task("Async.VM.migrate_send", status="pending", progress=0.25)
     site.madrid.set(site.db, current_operations={task: "migrate_send"})
@@ -82,13 +108,13 @@ def test_others_tasks() -> None:
     site.madrid.task("Async.VM.pool_migrate", status="success")
     below = site.madrid.task("VM.pool_migrate", status="pending", subtask_of=task)
     inventory = site.madrid.inventory()
-    (line,) = foreign_lines(inventory, lambda _task: False)
-    assert line.title.startswith("db")
-    assert "Madrid" in line.state
-    assert line.progress == 0.25
-    assert line.key == ("task", task)
+    (group,) = foreign_groups(inventory, lambda _task: False)
+    assert group.line.title == "db: migration with disks"
+    assert "Madrid" in group.line.state
+    assert group.line.progress == 0.25
+    assert group.line.key == ("task", task)
     assert below
-    assert not foreign_lines(inventory, lambda one: one == task)
+    assert not foreign_groups(inventory, lambda one: one == task)
 
 
 def test_the_headline() -> None:
@@ -100,132 +126,180 @@ def test_the_headline() -> None:
     assert headline([at(both, state=State.failed)]) == "1 done · 1 failed"
 
 
+def test_filters_and_tables() -> None:
+    two = at(at(job("web", "db"), state=State.failed, message="It failed."), 1, state=State.done)
+    groups = of(two)
+    assert filtered(groups, None) is groups
+    (left,) = filtered(groups, Kind.done)
+    assert [line.kind for line in left.below] == [Kind.done]
+    assert filtered(groups, Kind.running) == []
+    heads, *rows = as_csv(groups)
+    assert len(heads) == 6
+    assert [row[5] for row in rows] == ["It failed.", ""]
+
+
+# The view.
+
+
 class Desk:
-    """A view with lines as a test wants them."""
+    """A view with groups as a test wants them."""
 
     def __init__(self, icons: Icons) -> None:
-        self.lines: list[Line] = []
-        self.cancelled: list[Line] = []
-        self.detailed: list[Line] = []
+        self.groups: list[Group] = []
+        self.done: list[tuple[Act, Line]] = []
         self.cleared = 0
-        self.ordered: list[tuple[Line, Order]] = []
         self.limits: list[int] = []
-        self.view = ActivityView(
-            icons,
-            lambda: self.lines,
-            lambda: "a headline",
-            self.cancelled.append,
-            self.detailed.append,
-            self._clear,
-            lambda line, order: self.ordered.append((line, order)),
+        self.asked = 0
+        source = Source(
+            self._groups, lambda: "a headline", lambda act, line: self.done.append((act, line)), self._clear,
             self.limits.append,
-            3,
-        )
-        self.view.resize(700, 300)
+        )  # fmt: skip
+        self.view = ActivityView(icons, source, 3)
+        self.tester = QAbstractItemModelTester(self.view.rows, QAbstractItemModelTester.FailureReportingMode.Warning)
+        self.view.resize(1000, 300)
         self.view.show()
+
+    def _groups(self) -> list[Group]:
+        self.asked += 1
+        return self.groups
 
     def _clear(self) -> None:
         self.cleared += 1
+
+    def show(self, *groups: Group | Line) -> None:
+        self.groups = [group if isinstance(group, Group) else Group(group) for group in groups]
+        self.view.refresh()
+
+    def offered(self) -> set[Act]:
+        return {act for act, button in self.view.buttons.items() if not button.isHidden()}
+
+    def titles(self) -> list[str]:
+        model: QAbstractItemModel = self.view.rows
+        return [model.index(row, 0).data() for row in range(model.rowCount())]
 
 
 @pytest.fixture
 def desk(qapp: QApplication, icons: Icons) -> Iterator[Desk]:
     made = Desk(icons)
     yield made
+    made.view._tick.stop()
+    made.view._soon.stop()
     made.view.deleteLater()
     QCoreApplication.sendPostedEvents(made.view, QEvent.Type.DeferredDelete.value)
 
 
-def line(number: int, **fields: object) -> Line:
-    given = {"running": True, "progress": 0.1, **fields}
-    return Line(("job", str(number)), "vm-moving", f"vm {number}", "copying", "1 min", **given)  # type: ignore[arg-type]
+def line(number: int, kind: Kind = Kind.running, **fields: object) -> Line:
+    given = {"progress": 0.1 if kind is Kind.running else None, **fields}
+    return Line(("job", str(number)), kind, "vm-moving", f"vm {number}", "copying", "1 min", **given)  # type: ignore[arg-type]
 
 
 def test_rows_come_change_and_go(desk: Desk) -> None:
     assert desk.view.empty.isVisible()
-    desk.lines = [line(1, cancel="Cancel"), line(2, progress=None, message="What is known.")]
-    desk.view.refresh()
+    desk.show(line(1, cancel=True), line(2, progress=None, message="What is known."))
     assert not desk.view.empty.isVisible()
     assert desk.view.summary.text() == "a headline"
-    one, two = desk.view._rows.values()
-    assert one.bar.value() == 100
-    assert two.bar.maximum() == 0
-    assert two.message.text() == "What is known."
-    assert one.accessibleName() == "vm 1: copying"
-    one.cancel.click()
-    assert desk.cancelled == [desk.lines[0]]
+    model = desk.view.rows
+    assert model.index(0, 2).data() == "10 %"
+    assert model.index(1, 2).data() == ""
+    assert model.index(1, 4).data() == "What is known."
+    assert model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole) == "vm 1: copying 10 % · 1 min"
+    assert desk.offered() == {Act.cancel}
+    desk.view.buttons[Act.cancel].click()
+    assert desk.done == [(Act.cancel, desk.groups[0].line)]
     assert desk.view._tick.isActive()
     assert not desk.view.clear.isVisible()
-    desk.lines = [line(1, running=False, progress=None, details=True)]
-    desk.view.refresh()
-    assert list(desk.view._rows.values()) == [one]
-    assert not one.bar.isVisible()
-    one.details.click()
-    assert desk.detailed == desk.lines
+    desk.show(line(1, Kind.failed, details=True, retry=True))
+    assert desk.titles() == ["vm 1"]
+    assert desk.offered() == {Act.details, Act.retry}
     assert not desk.view._tick.isActive()
     desk.view.clear.click()
     assert desk.cleared == 1
-    desk.lines = []
-    desk.view.refresh()
-    assert not desk.view._rows
+    desk.show()
+    assert desk.titles() == []
+    assert desk.offered() == set()
 
 
-@driven
-async def test_the_latest_stands_first(qapp: QApplication, icons: Icons) -> None:
-    desk = Desk(icons)
-    desk.lines = [line(1)]
-    desk.view.refresh()
-    desk.lines = [line(2), line(1)]
-    desk.view.refresh()
+def test_the_selected_line_stays_selected(desk: Desk) -> None:
+    desk.show(line(1), line(2), line(3))
+    desk.view.tree.setCurrentIndex(desk.view.rows.index(1, 0))
+    desk.show(line(4), line(3), line(2))
+    assert desk.titles() == ["vm 4", "vm 3", "vm 2"]
+    chosen = desk.view.line()
+    assert chosen is not None
+    assert chosen.title == "vm 2"
 
-    def place(name: str) -> int:
-        return next(row.y() for row in desk.view._rows.values() if row.title.text() == name)
 
-    await until(lambda: place("vm 2") < place("vm 1"))
-    desk.view._tick.stop()
-    desk.view.deleteLater()
+def test_groups_open_and_stay_open(desk: Desk) -> None:
+    whole = Line(("job", ""), Kind.running, "vm-moving", "3 VMs → Lisboa", "0 of 3")
+    desk.show(Group(whole, (line(1), line(2, Kind.waiting), line(3, Kind.waiting))))
+    model, tree = desk.view.rows, desk.view.tree
+    top = model.index(0, 0)
+    assert model.rowCount(top) == 3
+    assert not tree.isExpanded(top)
+    tree.expand(top)
+    tree.setCurrentIndex(model.index(1, 0, top))
+    desk.show(line(9), Group(whole, (line(2), line(1, Kind.done))))
+    top = model.index(1, 0)
+    assert tree.isExpanded(top)
+    chosen = desk.view.line()
+    assert chosen is not None
+    assert chosen.title == "vm 2"
+    assert [model.index(row, 0, top).data() for row in range(model.rowCount(top))] == ["vm 2", "vm 1"]
+    desk.show(line(9))
+    assert model.rowCount(model.index(0, 0)) == 0
 
 
 @driven
 async def test_many_changes_cost_one_refresh(qapp: QApplication, icons: Icons) -> None:
     desk = Desk(icons)
-    asked: list[bool] = []
-
-    def lines() -> list[Line]:
-        asked.append(True)
-        return [line(1)]
-
-    desk.view._lines = lines
+    before = desk.asked
     for _change in range(50):
         desk.view.refresh_soon()
-    await until(lambda: asked)
-    assert len(asked) == 1
-    desk.view._tick.stop()
+    await until(lambda: desk.asked > before)
+    assert desk.asked == before + 1
     desk.view.deleteLater()
 
 
 def test_what_waits_can_be_held_continued_and_put_first(desk: Desk) -> None:
-    waiting, held = line(1, running=False, waiting=True), line(1, running=False, waiting=True, held=True)
-    desk.lines = [waiting]
-    desk.view.refresh()
-    row = desk.view.findChild(QWidget, "activityRow")
-    assert row is not None
-
-    def buttons() -> dict[str, QPushButton]:
-        return {b.objectName(): b for b in row.findChildren(QPushButton) if not b.isHidden()}
-
-    assert set(buttons()) == {"activityFirstButton", "activityHoldButton"}  # Cancel and Details are for others
+    waiting, held = line(1, Kind.waiting, order=True), line(1, Kind.waiting, proceed=True)
+    desk.show(waiting)
+    assert desk.offered() == {Act.first, Act.hold}
     assert not desk.view.clear.isVisible()  # nothing has finished
-    buttons()["activityFirstButton"].click()
-    buttons()["activityHoldButton"].click()
-    desk.lines = [held]
-    desk.view.refresh()
-    assert set(buttons()) == {"activityContinueButton"}
-    buttons()["activityContinueButton"].click()
-    assert desk.ordered == [(waiting, Order.first), (waiting, Order.hold), (held, Order.proceed)]
-    desk.lines = [line(1)]
-    desk.view.refresh()
-    assert buttons() == {}
+    desk.view.buttons[Act.first].click()
+    desk.view.buttons[Act.hold].click()
+    desk.show(held)
+    assert desk.offered() == {Act.proceed}
+    desk.view.buttons[Act.proceed].click()
+    assert desk.done == [(Act.first, waiting), (Act.hold, waiting), (Act.proceed, held)]
+
+
+@driven
+async def test_the_context_menu(qapp: QApplication, icons: Icons) -> None:
+    desk = Desk(icons)
+    desk.show(line(1, cancel=True))
+    tree = desk.view.tree
+    tree.customContextMenuRequested.emit(tree.visualRect(desk.view.rows.index(0, 0)).center())
+    await until(menus)
+    menu: QMenu = menus()[0]
+    usable = [action.objectName() for action in menu.actions() if action.isEnabled()]
+    assert usable == ["activity-cancel", "activity-copy"]
+    assert all(action.toolTip() for action in menu.actions())
+    menu.actions()[0].trigger()
+    menu.close()
+    assert [act for act, _line in desk.done] == [Act.cancel]
+    desk.view._tick.stop()
+    desk.view.deleteLater()
+
+
+def test_a_filter(desk: Desk) -> None:
+    desk.show(line(1), line(2, Kind.failed), line(3, Kind.done))
+    desk.view.filter.setCurrentIndex(desk.view.filter.findData(Kind.failed))
+    assert desk.titles() == ["vm 2"]
+    desk.view.filter.setCurrentIndex(desk.view.filter.findData(Kind.waiting))
+    assert desk.titles() == []
+    assert "All" in desk.view.empty.text()
+    desk.view.filter.setCurrentIndex(0)
+    assert desk.titles() == ["vm 1", "vm 2", "vm 3"]
 
 
 def test_the_number_at_once_is_lowered(desk: Desk) -> None:

@@ -22,6 +22,7 @@ from xsmigui.core.outline import Link
 from xsmigui.core.preferences import Server as Remembered
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import ObjectId
+from xsmigui.ui.activity.view import Act
 from xsmigui.ui.wizard.wizard import MigrateWizard
 
 
@@ -300,24 +301,26 @@ async def test_cancelling_asks_and_details_are_told(qapp: QApplication, home: Pa
         await hold.until_held()
         activity = program.window.activity
         activity.refresh()
-        row = next(iter(activity._rows.values()))
-        await until(lambda: row.cancel.isVisible())
-        row.cancel.click()
+        cancel = activity.buttons[Act.cancel]
+        await until(cancel.isVisible)
+        cancel.click()
         question = await dialog("questionDialog")
         child(question, QPushButton, "leaveButton").click()
         await gone("questionDialog")
         assert program.jobs.running
-        row.cancel.click()
+        cancel.click()
         child(await dialog("questionDialog"), QPushButton, "goButton").click()
         await until(lambda: program.jobs.all()[0].vms[0].cancelling or program.jobs.all()[0].has_ended)
         hold.release()
         await until(lambda: program.jobs.all()[0].has_ended)
         assert program.jobs.all()[0].state is State.cancelled
         activity.refresh()
-        assert "cancelled" in row.state.text()
+        line = activity.line()
+        assert line is not None
+        assert "cancelled" in line.state
         assert activity.clear.isVisible()
         activity.clear.click()
-        assert not activity._rows
+        assert activity.line() is None
         assert activity.empty.isVisible()
 
 

@@ -2,301 +2,174 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, QRectF, Qt, QTimer, Signal
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
-    QFrame,
+    QAbstractItemView,
     QHBoxLayout,
-    QProgressBar,
+    QHeaderView,
+    QMenu,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
+    QStyle,
+    QStyledItemDelegate,
+    QStyleOptionViewItem,
+    QTreeView,
     QVBoxLayout,
     QWidget,
 )
 
 from xsmigui.core.capacity import AT_ONCE
-from xsmigui.core.inventory import Inventory
-from xsmigui.core.jobs import Job, State, VmJob, step_text, title
-from xsmigui.core.text import _, n_, printable
-from xsmigui.core.units import duration, percent
-from xsmigui.ui.fields import Spin
+from xsmigui.core.text import N_, _
+from xsmigui.core.units import percent
+from xsmigui.ui.activity.lines import Group, Key, Kind, Line, filtered
+from xsmigui.ui.fields import Combo, Spin
 from xsmigui.ui.icons import Icons
-from xsmigui.ui.style import STEP, named
-from xsmigui.ui.words import Label, Paragraph, Picture, caption
+from xsmigui.ui.models.groups import ROW, GroupsModel
+from xsmigui.ui.models.table import Column
+from xsmigui.ui.style import STEP, accent, edge, named, trough
+from xsmigui.ui.words import Label, Paragraph, caption, explain
 
-ICONS: Final = {
-    State.waiting: "pending",
-    State.running: "vm-moving",
-    State.lost: "warn",
-    State.done: "done",
-    State.failed: "block",
-    State.cancelled: "cancel",
-    State.interrupted: "warn",
+
+class Act(StrEnum):
+    """What may be done with a line."""
+
+    cancel = "cancel"
+    proceed = "proceed"
+    first = "first"
+    hold = "hold"
+    retry = "retry"
+    go_to = "goTo"
+    details = "details"
+    copy = "copy"
+
+
+WORDS: Final = {
+    Act.cancel: N_("Cancel"),
+    Act.proceed: N_("Continue"),
+    Act.first: N_("Start next"),
+    Act.hold: N_("Hold"),
+    Act.retry: N_("Retry…"),
+    Act.go_to: N_("Go to"),
+    Act.details: N_("Details…"),
+    Act.copy: N_("Copy"),
 }
 
-FOREIGN: Final = ("pool_migrate", "migrate_send", "evacuate", "VDI.copy", "VM.copy")
-"""Marks of tasks of other clients that are worth a line."""
+TIPS: Final = {
+    Act.cancel: N_("Cancel it; the VM stays where it is"),
+    Act.proceed: N_("Let it begin as soon as there is room"),
+    Act.first: N_("Put it before everything else that waits"),
+    Act.hold: N_("Let it wait until you continue it"),
+    Act.retry: N_("Open the wizard on it with the same choices"),
+    Act.go_to: N_("Select its VM in the tree"),
+    Act.details: N_("What the server answered"),
+    Act.copy: N_("Copy this line as text"),
+}
+
+FILTERS: Final = {
+    None: N_("All"),
+    Kind.running: N_("Running"),
+    Kind.waiting: N_("Waiting"),
+    Kind.failed: N_("Failed"),
+    Kind.done: N_("Done"),
+}
+
+PROGRESS: Final = 2
+"""The column of the bars."""
+
+
+def acts(line: Line) -> tuple[Act, ...]:
+    """What may be done with a line, what helps most first."""
+    may = {
+        Act.cancel: line.cancel,
+        Act.proceed: line.proceed,
+        Act.first: line.order,
+        Act.hold: line.order,
+        Act.retry: line.retry,
+        Act.go_to: line.find,
+        Act.details: line.details,
+        Act.copy: True,
+    }
+    return tuple(act for act, yes in may.items() if yes)
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One line of the view. `progress` is None where there is nothing to draw."""
+class Source:
+    """Where the view takes what it shows, and to whom it tells what the operator wants."""
 
-    key: tuple[str, str]
-    icon: str
-    title: str
-    state: str
-    times: str
-    progress: float | None
-    running: bool
-    message: str = ""
-    cancel: str = ""
-    details: bool = False
-    waiting: bool = False
-    held: bool = False
+    groups: Callable[[], list[Group]]
+    summary: Callable[[], str]
+    do: Callable[[Act, Line], None]
+    clear: Callable[[], None]
+    limit: Callable[[int], None]
 
 
-def job_lines(job: Job, now: datetime) -> list[Line]:
-    """A job's lines, a VM each."""
-    lines = []
-    for index, vm in enumerate(job.vms):
-        running = vm.state in (State.running, State.lost)
-        state = step_text(vm)
-        if running and vm.progress is not None and vm.state is State.running:
-            state = f"{state} {percent(vm.progress)}"
-        cancel = ""
-        if not vm.state.has_ended and vm.cancellable and not vm.cancelling:
-            cancel = _("Cancel")
-        lines.append(
-            Line(
-                (job.id, str(index)),
-                ICONS[vm.state],
-                title(vm),
-                state,
-                times(vm, now),
-                vm.progress if running else None,
-                running,
-                vm.message,
-                cancel,
-                bool(vm.problems),
-                vm.state is State.waiting,
-                vm.held,
-            )
-        )
-    return lines
+class _Progress(QStyledItemDelegate):
+    """Draws a bar with the share beside it."""
 
-
-def times(vm: VmJob, now: datetime) -> str:
-    """How long it has taken, and how long it will still take, as far as that can be told."""
-    if vm.started is None:
-        return ""
-    passed = duration(((vm.ended or now) - vm.started).total_seconds())
-    left = vm.remaining(now) if not vm.state.has_ended else None
-    return f"{passed} · ≈ {duration(left)}" if left is not None else passed
-
-
-def foreign_lines(inventory: Inventory, is_ours: Callable[[str], bool]) -> list[Line]:
-    """What other clients move on a pool."""
-    lines = []
-    for ref, task in inventory.task.items():
-        if task.status != "pending" or is_ours(ref) or task.subtask_of in inventory.task:
-            continue
-        if not any(mark in task.name_label for mark in FOREIGN):
-            continue
-        names = [vm.name_label for vm in inventory.VM.values() if ref in vm.current_operations]
-        name = ", ".join([*names, task.name_label])
-        state = _("another client · {pool}", pool=inventory.name)
-        lines.append(Line(("task", ref), "pending", name, state, "", task.progress, True))
-    return lines
-
-
-def headline(jobs: list[Job]) -> str:
-    """All of it in one line: ``2 running · 3 waiting``."""
-    states = [vm.state for job in jobs for vm in job.vms]
-    running = sum(1 for s in states if s in (State.running, State.lost))
-    waiting = states.count(State.waiting)
-    failed = sum(1 for s in states if s in (State.failed, State.interrupted))
-    parts = []
-    if running:
-        parts.append(n_("{n} running", "{n} running", running))
-    if waiting:
-        parts.append(n_("{n} waiting", "{n} waiting", waiting))
-    if failed:
-        parts.append(n_("{n} failed", "{n} failed", failed))
-    if states and not (running or waiting):
-        parts.insert(0, n_("{n} done", "{n} done", states.count(State.done)))
-    return " · ".join(parts)
-
-
-class Order(StrEnum):
-    """What the operator may say of a line that waits."""
-
-    hold = "hold"
-    proceed = "proceed"
-    first = "first"
-
-
-class _Row(QFrame):
-    """One line, as widgets."""
-
-    def __init__(
-        self,
-        icons: Icons,
-        on_cancel: Callable[[], None],
-        on_details: Callable[[], None],
-        on_order: Callable[[Order], None],
+    def paint(
+        self, painter: QPainter, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
     ) -> None:
-        super().__init__()
-        self._icons = icons
-        self.line: Line | None = None
-        self.setObjectName("activityRow")
-        self.icon = Picture()
-        self.title = Label(wishes=36)
-        font = self.title.font()
-        font.setBold(True)
-        self.title.setFont(font)
-        self.state = Label(wishes=28)
-        self.state.setObjectName("activityState")
-        self.times = Label(is_dim=True)
-        self.bar = QProgressBar()
-        self.bar.setRange(0, 1000)
-        self.bar.setTextVisible(False)
-        self.bar.setFixedWidth(20 * STEP)
-        self.bar.setMaximumHeight(STEP + 2)
-        self.bar.setAccessibleName(_("Progress"))
-        self.cancel = QPushButton(_("Cancel"))
-        self.cancel.setObjectName("activityCancelButton")
-        self.cancel.clicked.connect(on_cancel)
-        self.details = QPushButton(_("Details…"))
-        self.details.setObjectName("activityDetailsButton")
-        self.details.clicked.connect(on_details)
-        self.proceed = QPushButton(_("Continue"))
-        self.proceed.setObjectName("activityContinueButton")
-        self.proceed.clicked.connect(lambda: on_order(Order.proceed))
-        self.hold = QPushButton(_("Hold"))
-        self.hold.setObjectName("activityHoldButton")
-        self.hold.setToolTip(_("Let it wait until you continue it"))
-        self.hold.clicked.connect(lambda: on_order(Order.hold))
-        self.first = QPushButton(_("Start next"))
-        self.first.setObjectName("activityFirstButton")
-        self.first.setToolTip(_("Put it before everything else that waits"))
-        self.first.clicked.connect(lambda: on_order(Order.first))
-        self.message = Paragraph(is_dim=True, selectable=True)
-        self.message.setObjectName("activityMessage")
-        top = QHBoxLayout()
-        top.setSpacing(STEP)
-        left: tuple[QWidget, ...] = (self.icon, self.title, self.state)
-        orders = (self.first, self.hold, self.proceed)
-        right: tuple[QWidget, ...] = (self.times, self.bar, self.details, *orders, self.cancel)
-        for widget in left:
-            top.addWidget(widget)
-        top.addStretch(1)
-        for widget in right:
-            top.addWidget(widget)
-        below = QVBoxLayout(self)
-        below.setContentsMargins(STEP, STEP // 2, STEP, STEP // 2)
-        below.setSpacing(2)
-        below.addLayout(top)
-        below.addWidget(self.message)
-
-    def show_line(self, line: Line) -> None:
-        if line == self.line:
+        line = QStyleOptionViewItem(option)
+        self.initStyleOption(line, index)
+        text, line.text = line.text, ""
+        style = line.widget.style() if line.widget is not None else None
+        if style is not None:
+            style.drawControl(QStyle.ControlElement.CE_ItemViewItem, line, painter, line.widget)
+        row = index.data(ROW)
+        if row is None or row.progress is None:
             return
-        if self.line is None or self.line.icon != line.icon:
-            self.icon.setPixmap(self._icons(line.icon).pixmap(16, 16))
-        self.line = line
-        self.title.setText(line.title)
-        self.state.setText(line.state)
-        self.times.setText(line.times)
-        self.bar.setVisible(line.running)
-        if line.progress is None:
-            self.bar.setRange(0, 0)
-        else:
-            self.bar.setRange(0, 1000)
-            self.bar.setValue(round(line.progress * 1000))
-        self.cancel.setVisible(bool(line.cancel))
-        self.details.setVisible(line.details)
-        self.first.setVisible(line.waiting and not line.held)
-        self.hold.setVisible(line.waiting and not line.held)
-        self.proceed.setVisible(line.held)
-        self.message.setText(line.message)
-        self.message.setVisible(bool(line.message))
-        self.setAccessibleName(printable(f"{line.title}: {line.state}"))
-        for button in (self.cancel, self.details, self.first, self.hold, self.proceed):
-            button.setAccessibleName(printable(f"{button.text()} {line.title}"))
+        selected = bool(line.state & QStyle.StateFlag.State_Selected)
+        palette, rect = line.palette, line.rect.adjusted(STEP // 2, 0, -STEP // 2, 0)
+        white = palette.highlightedText().color()
+        words = line.fontMetrics.horizontalAdvance("100 %") + STEP
+        bar = QRectF(rect.left() + 0.5, rect.center().y() - 3.5, max(0, rect.width() - words), 7)
+        painter.save()
+        painter.setPen(white if selected else edge(palette))
+        painter.setBrush(Qt.BrushStyle.NoBrush if selected else trough(palette))
+        painter.drawRect(bar)
+        painter.fillRect(
+            QRectF(bar.left(), bar.top(), bar.width() * row.progress, bar.height()),
+            white if selected else accent(palette),
+        )
+        painter.setPen(white if selected else palette.text().color())
+        painter.drawText(rect, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
+        painter.restore()
 
 
 class ActivityView(QWidget):
-    """The list of jobs and tasks, the latest first, with one line above that says it all."""
+    """A line for each job, what runs before what waits, what failed before what is done; its VMs stand below it."""
 
-    def __init__(
-        self,
-        icons: Icons,
-        lines: Callable[[], list[Line]],
-        summary: Callable[[], str],
-        on_cancel: Callable[[Line], None],
-        on_details: Callable[[Line], None],
-        on_clear: Callable[[], None],
-        on_order: Callable[[Line, Order], None],
-        on_limit: Callable[[int], None],
-        limit: int,
-        parent: QWidget | None = None,
-    ) -> None:
+    advanced = Signal(object)
+    """The share that is done of what is under way, None where nothing is."""
+
+    def __init__(self, icons: Icons, source: Source, limit: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         named(self, "activityView", _("Activity"))
-        self._icons = icons
-        self._lines = lines
-        self._summary = summary
-        self._on_cancel = on_cancel
-        self._on_details = on_details
-        self._on_order = on_order
-        self._rows: dict[tuple[str, str], _Row] = {}
-        title_label = Label(_("Activity"))
-        font = title_label.font()
-        font.setBold(True)
-        title_label.setFont(font)
-        self.summary = Label()
-        self.summary.setObjectName("activitySummary")
-        self.clear = QPushButton(_("Clear finished"))
-        self.clear.setObjectName("clearActivityButton")
-        self.clear.clicked.connect(on_clear)
-        self.limit = Spin("storageLimit", _("Storage migrations at once"), 1, AT_ONCE)
-        self.limit.setValue(limit)
-        explanation = _("How many storage migrations may leave a pool at the same time, other clients' counted")
-        self.limit.setToolTip(explanation)
-        self.limit.valueChanged.connect(on_limit)
-        limit_label = caption(_("At &once:"), self.limit)
-        head = QHBoxLayout()
-        head.setContentsMargins(STEP, STEP // 2, STEP, 0)
-        head.setSpacing(STEP)
-        head.addWidget(title_label)
-        head.addWidget(self.summary)
-        head.addStretch(1)
-        head.addWidget(limit_label)
-        head.addWidget(self.limit)
-        head.addWidget(self.clear)
-        self._inside = QWidget()
-        self._list = QVBoxLayout(self._inside)
-        self._list.setContentsMargins(0, 0, 0, 0)
-        self._list.setSpacing(0)
-        self.empty = Paragraph(_("Nothing is under way. Select a VM and choose “Migrate VM wizard…” to move it."))
-        self.empty.setObjectName("activityEmpty")
-        self.empty.setContentsMargins(STEP, STEP, STEP, STEP)
-        self._list.addWidget(self.empty)
-        self._list.addStretch(1)
-        scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QFrame.Shape.NoFrame)
-        scroll.setWidget(self._inside)
+        self._source = source
+        self._kind: Kind | None = None
+        self._open: set[Key] = set()
+        columns: list[Column[Line]] = [
+            Column(_("What"), lambda r: r.title, icon=lambda r: icons(r.icon)),
+            Column(_("State"), lambda r: r.state),
+            Column(_("Progress"), lambda r: percent(r.progress) if r.progress is not None else ""),
+            Column(_("Time"), lambda r: r.times),
+            Column(_("Result"), lambda r: r.message),
+        ]
+        self.rows: GroupsModel[Line] = GroupsModel(columns, lambda line: line.key, lambda line: line.sentence(), self)
+        self.tree = QTreeView()
+        named(self.tree, "activityTree", _("Jobs"))
+        self._build_tree()
+        self.buttons = {act: self._button(act) for act in Act}
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
-        outer.setSpacing(0)
-        outer.addLayout(head)
-        outer.addWidget(scroll, 1)
+        outer.setSpacing(STEP // 2)
+        outer.addLayout(self._head(limit))
+        outer.addWidget(self.empty)
+        outer.addWidget(self.tree, 1)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self._tick = QTimer(self)
         self._tick.setInterval(1000)
@@ -307,6 +180,74 @@ class ActivityView(QWidget):
         self._soon.timeout.connect(self.refresh)
         self.refresh()
 
+    def _build_tree(self) -> None:
+        tree = self.tree
+        tree.setModel(self.rows)
+        tree.setUniformRowHeights(True)
+        tree.setAlternatingRowColors(True)
+        tree.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        tree.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        tree.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        tree.setItemDelegateForColumn(PROGRESS, _Progress(tree))
+        tree.setFrameShape(QTreeView.Shape.NoFrame)
+        letter = tree.fontMetrics().averageCharWidth()
+        for column, letters in enumerate((34, 26, 20, 34)):
+            tree.setColumnWidth(column, letters * letter)
+        tree.header().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        tree.header().setStretchLastSection(True)
+        tree.customContextMenuRequested.connect(self._context_menu)
+        tree.selectionModel().currentRowChanged.connect(lambda *_rows: self._offer())
+        tree.activated.connect(lambda _index: self._do(Act.details) if self.current_acts() else None)
+        tree.expanded.connect(lambda index: self._opened(index, True))
+        tree.collapsed.connect(lambda index: self._opened(index, False))
+
+    def _button(self, act: Act) -> QPushButton:
+        button = QPushButton(_(WORDS[act]))
+        named(button, f"activity{act[0].upper()}{act[1:]}Button", _(WORDS[act]))
+        explain(button, _(TIPS[act]))
+        button.clicked.connect(lambda: self._do(act))
+        button.hide()
+        return button
+
+    def _head(self, limit: int) -> QHBoxLayout:
+        title = Label(_("Activity"))
+        font = title.font()
+        font.setBold(True)
+        title.setFont(font)
+        self.summary = Label()
+        self.summary.setObjectName("activitySummary")
+        self.clear = QPushButton(_("Clear finished"))
+        self.clear.setObjectName("clearActivityButton")
+        self.clear.clicked.connect(self._source.clear)
+        self.filter = Combo("activityFilter", _("Show"))
+        self.filter.setMinimumContentsLength(8)
+        for kind, words in FILTERS.items():
+            self.filter.offer(_(words), kind)
+        self.filter.currentIndexChanged.connect(lambda _index: self._filter())
+        self.limit = Spin("storageLimit", _("Storage migrations at once"), 1, AT_ONCE)
+        self.limit.setValue(limit)
+        explain(self.limit, _("How many storage migrations may leave a pool at the same time, other clients' counted"))
+        self.limit.valueChanged.connect(self._source.limit)
+        self.empty = Paragraph(_("Nothing is under way. Select a VM and choose “Migrate VM wizard…” to move it."))
+        self.empty.setObjectName("activityEmpty")
+        self.empty.setContentsMargins(STEP, STEP, STEP, STEP)
+        head = QHBoxLayout()
+        head.setContentsMargins(STEP, STEP // 2, STEP, 0)
+        head.setSpacing(STEP // 2)
+        head.addWidget(title)
+        head.addSpacing(STEP // 2)
+        head.addWidget(self.summary, 1)
+        for button in self.buttons.values():
+            head.addWidget(button)
+        head.addWidget(self.filter)
+        head.addWidget(caption(_("At &once:"), self.limit))
+        head.addWidget(self.limit)
+        head.addWidget(self.clear)
+        return head
+
+    # What is shown.
+
     def refresh_soon(self) -> None:
         """Refresh within a tenth of a second; many changes at once cost one refresh."""
         if not self._soon.isActive():
@@ -314,35 +255,81 @@ class ActivityView(QWidget):
 
     def refresh(self) -> None:
         """Show the present lines. The clock ticks only while something runs."""
-        lines = self._lines()
-        wanted = {line.key for line in lines}
-        for key in [key for key in self._rows if key not in wanted]:
-            row = self._rows.pop(key)
-            self._list.removeWidget(row)
-            row.deleteLater()
-        for place, line in enumerate(lines):
-            row = self._rows.get(line.key) or self._new_row(line.key, place)
-            row.show_line(line)
-        self.empty.setVisible(not lines)
-        self.summary.setText(self._summary())
-        self.clear.setVisible(any(not (line.running or line.waiting) and line.key[0] != "task" for line in lines))
-        if any(line.running for line in lines):
+        groups = self._source.groups()
+        shown = filtered(groups, self._kind)
+        self.rows.show([(group.line, group.below) for group in shown])
+        for group in shown:
+            if group.below and group.line.key in self._open:
+                index = self.rows.index_of(group.line.key)
+                if not self.tree.isExpanded(index):
+                    self.tree.setExpanded(index, True)
+        if shown and not self.tree.currentIndex().isValid():
+            flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+            self.tree.selectionModel().setCurrentIndex(self.rows.index(0, 0), flags)
+        self.empty.setText(
+            _("Nothing is under way. Select a VM and choose “Migrate VM wizard…” to move it.")
+            if not groups
+            else _("There is nothing of this kind. Choose “All” to see the others.")
+        )
+        self.empty.setVisible(not shown)
+        self.tree.setVisible(bool(shown))
+        self.filter.setVisible(bool(groups))
+        self.summary.setText(self._source.summary())
+        self.clear.setVisible(any(group.line.has_ended for group in groups))
+        self._offer()
+        shares = [group.line.progress for group in groups if group.line.progress is not None]
+        self.advanced.emit(sum(shares) / len(shares) if shares else None)
+        if any(group.line.kind is Kind.running for group in groups):
             self._tick.start()
         else:
             self._tick.stop()
 
-    def _new_row(self, key: tuple[str, str], place: int) -> _Row:
-        def line() -> Line:
-            found = self._rows[key].line
-            assert found is not None
-            return found
+    def line(self) -> Line | None:
+        """The line that is selected."""
+        return self.rows.row(self.tree.currentIndex())
 
-        row = _Row(
-            self._icons,
-            lambda: self._on_cancel(line()),
-            lambda: self._on_details(line()),
-            lambda order: self._on_order(line(), order),
-        )
-        self._rows[key] = row
-        self._list.insertWidget(place, row)
-        return row
+    def current_acts(self) -> tuple[Act, ...]:
+        line = self.line()
+        return acts(line) if line is not None else ()
+
+    def _offer(self) -> None:
+        """The buttons of the selected line; the two that every line has stand in its menu."""
+        line = self.line()
+        may = self.current_acts()
+        for act, button in self.buttons.items():
+            button.setVisible(act in may and act is not Act.copy)
+            if line is not None and act in may:
+                button.setAccessibleName(f"{_(WORDS[act])}: {line.title}")
+
+    def _filter(self) -> None:
+        chosen = self.filter.currentData()
+        self._kind = Kind(chosen) if chosen else None
+        self.refresh()
+
+    def _opened(self, index: QModelIndex, yes: bool) -> None:
+        line = self.rows.row(index)
+        if line is not None:
+            (self._open.add if yes else self._open.discard)(line.key)
+
+    # What the operator does.
+
+    def _do(self, act: Act) -> None:
+        line = self.line()
+        if line is not None and act in acts(line):
+            self._source.do(act, line)
+
+    def _context_menu(self, point: QPoint) -> None:
+        if not self.tree.indexAt(point).isValid():
+            return
+        menu = QMenu(self)
+        menu.setObjectName("activityMenu")
+        menu.setToolTipsVisible(True)
+        may = self.current_acts()
+        for act in Act:
+            action = menu.addAction(_(WORDS[act]))
+            action.setObjectName(f"activity-{act}")
+            action.setEnabled(act in may)
+            explain(action, _(TIPS[act]) if act in may else _("Not for this line."))
+            action.triggered.connect(lambda _checked=False, act=act: self._do(act))
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(self.tree.viewport().mapToGlobal(point))

@@ -22,8 +22,10 @@ from xsmigui.core.migration.plan import Plan
 from xsmigui.core.outline import Outline, View
 from xsmigui.core.refs import HostRef, ObjectId, PoolId, SrRef, VdiRef
 from xsmigui.core.text import _
+from xsmigui.core.units import percent
 from xsmigui.services.drafting import Drafting
-from xsmigui.ui.activity.view import ActivityView, headline
+from xsmigui.ui.activity.lines import headline
+from xsmigui.ui.activity.view import ActivityView, Source
 from xsmigui.ui.bridge import Bridge
 from xsmigui.ui.dialogs.base import ask, opened, tell
 from xsmigui.ui.dialogs.disks import MoveDiskDialog
@@ -107,18 +109,17 @@ class MainWindow(QMainWindow):
             self._eject,
         )
         self.object.disks_selected.connect(self._enable_disks)
-        self.work = WorkCommands(self, self._services, self._scope)
-        self.activity = ActivityView(
-            self._icons,
-            self.work.lines,
+        self.work = WorkCommands(self, self._services, self._scope, self._open_wizard, self.tree.select)
+        source = Source(
+            self.work.groups,
             lambda: headline(self._services.jobs.all()),
-            self.work.cancel,
-            self.work.show_details,
+            self.work.do,
             self._clear_activity,
-            self.work.order,
             self.work.limit_storage,
-            self._services.jobs.limit,
         )
+        self.activity = ActivityView(self._icons, source, self._services.jobs.limit)
+        self._base_title = ""
+        self.activity.advanced.connect(self._show_advance)
         right = QSplitter(Qt.Orientation.Vertical)
         right.addWidget(self.object)
         right.addWidget(self.activity)
@@ -210,6 +211,7 @@ class MainWindow(QMainWindow):
         activity = self._menu(_("&Activity"))
         activity.addAction(self._action("actionClearActivity", _("&Clear finished"), self._clear_activity))
         activity.addAction(self._action("actionSaveReport", _("&Save a report…"), self.work.save_report))
+        activity.addAction(self._action("actionExportActivity", _("&Export as a table…"), self.work.export))
         about = self._menu(_("&Help"))
         about.addAction(
             self._action("actionGuide", _("Operators' &guide"), self._guide, QKeySequence.StandardKey.HelpContents)
@@ -264,12 +266,23 @@ class MainWindow(QMainWindow):
     def _job_changed(self, job: Job) -> None:
         """Show it; where the selected VM has just arrived in another pool, it is selected there."""
         self.activity.refresh_soon()
+        if job.has_ended and not self.isActiveWindow():
+            QApplication.alert(self)
         for vm in job.vms:
             if vm.state is State.done and vm.arrived is not None and job.plan.crosses and not job.plan.copy:
                 self._follow(
                     ObjectId(PoolId(job.plan.source.uuid), "VM", vm.move.vm.ref),
                     ObjectId(PoolId(job.plan.target.uuid), "VM", vm.arrived),
                 )
+
+    def _show_advance(self, share: float | None) -> None:
+        """The progress of what is under way, in the title, where it is seen while the window is behind others."""
+        title = self.windowTitle()
+        if not self._base_title or not title.endswith(self._base_title):
+            self._base_title = title
+        wanted = f"{percent(share)} · {self._base_title}" if share is not None else self._base_title
+        if wanted != title:
+            self.setWindowTitle(wanted)
 
     def _follow(self, old: ObjectId, new: ObjectId) -> None:
         if self._shown == old:

@@ -1,0 +1,272 @@
+"""What Activity shows, as plain values: a line for each job, below it one for each of its VMs, and others' tasks."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.jobs import Job, State, VmJob, job_text, step_text, title
+from xsmigui.core.progress import Meter, Standing
+from xsmigui.core.text import _, n_
+from xsmigui.core.units import duration, percent, size
+
+ICONS: Final = {
+    State.waiting: "pending",
+    State.running: "vm-moving",
+    State.lost: "warn",
+    State.done: "done",
+    State.failed: "block",
+    State.cancelled: "cancel",
+    State.interrupted: "warn",
+}
+
+FOREIGN: Final = ("pool_migrate", "migrate_send", "evacuate", "VDI.copy", "VM.copy")
+"""Marks of tasks of other clients that are worth a line."""
+
+
+class Kind(StrEnum):
+    """How a line stands, in the order in which lines are shown."""
+
+    running = "running"
+    waiting = "waiting"
+    failed = "failed"
+    done = "done"
+
+
+KINDS: Final = {
+    State.running: Kind.running,
+    State.lost: Kind.running,
+    State.waiting: Kind.waiting,
+    State.failed: Kind.failed,
+    State.interrupted: Kind.failed,
+    State.cancelled: Kind.done,
+    State.done: Kind.done,
+}
+
+ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
+
+Key = tuple[str, str]
+"""A job's id and the place of a VM in it; the place is empty for the job as a whole. ``task`` and a reference for what
+others do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line. `progress` is a share, None where there is nothing to draw. What may be done with it: `cancel`,
+    `order` (it waits and can be held or put first), `proceed` (it is held), `details`, `retry`, `find` (there is a VM
+    to go to)."""
+
+    key: Key
+    kind: Kind
+    icon: str
+    title: str
+    state: str
+    times: str = ""
+    progress: float | None = None
+    message: str = ""
+    cancel: bool = False
+    order: bool = False
+    proceed: bool = False
+    details: bool = False
+    retry: bool = False
+    find: bool = False
+    started: datetime | None = None
+    where: str = ""
+
+    @property
+    def has_ended(self) -> bool:
+        return self.kind in (Kind.failed, Kind.done)
+
+    def sentence(self) -> str:
+        """All of it in one text, for whoever hears or copies it."""
+        what = f"{self.title}: {self.state}"
+        if self.progress is not None:
+            what += f" {percent(self.progress)}"
+        return " · ".join(part for part in (what, self.times, self.message) if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A line with those below it; a job of one VM has none below."""
+
+    line: Line
+    below: tuple[Line, ...] = ()
+
+
+class Lines:
+    """Makes the lines. What has not changed is not made again, so that a look costs what is under way."""
+
+    def __init__(self) -> None:
+        self._meters: dict[str, Meter] = {}
+        self._groups: dict[str, tuple[Job, Group]] = {}
+        self._made: dict[Key, tuple[VmJob, Line]] = {}
+
+    def groups(
+        self, jobs: list[Job], now: datetime, memory: Callable[[Job], Iterable[int | None]] = lambda _job: ()
+    ) -> list[Group]:
+        """The groups of these jobs (the latest first), what runs before what waits, what failed before what is done."""
+        found = []
+        for job in jobs:
+            known = self._groups.get(job.id)
+            if known is not None and known[0] is job and known[1].line.kind is not Kind.running:
+                found.append(known[1])
+                continue
+            group = self._group(job, now, memory(job) if known is None or job.id not in self._meters else ())
+            self._groups[job.id] = (job, group)
+            found.append(group)
+        self._forget({job.id for job in jobs})
+        return sorted(found, key=lambda group: ORDER[group.line.kind])
+
+    def meter(self, job: str) -> Meter | None:
+        """How a job has advanced so far."""
+        return self._meters.get(job)
+
+    def _forget(self, known: set[str]) -> None:
+        if len(self._groups) > len(known):
+            self._groups = {job: group for job, group in self._groups.items() if job in known}
+            self._meters = {job: meter for job, meter in self._meters.items() if job in known}
+            self._made = {key: made for key, made in self._made.items() if key[0] in known}
+
+    def _group(self, job: Job, now: datetime, memory: Iterable[int | None]) -> Group:
+        whole, vms = self._meters.setdefault(job.id, Meter()).look(job, now, memory)
+        lines = []
+        for index, (vm, standing) in enumerate(zip(job.vms, vms, strict=True)):
+            key = (job.id, str(index))
+            made = self._made.get(key)
+            if made is None or made[0] is not vm or standing.share is not None:
+                made = self._made[key] = (vm, vm_line(key, vm, standing, now))
+            lines.append(made[1])
+        if len(lines) == 1:
+            return Group(lines[0])
+        return Group(job_line(job, whole, now), tuple(sorted(lines, key=lambda line: ORDER[line.kind])))
+
+
+def vm_line(key: Key, vm: VmJob, standing: Standing, now: datetime) -> Line:
+    """One VM's part of a job."""
+    waiting = vm.state is State.waiting
+    return Line(
+        key,
+        KINDS[vm.state],
+        ICONS[vm.state],
+        title(vm),
+        step_text(vm),
+        _times(vm.started, vm.ended, standing, now),
+        standing.share,
+        vm.message,
+        cancel=not vm.state.has_ended and vm.cancellable and not vm.cancelling,
+        order=waiting and not vm.held,
+        proceed=waiting and vm.held,
+        details=bool(vm.problems),
+        retry=KINDS[vm.state] is Kind.failed or vm.state is State.cancelled,
+        find=not vm.move.is_loose,
+        started=vm.started,
+        where=vm.move.host.name,
+    )
+
+
+def job_line(job: Job, standing: Standing, now: datetime) -> Line:
+    """A job of several VMs as a whole: ``40 VMs → Lisboa``, ``36 of 40 done``."""
+    states = [vm.state for vm in job.vms]
+    kind = KINDS[job.state]
+    if kind is Kind.running and not any(KINDS[state] is Kind.running for state in states):
+        kind = Kind.waiting
+    ended = sum(1 for state in states if state.has_ended)
+    failed = sum(1 for state in states if KINDS[state] is Kind.failed)
+    state = job_text(job.state) if job.has_ended else _("{done} of {n}", done=ended, n=len(states))
+    if all(vm.state is State.done and vm.verified for vm in job.vms):
+        state = step_text(job.vms[0])
+    if failed and not (job.has_ended and failed == len(states)):
+        state += " · " + n_("{n} failed", "{n} failed", failed)
+    begun = [vm.started for vm in job.vms if vm.started is not None]
+    ends = [vm.ended for vm in job.vms if vm.ended is not None]
+    last = max(ends, default=None) if job.has_ended else None
+    return Line(
+        (job.id, ""),
+        kind,
+        ICONS[job.state],
+        n_("{n} VM → {goal}", "{n} VMs → {goal}", len(states), goal=job.plan.target.name),
+        state,
+        _times(min(begun, default=None), last, standing, now),
+        standing.share if any(KINDS[state] is Kind.running for state in states) else None,
+        cancel=any(not vm.state.has_ended and vm.cancellable and not vm.cancelling for vm in job.vms),
+        retry=job.has_ended and any(KINDS[s] is Kind.failed or s is State.cancelled for s in states),
+        started=min(begun, default=None),
+        where=job.plan.target.name,
+    )
+
+
+def _times(started: datetime | None, ended: datetime | None, standing: Standing, now: datetime) -> str:
+    """How long it has taken, how long it will still take and how fast it is, as far as that can be told."""
+    if started is None:
+        return ""
+    parts = [duration(((ended or now) - started).total_seconds())]
+    if standing.left is not None:
+        parts.append(_("≈ {time} left", time=duration(standing.left)))
+    if standing.speed:
+        parts.append(_("{size}/s", size=size(int(standing.speed))))
+    return " · ".join(parts)
+
+
+def foreign_groups(inventory: Inventory, is_ours: Callable[[str], bool]) -> list[Group]:
+    """What other clients move on a pool, in words."""
+    found = []
+    for ref, task in inventory.task.items():
+        mark = next((mark for mark in FOREIGN if mark in task.name_label), "")
+        if not mark or task.status != "pending" or is_ours(ref) or task.subtask_of in inventory.task:
+            continue
+        names = [inventory.VM[vm].name_label for vm in inventory.moving_by_task.get(ref, ())]
+        words = {
+            "pool_migrate": _("migration"),
+            "migrate_send": _("migration with disks"),
+            "evacuate": _("emptying of a host"),
+            "VDI.copy": _("copy of a disk"),
+            "VM.copy": _("copy of a VM"),
+        }[mark]
+        name = ": ".join(part for part in (", ".join(names), words) if part)
+        state = _("another client · {pool}", pool=inventory.name)
+        line = Line(("task", ref), Kind.running, "pending", name, state, "", task.progress, where=inventory.name)
+        found.append(Group(line))
+    return found
+
+
+def headline(jobs: Iterable[Job]) -> str:
+    """All of it in one line: ``2 running · 3 waiting``."""
+    kinds = dict.fromkeys(Kind, 0)
+    for job in jobs:
+        for vm in job.vms:
+            kinds[KINDS[vm.state]] += 1
+    done = kinds[Kind.done]
+    parts = []
+    if kinds[Kind.running]:
+        parts.append(n_("{n} running", "{n} running", kinds[Kind.running]))
+    if kinds[Kind.waiting]:
+        parts.append(n_("{n} waiting", "{n} waiting", kinds[Kind.waiting]))
+    if done and not parts:
+        parts.append(n_("{n} done", "{n} done", done))
+    if kinds[Kind.failed]:
+        parts.append(n_("{n} failed", "{n} failed", kinds[Kind.failed]))
+    return " · ".join(parts)
+
+
+def filtered(groups: list[Group], kind: Kind | None) -> list[Group]:
+    """The groups with lines of one kind; None leaves all."""
+    if kind is None:
+        return groups
+    found = []
+    for group in groups:
+        below = tuple(line for line in group.below if line.kind is kind)
+        if below or group.line.kind is kind:
+            found.append(replace(group, below=below))
+    return found
+
+
+def as_csv(groups: list[Group]) -> list[list[str]]:
+    """Every line as a row of a table, with its heads."""
+    rows = [[_("Job"), _("What"), _("State"), _("Started"), _("Time"), _("Result")]]
+    for group in groups:
+        for line in group.below or (group.line,):
+            started = line.started.isoformat(timespec="seconds") if line.started is not None else ""
+            rows.append([line.key[0], line.title, line.state, started, line.times, line.message])
+    return rows
