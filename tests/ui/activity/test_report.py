@@ -16,6 +16,7 @@ from tests.ui.programs import connected, running, select, vm_key
 from xsmigui.app import Program
 from xsmigui.core.migration.draft import Draft, StorageMode
 from xsmigui.core.refs import HostRef, VmRef
+from xsmigui.ui.window.work import _harmless
 
 
 @pytest.fixture
@@ -88,3 +89,20 @@ async def test_a_support_bundle_is_saved(qapp: QApplication, home: Path, site: S
         await until(lambda: file.exists() and zipfile.is_zipfile(file))
         with zipfile.ZipFile(file) as bundle:
             assert "web-01" in bundle.read("xsmigui-support/journal.json").decode()
+
+
+@driven
+async def test_activity_is_exported_as_a_table(qapp: QApplication, home: Path, site: Simulated, tmp_path: Path) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        await moved(program)
+        program.window._actions["actionExportActivity"].trigger()
+        choice = await dialog("exportDialog", QFileDialog)
+        child(choice, QLineEdit, "fileNameEdit").setText(str(tmp_path / "night.csv"))
+        choice.accept()
+        await gone("exportDialog")
+        table = tmp_path / "night.csv"
+        await until(table.exists)
+        await until(lambda: "web-01 → madrid-03" in table.read_text(encoding="utf-8-sig"))
+        assert _harmless("=1+1") == "'=1+1"
+        assert _harmless("a\x1b") == "a␛"

@@ -23,7 +23,7 @@ from PySide6.QtWidgets import (
 )
 
 from xsmigui.core.capacity import AT_ONCE
-from xsmigui.core.text import N_, _
+from xsmigui.core.text import N_, _, printable
 from xsmigui.core.units import percent
 from xsmigui.ui.activity.lines import Group, Key, Kind, Line, filtered
 from xsmigui.ui.fields import Combo, Spin
@@ -299,7 +299,7 @@ class ActivityView(QWidget):
         for act, button in self.buttons.items():
             button.setVisible(act in may and act is not Act.copy)
             if line is not None and act in may:
-                button.setAccessibleName(f"{_(WORDS[act])}: {line.title}")
+                button.setAccessibleName(printable(f"{_(WORDS[act])}: {line.title}"))
 
     def _filter(self) -> None:
         chosen = self.filter.currentData()
