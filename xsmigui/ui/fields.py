@@ -29,7 +29,7 @@ class Combo(QComboBox):
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()
 
-    def offer(self, text: str, data: object) -> None:
+    def add_entry(self, text: str, data: object) -> None:
         """Add an entry."""
         self.addItem(printable(text), data)
         self.setItemData(self.count() - 1, tip(text), Qt.ItemDataRole.ToolTipRole)

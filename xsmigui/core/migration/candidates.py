@@ -16,7 +16,7 @@ from xsmigui.core.migration.moves import Move, following_disks, is_copied, own_d
 from xsmigui.core.migration.rules import RULES, networks, storage
 from xsmigui.core.problems import Page, Problem
 from xsmigui.core.records import VDI
-from xsmigui.core.refs import HostRef, SrRef, VdiRef, VmRef
+from xsmigui.core.refs import HostRef, NetworkRef, SrRef, VdiRef, VmRef
 from xsmigui.core.text import _
 from xsmigui.core.units import natural, size
 
@@ -119,14 +119,19 @@ def hosts(site: Site, draft: Draft, vm: VmRef) -> tuple[Candidate, ...]:
     source = site.pools.get(draft.source)
     if target is None or source is None or vm not in source.VM:
         return ()
-    home = source.home(vm) if not draft.crosses else None
-    found = []
-    for ref in target.hosts_in_order:
-        problems = tuple(host_problems(bare_move(site, draft, source, target, vm, ref)))
-        detail = _("{free} of memory free", free=size(target.free_memory(ref)))
-        note = _("current server") if ref == home else ""
-        found.append(Candidate(ref, target.host[ref].name_label, detail, problems, note))
-    return tuple(found)
+    return tuple(found for ref in target.hosts_in_order if (found := host(site, draft, vm, ref)) is not None)
+
+
+def host(site: Site, draft: Draft, vm: VmRef, ref: HostRef | None) -> Candidate | None:
+    """One host of the destination for one VM; None where one of them is gone."""
+    target = site.pools.get(draft.destination) if draft.destination else None
+    source = site.pools.get(draft.source)
+    if target is None or source is None or vm not in source.VM or ref is None or ref not in target.host:
+        return None
+    problems = tuple(host_problems(bare_move(site, draft, source, target, vm, ref)))
+    detail = _("{free} of memory free", free=size(target.free_memory(ref)))
+    here = not draft.crosses and ref == source.home(vm)
+    return Candidate(ref, target.host[ref].name_label, detail, problems, _("current server") if here else "")
 
 
 def bare_move(site: Site, draft: Draft, source: Inventory, target: Inventory, vm: VmRef, host: HostRef | None) -> Move:
@@ -192,14 +197,16 @@ class Load:
 
     def candidates(self, staying: SrRef | None = None) -> tuple[Candidate, ...]:
         """Every SR with what stands against it. `staying` is the SR on which a single disk is now."""
-        found = []
-        for ref, sr in self.target.SR.items():
-            if self.offered(ref):
-                kind = _("shared") if sr.shared else _("local")
-                detail = _("{kind} · {free} free", kind=kind, free=size(self.target.free_space(ref)))
-                note = _("current SR") if ref == staying else ""
-                found.append(Candidate(ref, sr.name_label, detail, tuple(self.problems(ref)), note))
+        found = [self.candidate(ref, staying) for ref in self.target.SR if self.offered(ref)]
         return tuple(sorted(found, key=lambda c: (not c.usable, natural(c.name), c.ref)))
+
+    def candidate(self, ref: SrRef, staying: SrRef | None = None) -> Candidate:
+        """One SR with what stands against it."""
+        sr = self.target.SR[ref]
+        kind = _("shared") if sr.shared else _("local")
+        detail = _("{kind} · {free} free", kind=kind, free=size(self.target.free_space(ref)))
+        note = _("current SR") if ref == staying else ""
+        return Candidate(ref, sr.name_label, detail, tuple(self.problems(ref)), note)
 
 
 def all_disks(source: Inventory, vms: Iterable[VmRef]) -> dict[VdiRef, VDI]:
@@ -251,6 +258,21 @@ def disk_srs(site: Site, draft: Draft, vm: VmRef, host: HostRef | None, disk: Vd
     return load.candidates(None if draft.crosses else load.disks[disk].SR) if load else ()
 
 
+def disk_sr(
+    site: Site, draft: Draft, vm: VmRef, host: HostRef | None, disk: VdiRef, sr: SrRef | None
+) -> Candidate | None:
+    """One SR for one disk; None where one of them is gone."""
+    load = disk_load(site, draft, vm, host, disk)
+    if load is None or sr is None or sr not in load.target.SR:
+        return None
+    return load.candidate(sr, None if draft.crosses else load.disks[disk].SR)
+
+
+def network(target: Inventory, host: HostRef | None, ref: NetworkRef | None) -> Candidate | None:
+    """One of the destination's networks for a VIF."""
+    return next((c for c in network_candidates(target, host) if c.ref == ref), None)
+
+
 def network_candidates(target: Inventory, host: HostRef | None) -> tuple[Candidate, ...]:
     """The destination's networks for a VIF: greyed where the host is not on them."""
     found = []
@@ -261,6 +283,13 @@ def network_candidates(target: Inventory, host: HostRef | None) -> tuple[Candida
         bar = "" if host is None or networks.host_attaches(target, host, ref) else _("the host is not on it")
         found.append(Candidate(ref, network.name_label, detail, bar=bar))
     return tuple(sorted(found, key=lambda c: (not c.usable, natural(c.name), c.ref)))
+
+
+def migration_network(target: Inventory) -> NetworkRef | None:
+    """The network that a pool names for its migrations (`pool.other_config["xo:migrationNetwork"]`, a uuid that Xen
+    Orchestra sets)."""
+    uuid = target.pool.other_config.get("xo:migrationNetwork", "")
+    return next((ref for ref, network in target.network.items() if uuid and network.uuid == uuid), None)
 
 
 def storage_networks(target: Inventory, at: Iterable[HostRef]) -> tuple[Candidate, ...]:
@@ -276,6 +305,8 @@ def storage_networks(target: Inventory, at: Iterable[HostRef]) -> tuple[Candidat
         management = target.is_management(ref)
         detail = ", ".join(pif.IP for host in at if (pif := target.pif(host, ref)) and pif.IP)
         note = _("management, not recommended for performance") if management else ""
+        if ref == migration_network(target):
+            note = _("the pool's own choice for migrations")
         found.append((management, Candidate(ref, network.name_label, detail, problems, note)))
     ordered = sorted(found, key=lambda row: (not row[1].usable, row[0], natural(row[1].name), row[1].ref))
     return tuple(candidate for _management, candidate in ordered)

@@ -13,6 +13,7 @@ from xsmigui.core.migration.candidates import (
     destinations,
     disk_load,
     host_problems,
+    migration_network,
     storage_networks,
     whole_load,
 )
@@ -173,9 +174,12 @@ def _vif_networks(
 
 
 def default_storage_network(target: Inventory, at: Iterable[HostRef]) -> NetworkRef | None:
-    """The first usable network that is not the management network and has link; else the management network."""
+    """The network that the pool itself names for migrations; else the first usable one that is not the management
+    network and has link; else the management network."""
     at = tuple(dict.fromkeys(at))
     usable = [NetworkRef(c.ref) for c in storage_networks(target, at) if c.usable]
+    if (named := migration_network(target)) in usable:
+        return named
 
     def linked(network: NetworkRef) -> bool:
         pifs = [target.pif(host, network) for host in at]

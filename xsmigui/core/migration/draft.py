@@ -4,7 +4,7 @@ A `Draft` holds only explicit choices; what is not chosen is filled in by `core.
 at that moment. Both are immutable: an edit makes the next draft.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
@@ -101,6 +101,10 @@ class Draft:
         """Run this VM on this host."""
         return replace(self, hosts={**self.hosts, vm: host})
 
+    def all_on(self, vms: Iterable[VmRef], host: HostRef) -> "Draft":
+        """Run these VMs on this host."""
+        return replace(self, hosts={**self.hosts, **dict.fromkeys(vms, host)})
+
     def keeping_disks(self) -> "Draft":
         return replace(self, storage=StorageMode.keep)
 
@@ -122,6 +126,10 @@ class Draft:
     def connecting(self, vif: VifRef, network: NetworkRef) -> "Draft":
         """Put this VIF on this network."""
         return replace(self, networks={**self.networks, vif: network})
+
+    def connecting_all(self, vifs: Iterable[VifRef], network: NetworkRef) -> "Draft":
+        """Put these VIFs on this network."""
+        return replace(self, networks={**self.networks, **dict.fromkeys(vifs, network)})
 
     def over(self, network: NetworkRef | None) -> "Draft":
         """Carry the disks over this network; None leaves the choice of it to the defaults."""

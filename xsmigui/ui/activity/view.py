@@ -223,7 +223,7 @@ class ActivityView(QWidget):
         self.filter = Combo("activityFilter", _("Show"))
         self.filter.setMinimumContentsLength(8)
         for kind, words in FILTERS.items():
-            self.filter.offer(_(words), kind)
+            self.filter.add_entry(_(words), kind)
         self.filter.currentIndexChanged.connect(lambda _index: self._filter())
         self.limit = Spin("storageLimit", _("Storage migrations at once"), 1, AT_ONCE)
         self.limit.setValue(limit)

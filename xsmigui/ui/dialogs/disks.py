@@ -36,7 +36,7 @@ from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column, RowsModel
 from xsmigui.ui.scope import Presenter, Scope
 from xsmigui.ui.style import STEP, named, plain_table, primary, spaced
-from xsmigui.ui.wizard.choice import ChoiceCombo
+from xsmigui.ui.wizard.choice import ChoiceCombo, Offer
 from xsmigui.ui.wizard.copying import CopyChoice
 from xsmigui.ui.wizard.grid import Table
 from xsmigui.ui.wizard.problems import ProblemPanel
@@ -252,9 +252,15 @@ class MoveDiskDialog(QDialog):
             self.each_table.put(row, 2, inventory.VM[vm].name_label if vm is not None else "–")
             self.each_table.put(row, 3, inventory.name_of("SR", vdi.SR))
             self.each_table.put(row, 4, way(inventory, draft, disk))
-            combo = self.each_table.combo(disk)
-            combo.setAccessibleName(_("SR for {disk}", disk=name))
-            combo.fill(places(evaluation.site, draft, disk), draft.disks.get(disk, vdi.SR), _("Choose an SR"))
+
+        def offer(key: str) -> Offer:
+            disk = VdiRef(key)
+            choices = places(evaluation.site, draft, disk)
+            chosen = draft.disks.get(disk, inventory.VDI[disk].SR)
+            name = _("SR for {disk}", disk=inventory.name_of("VDI", disk) or _("(no name)"))
+            return Offer(next((c for c in choices if c.ref == chosen), None), lambda: choices, _("Choose an SR"), name)
+
+        self.each_table.offer(offer)
 
     def _combo(self, disk: str) -> ChoiceCombo:
         combo = ChoiceCombo(f"diskCombo-{disk}", _("SR"))

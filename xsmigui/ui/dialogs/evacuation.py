@@ -18,7 +18,7 @@ from xsmigui.core.migration.candidates import Candidate
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.fixes import Fix
 from xsmigui.core.migration.moves import Kind, Move
-from xsmigui.core.migration.summary import total, verdict
+from xsmigui.core.migration.summary import total
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import HostRef, NetworkRef, VmRef
 from xsmigui.core.text import _, printable
@@ -31,7 +31,8 @@ from xsmigui.ui.fields import Spin
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Presenter, Scope
 from xsmigui.ui.style import STEP, named, primary, spaced
-from xsmigui.ui.wizard.choice import ChoiceCombo
+from xsmigui.ui.wizard.bulk import possible
+from xsmigui.ui.wizard.choice import ChoiceCombo, Offer
 from xsmigui.ui.wizard.grid import Table
 from xsmigui.ui.wizard.problems import ProblemPanel
 from xsmigui.ui.words import explain, heading, hint
@@ -163,11 +164,18 @@ class MaintenanceDialog(QDialog):
             self.table.put(row, 0, record.name_label)
             self.table.put(row, 1, _("paused") if record.power_state == "Paused" else _("running"))
             self.table.put(row, 2, size(travelling) if travelling else "–", right=True)
-            self.table.put(row, 3, verdict(evaluation, vm))
-            combo = self.table.combo(vm)
-            combo.setAccessibleName(_("Host for {vm}", vm=record.name_label))
-            offered = [c for c in candidates.hosts(evaluation.site, evaluation.draft, vm) if c.ref != self.host]
-            combo.fill(offered, move.host, _("No host can take it"))
+            self.table.put(row, 3, possible(evaluation, vm))
+
+        def offer(key: str) -> Offer:
+            vm = VmRef(key)
+            return Offer(
+                candidates.host(evaluation.site, evaluation.draft, vm, moves[vm].host),
+                lambda: [c for c in candidates.hosts(evaluation.site, evaluation.draft, vm) if c.ref != self.host],
+                _("No host can take it"),
+                _("Host for {vm}", vm=inventory.VM[vm].name_label),
+            )
+
+        self.table.offer(offer)
 
     def _combo(self, vm: str) -> ChoiceCombo:
         combo = ChoiceCombo(f"evacuationHost-{vm}", _("Host"))

@@ -1,27 +1,27 @@
 """The wizard's pages. A page sends edits and renders an evaluation; it asks neither the server nor another page."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import candidates
 from xsmigui.core.migration.candidates import Candidate
-from xsmigui.core.migration.defaults import can_keep
-from xsmigui.core.migration.draft import StorageMode
+from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.evaluation import Evaluation
-from xsmigui.core.migration.moves import Move, chosen_vifs, following_disks, own_disks
 from xsmigui.core.migration.summary import verdict
-from xsmigui.core.problems import Page
-from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef
-from xsmigui.core.text import N_, _, n_
+from xsmigui.core.problems import Page, Problem
+from xsmigui.core.refs import HostRef, NetworkRef, PoolId, VmRef
+from xsmigui.core.text import N_, _
 from xsmigui.core.units import size
 from xsmigui.services.drafting import Edit
 from xsmigui.ui.style import STEP, named
 from xsmigui.ui.wizard.bars import Bars
-from xsmigui.ui.wizard.choice import ChoiceCombo
+from xsmigui.ui.wizard.bulk import Bulk, RowFilter, possible, row_of
+from xsmigui.ui.wizard.choice import ChoiceCombo, Offer
 from xsmigui.ui.wizard.grid import Table
 from xsmigui.ui.words import heading, hint
 
@@ -44,12 +44,15 @@ class WizardPage(QWidget):
     """A page: a heading, a question, and what answers it."""
 
     page: Page
+    row_clicked = Signal(str)
+    """The reference of what a row that was clicked is about."""
 
     def __init__(self, object_name: str, question: str, choose: Choose) -> None:
         super().__init__()
         title = _(TITLES[self.page])
         named(self, object_name, title)
         self._choose = choose
+        self.evaluation: Evaluation | None = None
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(2 * STEP, 2 * STEP, 2 * STEP, STEP)
         self.body.setSpacing(STEP)
@@ -60,6 +63,10 @@ class WizardPage(QWidget):
     def show_evaluation(self, evaluation: Evaluation) -> None:
         """Show this evaluation."""
         raise NotImplementedError
+
+    def reveal(self, problem: Problem) -> bool:
+        """Bring the row that a problem is about into sight; False where this page has none."""
+        return False
 
 
 class DestinationPage(WizardPage):
@@ -112,8 +119,14 @@ class HomeServerPage(WizardPage):
 
     def __init__(self, choose: Choose) -> None:
         super().__init__("homeServerPage", _("On which server shall each VM run?"), choose)
-        columns = [_("VM"), _("Memory"), _("Server")]
-        self.table = Table("homeServerTable", _("Home servers"), columns, 2)
+        columns = [_("VM"), _("Memory"), _("Possible"), _("Server")]
+        self.table = Table("homeServerTable", _("Home servers"), columns, 3)
+        self.table.row_clicked.connect(self.row_clicked)
+        self.filter = RowFilter("homeServerFilter", self.table)
+        self.all = ChoiceCombo("allServersCombo", _("Server for all shown"))
+        self.all.chosen.connect(self._all_chosen)
+        self.bulk = Bulk(self.filter, _("Server for all s&hown:"), self.all)
+        self.body.addWidget(self.bulk)
         self.body.addWidget(self.table, 1)
         self.bars = Bars("memoryBars")
         self.body.addWidget(self.bars)
@@ -123,137 +136,47 @@ class HomeServerPage(WizardPage):
         combo.chosen.connect(lambda host: self._choose(lambda draft: draft.on(VmRef(vm), HostRef(host))))
         return combo
 
+    def _all_chosen(self, host: str) -> None:
+        vms = tuple(VmRef(key) for key in self.table.shown_keys)
+        self._choose(lambda draft: draft.all_on(vms, HostRef(host)))
+
+    def reveal(self, problem: Problem) -> bool:
+        return self.table.reveal(row_of(problem, self.evaluation))
+
     def show_evaluation(self, evaluation: Evaluation) -> None:
-        moves = evaluation.resolved.moves
-        self.table.rows(tuple(move.ref for move in moves), self._combo, 2)
+        self.evaluation = evaluation
+        site, draft, moves = evaluation.site, evaluation.draft, evaluation.resolved.moves
+        self.table.rows(tuple(move.ref for move in moves), self._combo, 3)
         for row, move in enumerate(moves):
             self.table.put(row, 0, move.vm.name_label)
             self.table.put(row, 1, size(move.memory), right=True)
-            offered = candidates.hosts(evaluation.site, evaluation.draft, move.ref)
-            combo = self.table.combo(move.ref)
-            combo.setAccessibleName(_("Server for {vm}", vm=move.vm.name_label))
-            combo.fill(offered, move.host, _("No server can take it"))
+            self.table.put(row, 2, possible(evaluation, move.ref))
+        at = {move.ref: move for move in moves}
+
+        def offer(key: str) -> Offer:
+            move = at[VmRef(key)]
+            return Offer(
+                candidates.host(site, draft, move.ref, move.host),
+                lambda: candidates.hosts(site, draft, move.ref),
+                _("No server can take it"),
+                _("Server for {vm}", vm=move.vm.name_label),
+            )
+
+        self.table.offer(offer)
+        self.filter.judge(evaluation, {move.ref: move.ref for move in moves})
+        self.bulk.setVisible(len(moves) > 1)
+        self.all.offer(Offer(None, lambda: for_all(site, draft, self.table.shown_keys), _("Choose")))
         self.bars.show_accounts(tuple(evaluation.ledger.memory.values()))
 
 
-class StoragePage(WizardPage):
-    page = Page.storage
-
-    def __init__(self, choose: Choose) -> None:
-        super().__init__("storagePage", _("Where shall the virtual disks be placed?"), choose)
-        self.keep = QRadioButton(_("Leave all virtual disks where they are"))
-        named(self.keep, "keepDisksRadio", _("Leave all virtual disks where they are"))
-        self.same = QRadioButton(_("Place all migrated virtual disks on the same SR"))
-        named(self.same, "sameSrRadio", _("Place all migrated virtual disks on the same SR"))
-        self.each = QRadioButton(_("Choose an SR for each virtual disk"))
-        named(self.each, "perDiskRadio", _("Choose an SR for each virtual disk"))
-        self.combo = ChoiceCombo("sameSrCombo", _("SR for all virtual disks"))
-        self.keep.clicked.connect(lambda: choose(lambda draft: draft.keeping_disks()))
-        self.same.clicked.connect(lambda: choose(lambda draft: draft.on_same_sr(draft.same_sr)))
-        self.each.clicked.connect(lambda: choose(lambda draft: draft.each_disk()))
-        self.combo.chosen.connect(lambda sr: choose(lambda draft: draft.on_same_sr(SrRef(sr))))
-        line = QHBoxLayout()
-        line.addWidget(self.same)
-        line.addWidget(self.combo, 1)
-        columns = [_("Virtual disk"), _("Size"), _("From"), _("To")]
-        self.table = Table("diskPlacementTable", _("Placement of the virtual disks"), columns, 3)
-        self.following = hint()
-        self.bars = Bars("spaceBars")
-        self.body.addWidget(self.keep)
-        self.body.addLayout(line)
-        self.body.addWidget(self.each)
-        self.body.addWidget(self.table, 1)
-        self.body.addWidget(self.following)
-        self.body.addWidget(self.bars)
-
-    def _combo(self, disk: str) -> ChoiceCombo:
-        combo = ChoiceCombo(f"diskCombo-{disk}", _("SR"))
-        combo.chosen.connect(lambda sr: self._choose(lambda draft: draft.placing(VdiRef(disk), SrRef(sr))))
-        return combo
-
-    def show_evaluation(self, evaluation: Evaluation) -> None:
-        site, draft, resolved = evaluation.site, evaluation.draft, evaluation.resolved
-        at = {move.ref: move.host for move in resolved.moves}
-        known = draft.source in site.pools and draft.destination in site.pools
-        self.keep.setVisible(known and can_keep(site, draft, at))
-        for radio, mode in (
-            (self.keep, StorageMode.keep),
-            (self.same, StorageMode.same),
-            (self.each, StorageMode.each),
-        ):
-            radio.setChecked(resolved.mode is mode)
-        self.combo.setEnabled(resolved.mode is StorageMode.same)
-        if known:
-            offered = candidates.same_srs(site, draft, at)
-            none = _("No SR can hold all of them") if resolved.mode is StorageMode.same else ""
-            self.combo.fill(offered, resolved.same_sr, none)
-        self._render_disks(evaluation)
-        self.bars.show_accounts(tuple(evaluation.ledger.space.values()))
-
-    def _render_disks(self, evaluation: Evaluation) -> None:
-        moves = evaluation.resolved.moves
-        disks = [(move, ref) for move in moves for ref in own_disks(move.source, move.ref)]
-        self.table.rows(tuple(ref for _move, ref in disks), self._combo, 3)
-        several = len(moves) > 1
-        for row, (move, ref) in enumerate(disks):
-            vdi = move.source.VDI[ref]
-            name = vdi.name_label or _("(no name)")
-            self.table.put(row, 0, f"{move.vm.name_label} · {name}" if several else name)
-            self.table.put(row, 1, size(vdi.virtual_size), right=True)
-            self.table.put(row, 2, move.source.name_of("SR", vdi.SR))
-            offered: tuple[Candidate, ...] = ()
-            if evaluation.draft.destination in evaluation.site.pools:
-                offered = candidates.disk_srs(evaluation.site, evaluation.draft, move.ref, move.host, ref)
-            combo = self.table.combo(ref)
-            combo.setAccessibleName(_("SR for {disk}", disk=name))
-            combo.setEnabled(evaluation.resolved.mode is StorageMode.each)
-            combo.fill(offered, move.placement.get(ref), _("Choose an SR"))
-        self.following.setText(_following(moves))
-        self.following.setVisible(bool(self.following.text()))
-
-
-def _following(moves: tuple[Move, ...]) -> str:
-    """``2 disks of snapshots and suspend images, 61 GiB, follow.``"""
-    disks = [vdi for move in moves for _ref, vdi, _leader in following_disks(move.source, move.ref)]
-    if not disks:
-        return ""
-    total = size(sum(vdi.virtual_size for vdi in disks))
-    return n_(
-        "{n} disk of snapshots and suspend images, {size}, follows.",
-        "{n} disks of snapshots and suspend images, {size}, follow.",
-        len(disks),
-        size=total,
-    )
-
-
-class NetworksPage(WizardPage):
-    page = Page.networks
-
-    def __init__(self, choose: Choose) -> None:
-        question = _("To which network of the destination shall each network interface be connected?")
-        super().__init__("networksPage", question, choose)
-        columns = [_("VM"), _("Interface"), _("Now on"), _("Network there")]
-        self.table = Table("vifTable", _("Network interfaces"), columns, 3)
-        self.body.addWidget(self.table, 1)
-
-    def _combo(self, vif: str) -> ChoiceCombo:
-        combo = ChoiceCombo(f"networkCombo-{vif}", _("Network"))
-        combo.chosen.connect(lambda net: self._choose(lambda draft: draft.connecting(VifRef(vif), NetworkRef(net))))
-        return combo
-
-    def show_evaluation(self, evaluation: Evaluation) -> None:
-        moves = evaluation.resolved.moves if evaluation.draft.crosses else ()
-        vifs = [(move, ref) for move in moves for ref in chosen_vifs(move.source, move.ref)]
-        self.table.rows(tuple(ref for _move, ref in vifs), self._combo, 3)
-        for row, (move, ref) in enumerate(vifs):
-            vif = move.source.VIF[ref]
-            self.table.put(row, 0, move.vm.name_label)
-            self.table.put(row, 1, f"{vif.device} · {vif.MAC}")
-            self.table.put(row, 2, move.source.name_of("network", vif.network))
-            combo = self.table.combo(ref)
-            combo.setAccessibleName(_("Network for {mac} of {vm}", mac=vif.MAC, vm=move.vm.name_label))
-            offered = candidates.network_candidates(move.target, move.host)
-            combo.fill(offered, move.networks.get(ref), _("Choose a network"))
+def for_all(site: Site, draft: Draft, vms: Sequence[str]) -> tuple[Candidate, ...]:
+    """The hosts for several VMs together, each with the first reason why one of them cannot go there."""
+    found: dict[str, Candidate] = {}
+    for vm in vms:
+        for candidate in candidates.hosts(site, draft, VmRef(vm)):
+            if candidate.ref not in found or (found[candidate.ref].usable and not candidate.usable):
+                found[candidate.ref] = candidate
+    return tuple(replace(candidate, note="") for candidate in found.values())
 
 
 class StorageNetworkPage(WizardPage):

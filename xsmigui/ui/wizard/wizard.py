@@ -17,10 +17,13 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration import leaving_out
+from xsmigui.core.migration.evaluation import Evaluation, to_choose
 from xsmigui.core.migration.fixes import Fix
+from xsmigui.core.migration.leaving_out import LeftOut
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.problems import Page, Problem, Severity
+from xsmigui.core.refs import VmRef
 from xsmigui.core.text import _, n_
 from xsmigui.services.connections import Connections
 from xsmigui.services.drafting import Drafting, Edit
@@ -30,18 +33,18 @@ from xsmigui.ui.dialogs.mending import mend
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Presenter, Scope
 from xsmigui.ui.style import STEP, named, primary
+from xsmigui.ui.wizard.mapping import NetworksPage
 from xsmigui.ui.wizard.pages import (
     TITLES,
     DestinationPage,
     HomeServerPage,
-    NetworksPage,
     StorageNetworkPage,
-    StoragePage,
     WizardPage,
 )
+from xsmigui.ui.wizard.placement import StoragePage
 from xsmigui.ui.wizard.problems import ProblemPanel
 from xsmigui.ui.wizard.summary import SummaryPage, plan_bytes
-from xsmigui.ui.words import explain
+from xsmigui.ui.words import Label, explain
 from xsmigui.ui.words import title as window_title
 
 log = logging.getLogger(__name__)
@@ -83,6 +86,7 @@ class MigrateWizard(QDialog):
         self._icons = icons
         self._scope = Scope(self, present)
         self._page = Page.destination
+        self._left: tuple[LeftOut, ...] = ()
         self._visited = {Page.destination}
         self._title(drafting.evaluation)
         self.setModal(False)
@@ -138,7 +142,16 @@ class MigrateWizard(QDialog):
         self.stack = QStackedWidget()
         for page in self.pages.values():
             self.stack.addWidget(page)
-        self.panel = ProblemPanel(self._icons, self._fix)
+            page.row_clicked.connect(lambda ref: self.panel.reveal(ref))
+        self.panel: ProblemPanel = ProblemPanel(self._icons, self._fix)
+        self.panel.leads = True
+        self.panel.chosen.connect(self.reveal)
+        self.can_go = Label()
+        self.can_go.setObjectName("canGoLabel")
+        self.leave_out = QPushButton(_("&Leave out what cannot move"))
+        named(self.leave_out, "leaveOutButton", _("Leave out what cannot move"))
+        self.leave_out.setAutoDefault(False)
+        self.leave_out.clicked.connect(self._leave_out)
         split = QSplitter(Qt.Orientation.Vertical)
         split.addWidget(self.stack)
         split.addWidget(self.panel)
@@ -161,7 +174,8 @@ class MigrateWizard(QDialog):
         buttons = QHBoxLayout()
         buttons.setContentsMargins(2 * STEP, STEP, 2 * STEP, 2 * STEP)
         buttons.setSpacing(STEP)
-        buttons.addStretch(1)
+        buttons.addWidget(self.can_go, 1)
+        buttons.addWidget(self.leave_out)
         for button in (self.cancel, self.back, self.next, self.finish):
             button.setAutoDefault(False)
             buttons.addWidget(button)
@@ -204,6 +218,41 @@ class MigrateWizard(QDialog):
         shown = tuple(p for p in evaluation.problems if self._belongs_on_panel(p))
         self.panel.show_problems(shown, self._page, self._pending(evaluation))
         self._render_buttons(evaluation)
+        self._render_batch(evaluation)
+
+    def _stuck(self, evaluation: Evaluation) -> dict[VmRef, Problem]:
+        """The VMs without which the others could go, with what stands against each."""
+        stuck = {vm: evaluation.worst[vm] for vm in evaluation.stuck}
+        if not stuck and not any(to_choose(problem) for problem in evaluation.worst.values()):
+            stuck = dict(leaving_out.blocked(evaluation))
+        return stuck
+
+    def _render_batch(self, evaluation: Evaluation) -> None:
+        """How many of a batch can go, and the way to go without the others."""
+        moves = evaluation.resolved.moves
+        stuck = self._stuck(evaluation) if len(moves) > 1 else {}
+        parts = []
+        if len(moves) > 1:
+            parts.append(_("{can} of {n} can go", can=len(moves) - len(stuck), n=len(moves)))
+        if self._left:
+            parts.append(n_("{n} is left out", "{n} are left out", len(self._left)))
+        self.can_go.setText(" · ".join(parts))
+        self.can_go.explain("\n".join(f"{left.name}: {left.problem.message}" for left in self._left))
+        self.leave_out.setVisible(0 < len(stuck) < len(moves))
+
+    def _leave_out(self) -> None:
+        """Go on without the VMs that cannot go; they are named at the foot."""
+        evaluation = self._drafting.evaluation
+        stuck = self._stuck(evaluation)
+        self._left = (*self._left, *leaving_out.left_out(evaluation, stuck))
+        self._drafting.choose(lambda draft: leaving_out.without(draft, stuck))
+        self._title(self._drafting.evaluation)
+
+    def reveal(self, problem: Problem) -> None:
+        """Lead from a sentence to the row that it is about."""
+        self.go_to(problem.page)
+        if self._page is problem.page:
+            self.pages[problem.page].reveal(problem)
 
     def _belongs_on_panel(self, problem: Problem) -> bool:
         """What is to be known beforehand is said on Summary itself."""
