@@ -5,6 +5,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.services.test_jobs import NAMES, moving, states
 from tests.simulated import Simulated
 from xsmigui.core.jobs import Job, State
 from xsmigui.core.migration.plan import Plan
+from xsmigui.xapi.connection import Connection
 
 WHERE = {"Madrid": {"host": "madrid-01", "sr": "NFS Madrid"}, "Lisboa": {"sr": "NFS Lisboa"}}
 VM = {"Madrid": "monitoring", "Lisboa": "web-01"}
@@ -159,3 +161,76 @@ async def test_the_operator_rules_the_queue(two: Engine) -> None:
     assert (await ended(two, job)).state is State.done
     with pytest.raises(ValueError, match="4"):
         two.jobs.limit = 4
+
+
+@pytest.mark.parametrize("vouched", [False, True])
+async def test_a_job_is_not_gone_on_with_in_a_copy_of_its_pool(
+    site: Simulated, tmp_path: Path, vouched: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All uuids and references of a copy are those of the pool. It is held until somebody knows better."""
+    async with process(site, tmp_path) as first:
+        hold = Hold(site, 3)
+        job = first.jobs.start(await plan_of(first, "Lisboa"))
+        await hold.until_held()
+        await until(lambda: first.vm(job).task)
+    monkeypatch.setattr(Connection, "fingerprint", property(lambda _self: "cd:" * 31 + "cd"))
+    async with process(site, tmp_path) as second:
+        job = await taken_up(second)
+        await until(lambda: second.vm(job).held)
+        vm = second.vm(job)
+        assert vm.state is State.waiting
+        assert "may be a copy of" in vm.message
+        assert second.jobs.doubt(job.id) == vm.message
+        assert vm.task == job.vms[0].task
+        hold.release()
+        if vouched:
+            second.jobs.proceed(job.id)
+            assert (await ended(second, job)).vms[0].state is State.done
+        else:
+            await until(lambda: not site.run(lambda: site["Madrid"].pool.tasks.running))
+            assert second.vm(job).held
+    monkeypatch.undo()
+    async with process(site, tmp_path) as third:
+        left = await third.jobs.take_up()
+        assert [j.id for j in left] == ([] if vouched else [job.id])
+        if not vouched:
+            await until(lambda: third.vm(job).held)
+            third.jobs.proceed(job.id)
+            assert (await ended(third, job)).vms[0].state is State.done
+
+
+async def test_an_error_of_our_own_after_it_began_leaves_it_to_be_taken_up(
+    site: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, expected_errors: list[str]
+) -> None:
+    """What the server moves still counts among the three, and the next process brings it to its end."""
+    expected_errors.append("job")
+    wait, failing = Connection.wait_for_task, 1
+
+    async def fail_once(connection: Connection, *args: Any) -> Any:
+        nonlocal failing
+        failing -= 1
+        if failing == 0:
+            raise ZeroDivisionError("nobody foresaw this")
+        return await wait(connection, *args)
+
+    monkeypatch.setattr(Connection, "wait_for_task", fail_once)
+    async with process(site, tmp_path) as first:
+        hold = Hold(site, free=3)
+        job = first.jobs.start(await first.plan(*NAMES, to="Lisboa", sr="NFS Lisboa"))
+        await until(lambda: State.interrupted in states(first.jobs.get(job.id)))
+        await until(lambda: len(moving(first)) == 3)
+        cut = next(vm for vm in first.jobs.get(job.id).vms if vm.state is State.interrupted)
+        assert "ZeroDivisionError" in cut.message
+        assert job.id in cut.message
+        assert not cut.is_over
+        first.jobs.put_first(job.id, 4)  # whatever makes the queue look again
+        first.jobs.cancel(job.id, first.jobs.get(job.id).vms.index(cut))
+        first.jobs.clear_ended()
+        assert len(moving(first)) == 3
+        assert states(first.jobs.get(job.id)).count(State.waiting) == 2
+        hold.release()
+        await ended(first, job)
+        assert sorted(states(first.jobs.get(job.id))) == sorted([State.done] * 4 + [State.interrupted])
+    async with process(site, tmp_path) as second:
+        (vm,) = [vm for vm in (await ended(second, await taken_up(second))).vms if vm.move == cut.move]
+        assert (vm.state, vm.verified) == (State.done, True), vm.message

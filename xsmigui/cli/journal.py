@@ -78,12 +78,16 @@ async def take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int:
         text = _("There is no unfinished job {job}, or another xsmigui is carrying it out.", job=wanted)
         raise BadArguments(text)
     (job,) = found
+    if not options.same_pool and (doubt := jobs.doubt(job.id)):
+        raise BadArguments(f"{doubt} " + _("With --same-pool it is taken up all the same."))
     missing = [p.name for p in (job.plan.source, job.plan.target) if not store.is_connected(PoolId(p.uuid))]
     if missing:
         names = joined(list(dict.fromkeys(missing)))
         raise BadArguments(_("The job needs a connection to {pools} as well.", pools=names))
 
     def begin() -> Job:
+        if options.same_pool:
+            jobs.vouch(job.id)
         if options.revert:
             jobs.undo(job.id)
         else:

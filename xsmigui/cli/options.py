@@ -171,6 +171,13 @@ def _jobs(command: Any) -> None:
         metavar="ID",
         help=_("put back what a job has copied; wants --server. Example: --revert 20260302-081500-9c1f"),
     )
+    jobs.add_argument(
+        "--same-pool",
+        action="store_true",
+        help=_(
+            "go on though a coordinator shows another certificate than when the job was left: it is no copy of its pool"
+        ),
+    )
     connection(jobs, required=False)
     _report(jobs)
     _json(jobs)

@@ -10,15 +10,16 @@ from msgspec.structs import replace
 
 from xsmigui.core.capacity import load
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.migration.calls import MOTIONS
+from xsmigui.core.migration.calls import MOTIONS, MOVING
 from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.exchange import COPY, Replacement
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan, VmMove
 from xsmigui.core.migration.steps import ANSWER, Pending
+from xsmigui.core.pool_marks import PoolMark
 from xsmigui.core.problems import Problem
 from xsmigui.core.records import VDI
-from xsmigui.core.refs import HostRef, PoolId, SrRef, VdiRef, VmRef
+from xsmigui.core.refs import HostRef, PoolId, SrRef, TaskRef, VdiRef, VmRef
 from xsmigui.core.text import N_, _, joined, n_
 
 
@@ -87,7 +88,7 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     (None: it was not looked). Of disks that this program copies itself `replacements` says how far they have come,
     `undoing` that everything is being put back, `keeps` that their sources stay, `blocks` what `blocked_operations` of
     the VM said when ours were set, and `settled` that all were seen in place. `pending` is the call whose end is not
-    known yet, `followed` the number of the last of the move's calls that is over.
+    known yet, `followed` the number of the last of the move's calls that is over. `pools` is what the pools were known by at the start.
     """
 
     move: VmMove
@@ -116,6 +117,7 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     settled: bool = False
     pending: Pending | None = None
     followed: int = 0
+    pools: tuple[PoolMark, ...] = ()
 
     @property
     def is_over(self) -> bool:
@@ -276,6 +278,16 @@ def upgraded(vm: VmJob, now: datetime) -> VmJob:
     motion = next(call for call in vm.move.calls if call.method in MOTIONS)
     pending = Pending(method=motion.method, task=vm.task, sent=now.isoformat(), then={"arrived": ANSWER})
     return replace(vm, pending=pending)
+
+
+def is_moving(vm: VmJob, inventory: Inventory) -> bool:
+    """The server still works on this part: on its task, or on the VM."""
+    reference = vm.task or (vm.pending.task if vm.pending is not None else "")
+    task = inventory.task.get(TaskRef(reference))
+    record = inventory.VM.get(VmRef(vm.move.vm.ref))
+    return (task is not None and task.status == "pending") or (
+        record is not None and bool(MOVING & set(record.current_operations.values()))
+    )
 
 
 def title(vm: VmJob) -> str:

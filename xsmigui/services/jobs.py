@@ -19,7 +19,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from xsmigui.core.capacity import AT_ONCE
-from xsmigui.core.jobs import Job, State, Step, VmJob, claims, resumed, says_more, upgraded
+from xsmigui.core.jobs import Job, State, Step, VmJob, claims, is_moving, resumed, says_more, upgraded
 from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan
@@ -30,8 +30,9 @@ from xsmigui.core.units import duration
 from xsmigui.services.asking import Asker
 from xsmigui.services.carrier import Context, Gateways
 from xsmigui.services.exchange import ExchangeCarrier
+from xsmigui.services.recognition import Recognition
 from xsmigui.services.sending import Crowded, SendingCarrier
-from xsmigui.services.store import Change, Store
+from xsmigui.services.store import SEEN_WITHIN, Change, Store
 from xsmigui.services.watching import Watches
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,9 @@ UNASKED: Final = timedelta(minutes=5)
 
 CROWDED: Final = 10.0
 """Seconds until a host is tried again that runs as many as it allows."""
+
+LONGEST: Final = 7 * 86400.0
+"""Seconds that a migration nobody follows may take until its place is given to the next one."""
 
 Listener = Callable[[Job], None]
 
@@ -56,6 +60,9 @@ class _Place:
     run: ExchangeCarrier | SendingCarrier | None = None
     task: "asyncio.Task[None] | None" = None
     resting: bool = False
+    is_doubted: bool = False
+    """The pool may be another one than the job has left; it is held until the operator says otherwise."""
+    is_vouched: bool = False
 
 
 class Jobs:
@@ -71,6 +78,7 @@ class Jobs:
         self._clock = clock
         self._journal = journal
         self._watches = Watches(store)
+        self._recognition = Recognition(store, gateways)
         self._writing: set[asyncio.Task[None]] = set()
         self._limit = AT_ONCE
         self._jobs: dict[str, Job] = {}
@@ -113,11 +121,23 @@ class Jobs:
         """Put a plan into the queue; it starts at once where there is room."""
         now = self._clock.now()
         name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-        job = Job(id=name, plan=plan, created=now, vms=tuple(VmJob(move=move) for move in plan.moves))
+        marks = self._recognition.marks(plan)
+        job = Job(id=name, plan=plan, created=now, vms=tuple(VmJob(move=move, pools=marks) for move in plan.moves))
         self._put(job)
         self._write_soon(job, 0)
         self._pump()
         return self._jobs[name]
+
+    def doubt(self, job: str) -> str:
+        """Why a job that was left cannot be gone on with as it is: a server may be a copy of the pool. Empty where
+        nothing stands against it."""
+        left = (vm for vm in self._jobs[job].vms if not vm.state.has_ended)
+        return next(filter(None, map(self._recognition.doubt, left)), "")
+
+    def vouch(self, job: str) -> None:
+        """The operator's word that the pools are those that the job has left."""
+        for place in self._queue:
+            place.is_vouched = place.is_vouched or place.job == job
 
     async def take_up(self, wanted: str = "") -> list[Job]:
         """Take up what earlier processes left unfinished (or this job of it, which the operator has chosen). What the
@@ -153,7 +173,11 @@ class Jobs:
         self._set_held(job, index, True)
 
     def proceed(self, job: str, index: int | None = None) -> None:
-        """Continue what is held: one VM of a job, or all of them."""
+        """Continue what is held: one VM of a job, or all of them. Where it was held because of a doubt about the pool,
+        this is the operator's word that it is the right one."""
+        for place in self._queue:
+            if place.job == job and index in (None, place.index) and place.is_doubted:
+                place.is_vouched = True
         for number in range(len(self._jobs[job].vms)):
             if index in (None, number):
                 self._set_held(job, number, False)
@@ -186,7 +210,8 @@ class Jobs:
     def cancel(self, job: str, index: int | None = None) -> None:
         """Cancel one VM of a job, or all that have not ended."""
         for place in list(self._queue):
-            if place.job != job or index not in (None, place.index):
+            is_over = self._jobs[place.job].vms[place.index].state.has_ended
+            if is_over or place.job != job or index not in (None, place.index):
                 continue
             if place.run is None:
                 self._queue.remove(place)
@@ -207,7 +232,8 @@ class Jobs:
 
     def clear_ended(self) -> None:
         """Let the jobs go that have ended."""
-        for name in [name for name, job in self._jobs.items() if job.has_ended]:
+        left = {place.job for place in self._queue}
+        for name in [name for name, job in self._jobs.items() if job.has_ended and name not in left]:
             del self._jobs[name], self._ended[name]
 
     async def shut_down(self) -> None:
@@ -284,9 +310,15 @@ class Jobs:
         place.task = asyncio.create_task(self._carry_out(place), name=f"job {place.job}")
 
     async def _carry_out(self, place: _Place) -> None:
-        assert place.run is not None
+        run = place.run
+        assert run is not None
         try:
-            await place.run.run()
+            if reason := await self._doubt(place):
+                place.run, place.is_doubted = None, True
+                vm = self._jobs[place.job].vms[place.index]
+                self._set(place, replace(vm, state=State.waiting, held=True, message=reason))
+                return
+            await run.run()
         except Crowded:
             place.run = None
             place.resting = True
@@ -297,10 +329,36 @@ class Jobs:
         except Exception as error:
             log.exception("job %s", place.job)
             message = _("An error in this program: {error}. Look where the VM is.", error=type(error).__name__)
+            if run.job.has_begun:
+                hint = _("It can be resumed when that is settled: xsmigui jobs --resume {job}", job=place.job)
+                message = f"{message} {hint}"
             ended = {"state": State.interrupted, "step": Step.ended, "message": message, "ended": self._clock.now()}
-            self._set(place, replace(place.run.job, progress=None, cancelling=False, **ended))
+            self._set(place, replace(run.job, progress=None, cancelling=False, **ended))
+            await self._until_still(place)
         self._queue.remove(place)
         self._pump()
+
+    async def _doubt(self, place: _Place) -> str:
+        """Why this part is not gone on with; what has begun waits for its pools."""
+        vm = self._jobs[place.job].vms[place.index]
+        if place.is_vouched:
+            return ""
+        if vm.has_begun and not self._recognition.is_connected(vm):
+            text = _("Begun before this program was started; how it stands is being asked.")
+            self._set(place, replace(vm, state=State.lost, message=text))
+            await self._recognition.connected(vm)
+        return self._recognition.doubt(vm)
+
+    async def _until_still(self, place: _Place) -> None:
+        """Wait until the server no longer moves a VM that nobody follows: as long it is one of those that may leave at
+        once. What a server has just been asked shows after a moment."""
+        if place.storage and self._jobs[place.job].vms[place.index].has_begun:
+            await self._store.until(lambda: self._is_moving(place), SEEN_WITHIN)
+            await self._store.until(lambda: not self._is_moving(place), LONGEST)
+
+    def _is_moving(self, place: _Place) -> bool:
+        inventory = self._store.inventory(place.pool)
+        return inventory is not None and is_moving(self._jobs[place.job].vms[place.index], inventory)
 
     def _put(self, job: Job) -> None:
         """Into the queue with what has not ended of it."""

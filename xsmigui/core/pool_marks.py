@@ -1,0 +1,39 @@
+"""What a pool is known by, so that a job that was left is never gone on with in another one.
+
+The uuid of a pool, its hosts and its VMs is the same in a copy of its database (a restored backup, a site for tests),
+and so are all references. What a copy does not have is the private key of the coordinator: its certificate.
+"""
+
+from urllib.parse import urlsplit
+
+import msgspec
+
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.refs import PoolId
+
+
+class PoolMark(msgspec.Struct, frozen=True, kw_only=True):
+    """A pool as it was connected. `fingerprint` is that of its coordinator (empty for plain HTTP), `members` are the
+    addresses of the other hosts, any of which may become the coordinator."""
+
+    pool: PoolId
+    url: str
+    fingerprint: str
+    members: tuple[str, ...] = ()
+
+
+def mark_of(url: str, fingerprint: str, inventory: Inventory) -> PoolMark:
+    """What this pool is known by."""
+    others = (host.address for ref, host in inventory.host.items() if ref != inventory.pool.master)
+    return PoolMark(pool=inventory.id, url=url, fingerprint=fingerprint, members=tuple(sorted(filter(None, others))))
+
+
+def is_same(mark: PoolMark, url: str, fingerprint: str) -> bool:
+    """The server is the pool of the mark: it has its certificate, or it is the member that has become its coordinator
+    since. Without certificates the address has to do. Another certificate at another address is no proof against it
+    either: whoever knows better decides."""
+    if mark.fingerprint and fingerprint == mark.fingerprint:
+        return True
+    if url == mark.url:
+        return fingerprint == mark.fingerprint
+    return urlsplit(url).hostname in mark.members
