@@ -218,3 +218,15 @@ def test_what_was_derived_is_kept_while_its_classes_stay() -> None:
     assert later.visible_srs is visible
     assert later.committed_memory is not homes
     assert later.committed_memory == homes
+
+
+def test_snapshots_of_one_another_are_nowhere() -> None:
+    """A database that contradicts itself is shown all the same."""
+    pool = PoolBuilder()
+    host = pool.host("m1")
+    first, second = pool.vm("a"), pool.vm("b")
+    pool.set(first, is_a_snapshot=True, snapshot_of=second)
+    pool.set(second, is_a_snapshot=True, snapshot_of=first)
+    assert pool.inventory().home(first) is None
+    pool.set(second, is_a_snapshot=False, power_state="Running", resident_on=host)
+    assert pool.inventory().home(first) == host

@@ -368,12 +368,14 @@ class Inventory:
     def home(self, vm: VmRef) -> HostRef | None:
         """Where the VM belongs in the tree: where it runs; else the host of its local storage; else its home server
         if that is live; else nowhere (XenCenter 0.2; paused VMs count as running ones)."""
-        record = self.VM.get(vm)
-        if record is None:
-            return None
-        if record.is_a_snapshot:
-            return self.home(record.snapshot_of) if record.snapshot_of in self.VM else None
-        if record.is_a_template:
+        record, seen = self.VM.get(vm), {vm}
+        while record is not None and record.is_a_snapshot:
+            if record.snapshot_of in seen:
+                return None  # snapshots of one another
+            vm = record.snapshot_of
+            seen.add(vm)
+            record = self.VM.get(vm)
+        if record is None or record.is_a_template:
             return None
         if record.power_state in ("Running", "Paused"):
             return record.resident_on if record.resident_on in self.host else None
