@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import qasync
 from PySide6.QtCore import QLibraryInfo, QTimer, QTranslator
 from PySide6.QtWidgets import QApplication
 
@@ -42,6 +41,7 @@ from xsmigui.ui import style
 from xsmigui.ui.dialogs.base import tell
 from xsmigui.ui.dialogs.decisions import WindowDecisions
 from xsmigui.ui.icons import Icons
+from xsmigui.ui.loop import EventLoop
 from xsmigui.ui.window.demonstration import mark
 from xsmigui.ui.window.given import Services
 from xsmigui.ui.window.main import MainWindow
@@ -263,7 +263,7 @@ def run(options: Options) -> int:
     app.setDesktopFileName("xsmigui")
     app.setQuitOnLastWindowClosed(False)  # the loop ends after the logout, not with the last window
     style.apply(app)
-    loop = qasync.QEventLoop(app)
+    loop = EventLoop(app)
     asyncio.set_event_loop(loop)
     try:
         with loop:
@@ -285,7 +285,7 @@ def run(options: Options) -> int:
 def tell_only(text: str) -> None:
     """Say why there is no window, where there is no console to say it on."""
     app = QApplication.instance() or QApplication(["xsmigui"])
-    with qasync.QEventLoop(app) as loop:
+    with EventLoop(app) as loop:
         loop.run_until_complete(tell(None, "xsmigui", text))
 
 

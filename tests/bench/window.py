@@ -80,13 +80,13 @@ def measure(pool: dict[str, Any]) -> dict[str, float]:
 def child() -> None:
     """The window itself, as `xsmigui` starts it."""
     started = float(os.environ[STARTED])
-    import qasync
     from PySide6.QtCore import QElapsedTimer, QEvent, QObject, Qt, QTimer
     from PySide6.QtWidgets import QApplication, QWidget
 
     from xsmigui.app import Options, Program
     from xsmigui.core.ports import Address
     from xsmigui.ui import style
+    from xsmigui.ui.loop import EventLoop
 
     class Painted(QObject):
         """Notes when a widget was painted."""
@@ -106,7 +106,7 @@ def child() -> None:
     app = QApplication(["bench"])
     app.setQuitOnLastWindowClosed(False)
     style.apply(app)
-    loop = qasync.QEventLoop(app)
+    loop = EventLoop(app)
     asyncio.set_event_loop(loop)
     result: dict[str, float] = {}
 

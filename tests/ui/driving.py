@@ -16,12 +16,12 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 import pytest
-import qasync
 from PySide6.QtCore import QCoreApplication, QEvent
 from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMainWindow, QMenu, QWidget
 
 from tests.holding import until
 from xsmigui.ui import style
+from xsmigui.ui.loop import EventLoop
 
 T = TypeVar("T")
 W = TypeVar("W", bound=QWidget)
@@ -52,7 +52,7 @@ def drive(qapp: QApplication) -> Iterator[Drive[Any]]:
     qapp.setQuitOnLastWindowClosed(False)
     style.apply(qapp)
     before = set(_windows(qapp))
-    loop = qasync.QEventLoop(qapp)
+    loop = EventLoop(qapp)
     asyncio.set_event_loop(loop)
     unforeseen: list[str] = []
     loop.set_exception_handler(lambda _loop, context: unforeseen.append(str(context)))
