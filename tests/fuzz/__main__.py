@@ -15,12 +15,15 @@ def main() -> int:
     options = parser.parse_args()
     corpus, findings, seed = samples(), Findings(), options.seed
     end = time.monotonic() + options.seconds
-    said = time.monotonic()
+    said, told = time.monotonic(), set[str]()
     while time.monotonic() < end:
         for _round in range(500):
             fuzz(corpus, seed, findings)
             seed += 1
-        asyncio.run(trick(20, seed, findings))
+        asyncio.run(trick(50, seed, findings))
+        for what in [what for what in findings.escaped if what not in told]:
+            told.add(what)
+            print(f"FOUND (seed {findings.escaped[what]}): {what}", flush=True)
         if time.monotonic() - said > 300:
             said = time.monotonic()
             print(f"{sum(findings.ends.values())} cases, {len(findings.escaped)} findings", flush=True)

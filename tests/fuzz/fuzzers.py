@@ -32,7 +32,7 @@ from xsmigui.xapi.xmlrpc import XmlCodec
 
 URL: Final = "https://fuzz"
 SOON: Final = 5.0
-"""Seconds that one case may take."""
+"""Seconds that one case may take, of CPU where it needs no server."""
 
 JSON: Final = JsonCodec()
 XML: Final = XmlCodec()
@@ -46,9 +46,9 @@ class Findings:
     escaped: dict[str, str] = field(default_factory=dict)
 
     def attempt(self, seed: object, what: str, case: Callable[[], object]) -> None:
-        begun = time.perf_counter()
+        begun = time.thread_time()
         try:
-            result = case()
+            case()
         except WIRE_ERRORS as error:
             self.ends[f"{what}: {type(error).__name__}"] += 1
         except BaseException as error:
@@ -61,8 +61,8 @@ class Findings:
             if isinstance(error, KeyboardInterrupt):
                 raise
         else:
-            self.ends[f"{what}: {result if isinstance(result, str) else 'understood'}"] += 1
-        if time.perf_counter() - begun > SOON:
+            self.ends[f"{what}: understood"] += 1
+        if time.thread_time() - begun > SOON:
             self.escaped.setdefault(f"{what}: too slow", str(seed))
 
 
@@ -82,7 +82,7 @@ def break_bytes(samples: list[Sample], seed: int, findings: Findings) -> None:
     dice = Random(f"bytes {seed}")
     sample = dice.choice(samples)
     body = broken(sample.body, dice)
-    findings.attempt(seed, f"bytes, {'XML' if sample.is_xml else 'JSON'}", lambda: read(sample, body) and None)
+    findings.attempt(seed, f"bytes, {'XML' if sample.is_xml else 'JSON'}", lambda: read(sample, body))
 
 
 def change_values(samples: list[Sample], seed: int, findings: Findings) -> None:
@@ -95,7 +95,7 @@ def change_values(samples: list[Sample], seed: int, findings: Findings) -> None:
     body = _encoded(value, sample.is_xml)
     if body is None:
         return
-    findings.attempt(seed, f"values, {'XML' if sample.is_xml else 'JSON'}", lambda: read(sample, body) and None)
+    findings.attempt(seed, f"values, {'XML' if sample.is_xml else 'JSON'}", lambda: read(sample, body))
 
 
 def _plain(sample: Sample) -> Any:
