@@ -88,7 +88,8 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     (None: it was not looked). Of disks that this program copies itself `replacements` says how far they have come,
     `undoing` that everything is being put back, `keeps` that their sources stay, `blocks` what `blocked_operations` of
     the VM said when ours were set, and `settled` that all were seen in place. `pending` is the call whose end is not
-    known yet, `followed` the number of the last of the move's calls that is over. `pools` is what the pools were known by at the start.
+    known yet, `followed` the number of the last of the move's calls that is over. `pools` is what the pools were known
+    by at the start.
     """
 
     move: VmMove
