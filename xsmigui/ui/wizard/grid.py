@@ -246,13 +246,15 @@ class Table(QScrollArea):
             texts = (self._texts.get((row, column), "") for row in range(self._count))
             longest = sorted(texts, key=len, reverse=True)[:MEASURED]
             wanted = max((metrics.horizontalAdvance(text[: 2 * WIDEST]) for text in longest), default=0)
-            widths.append(max(min(wanted, widest), title.sizeHint().width()) + 2 * STEP)
-        others = sum(width for column, width in enumerate(widths) if column != self._stretching)
-        least = wide // 3
-        if others > wide - least:  # what is too wide is pressed together alike
-            widths = [max(4 * STEP, width * (wide - least) // others) for width in widths]
-            others = sum(width for column, width in enumerate(widths) if column != self._stretching)
-        widths[self._stretching] = max(4 * STEP, wide - others)
+            widths.append(max(min(wanted + 4, widest), title.sizeHint().width()) + 2 * STEP)
+        others = [column for column in range(len(widths)) if column != self._stretching]
+        room = wide - wide * 3 // 10
+        while sum(widths[column] for column in others) > room:  # the widest ones give way
+            widest_column = max(others, key=lambda column: widths[column])
+            if widths[widest_column] <= 6 * STEP:
+                break
+            widths[widest_column] -= STEP
+        widths[self._stretching] = max(4 * STEP, wide - sum(widths[column] for column in others))
         self._widths = widths
         self._inside.setMinimumHeight(len(self._shown) * self._high + STEP)
         left = STEP + self.frameWidth()

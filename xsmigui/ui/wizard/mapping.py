@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from PySide6.QtWidgets import QHBoxLayout
+
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import candidates
 from xsmigui.core.migration.candidates import Candidate
@@ -78,8 +80,10 @@ class NetworksPage(WizardPage):
         self.table.row_clicked.connect(self.row_clicked)
         self.filter = RowFilter("vifFilter", self.table)
         self.body.addWidget(self.sources)
-        self.body.addWidget(self.exceptions)
-        self.body.addWidget(self.filter)
+        line = QHBoxLayout()
+        line.addWidget(self.exceptions, 1)
+        line.addWidget(self.filter)
+        self.body.addLayout(line)
         self.body.addWidget(self.table, 1)
         self._vifs: dict[str, tuple[VifRef, ...]] = {}
 

@@ -119,7 +119,8 @@ class ProblemPanel(QScrollArea):
         assert layout is not None
         if problem.about is not None:
             self._by_ref.setdefault(problem.about.ref, row)
-        if self.leads and problem.page in LEADS:
+        has_row = problem.about is not None and problem.about.cls in ("VM", "VDI", "VIF")
+        if self.leads and problem.page in LEADS and has_row:
             button = QPushButton(_("Show"))
             named(button, "showRowButton", _("Show the row: {name}", name=problem.subject.name))
             button.clicked.connect(lambda: self.chosen.emit(problem))
