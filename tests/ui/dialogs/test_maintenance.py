@@ -296,3 +296,24 @@ async def test_a_server_that_refuses_is_heard(qapp: QApplication, home: Path, si
         child(told, QPushButton, "closeButton").click()
         await gone("messageDialog")
         assert program.jobs.all() == []
+
+
+@driven
+async def test_what_cannot_move_is_left_out(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        vms = evacuation.residents(pool_of(program, "Lisboa"), await on(program, "Lisboa", "lisboa-02"))
+        blocks = {"pool_migrate": "backup", "migrate_send": "backup"}
+        site.call(site["Lisboa"], "VM.set_blocked_operations", vms[0], blocks)
+        sheet = await opened_on(program, "Lisboa", "lisboa-02")
+        await until(lambda: not sheet.is_busy and sheet.leave_out.isVisible())
+        assert sheet.can_go.text() == f"{len(vms) - 1} of {len(vms)} can go"
+        assert not sheet.enter_button.isEnabled()
+        sheet.leave_out.click()
+        await until(lambda: not sheet.is_busy and sheet.enter_button.isEnabled())
+        assert "1 is left out" in sheet.can_go.text() or sheet.can_go.text() == "1 is left out"
+        assert "stay on it" in sheet.manner.text()
+        sheet.enter_button.click()
+        await gone("maintenanceDialog")
+        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended)
+        assert len(program.jobs.all()[0].vms) == len(vms) - 1

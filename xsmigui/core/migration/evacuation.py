@@ -9,7 +9,7 @@ A host comes back from its reboot enabled (servers before xapi 25.31, and those 
 begun), so it is the keys that tell, not whether the host takes VMs. Nothing is taken off the lists before a VM is back.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -53,10 +53,11 @@ def evacuation(site: Site, pool: PoolId, host: HostRef) -> Draft:
     return draft.each_disk()
 
 
-def following(draft: Draft, inventory: Inventory) -> Draft:
-    """The draft for the VMs that are on the host now: one was shut down meanwhile, another was started."""
+def following(draft: Draft, inventory: Inventory, staying: Collection[VmRef] = ()) -> Draft:
+    """The draft for the VMs that are on the host now: one was shut down meanwhile, another was started. Those that are
+    left out stay so."""
     assert draft.leaves is not None
-    vms = residents(inventory, draft.leaves)
+    vms = tuple(vm for vm in residents(inventory, draft.leaves) if vm not in staying)
     if vms == draft.vms:
         return draft
     return replace(draft, vms=vms, hosts={vm: host for vm, host in draft.hosts.items() if vm in vms})

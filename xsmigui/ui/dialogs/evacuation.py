@@ -13,15 +13,16 @@ from PySide6.QtWidgets import (
 )
 
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.migration import candidates, evacuation
+from xsmigui.core.migration import candidates, evacuation, leaving_out
 from xsmigui.core.migration.candidates import Candidate
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.fixes import Fix
+from xsmigui.core.migration.leaving_out import LeftOut
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.summary import total
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import HostRef, NetworkRef, VmRef
-from xsmigui.core.text import _, printable
+from xsmigui.core.text import _, joined, n_, printable
 from xsmigui.core.units import size
 from xsmigui.services.connections import Connections
 from xsmigui.services.drafting import Drafting
@@ -35,7 +36,7 @@ from xsmigui.ui.wizard.bulk import possible
 from xsmigui.ui.wizard.choice import ChoiceCombo, Offer
 from xsmigui.ui.wizard.grid import Table
 from xsmigui.ui.wizard.problems import ProblemPanel
-from xsmigui.ui.words import explain, heading, hint
+from xsmigui.ui.words import Label, explain, heading, hint
 from xsmigui.ui.words import title as window_title
 
 MOST_AT_ONCE: Final = 100
@@ -62,6 +63,7 @@ class MaintenanceDialog(QDialog):
         self._store = store
         self._connections = connections
         self._scope = Scope(self, present)
+        self._left: tuple[LeftOut, ...] = ()
         self.setObjectName("maintenanceDialog")
         self.setModal(False)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -101,6 +103,12 @@ class MaintenanceDialog(QDialog):
         self.panel.setMinimumHeight(13 * STEP)
         self.total = hint()
         self.total.setObjectName("maintenanceTotal")
+        self.can_go = Label()
+        self.can_go.setObjectName("canGoLabel")
+        self.leave_out = QPushButton(_("&Leave out what cannot move"))
+        named(self.leave_out, "leaveOutButton", _("Leave out what cannot move"))
+        self.leave_out.setAutoDefault(False)
+        self.leave_out.clicked.connect(self._leave_out)
         self.cancel = QPushButton(_("Cancel"))
         named(self.cancel, "cancelButton", _("Cancel"))
         self.cancel.clicked.connect(self.reject)
@@ -109,7 +117,9 @@ class MaintenanceDialog(QDialog):
         self.enter_button.clicked.connect(self._start)
         buttons = QHBoxLayout()
         buttons.setSpacing(STEP)
+        buttons.addWidget(self.can_go)
         buttons.addWidget(self.total, 1)
+        buttons.addWidget(self.leave_out)
         buttons.addWidget(self.cancel)
         buttons.addWidget(self.enter_button)
         outer = QVBoxLayout(self)
@@ -133,9 +143,10 @@ class MaintenanceDialog(QDialog):
         draft = evaluation.draft
         inventory = evaluation.site.pools.get(draft.source)
         if inventory is not None and self.host in inventory.host:
-            fresh = evacuation.following(draft, inventory)
+            staying = {left.vm for left in self._left}
+            fresh = evacuation.following(draft, inventory, staying)
             if fresh.vms != draft.vms:
-                self._drafting.choose(lambda now: evacuation.following(now, inventory))
+                self._drafting.choose(lambda now: evacuation.following(now, inventory, staying))
                 return
             self._show_vms(evaluation, inventory)
             self._show_manner(evaluation, inventory)
@@ -153,6 +164,21 @@ class MaintenanceDialog(QDialog):
         self.enter_button.setEnabled(ready)
         explain(self.enter_button, blocks[0].sentence() if blocks else pending)
         self.total.setText(total(evaluation.plan) if evaluation.plan is not None else "")
+
+        moves, stuck = evaluation.resolved.moves, evaluation.stuck
+        parts = [_("{can} of {n} can go", can=len(moves) - len(stuck), n=len(moves))] if len(moves) > 1 else []
+        if self._left:
+            parts.append(n_("{n} is left out", "{n} are left out", len(self._left)))
+        self.can_go.setText(" · ".join(parts))
+        self.can_go.explain("\n".join(f"{left.name}: {left.problem.message}" for left in self._left))
+        self.leave_out.setVisible(0 < len(stuck) < len(moves))
+
+    def _leave_out(self) -> None:
+        """Let the VMs stay that cannot go: the host is not empty then, which is said."""
+        evaluation = self._drafting.evaluation
+        stuck = {vm: evaluation.worst[vm] for vm in evaluation.stuck}
+        self._left = (*self._left, *leaving_out.left_out(evaluation, stuck))
+        self._drafting.choose(lambda draft: leaving_out.without(draft, stuck))
 
     def _show_vms(self, evaluation: Evaluation, inventory: Inventory) -> None:
         moves = {move.ref: move for move in evaluation.resolved.moves}
@@ -189,6 +215,9 @@ class MaintenanceDialog(QDialog):
             said.append(_("No VM runs on it."))
         if any(_takes_disks(move) for move in moves):
             said.append(_("Disks on the host's own SRs move along, and do not come back by themselves."))
+        if self._left:
+            names = joined([left.name for left in self._left])
+            said.append(_("These stay on it, and have to be dealt with before it goes: {vms}.", vms=names))
         said += evacuation.notes(inventory, self.host)
         self.manner.setText(" ".join(said))
 
