@@ -329,8 +329,15 @@ def _no_mirror(move: Move) -> None:
     move.one.pool.forget_plugins()
 
 
+def _import_checks(move: Move, **fields: Any) -> None:
+    """The source is new enough to leave the comparison of processors to the destination (24.40)."""
+    move.one.pool.profile = PROFILES["25.33"]
+    move.set(**fields)
+
+
 def _checkpoint(move: Move) -> None:
     """A snapshot with memory from another kind of processor."""
+    _import_checks(move)
     move.db.create("VM", {
         "is_a_snapshot": True, "snapshot_of": move.vm, "power_state": "Suspended", "domain_type": "hvm",
         "last_boot_CPU_flags": AMD,
@@ -362,7 +369,9 @@ ASSERT: dict[str, tuple[Callable[[Move], Any], list[str]]] = {
                                ["VM_BAD_POWER_STATE", "vm", "Halted", "Running"]),
     "6.2-12c not newer": (lambda m: _same(m, version=7), ["VM_TO_IMPORT_IS_NOT_NEWER_VERSION", "vm", "7", "0"]),
     "6.2-12c memory": (lambda m: _memory(m.two, m.target), ["HOST_NOT_ENOUGH_FREE_MEMORY", "*", "0"]),
-    "6.2-12c processor": (lambda m: m.set(last_boot_CPU_flags=AMD),
+    "6.2 processor, by the source": (lambda m: m.set(last_boot_CPU_flags=AMD),
+                                     ["VM_INCOMPATIBLE_WITH_THIS_HOST", "vm", "target", "*"]),
+    "6.2-12c processor": (lambda m: _import_checks(m, last_boot_CPU_flags=AMD),
                           ["VM_INCOMPATIBLE_WITH_THIS_HOST", NULL, "target", "*"]),
     "6.2-12c snapshot with memory": (_checkpoint, ["VM_INCOMPATIBLE_WITH_THIS_HOST", NULL, "target", "*"]),
     "6.2-12c vGPU": (lambda m: m.db.create("VGPU", {"VM": m.vm, "GPU_group": "OpaqueRef:g"}),
@@ -394,6 +403,9 @@ ASSENT: dict[str, Callable[[Move], Any]] = {
     "6.2-11c networks need not exist": lambda m: m.params.__setitem__(4, dict.fromkeys(m.params[4], "OpaqueRef:none")),
     "6.2-12c seed of a copy": lambda m: (_twin(m), m.options.update(copy="true", force="true")),
     "6.2-12c halted and older namesake": lambda m: _same(m, version=-1),
+    "6.2 snapshot with memory, by the source": lambda m: (
+        _checkpoint(m), setattr(m.one.pool, "profile", PROFILES["8.4"])
+    ),
     "6.2-12c processor of a halted VM": lambda m: m.set(power_state="Halted", last_boot_CPU_flags=AMD),
     "6.2-12c processor with force": lambda m: (m.set(last_boot_CPU_flags=AMD), m.options.update(force="true")),
     "6.2 no check of space": lambda m: m.there.set("SR", m.place, physical_size=1),

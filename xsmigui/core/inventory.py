@@ -79,6 +79,7 @@ class Inventory:
         "VGPU_type",
         "VIF",
         "VM",
+        "VM_group",
         "VM_guest_metrics",
         "VM_metrics",
         "_made",
@@ -111,6 +112,7 @@ class Inventory:
         self.VGPU: Final[Mapping[str, records.VGPU]] = typed["VGPU"]
         self.VGPU_type: Final[Mapping[str, records.VgpuType]] = typed["VGPU_type"]
         self.PGPU: Final[Mapping[str, records.PGPU]] = typed["PGPU"]
+        self.VM_group: Final[Mapping[str, records.VmGroup]] = typed["VM_group"]
         self.pool_update: Final[Mapping[str, records.PoolUpdate]] = typed["pool_update"]
         self.task: Final[Mapping[TaskRef, records.Task]] = typed["task"]
 
@@ -320,8 +322,25 @@ class Inventory:
 
     @derived("SR")
     def srs_by_space(self) -> tuple[SrRef, ...]:
-        """The SRs, those with the most free space first."""
-        return tuple(sorted(self.SR, key=lambda ref: (-self.free_space(ref), natural(self.SR[ref].name_label), ref)))
+        """The SRs, those with the most free space first; hidden ones last of all."""
+        return tuple(
+            sorted(
+                self.SR,
+                key=lambda ref: (
+                    self.is_hidden(ref),
+                    -self.free_space(ref),
+                    natural(self.SR[ref].name_label),
+                    ref,
+                ),
+            )
+        )
+
+    def is_hidden(self, sr: SrRef) -> bool:
+        """The SR is marked as not to be shown, or was made for a recovery (XenCenter: `sr.shown`)."""
+        record = self.SR.get(sr)
+        if record is None:
+            return False
+        return record.other_config.get("HideFromXenCenter") == "true" or not is_null(record.introduced_by)
 
     @derived("SR", "PBD", "host")
     def storage_hosts(self) -> Mapping[SrRef, HostRef]:
@@ -441,6 +460,23 @@ class Inventory:
             for ref, net in self.network.items()
             if ref not in bonded and not any(net.other_config.get(mark) == "true" for mark in hidden)
         )
+
+    @derived("network")
+    def networks_by_name(self) -> Mapping[str, tuple[NetworkRef, ...]]:
+        found: dict[str, list[NetworkRef]] = {}
+        for ref, network in self.network.items():
+            found.setdefault(network.name_label, []).append(ref)
+        return {name: tuple(refs) for name, refs in found.items()}
+
+    @derived("VIF", "VM")
+    def vifs_by_mac(self) -> Mapping[str, tuple[VifRef, ...]]:
+        """The VIFs of VMs proper by their MAC in lower case."""
+        vms = {ref for ref, _vm in self.user_vms()}
+        found: dict[str, list[VifRef]] = {}
+        for ref, vif in self.VIF.items():
+            if vif.VM in vms:
+                found.setdefault(vif.MAC.lower(), []).append(ref)
+        return {mac: tuple(refs) for mac, refs in found.items()}
 
     @derived("PIF")
     def management_networks(self) -> frozenset[NetworkRef]:

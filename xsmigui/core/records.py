@@ -145,6 +145,9 @@ class VM(Record, frozen=True, gc=False, kw_only=True):
     ha_always_run: bool = False
     ha_restart_priority: Text = ""
     version: Int = 0
+    appliance: Text = NULL
+    snapshot_schedule: Text = NULL
+    groups: list[Text] = []
     tags: list[Text] = []
 
 
@@ -246,6 +249,9 @@ class VIF(Record, frozen=True, gc=False, kw_only=True):
     MAC: Text = ""
     device: Text = ""
     currently_attached: bool = False
+    locking_mode: Text = "network_default"
+    ipv4_allowed: list[Text] = []
+    ipv6_allowed: list[Text] = []
 
 
 class Network(Record, frozen=True, gc=False, kw_only=True):
@@ -267,12 +273,22 @@ class PIF(Record, frozen=True, gc=False, kw_only=True):
     VLAN: Int = -1
     management: bool = False
     currently_attached: bool = False
+<<<<<<< HEAD
     ip_configuration_mode: Text = "None"
     ipv6_configuration_mode: Text = "None"
     primary_address_type: Text = "IPv4"
     IP: Text = ""
     IPv6: list[Text] = []
     bond_slave_of: Text = NULL
+=======
+    ip_configuration_mode: str = "None"
+    ipv6_configuration_mode: str = "None"
+    primary_address_type: str = "IPv4"
+    IP: str = ""
+    IPv6: list[str] = []
+    bond_slave_of: str = NULL
+    MTU: Int = 0
+>>>>>>> 3326fbd (Rules know the release of both sides; left behind, kept apart, addresses, locks, packet sizes)
     physical: bool = False
     metrics: PifMetricsRef = PifMetricsRef(NULL)
     sriov_logical_PIF_of: list[Text] = []
@@ -299,6 +315,24 @@ class VgpuType(Record, frozen=True, gc=False, kw_only=True):
 class PGPU(Record, frozen=True, gc=False, kw_only=True):
     host: HostRef = HostRef(NULL)
     compatibility_metadata: Map = {}
+
+
+class Appliance(Record, frozen=True, gc=False, kw_only=True):
+    """A vApp."""
+
+    name_label: Text = ""
+
+
+class SnapshotSchedule(Record, frozen=True, gc=False, kw_only=True):
+    name_label: Text = ""
+
+
+class VmGroup(Record, frozen=True, gc=False, kw_only=True):
+    """VMs that belong together, or are to be kept apart (since xapi 24.19)."""
+
+    name_label: Text = ""
+    placement: Text = "normal"
+    VMs: list[VmRef] = []
 
 
 class PoolUpdate(Record, frozen=True, gc=False, kw_only=True):
@@ -342,6 +376,9 @@ CLASSES: Final[dict[str, type[Record]]] = {
     "VGPU_type": VgpuType,
     "PGPU": PGPU,
     "pool_update": PoolUpdate,
+    "VM_appliance": Appliance,
+    "VMSS": SnapshotSchedule,
+    "VM_group": VmGroup,
     "task": Task,
 }
 """The classes that the inventory holds, by the API's name, in the order in which they are fetched."""

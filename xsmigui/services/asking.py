@@ -7,11 +7,12 @@ again as soon as the answer is there.
 import asyncio
 import logging
 import math
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from xsmigui.core.failures import WIRE_ERRORS, ServerFailure, Unreachable
 from xsmigui.core.migration.facts import (
+    PASSING,
     Answer,
     CanBootHere,
     CanMigrate,
@@ -30,25 +31,57 @@ GATE_DEADLINE: Final = 30.0
 MOTION_DEADLINE: Final = 120.0
 """Seconds. `VM.assert_can_migrate` imports the VM's metadata at the destination as a trial (xapi 6.2 #12c)."""
 
+LOOKS_AT_A_LOCK: Final = 6
+LOCK_PAUSE: Final = 0.5
+"""How often, and after how many seconds each, a question is asked again that another operation stood in the way of."""
+
+STRONGEST: Final = "pool-admin"
+
 Gateways = Callable[[PoolId], Gateway | None]
 
 
 class Asker:
     """Puts questions to the pools they belong to. Every outcome is an `Answer`, silence too."""
 
-    def __init__(self, gateways: Gateways) -> None:
+    def __init__(self, gateways: Gateways, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._gateways = gateways
+        self._sleep = sleep
 
     async def ask(self, question: Question) -> Answer:
         """The server's answer. A refusal is an answer; so is a connection that broke."""
         try:
             if isinstance(question, WriteRate):
                 return Answer(value=await self._rate(question))
-            await self._put(question)
+            await self._put_until_free(question)
         except WIRE_ERRORS as failure:
             log.info("%s: %s", type(question).__name__, failure)
+            if isinstance(question, MayCall) and isinstance(failure, ServerFailure):
+                return Answer(failure, roles=await self._roles(question.pool, failure.params))
             return Answer(failure)
         return Answer()
+
+    async def _put_until_free(self, question: Question) -> None:
+        """Servers before xapi 25.20 refuse a question while another client asks theirs; it is asked again then."""
+        for _attempt in range(LOOKS_AT_A_LOCK - 1):
+            try:
+                return await self._put(question)
+            except ServerFailure as failure:
+                if not is_passing(question, failure):
+                    raise
+                await self._sleep(LOCK_PAUSE)
+        await self._put(question)
+
+    async def _roles(self, pool: PoolId, methods: tuple[str, ...]) -> tuple[str, ...]:
+        """The roles that allow all these methods, as the server knows them; none where it does not tell."""
+        gateway = self._gateway(pool)
+        try:
+            found = [set(await gateway.call("role.get_by_permission_name_label", name.lower())) for name in methods]
+            able = set.intersection(*found) if found else set()
+            names = [await gateway.call("role.get_name_label", ref) for ref in sorted(able)]
+        except WIRE_ERRORS as failure:
+            log.info("roles: %s", failure)
+            return ()
+        return tuple(sorted((str(name) for name in names), key=lambda name: (name not in STRONGEST, name)))
 
     async def _rate(self, question: WriteRate) -> float | None:
         """Bytes a second; None where the server does not measure (it answers ``NaN`` in the first seconds)."""
@@ -112,6 +145,16 @@ class Asker:
             raise without_secrets(failure, received) from None
         finally:
             await target.end_session(received["session_id"])
+
+
+def is_passing(question: Question, failure: ServerFailure) -> bool:
+    """What stood in the way passes by itself: `metadata_export`, which every question about another pool begins with,
+    or any operation that an older server does not wait for. The two forms of the code name the operation in their first
+    or their third parameter (before and since xapi 25.27)."""
+    if failure.code != "OTHER_OPERATION_IN_PROGRESS":
+        return False
+    names = " ".join(failure.params[:1] + failure.params[2:3])
+    return isinstance(question, CanMigrate) or PASSING in names
 
 
 async def receive(target: Gateway, *params: object) -> dict[str, Any]:

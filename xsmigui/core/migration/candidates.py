@@ -177,7 +177,9 @@ class Load:
             if not coming:
                 return
             need = load(self.source, coming, thin)
-        yield from storage.sr_creates(self.target, sr) if self.copied else storage.sr_receives(self.target, sr)
+        yield from (
+            storage.sr_creates(self.target, sr) if self.copied else storage.sr_receives(self.target, sr, self.source)
+        )
         yield from storage.sr_space(self.target, sr, need)
 
     def suits(self, sr: SrRef) -> bool:
@@ -198,7 +200,9 @@ class Load:
     def candidates(self, staying: SrRef | None = None) -> tuple[Candidate, ...]:
         """Every SR with what stands against it. `staying` is the SR on which a single disk is now."""
         found = [self.candidate(ref, staying) for ref in self.target.SR if self.offered(ref)]
-        return tuple(sorted(found, key=lambda c: (not c.usable, natural(c.name), c.ref)))
+        return tuple(
+            sorted(found, key=lambda c: (not c.usable, self.target.is_hidden(SrRef(c.ref)), natural(c.name), c.ref))
+        )
 
     def candidate(self, ref: SrRef, staying: SrRef | None = None) -> Candidate:
         """One SR with what stands against it."""
@@ -280,6 +284,8 @@ def network_candidates(target: Inventory, host: HostRef | None) -> tuple[Candida
         network = target.network[ref]
         vlans = sorted(target.vlans.get(ref, ()))
         detail = _("VLAN {id}", id=vlans[0]) if vlans else "" if network.PIFs else _("internal")
+        if len(target.networks_by_name[network.name_label]) > 1:  # nothing else tells them apart for certain
+            detail = " · ".join(part for part in (detail, network.bridge) if part)
         bar = "" if host is None or networks.host_attaches(target, host, ref) else _("the host is not on it")
         found.append(Candidate(ref, network.name_label, detail, bar=bar))
     return tuple(sorted(found, key=lambda c: (not c.usable, natural(c.name), c.ref)))

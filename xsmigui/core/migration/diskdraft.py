@@ -182,7 +182,7 @@ def targets(site: Site, draft: Draft, disks: Iterable[VdiRef]) -> tuple[SrTarget
         if not coming:
             reason = _("the disks are on it already")
         found.append(SrTarget(ref, sr.name_label, sr.type, sr.shared, sr.physical_size, free, after, reason))
-    return tuple(sorted(found, key=lambda t: (not t.usable, natural(t.name), t.ref)))
+    return tuple(sorted(found, key=lambda t: (not t.usable, inventory.is_hidden(t.ref), natural(t.name), t.ref)))
 
 
 def manner(inventory: Inventory, draft: Draft) -> str:

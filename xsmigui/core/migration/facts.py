@@ -74,12 +74,12 @@ class WriteRate:
 
 Question = OperationValid | MayCall | CanBootHere | CanMigrate | WriteRate
 
-ROLES: Final = ("pool-admin", "pool-operator", "vm-power-admin")
-"""The roles that allow every method of a plan (the API's reference: all of them want the same)."""
-
 CHECKS: Final = {"VM.migrate_send": "VM.assert_can_migrate"}
 """Methods that ask first what another will do, with the same rights."""
 
+
+PASSING: Final = "metadata_export"
+"""Stands in `current_operations` for some 50 ms whenever somebody asks whether a VM could go to another pool."""
 
 EXCHANGING: Final = (
     "VM.add_to_other_config",
@@ -97,10 +97,12 @@ EXCHANGING: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the server said: nothing against it, or a failure; and the number that was asked for, where one was."""
+    """What the server said: nothing against it, or a failure; the number that was asked for, where one was; the roles
+    that would do, where rights are lacking."""
 
     failure: Exception | None = None
     value: float | None = None
+    roles: tuple[str, ...] = ()
 
 
 Facts = Mapping[Question, Answer]
@@ -110,6 +112,8 @@ def gate_question(move: Move) -> OperationValid | None:
     """What to ask where the operation is not in `allowed_operations` (advisory, may be stale: the call decides)."""
     if move.kind is Kind.disk or move.operation in move.vm.allowed_operations or move.host is None:
         return None
+    if set(move.vm.current_operations.values()) == {PASSING}:
+        return None  # what it does not allow for a moment
     return OperationValid(move.source.id, move.ref, move.operation)
 
 
@@ -169,7 +173,9 @@ def denied(question: MayCall, answer: Answer | None, inventory: Inventory) -> It
         message = _(
             "Your role in {pool} does not allow {method}.", pool=inventory.name, method=", ".join(answer.failure.params)
         )
-        hint = _("Log in there as a user with one of these roles: {roles}.", roles=", ".join(ROLES))
+        hint = _("Log in there as a user with one of these roles: {roles}.", roles=", ".join(answer.roles))
+        if not answer.roles:
+            hint = _("Log in there as a user whose role does.")
         found = replace(found, message=message, hint=hint)
     yield replace(found, page=Page.destination)
 

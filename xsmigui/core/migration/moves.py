@@ -15,6 +15,11 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.records import VDI, VM
 from xsmigui.core.refs import HostRef, NetworkRef, SrRef, VdiRef, VifRef, VmRef, is_null
+from xsmigui.core.releases import Since, knows, pool_knows
+from xsmigui.core.units import MiB
+
+PAGES_PER_VCPU: Final = 38
+PAGES_PER_MIB: Final = 256
 
 
 class Kind(StrEnum):
@@ -89,6 +94,17 @@ class Move:
     def memory(self) -> int:
         """Bytes that the VM needs on its host: `memory_dynamic_min + memory_overhead` (xapi memory_check.ml)."""
         return self.vm.memory_dynamic_min + self.vm.memory_overhead
+
+    @cached_property
+    def memory_there(self) -> int:
+        """Bytes that the VM needs on the host that it goes to: since 26.3 a server counts 38 pages for each vCPU, in
+        whole MiB, which the record of a VM that comes from an older one does not hold (xapi memory.ml, overhead_mib).
+        """
+        host = self.target.host.get(self.host) if self.host is not None else None
+        newer = host is not None and knows(host.software_version, Since.MEMORY_PER_VCPU)
+        if not newer or pool_knows(self.source, Since.MEMORY_PER_VCPU):
+            return self.memory
+        return self.memory + -(-PAGES_PER_VCPU * self.vm.VCPUs_max // PAGES_PER_MIB) * MiB
 
     @cached_property
     def stays_on_host(self) -> bool:

@@ -3,7 +3,19 @@
 Importing the parts puts their rules into the list, in the order in which problems are shown.
 """
 
-from xsmigui.core.migration.rules import disks, general, guests, hosts, journey, networks, replacing, storage
+from xsmigui.core.migration.rules import (
+    disks,
+    general,
+    guests,
+    hosts,
+    identity,
+    journey,
+    memory,
+    networks,
+    processors,
+    replacing,
+    storage,
+)
 from xsmigui.core.migration.rules.base import BATCH_RULES, RULES, Batch, BatchRule, Problems, Rule
 
 __all__ = [
@@ -17,8 +29,11 @@ __all__ = [
     "general",
     "guests",
     "hosts",
+    "identity",
     "journey",
+    "memory",
     "networks",
+    "processors",
     "replacing",
     "storage",
 ]

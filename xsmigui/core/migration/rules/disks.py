@@ -12,6 +12,7 @@ from xsmigui.core.migration.rules.networks import host_attaches, pinned_elsewher
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import HostRef, SrRef, VdiRef
+from xsmigui.core.releases import Since, pool_knows
 from xsmigui.core.text import N_, _, joined, n_
 from xsmigui.core.units import size, whole
 
@@ -137,45 +138,66 @@ def _needed_srs(move: Move) -> set[SrRef]:
     return needed | ({image.SR} if image else set())
 
 
-def _could_hold(move: Move, host: HostRef) -> bool:
-    """The host could start the VM where it is now (xapi 4.1, without the processor's features)."""
-    record = move.source.host[host]
-    count = whole(record.cpu_info.get("cpu_count", ""))
+def _lacks(move: Move, host: HostRef) -> tuple[list[str], int]:
+    """What a host lacks to start the VM where it is now, and the bytes of memory that are missing (xapi_vm_helpers.ml,
+    assert_can_boot_here without the processor's features)."""
+    record, source = move.source.host[host], move.source
+    lacking, short = [], max(0, move.memory - source.free_memory(host))
+    if not record.enabled:
+        lacking.append(_("it is in maintenance mode"))
+    unseen = _needed_srs(move) - source.visible_srs.get(host, frozenset())
+    lacking += [_("it does not see {sr}", sr=source.name_of("SR", sr)) for sr in sorted(unseen)]
     versions = record.virtual_hardware_platform_versions
-    return (
-        record.enabled
-        and (not versions or move.vm.hardware_platform_version in versions)
-        and (count is None or move.vm.VCPUs_max <= count or "vcpu-unrestricted" in move.vm.platform)
-        and move.memory <= move.source.free_memory(host)
-        and all(
-            host_attaches(move.source, host, vif.network) and not pinned_elsewhere(move.source, host, vif.network)
-            for _ref, vif in move.source.vifs(move.ref)
-            if vif.network in move.source.network
-        )
-    )
+    if versions and move.vm.hardware_platform_version not in versions:
+        lacking.append(_("it does not offer the VM's virtual hardware"))
+    count = whole(record.cpu_info.get("cpu_count", ""))
+    if count is not None and move.vm.VCPUs_max > count and move.vm.platform.get("vcpu-unrestricted") != "true":
+        lacking.append(_("it has {n} processors for {vcpus} vCPUs", n=count, vcpus=move.vm.VCPUs_max))
+    for network in dict.fromkeys(vif.network for _ref, vif in source.vifs(move.ref)):
+        if network in source.network and (
+            not host_attaches(source, host, network) or pinned_elsewhere(source, host, network)
+        ):
+            lacking.append(_("it is not on {network}", network=source.name_of("network", network)))
+    if short:
+        lacking.append(_("it lacks {size} of memory", size=size(short)))
+    return lacking, short
 
 
 @rule("R05", "a host can send", "SH", STORAGE)
 def sender(move: Move) -> Problems:
-    """A VM that does not run is sent by a host that could start it, to another pool also by one that only sees its
-    disks, its CDs and its suspend image (xapi 6.1 #3: NO_HOSTS_AVAILABLE)."""
+    """A VM that does not run is sent by a host of its pool that could start it now; no assertion tells
+    (NO_HOSTS_AVAILABLE). To another pool one that only sees its disks, its CDs and its suspend image does since 26.14
+    (message_forwarding.ml, migrate_send)."""
     if move.is_running or move.host is None or not (move.crosses or move.moving):
         return
     needed = _needed_srs(move)
-    seeing = [
-        host
-        for host in move.source.host
-        if move.source.is_live(host) and needed <= move.source.visible_srs.get(host, frozenset())
-    ]
+    live = [host for host in move.source.hosts_in_order if move.source.is_live(host)]
     name = {"pool": move.source.name, "vm": move.vm.name_label, "memory": size(move.memory)}
-    if not seeing:
+    if not any(needed <= move.source.visible_srs.get(host, frozenset()) for host in live):
         message = _("No host of {pool} sees everything that {vm} needs, so none can send it.", **name)
         hint = _("Attach its SRs to one host, or eject its CD.")
-    elif not move.crosses and not any(_could_hold(move, host) for host in seeing):
-        message = _("No host of {pool} could hold {vm} while its disks move; it needs {memory} of memory.", **name)
-        hint = _("Make room on a host that sees its disks and is on its networks.")
-    else:
+        yield found("R05", Severity.block, move.source, "VM", move.ref, message, hint, page=STORAGE)
         return
+    if move.crosses and pool_knows(move.source, Since.SENDS_WITHOUT_ROOM):
+        return
+    lacks = {host: _lacks(move, host) for host in live}
+    if not all(lacking for lacking, _short in lacks.values()):
+        return
+    nearest = min(lacks, key=lambda host: (len(lacks[host][0]), lacks[host][1]))
+    name |= {"host": move.source.name_of("host", nearest), "lacks": joined(lacks[nearest][0])}
+    if move.crosses:
+        message = _(
+            "{vm} can leave {pool} only if a host there could start it, which servers before xapi 26.14 want; it needs"
+            " {memory} of memory. {host} comes nearest: {lacks}.",
+            **name,
+        )
+    else:
+        message = _(
+            "No host of {pool} could hold {vm} while its disks move; it needs {memory} of memory. {host} comes nearest:"
+            " {lacks}.",
+            **name,
+        )
+    hint = _("Make room on a host that sees its disks and is on its networks.")
     yield found("R05", Severity.block, move.source, "VM", move.ref, message, hint, page=STORAGE)
 
 
@@ -229,6 +251,27 @@ def coalescing(move: Move) -> Problems:
             )
             hint = _("Wait until it has ended if the move can wait.")
             yield found("R64", Severity.warn, move.source, "SR", sr, message, hint, page=STORAGE)
+
+
+LOCK: Final = "host_"
+"""How the keys of `sm_config` begin by which the storage driver notes on which host a disk is in use."""
+
+
+@rule("R69", "a lock that was left", "HD", STORAGE)
+def lock_left(move: Move) -> Problems:
+    """A crash or a backup that broke off may leave a host's lock on a disk that nobody uses; the driver then takes it
+    for in use, and the copy fails."""
+    for ref, vdi in _moving(move):
+        locked = any(key.startswith(LOCK) for key in vdi.sm_config)
+        if locked and not any(holder.active for holder in holders(move.source, ref)):
+            message = _(
+                "{disk} is not in use, and a host still holds a lock on it: copying it will fail.",
+                disk=_name(move, vdi),
+            )
+            hint = _("Start {vm} and shut it down again, or free the disk on the host.", vm=move.name)
+            if move.loose is not None:
+                hint = _("Free the disk on the host.")
+            yield found("R69", Severity.warn, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
 LONGEST: Final = 30

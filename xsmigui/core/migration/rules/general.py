@@ -182,34 +182,6 @@ def same_place(move: Move) -> Problems:
     yield found("R12", Severity.block, move.source, "VM", move.ref, message, hint, page=page)
 
 
-@rule("R13", "a VM of the same identity at the destination", page=DESTINATION)
-def duplicate(move: Move) -> Problems:
-    """The import there refuses a VM with a uuid that is in use, or with the mac_seed of another VM; a halted VM with
-    the same uuid and a lower `version` is replaced (xapi 6.2)."""
-    if not move.crosses or move.draft.copy:
-        return
-    known = move.target.vms_by_identity
-    twins = known.get(move.vm.uuid, ())
-    for ref in twins:
-        other = move.target.VM[ref]
-        name = {"vm": move.vm.name_label, "other": other.name_label, "pool": move.target.name}
-        if other.power_state == "Halted" and other.version < move.vm.version:
-            message = _("{pool} has an older, halted VM with the identity of {vm}; the move replaces it.", **name)
-            hint = _("Keep a copy of {other} first if its disks are still needed.", **name)
-            yield found("R13", Severity.warn, move.target, "VM", ref, message, hint, page=DESTINATION)
-        else:
-            message = _("{pool} already has a VM with the identity of {vm}: {other}.", **name)
-            hint = _("Remove {other} there if it is a leftover, or copy {vm} instead of moving it.", **name)
-            yield found("R13", Severity.block, move.target, "VM", ref, message, hint, page=DESTINATION)
-    for ref in known.get(f"mac_seed={move.vm.other_config.get('mac_seed', '')}", ()):
-        other = move.target.VM[ref]
-        name = {"vm": move.vm.name_label, "other": other.name_label, "pool": move.target.name}
-        if ref not in twins:
-            message = _("{other} in {pool} makes its MAC addresses from the same seed as {vm}.", **name)
-            hint = _("Remove {other} there if it is a leftover, or copy {vm} instead of moving it.", **name)
-            yield found("R13", Severity.block, move.target, "VM", ref, message, hint, page=DESTINATION)
-
-
 @rule("R14", "rolling upgrade", "LSHD", DESTINATION)
 def upgrading(move: Move) -> Problems:
     """The server refuses only what would go to an older host, which R01 says."""

@@ -8,7 +8,7 @@ from xsmigui.core.migration.rules.base import Problems, found, offer_shut_down, 
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VGPU
 from xsmigui.core.refs import NetworkRef
-from xsmigui.core.releases import version_of
+from xsmigui.core.releases import Since, pool_knows, version_of
 from xsmigui.core.text import _, joined
 from xsmigui.core.units import size
 
@@ -30,7 +30,8 @@ def _virtual_functions(move: Move) -> Iterator[NetworkRef]:
 
 @rule("R02", "VM Tools", "LS", DESTINATION)
 def tools(move: Move) -> Problems:
-    """A running HVM guest must say that it can be suspended, or have had its drivers seen (xapi 4 #9)."""
+    """A running HVM guest must say that it can be suspended, or have had its drivers seen; from 25.24 until 25.27
+    drivers alone prove nothing (xapi_vm_lifecycle.ml, check_op_for_feature: VM_LACKS_FEATURE)."""
     metrics = move.source.VM_metrics.get(move.vm.metrics)
     domain = metrics.current_domain_type if metrics else "unspecified"
     if not move.is_running or domain in ("pv", "pvh", "pv_in_pvh"):
@@ -38,7 +39,10 @@ def tools(move: Move) -> Problems:
     guest = move.source.VM_guest_metrics.get(move.vm.guest_metrics)
     seen = guest.PV_drivers_version.keys() if guest else set()
     says = guest.other.get("feature-suspend", "") if guest else ""
-    if says == "1" or {"major", "minor"} <= seen:
+    drivers_count = not pool_knows(move.source, Since.REASONS_OF_GUESTS) or pool_knows(
+        move.source, Since.DRIVERS_COUNT_AGAIN
+    )
+    if says == "1" or (drivers_count and {"major", "minor"} <= seen):
         return
     hint = _("Install them in the guest, or shut {vm} down and move it halted.", vm=move.vm.name_label)
     if domain == "hvm":
@@ -58,17 +62,24 @@ def tools_age(move: Move) -> Problems:
         yield found("R03", Severity.warn, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
-@rule("R76", "the guest cannot be suspended", "LS", DESTINATION)
+@rule("R76", "the guest cannot be suspended", "LSH", DESTINATION)
 def cannot_suspend(move: Move) -> Problems:
+    """Refused since 25.24 (VM_NON_SUSPENDABLE), from 25.27 until 26.13 also of a VM that does not run. Older servers
+    begin all the same, and the guest stops the migration at its end."""
     guest = move.source.VM_guest_metrics.get(move.vm.guest_metrics)
     reason = guest.other.get("data-cant-suspend-reason") if guest else None
-    if move.is_running and reason is not None:
+    refused = pool_knows(move.source, Since.REASONS_OF_GUESTS)
+    counts = move.is_running or (
+        pool_knows(move.source, Since.DRIVERS_COUNT_AGAIN) and not pool_knows(move.source, Since.GUESTS_MATTER_LIVE)
+    )
+    if counts and reason is not None:
         message = _(
             "The guest of {vm} says that it cannot be paused: “{reason}”.", vm=move.vm.name_label, reason=reason
         )
         hint = _("Shut {vm} down and move it halted.", vm=move.vm.name_label)
+        severity = Severity.block if refused else Severity.warn
         yield offer_shut_down(
-            move, found("R76", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
+            move, found("R76", severity, move.source, "VM", move.ref, message, hint, page=DESTINATION)
         )
 
 

@@ -1,10 +1,13 @@
 """Rules about the journey of a whole batch: its turn in the queue, how long it takes, what may become of it."""
 
+from typing import Final
+
 from xsmigui.core.capacity import AT_ONCE
 from xsmigui.core.migration.estimates import estimate, total
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found
 from xsmigui.core.problems import Severity
+from xsmigui.core.releases import Since, pool_knows
 from xsmigui.core.text import _, n_
 from xsmigui.core.units import duration, size
 
@@ -71,6 +74,29 @@ def how_long(batch: Batch) -> Problems:
     elif whole.memory and whole.disks:
         message += " " + _("How fast the guests write is not known.")
     yield found("R19", Severity.info, batch.target, "pool", batch.target.pool_ref, message)
+
+
+SESSION_HOURS: Final = 24
+CAREFUL_HOURS: Final = 20
+
+
+@batch_rule("R19", "longer than a session lives")
+def too_long(batch: Batch) -> Problems:
+    """The session that the destination gives to a migration ends after 24 hours without a call; senders refresh it
+    since 26.6. An estimate may be wrong by some hours."""
+    for move in batch.moves:
+        if move.host is None or move.kind not in (Kind.storage, Kind.halted):
+            continue
+        high = estimate(move, batch.writes.get(move.ref, 0.0)).high
+        if high > CAREFUL_HOURS * 3600 and not pool_knows(move.source, Since.REFRESHED_SESSIONS):
+            message = _(
+                "{vm} may take up to {high}: servers before xapi 26.6 give a migration up after {hours} hours.",
+                vm=move.vm.name_label,
+                high=duration(high),
+                hours=SESSION_HOURS,
+            )
+            hint = _("Use a faster network, move its disks one by one, or update {pool} first.", pool=move.source.name)
+            yield found("R19", Severity.warn, move.source, "VM", move.ref, message, hint)
 
 
 @batch_rule("R20", "what a failure may leave")

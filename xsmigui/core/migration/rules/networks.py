@@ -8,7 +8,7 @@ from xsmigui.core.migration.rules.base import Problems, found, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import PIF
 from xsmigui.core.refs import HostRef, NetworkRef, is_null
-from xsmigui.core.text import _
+from xsmigui.core.text import _, joined
 
 NETWORKS: Final = Page.networks
 CARRIER: Final = Page.storage_network
@@ -49,7 +49,15 @@ def mapped(move: Move) -> Problems:
             "network": move.source.name_of("network", vif.network),
             "pool": move.target.name,
         }
-        if network is None:
+        same = move.target.networks_by_name.get(move.source.name_of("network", vif.network), ())
+        if network is None and len(same) > 1:
+            message = _(
+                "{pool} has {n} networks named {network}: it is not known which one the interface {mac} of {vm} means.",
+                n=len(same),
+                **name,
+            )
+            hint = _("Choose one of them.")
+        elif network is None:
             message = _("The interface {mac} of {vm} (now on {network}) has no network in {pool} yet.", **name)
             hint = _("Choose the network that it shall be on.")
         elif network not in move.target.network:
@@ -156,6 +164,58 @@ def management(move: Move) -> Problems:
         )
         hint = _("Choose another network if there is one.")
         yield found("R83", Severity.warn, move.target, "network", network, message, hint, page=CARRIER)
+
+
+def _sending_network(move: Move, network: NetworkRef) -> NetworkRef | None:
+    """The network of the source by which the disks probably leave: inside a pool the same, else the one of the same
+    name, else the management network."""
+    if not move.crosses:
+        return network
+    name = move.target.name_of("network", network)
+    same = move.source.networks_by_name.get(name, ())
+    return same[0] if len(same) == 1 else next(iter(sorted(move.source.management_networks)), None)
+
+
+@rule("R86", "packets of another size", "SH", CARRIER)
+def packet_size(move: Move) -> Problems:
+    """Where one side sends larger packets than the other takes, a transfer stands still after its first bytes."""
+    network = move.storage_network
+    if move.host is None or network is None or not (move.crosses or move.carries_disks):
+        return
+    sender = move.vm.resident_on if move.is_running else move.source.pool.master
+    leaves = _sending_network(move, network)
+    here = move.source.pif(sender, leaves) if leaves is not None else None
+    there = move.target.pif(move.host, network)
+    if here is not None and there is not None and here.MTU and there.MTU and here.MTU != there.MTU:
+        message = _(
+            "The storage network {network} has packets of {there} bytes at {host} and of {here} bytes at {sender}.",
+            network=move.target.name_of("network", network),
+            there=there.MTU,
+            host=move.target.name_of("host", move.host),
+            here=here.MTU,
+            sender=move.source.name_of("host", sender),
+        )
+        hint = _("Give both the same MTU, or choose another storage network.")
+        yield found("R86", Severity.warn, move.target, "network", network, message, hint, page=CARRIER)
+
+
+@rule("R86", "interfaces locked to addresses", "SH", NETWORKS)
+def locked_addresses(move: Move) -> Problems:
+    """A VIF with the locking mode `locked` lets only its addresses pass, which belong to the network that it leaves."""
+    if not move.crosses:
+        return
+    for ref, vif in move.source.vifs(move.ref):
+        if vif.locking_mode != "locked":
+            continue
+        allowed = joined([*vif.ipv4_allowed, *vif.ipv6_allowed]) or _("no address")
+        message = _(
+            "The interface {mac} of {vm} is locked to {addresses}; on another network nothing else passes.",
+            mac=vif.MAC,
+            vm=move.vm.name_label,
+            addresses=allowed,
+        )
+        hint = _("Change the addresses that it may use after the move, or unlock it first.")
+        yield found("R86", Severity.warn, move.source, "VIF", ref, message, hint, page=NETWORKS)
 
 
 @rule("R84", "routes", "SH")

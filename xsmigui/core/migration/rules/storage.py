@@ -11,6 +11,7 @@ from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import HostRef, SrRef, VdiRef
+from xsmigui.core.releases import Since, pool_knows
 from xsmigui.core.text import _, joined, n_
 from xsmigui.core.units import MiB, TiB, natural, size
 
@@ -51,14 +52,19 @@ def sr_visible(inventory: Inventory, host: HostRef, sr: SrRef) -> Problems:
         yield found("R56", Severity.block, inventory, "SR", sr, message, hint, page=STORAGE)
 
 
-def sr_receives(inventory: Inventory, sr: SrRef) -> Problems:
-    """R52, the receiving side: VDI_SNAPSHOT and VDI_MIRROR_IN, for which VDI_MIRROR counts (xapi 6.2 #6i)."""
-    yield from _sr_can(inventory, sr, _("take migrated disks"), _lacks(inventory, sr, "VDI_SNAPSHOT", "VDI_MIRROR_IN"))
+def sr_receives(inventory: Inventory, sr: SrRef, sender: Inventory) -> Problems:
+    """R52, the receiving side, as the sending server asks for it: VDI_SNAPSHOT and since 25.3 VDI_MIRROR_IN, for which
+    VDI_MIRROR counts; before, VDI_MIRROR itself."""
+    newer = pool_knows(sender, Since.MIRRORS_INTO_NEWER_DRIVERS)
+    lacking = _lacks(inventory, sr, "VDI_SNAPSHOT", "VDI_MIRROR_IN" if newer else "VDI_MIRROR")
+    yield from _sr_can(inventory, sr, _("take migrated disks"), lacking, not newer)
 
 
 def sr_sends(inventory: Inventory, sr: SrRef) -> Problems:
     """R52, the sending side: VDI_SNAPSHOT and VDI_MIRROR."""
-    yield from _sr_can(inventory, sr, _("send disks away"), _lacks(inventory, sr, "VDI_SNAPSHOT", "VDI_MIRROR"))
+    lacking = _lacks(inventory, sr, "VDI_SNAPSHOT", "VDI_MIRROR")
+    older = not pool_knows(inventory, Since.MIRRORS_FROM_NEWER_DRIVERS)
+    yield from _sr_can(inventory, sr, _("send disks away"), lacking, older)
 
 
 def sr_creates(inventory: Inventory, sr: SrRef) -> Problems:
@@ -76,12 +82,12 @@ def _lacks(inventory: Inventory, sr: SrRef, *needed: str) -> list[str]:
 
 
 CLUSTERED: Final = frozenset({"gfs2", "xfs"})
-"""SR types for which the vendor rules storage migration out."""
+"""SR types for which the vendor rules storage migration out, until a release that mirrors them."""
 
 
-def _sr_can(inventory: Inventory, sr: SrRef, what: str, lacking: list[str]) -> Problems:
+def _sr_can(inventory: Inventory, sr: SrRef, what: str, lacking: list[str], ruled_out: bool) -> Problems:
     record = inventory.SR.get(sr)
-    if record is not None and not lacking and record.type in CLUSTERED:
+    if record is not None and not lacking and ruled_out and record.type in CLUSTERED:
         message = _(
             "{sr} cannot {what}: the vendor rules it out for “{type}”.",
             sr=record.name_label,
@@ -204,15 +210,25 @@ def can_migrate(move: Move) -> Problems:
     for sr in sources:
         yield from sr_sends(move.source, sr)
     for sr in dict.fromkeys(sr for _ref, _vdi, sr in _moving(move)):
-        yield from sr_receives(move.target, sr)
+        yield from sr_receives(move.target, sr, move.source)
 
 
 @rule("R53", "changed block tracking", "SH", STORAGE)
 def cbt(move: Move) -> Problems:
-    """On every disk that really moves, its snapshots' included (xapi 6.2 #14, 6.4 #7: VDI_CBT_ENABLED)."""
-    for ref, vdi, _sr in _moving(move):
+    """On every disk that really moves, its snapshots' included; before 25.15 on the VM's disks that stay, too
+    (xapi_vm_migrate.ml, assert_can_migrate: VDI_CBT_ENABLED)."""
+    disks = {ref: vdi for ref, vdi, _sr in _moving(move)}
+    if move.host is not None and not pool_knows(move.source, Since.CBT_ONLY_WHERE_MOVING):
+        disks |= own_disks(move.source, move.ref)
+    for ref, vdi in disks.items():
         if vdi.cbt_enabled:
             message = _("{disk}: changed block tracking is on.", disk=_disk(move, vdi))
+            if ref not in move.moving:
+                message = _(
+                    "{disk} stays where it is, and changed block tracking is on: servers before xapi 25.15 refuse that"
+                    " too.",
+                    disk=_disk(move, vdi),
+                )
             hint = _("Disabling it makes the next backup a full one.")
             fix = DisableCbt(pool=move.source.id, vdi=ref, disk=_disk(move, vdi))
             yield found("R53", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE, remedy=fix)
@@ -376,7 +392,7 @@ def flow_of(move: Move) -> Flow:
     elif move.is_running and move.runs_on:
         twice = {move.host: move.memory} if move.moving else {}
     elif move.is_running or move.starts:
-        memory = {move.host: move.memory}
+        memory = {move.host: move.memory_there}
         if move.is_running and not move.crosses and move.vm.resident_on in move.target.host:
             freed = {move.vm.resident_on: move.memory}
     return Flow(
