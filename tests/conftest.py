@@ -7,7 +7,11 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from keyring.backends.null import Keyring as NoKeyring
+
+settings.register_profile("house", deadline=None)  # no test asserts a time
+settings.load_profile("house")
 
 LINGERING = ("asyncio_", "ThreadPoolExecutor", "QThread", "Dummy-", "pydevd", "pytest_timeout")
 """Beginnings of the names of threads that belong to loops and tools."""

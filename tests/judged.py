@@ -37,6 +37,7 @@ def inventory_of(pool: Pool) -> Inventory:
         {
             cls: {ref: msgspec.convert(dict(row), kind, strict=False) for ref, row in pool.db.table(cls).items()}
             for cls, kind in CLASSES.items()
+            if cls in pool.db.tables
         }
     )
 

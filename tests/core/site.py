@@ -17,6 +17,7 @@ uuids depend on names only, so the same calls make equal inventories.
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 from uuid import NAMESPACE_URL, uuid5
+from zlib import crc32
 
 from msgspec.structs import replace
 
@@ -347,7 +348,9 @@ class PoolBuilder:
     def vif(self, vm: VmRef, network: NetworkRef, mac: str = "", **fields: Any) -> VifRef:
         place = sum(1 for vif in self.tables["VIF"].values() if getattr(vif, "VM", "") == vm)
         number = len(self.tables["VIF"])
-        fields = {"MAC": mac or f"c2:00:00:00:{number // 256:02x}:{number % 256:02x}", "device": str(place), **fields}
+        pool = crc32(self.key.encode()) % 256  # addresses of two pools differ
+        mac = mac or f"c2:00:00:{pool:02x}:{number // 256:02x}:{number % 256:02x}"
+        fields = {"MAC": mac, "device": str(place), **fields}
         return VifRef(
             self._add(records.VIF, "VIF", f"{self.get(vm).name_label} {place}", VM=vm, network=network, **fields)
         )

@@ -33,6 +33,13 @@ SOURCE_FULL: Final = Entry(
 )
 
 
+REFUSED: Final = Entry(
+    N_("A host refused the connection of another, so nothing was sent."),
+    N_("Check the network between them; servers before xapi 22.32 send disks over port 80, which may be closed."),
+    "R17",
+    Page.storage_network,
+)
+
 BACKEND: Final = Entry(
     N_("The driver of the SR failed: {1}"), N_("Check the SR and its storage, then try again."), "", Page.storage
 )
@@ -58,6 +65,8 @@ def entry_for(failure: ServerFailure) -> Entry | None:
     """The code's entry, also where it hides inside INTERNAL_ERROR."""
     if failure.code == "INTERNAL_ERROR":
         text = " ".join(failure.params)
+        if "ECONNREFUSED" in text:
+            return REFUSED
         for mark, code in INSIDE:
             if mark in text:
                 return SOURCE_FULL if code == "SR_SOURCE_SPACE_INSUFFICIENT" else ENTRIES[code]

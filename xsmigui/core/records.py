@@ -273,22 +273,13 @@ class PIF(Record, frozen=True, gc=False, kw_only=True):
     VLAN: Int = -1
     management: bool = False
     currently_attached: bool = False
-<<<<<<< HEAD
     ip_configuration_mode: Text = "None"
     ipv6_configuration_mode: Text = "None"
     primary_address_type: Text = "IPv4"
     IP: Text = ""
     IPv6: list[Text] = []
     bond_slave_of: Text = NULL
-=======
-    ip_configuration_mode: str = "None"
-    ipv6_configuration_mode: str = "None"
-    primary_address_type: str = "IPv4"
-    IP: str = ""
-    IPv6: list[str] = []
-    bond_slave_of: str = NULL
     MTU: Int = 0
->>>>>>> 3326fbd (Rules know the release of both sides; left behind, kept apart, addresses, locks, packet sizes)
     physical: bool = False
     metrics: PifMetricsRef = PifMetricsRef(NULL)
     sriov_logical_PIF_of: list[Text] = []

@@ -91,6 +91,21 @@ class Profile:
         return self.at_least("25.27.0")
 
     @property
+    def sends_without_room(self) -> bool:
+        """A VM that does not run leaves its pool though no host there could start it (26.14, message_forwarding.ml)."""
+        return self.at_least("26.14.0")
+
+    @property
+    def imports_check_processors(self) -> bool:
+        """The destination compares processors, of snapshots with memory too; before, the source did (24.40)."""
+        return self.at_least("24.40.0")
+
+    @property
+    def mirrors_into_newer_drivers(self) -> bool:
+        """The destination's SR needs VDI_MIRROR_IN, before 25.3 VDI_MIRROR itself (xapi_vm_migrate.ml)."""
+        return self.at_least("25.3.0")
+
+    @property
     def whole_version_rule(self) -> bool:
         """platform_version, xapi_build and xen count (25.33); before, platform_version alone."""
         return self.at_least("25.33.0")

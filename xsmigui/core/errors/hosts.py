@@ -13,6 +13,12 @@ HOSTS: Final[dict[str, Entry]] = {
         N_("{0} is offline."), N_("Wait until it is back, or choose another host."), "R05", Page.home_server
     ),
     "HOST_NOT_LIVE": Entry(N_("The host cannot be reached by its coordinator."), "", "R05", Page.home_server),
+    "HOST_DISABLED_INDEFINITELY": Entry(
+        N_("{0} is in maintenance mode, and stays in it over a restart."),
+        N_("Leave maintenance mode there first."),
+        "R05",
+        Page.home_server,
+    ),
     "HOST_DISABLED": Entry(
         N_("{0} is in maintenance mode."), N_("Leave maintenance mode there first."), "R05", Page.home_server
     ),

@@ -76,6 +76,7 @@ async def _send(
     vgpu_map: Map,
 ) -> str:
     sender = _sender(call, vm, target)
+    checks.assert_port_open(call.pool, sender, target)
     motions = call.pool.storage_motions
     if motions[sender] >= AT_ONCE:
         raise Failure("TOO_MANY_STORAGE_MIGRATES", AT_ONCE)
@@ -107,14 +108,15 @@ async def _send(
 
 
 def _sender(call: Call, vm: str, target: Destination) -> str:
-    """The host that carries the migration out: where the VM runs, else one that could start it or sees its disks."""
+    """The host that carries the migration out: where the VM runs, else one that could start it; since 26.14 one that
+    sees its disks does for another pool."""
     pool, row = call.pool, call.db.row("VM", vm)
     if row["power_state"] in {"Running", "Paused"}:
         return str(row["resident_on"])
     fitting = host_gate.possible(pool, vm)
     if fitting:
         return fitting[0]
-    if target.cross:
+    if target.cross and pool.profile.sends_without_room:
         for host in call.db.table("host"):
             if pool.live(host) and host_gate.sees_all(pool, host, row):
                 return host

@@ -6,6 +6,7 @@ There is deliberately no check of free space, and none that a mapped network exi
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from xsmigui.simulator.dispatch import Call
 from xsmigui.simulator.failures import NULL, Failure, internal
@@ -15,6 +16,7 @@ from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
 from xsmigui.simulator.gates.memory import free_memory, needed_memory
 from xsmigui.simulator.pool import Pool
+from xsmigui.simulator.schema import release
 from xsmigui.simulator.tables import Row
 
 Options = dict[str, str]
@@ -101,7 +103,8 @@ def _capabilities(pool: Pool, target: Destination, vdi_map: dict[str, str]) -> N
         if lacking:
             raise _unsupported(pool, source, lacking)
         lacking = [] if "VDI_SNAPSHOT" in theirs else ["VDI_SNAPSHOT"]
-        if not {"VDI_MIRROR_IN", "VDI_MIRROR"} & set(theirs):
+        into = {"VDI_MIRROR_IN", "VDI_MIRROR"} if pool.profile.mirrors_into_newer_drivers else {"VDI_MIRROR"}
+        if not into & set(theirs):
             lacking.append("VDI_MIRROR_IN")
         if lacking:
             raise _unsupported(pool, sr, lacking)
@@ -139,11 +142,32 @@ def _cross(
     host_gate.hardware(vm_ref, vm, target.host, host)
     if not host["enabled"]:
         raise Failure("HOST_DISABLED", target.host)
+    if not force and not pool.profile.imports_check_processors and vm["power_state"] != "Halted":
+        failure = host_gate.cpu_error(vm_ref, vm, host_gate.booted_as(pool, vm), target.host, host)
+        if failure:
+            raise failure
     host_gate.processors(vm, host)
     infer_vif_map(pool, vm, vif_map)
     if not target.pool.live(target.host):  # the metadata are sent to that host itself
         raise Failure("CANNOT_CONTACT_HOST", host["address"])
     assert_importable(pool, vm_ref, target, copy=copy, force=force, vgpu_map=vgpu_map)
+
+
+_HTTPS_DISKS: Final = "22.32.0"
+_HOTFIX: Final = "XS82ECU1033"
+_REFUSED: Final = 'Unix.Unix_error(Unix.ECONNREFUSED, "connect", "")'
+
+
+def assert_port_open(pool: Pool, sender: str, target: Destination) -> None:
+    """Hosts before 22.32 without the hotfix speak to port 80, which `https_only` closes; nothing asks beforehand."""
+    build = pool.db.get("host", sender, "software_version").get("xapi_build", "")
+    patched = any(
+        row["name_label"].startswith(_HOTFIX) and sender in row["hosts"]
+        for row in pool.db.table("pool_update").values()
+    )
+    closed = target.pool.db.get("host", target.host, "https_only")
+    if target.cross and closed and not patched and release(build) < release(_HTTPS_DISKS):
+        raise internal(_REFUSED)
 
 
 def infer_vif_map(pool: Pool, vm: Row, vif_map: dict[str, str]) -> dict[str, str]:
@@ -186,10 +210,10 @@ def assert_importable(
         needed, free = needed_memory(pool, vm), free_memory(target.pool, target.host)
         if needed > free:
             raise Failure("HOST_NOT_ENOUGH_FREE_MEMORY", needed, free)
-    if not force:
+    if not force and pool.profile.imports_check_processors and vm["power_state"] != "Halted":
         snapshots = [] if copy else [pool.db.row("VM", r) for r in vm["snapshots"]]
         with_memory = [s for s in snapshots if s["power_state"] == "Suspended"]
-        for row in [*([vm] if vm["power_state"] != "Halted" else []), *with_memory]:
+        for row in [vm, *with_memory]:
             host = target.pool.db.row("host", target.host)
             failure = host_gate.cpu_error("OpaqueRef:NULL", row, host_gate.booted_as(pool, row), target.host, host)
             if failure:

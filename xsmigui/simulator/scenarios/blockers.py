@@ -8,8 +8,10 @@ from xsmigui.simulator.failures import NULL
 from xsmigui.simulator.profiles import PROFILES
 from xsmigui.simulator.scenarios.builder import GIB, SECOND_FEATURES, WINDOWS, Builder, Disk
 from xsmigui.simulator.site import Site
+from xsmigui.simulator.tables import Row
 
 _SEED = "c0ffee00-0000-4000-8000-000000000013"
+_ADDRESS = "c2:00:00:00:00:85"
 _TWIN = "c0ffee00-0000-4000-8000-000000000014"
 
 
@@ -55,6 +57,7 @@ def _source(site: Site, seed: int) -> None:
     vm("R02 no tools", tools=False, os=WINDOWS)
     aged = vm("R03 old tools")
     b.row("VM_guest_metrics", b.row("VM", aged)["guest_metrics"])["PV_drivers_up_to_date"] = False
+    vm("R05 no host could start it", host=NULL, memory=100)
     vm("R07 blocked", blocked_operations=dict.fromkeys(("migrate_send", "pool_migrate"), "Kept by the backup"))
     vm("R10 paused", state="Paused")
     vm("R13 same VM at the destination", uuid=_TWIN)
@@ -68,6 +71,8 @@ def _source(site: Site, seed: int) -> None:
         ("R31 more features", {"vendor": "GenuineIntel", "features": "f" * 8}),
     ):
         b.row("VM", vm(name))["last_boot_CPU_flags"] = flags
+    for host in (one, two):
+        b.row("host", host)["virtual_hardware_platform_versions"] = [0, 1, 2, 9]
     vm("R33 many CPUs", vcpus=12)
     vm("R34 hardware platform", hardware_platform_version=9, host=NULL)
     vm("R40 much memory", memory=12)
@@ -81,6 +86,17 @@ def _source(site: Site, seed: int) -> None:
     vm("R55 encrypted", disk={"sm_config": {"key_hash": "ab12", "vdi_type": "vhd"}})
     vm("R57 halted", host=NULL)
     vm("R58 local disk", sr=local)
+    b.row("VM", vm("R21 in a vApp"))["appliance"] = b.add("VM_appliance", name_label="Shop")
+    apart = [vm("R22 kept apart"), vm("the other of R22", host=two)]
+    group = b.add("VM_group", name_label="Domain controllers", placement="anti_affinity")
+    for one_of_them in apart:
+        b.row("VM", one_of_them)["groups"] = [group]
+    b.row("VM_group", group)["VMs"] = apart
+    vm("R69 lock left", host=NULL, disk={"sm_config": {"host_OpaqueRef:gone": "RW"}})
+    same = vm("R85 same address")
+    _interface(b, same)["MAC"] = _ADDRESS
+    locked = vm("R86 locked interface")
+    _interface(b, locked).update(locking_mode="locked", ipv4_allowed=["10.40.1.7"])
     snapped = vm("R60 snapshots")
     for n in range(3):
         b.snapshot(snapped, f"snapshot {n + 1}", hours_ago=10 - n)
@@ -136,6 +152,12 @@ def _source(site: Site, seed: int) -> None:
     b.finish(default_sr=nfs)
 
 
+def _interface(b: Builder, vm: str) -> Row:
+    """The VM's only VIF."""
+    (found,) = [row for row in b.rows["VIF"].values() if row["VM"] == vm]
+    return found
+
+
 def _more(b: Builder, one: str, nfs: str, guests: str) -> None:
     """Rules that need an SR, a network or a task of their own."""
     two, small = [h for h in b.hosts if h != one]
@@ -168,6 +190,8 @@ def _target(site: Site, seed: int) -> None:
     b.add("SM", name_label="gfs2", type="gfs2", features={"VDI_CREATE": 1, "VDI_DELETE": 1, "VDI_ATTACH": 1},
           capabilities=["VDI_CREATE", "VDI_DELETE", "VDI_ATTACH"])  # fmt: skip
     b.vm("twin of R13", host=one, uuid=_TWIN, memory=0.5, disks=[Disk(nfs, 4, 0.4)], networks=[guests])
+    other = b.vm("address of R85", memory=0.5, disks=[Disk(nfs, 4, 0.4)], networks=[guests])
+    _interface(b, other)["MAC"] = _ADDRESS
     b.vm("seed of R13", memory=0.5, disks=[Disk(nfs, 4, 0.4)], networks=[guests], other_config={"mac_seed": _SEED})
     pool = b.finish(default_sr=nfs)
     pool.db.set("pool", pool.ref, restrictions={**pool.row["restrictions"], "restrict_dmc": "true"})  # R43

@@ -10,8 +10,9 @@ from typing import Any, Final
 from tests.judged import Judge
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.problems import Severity
-from xsmigui.core.refs import HostRef, NetworkRef, SrRef, VmRef
+from xsmigui.core.refs import HostRef, NetworkRef, SrRef, VdiRef, VmRef
 from xsmigui.simulator.pool import Pool
+from xsmigui.simulator.profiles import PROFILES
 
 SOURCE, TARGET = "Blockers", "Target"
 WELL: Final = "R00 nothing stops this one"
@@ -166,6 +167,48 @@ def held_by_another(scene: Scene) -> None:
     pool.db.create("VBD", {**second, "VM": other, "userdevice": "9", "mode": "RO"})
 
 
+def release(source: str, target: str) -> Edit:
+    """Both pools run other releases."""
+
+    def edit(scene: Scene) -> None:
+        for name, profile in ((SOURCE, PROFILES[source]), (TARGET, PROFILES[target])):
+            scene.pool(name).profile = profile
+            for ref in scene.pool(name).db.table("host"):
+                scene.set(name, "host", ref, software_version=profile.software_version)
+
+    return edit
+
+
+def large_packets(scene: Scene) -> None:
+    network = scene.ref(TARGET, "network", "Storage")
+    for pif in scene.row(TARGET, "network", network)["PIFs"]:
+        scene.set(TARGET, "PIF", pif, MTU=9000)
+
+
+def one_seed(scene: Scene) -> None:
+    for name in (WELL, "R03 old tools"):
+        ref = scene.ref(SOURCE, "VM", name)
+        scene.set(SOURCE, "VM", ref, other_config={"mac_seed": "5eed"})
+
+
+def both_of_a_seed(scene: Scene, draft: Draft) -> Draft:
+    return Draft(draft.source, (*draft.vms, VmRef(scene.ref(SOURCE, "VM", "R03 old tools"))), draft.destination)
+
+
+def tracked(scene: Scene) -> None:
+    """The VM has a second disk that stays where it is, with changed block tracking."""
+    disk = dict(scene.row(SOURCE, "VDI", scene.disk()))
+    kept = {name: disk[name] for name in ("SR", "virtual_size", "type", "managed", "location")}
+    second = scene.pool(SOURCE).db.create("VDI", {**kept, "name_label": "tracked", "cbt_enabled": True})
+    vbd = {"VM": scene.vm_ref(), "VDI": second, "userdevice": "8", "type": "Disk", "mode": "RW"}
+    scene.pool(SOURCE).db.create("VBD", {**vbd, "currently_attached": True, "empty": False})
+
+
+def one_disk_moves(scene: Scene, draft: Draft) -> Draft:
+    sr = SrRef(scene.ref(SOURCE, "SR", "Local storage on block-1"))
+    return draft.placing(VdiRef(scene.disk()), sr)
+
+
 def differing(scene: Scene) -> None:
     ref = scene.ref(SOURCE, "host", "block-2")
     info = scene.row(SOURCE, "host", ref)["cpu_info"]
@@ -199,6 +242,11 @@ CASES: Final[dict[str, Case]] = {  # by the rule's id, with a few words where it
     "R03": Case("R03 old tools", severity=warn),
     "R04": Case(severity=info, change=queued),
     "R05": Case(host="target-disabled", code="HOST_DISABLED"),
+    "R05 nobody could start it": Case(
+        "R05 no host could start it",
+        code="NO_HOSTS_AVAILABLE",
+        quiet=Case("R05 no host could start it", edit=release("26.17", "26.17")),
+    ),
     "R06": Case(edit=busy, code="OTHER_OPERATION_IN_PROGRESS"),
     "R07": Case("R07 blocked", code="OPERATION_BLOCKED"),
     "R08": Case(),  # a session without rights: test_rights_of_a_reader
@@ -207,16 +255,29 @@ CASES: Final[dict[str, Case]] = {  # by the rule's id, with a few words where it
     "R11": Case("R11 default template", code="VM_IS_TEMPLATE"),
     "R12": Case(to=SOURCE, host="block-1"),
     "R13": Case("R13 same MAC seed", code="DUPLICATE_MAC_SEED"),
+    "R13 twice in a batch": Case(edit=one_seed, change=both_of_a_seed, code="DUPLICATE_MAC_SEED"),
     "R14": Case(edit=target(other_config={"rolling_upgrade_in_progress": "true"}), severity=warn),
     "R15": Case("R15 protected", edit=source(ha_enabled=True), severity=warn),
     "R16": Case(
         edit=both(each_host(SOURCE, product_version="7.1.2"), each_host(TARGET, product_version="8.2.1")),
         severity=warn,
     ),
-    "R17": Case(edit=both(each_host(SOURCE, product_version="8.2.1", product_brand="Citrix Hypervisor"), closed)),
+    "R17": Case(
+        edit=both(release("8.2-cu1", "8.4"), closed),
+        code="INTERNAL_ERROR",
+        quiet=Case(edit=both(release("25.33", "25.33"), closed)),
+        belongs="R17",
+    ),
+    "R17 of 7.1": Case(
+        edit=both(release("7.1-cu2", "8.4"), closed),
+        code="INTERNAL_ERROR",
+        quiet=Case(edit=release("7.1-cu2", "8.4")),
+    ),
     "R18": Case("R18 machine of a catalog"),
     "R19": Case(severity=info, quiet=Case(to=SOURCE, host="block-1")),
     "R20": Case(severity=info, quiet=HALTED),
+    "R21": Case("R21 in a vApp", severity=info),
+    "R22": Case("R22 kept apart", to=SOURCE, host="block-2", severity=warn),
     "R30": Case("R30 other vendor", code="VM_INCOMPATIBLE_WITH_THIS_HOST"),
     "R31": Case("R31 more features", code="VM_INCOMPATIBLE_WITH_THIS_HOST"),
     "R32": Case(to=SOURCE, host="block-2", edit=differing, severity=info),
@@ -238,6 +299,14 @@ CASES: Final[dict[str, Case]] = {  # by the rule's id, with a few words where it
     "R51": Case("R51 source is full", severity=warn),
     "R52": Case("R52 on gfs2", code="SR_DOES_NOT_SUPPORT_MIGRATION"),
     "R53": Case("R53 changed block tracking", code="VDI_CBT_ENABLED"),
+    "R53 of a disk that stays": Case(
+        to=SOURCE,
+        host="block-1",
+        edit=both(release("8.4", "8.4"), tracked),
+        change=one_disk_moves,
+        code="VDI_CBT_ENABLED",
+        quiet=Case(to=SOURCE, host="block-1", edit=tracked, change=one_disk_moves),
+    ),
     "R54": Case("R54 resets at boot", code="VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION"),
     "R55": Case("R55 encrypted", code="VDI_IS_ENCRYPTED"),
     "R56": Case(to=SOURCE, host="block-2", sr="Local storage on block-1", code="SR_NOT_ATTACHED", belongs="R68"),
@@ -254,6 +323,7 @@ CASES: Final[dict[str, Case]] = {  # by the rule's id, with a few words where it
     "R66": Case("R66 backed up", severity=warn),
     "R67": Case(edit=unplugged(TARGET, "NFS Target", "Local storage on target-1"), code="VDI_NOT_IN_MAP"),
     "R68": Case(to=SOURCE, host="block-2", sr="R68 unplugged"),  # the server tries to plug it in
+    "R69": Case("R69 lock left", severity=warn),
     "R70": Case("R70 PCI device", code="VM_HAS_PCI_ATTACHED"),
     "R71": Case("R71 virtual USB", code="VM_HAS_VUSBS"),
     "R72": Case("R72 virtual GPU", code="VM_HAS_VGPU"),
@@ -265,5 +335,8 @@ CASES: Final[dict[str, Case]] = {  # by the rule's id, with a few words where it
     "R81": at_home("R81 network of one host", code="VM_REQUIRES_NETWORK"),
     "R82": Case(change=over("R82 without interfaces"), code="HOST_CANNOT_ATTACH_NETWORK"),
     "R83": Case(change=over("Management"), severity=warn),
+    "R85": Case("R85 same address", severity=warn),
+    "R86": Case("R86 locked interface", severity=warn),
+    "R86 packets": Case(edit=large_packets, severity=warn),
     "R84": Case(severity=info, quiet=INSIDE),
 }

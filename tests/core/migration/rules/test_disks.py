@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tests.core.migration.helpers import away, blocks, inside, problem, rules
-from tests.core.site import TwoPools
+from tests.core.site import PoolBuilder, TwoPools
 from xsmigui.core.migration.defaults import resolve
 from xsmigui.core.migration.evaluation import evaluate
 from xsmigui.core.migration.moves import Kind
@@ -14,6 +14,12 @@ from xsmigui.core.problems import Severity
 from xsmigui.core.units import GiB
 
 DISK = "OpaqueRef:Madrid/VDI/web 0"
+
+
+def release(pool: PoolBuilder, xapi: str) -> None:
+    """All hosts of a pool run this xapi."""
+    for host in pool.hosts:
+        pool.set(host, software_version={**pool.get(host).software_version, "xapi_build": xapi})
 
 
 @pytest.fixture
@@ -88,7 +94,31 @@ def test_r05_somebody_must_be_able_to_send(site: TwoPools) -> None:
     site.madrid.set(site.files, memory_dynamic_min=100 * GiB)
     draft = inside(site, site.files).on_same_sr(site.m_iscsi)
     assert "could hold files while its disks move" in problem(evaluate(site.site, draft), "R05").message
-    assert "R05" not in rules(evaluate(site.site, away(site, site.files)))
+
+
+@pytest.mark.parametrize("suspended", [False, True])
+def test_r05_what_does_not_run_leaves_only_if_it_could_start(site: TwoPools, suspended: bool) -> None:
+    """Before 26.14; the host that lacks least is named with what it lacks."""
+    a, vm = site.madrid, site.sleeper if suspended else site.files
+    a.set(vm, memory_dynamic_min=100 * GiB)
+    a.set(a.get(site.m2).metrics, memory_total=80 * GiB)
+    a.vm("small", on=site.m2, memory=4 * GiB)
+    found = problem(evaluate(site.site, away(site, vm)), "R05")
+    assert found.blocks
+    assert "only if a host there could start it" in found.message
+    assert "m1 comes nearest" not in found.message
+    assert "it lacks" in found.message
+    a.set(vm, memory_dynamic_min=2 * GiB, VCPUs_max=64)
+    message = problem(evaluate(site.site, away(site, vm)), "R05").message
+    assert "m1 comes nearest: it has 16 processors for 64 vCPUs." in message
+    a.set(vm, VCPUs_max=2)
+    assert "R05" not in rules(evaluate(site.site, away(site, vm)))
+    for host in a.hosts:
+        a.set(host, enabled=False)
+    assert "it is in maintenance mode" in problem(evaluate(site.site, away(site, vm)), "R05").message
+    release(a, "26.14.0")
+    release(site.lisboa, "26.14.0")
+    assert "R05" not in rules(evaluate(site.site, away(site, vm)))
 
 
 def test_r66_marks_of_backups_on_snapshots_and_disks(site: TwoPools) -> None:

@@ -85,6 +85,7 @@ async def test_the_server_refuses_what_it_foresees(name: str) -> None:
 
 
 INSIDE = {
+    "R22 kept apart": CASES["R22"],
     "R10 suspended": Case(to=SOURCE, host="block-2"),
     "R57 halted": CASES["R57"],
     "R58 local disk": CASES["R58"],

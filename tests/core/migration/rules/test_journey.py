@@ -141,12 +141,17 @@ def test_r67_a_default_sr_can_be_set(site: TwoPools) -> None:
 
 def test_r52_the_vendor_rules_clustered_srs_out(site: TwoPools) -> None:
     there = site.lisboa.sr("shared", "gfs2")
+    assert "R52" not in rules(evaluate(site.site, away(site, site.web).on_same_sr(there)))
+    for host in site.madrid.hosts:  # before 25.3, whatever the destination
+        software = site.madrid.get(host).software_version | {"xapi_build": "24.10.0"}
+        site.madrid.set(host, software_version=software)
     found = evaluate(site.site, away(site, site.web).on_same_sr(there))
     assert "the vendor rules it out for “gfs2”" in problem(found, "R52").message
 
 
 def test_r17_the_hotfix_opens_another_port(site: TwoPools) -> None:
-    old = {"product_version": "8.2.1", "product_brand": "Citrix Hypervisor"}
+    old = {"product_version": "8.2.1", "product_brand": "Citrix Hypervisor", "xapi_build": "1.249.32"}
+    site.madrid.set(site.web, power_state="Halted", resident_on="OpaqueRef:NULL")  # any host may send it
     for host in site.madrid.hosts:
         site.madrid.set(host, software_version=site.madrid.get(host).software_version | old)
     assert "R17" not in rules(evaluate(site.site, away(site, site.web)))
@@ -156,6 +161,26 @@ def test_r17_the_hotfix_opens_another_port(site: TwoPools) -> None:
     site.madrid.update("XS82ECU1033", site.madrid.hosts[:2])
     assert problem(evaluate(site.site, away(site, site.web)), "R17").message.startswith("m3 of Madrid need")
     site.madrid.update("XS82ECU1033", site.madrid.hosts[2:])
+    assert "R17" not in rules(evaluate(site.site, away(site, site.web)))
+
+
+@pytest.mark.parametrize(
+    ("software", "severity"),
+    [
+        ({"product_version": "7.1.2", "product_brand": "XenServer", "xapi_build": "1.14.44"}, Severity.block),
+        ({"product_version": "8.0.0", "product_brand": "XCP-ng", "xapi_build": "1.160.1"}, Severity.block),
+        ({"product_version": "8.2.1", "product_brand": "XCP-ng", "xapi_build": "1.249.32"}, Severity.warn),
+        ({"product_version": "6.5.0", "product_brand": "XenServer", "xapi_build": ""}, Severity.block),
+        ({"product_version": "8.3.0", "product_brand": "XCP-ng", "xapi_build": "24.19.2"}, None),
+        ({"product_version": "8.4.0", "product_brand": "XenServer", "xapi_build": "22.32.0"}, None),
+    ],
+)
+def test_r17_whatever_the_brand(site: TwoPools, software: dict[str, str], severity: Severity | None) -> None:
+    site.lisboa.set(site.l1, https_only=True)
+    site.madrid.set(site.m1, software_version=site.madrid.get(site.m1).software_version | software)
+    found = [p.severity for p in evaluate(site.site, away(site, site.web)).problems if p.rule == "R17"]
+    assert found == ([] if severity is None else [severity])
+    site.lisboa.set(site.l1, https_only=False)
     assert "R17" not in rules(evaluate(site.site, away(site, site.web)))
 
 
