@@ -1,4 +1,4 @@
-"""Questions to servers: what stands in the way for a moment is asked again; the server names the roles that would do."""
+"""Questions to servers: a passing lock is asked again; the server names the roles that would do."""
 
 from typing import Any
 
