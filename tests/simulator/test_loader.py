@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import pytest
 
 from tests.simulator.inside import SHARED, Client
+from xsmigui.simulator import loader
 from xsmigui.simulator.clock import Clock
 from xsmigui.simulator.gates import vm as vm_gate
 from xsmigui.simulator.loader import UnreadableDatabase, load
@@ -54,6 +56,31 @@ def test_a_small_dump_is_completed(tmp_path: Path) -> None:
     assert "VDI_MIRROR" in db.row("SM", "OpaqueRef:m")["features"]
     assert not db.has("VDI", "OpaqueRef:lost")
     assert db.tables["VBD"].created["OpaqueRef:b"] == 5
+
+
+def test_a_dump_in_gzip_is_the_same(tmp_path: Path) -> None:
+    plain, packed = tmp_path / "small.xml", tmp_path / "small.xml.gz"
+    plain.write_text(SMALL)
+    packed.write_bytes(gzip.compress(SMALL.encode()))
+    one, other = load(str(plain), Clock(0)), load(str(packed), Clock(0))
+    assert one.db.row("pool", "OpaqueRef:p") == other.db.row("pool", "OpaqueRef:p")
+    assert set(one.db.table("VM")) == set(other.db.table("VM"))
+
+
+@pytest.mark.parametrize("data", [b"\x1f\x8b", b"\x1f\x8bnonsense", gzip.compress(SMALL.encode())[:200]])
+def test_gzip_that_is_broken(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "broken.gz"
+    path.write_bytes(data)
+    with pytest.raises(UnreadableDatabase, match=r"broken\.gz"):
+        load(str(path), Clock(0))
+
+
+def test_gzip_that_unpacks_to_too_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loader, "LARGEST", 1000)
+    path = tmp_path / "bomb.gz"
+    path.write_bytes(gzip.compress(SMALL.encode() + b" " * 10_000))
+    with pytest.raises(UnreadableDatabase, match="unpacks to more"):
+        load(str(path), Clock(0))
 
 
 @pytest.mark.parametrize("text", ["", "<database>", "<other/>", "<database></database>"])

@@ -404,7 +404,8 @@ ASSENT: dict[str, Callable[[Move], Any]] = {
     "6.2-12c seed of a copy": lambda m: (_twin(m), m.options.update(copy="true", force="true")),
     "6.2-12c halted and older namesake": lambda m: _same(m, version=-1),
     "6.2 snapshot with memory, by the source": lambda m: (
-        _checkpoint(m), setattr(m.one.pool, "profile", PROFILES["8.4"])
+        _checkpoint(m),
+        setattr(m.one.pool, "profile", PROFILES["8.4"]),
     ),
     "6.2-12c processor of a halted VM": lambda m: m.set(power_state="Halted", last_boot_CPU_flags=AMD),
     "6.2-12c processor with force": lambda m: (m.set(last_boot_CPU_flags=AMD), m.options.update(force="true")),

@@ -77,7 +77,8 @@ def calls(move: Move) -> tuple[Call, ...]:
     else:
         vdi_map, vif_map, options = migrate_maps(move)
         made.append(Call(target, "host.migrate_receive", (move.host, move.storage_network, {})))
-        made.append(Call(source, "VM.migrate_send", (move.ref, RECEIVED, True, vdi_map, vif_map, options)))
+        formats = ({}, {str(vdi): form for vdi, form in move.formats.items()}) if move.formats else ()
+        made.append(Call(source, "VM.migrate_send", (move.ref, RECEIVED, True, vdi_map, vif_map, options, *formats)))
     moved = MIGRATED if move.crosses else move.ref
     if move.draft.set_home and not move.draft.copy:
         made.append(Call(target, "VM.set_affinity", (moved, move.host)))

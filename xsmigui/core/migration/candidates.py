@@ -12,7 +12,7 @@ from typing import Final
 from xsmigui.core.capacity import load
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.draft import Draft, Site
-from xsmigui.core.migration.moves import Move, following_disks, is_copied, own_disks
+from xsmigui.core.migration.moves import Kind, Move, following_disks, image_formats, is_copied, own_disks
 from xsmigui.core.migration.rules import RULES, networks, storage
 from xsmigui.core.problems import Page, Problem
 from xsmigui.core.records import VDI
@@ -275,6 +275,23 @@ def disk_sr(
 def network(target: Inventory, host: HostRef | None, ref: NetworkRef | None) -> Candidate | None:
     """One of the destination's networks for a VIF."""
     return next((c for c in network_candidates(target, host) if c.ref == ref), None)
+
+
+def formats(moves: Iterable[Move]) -> tuple[Candidate, ...]:
+    """The image formats that may be chosen for all disks that move, after leaving it to their SRs; none where there is
+    no choice."""
+    places = {
+        (move.source, move.target, sr)
+        for move in moves
+        if move.kind is not Kind.disk
+        for sr in move.moving.values()
+        if sr is not None
+    }
+    offered = [image_formats(source, target, sr) for source, target, sr in places]
+    common = [form for form in offered[0] if all(form in others for others in offered)] if offered else []
+    if not common:
+        return ()
+    return (Candidate("", _("As the SR decides")), *(Candidate(form, form) for form in common))
 
 
 def network_candidates(target: Inventory, host: HostRef | None) -> tuple[Candidate, ...]:

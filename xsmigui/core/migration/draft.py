@@ -55,7 +55,8 @@ class Draft:
     `loose` are disks of no VM. `copies` lets this program copy the disks of halted VMs that stay in their pool and put
     the copies in their place, instead of leaving it to the server; the sources are kept for `keep_days` days, and
     removed at once where that is 0. Loose disks move in no other way. `leaves` is a host that all its VMs leave, over
-    the `storage_network` where one is chosen, `at_once` of them at a time (0: as many as there are).
+    the `storage_network` where one is chosen, `at_once` of them at a time (0: as many as there are). `image_format` is
+    that of the disks at the destination (empty: the SR decides).
     """
 
     source: PoolId
@@ -77,6 +78,7 @@ class Draft:
     leaves: HostRef | None = None
     at_once: int = 0
     prove: bool = False
+    image_format: str = ""
 
     @property
     def proves(self) -> bool:
@@ -95,7 +97,7 @@ class Draft:
         fresh: Draft = replace(
             self, destination=destination, hosts={}, storage=None, same_sr=None, disks={}, networks={}
         )
-        return replace(fresh, storage_network=None)
+        return replace(fresh, storage_network=None, image_format="")
 
     def on(self, vm: VmRef, host: HostRef) -> "Draft":
         """Run this VM on this host."""
@@ -138,6 +140,10 @@ class Draft:
     def batched(self, number: int) -> "Draft":
         """Let so many VMs leave the host at once."""
         return replace(self, at_once=number)
+
+    def stored_as(self, form: str) -> "Draft":
+        """Store the disks' images in this format; an empty one leaves it to their SRs."""
+        return replace(self, image_format=form)
 
     def homing(self, yes: bool) -> "Draft":
         """Make the chosen host the VM's home server afterwards."""

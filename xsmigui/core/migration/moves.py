@@ -90,6 +90,11 @@ class Move:
     def carries_disks(self) -> bool:
         return bool(self.moving)
 
+    @cached_property
+    def formats(self) -> dict[VdiRef, str]:
+        """The image formats that were chosen for the disks that move; of the others the destination decides."""
+        return dict.fromkeys(self.moving, self.draft.image_format) if self.draft.image_format else {}
+
     @property
     def memory(self) -> int:
         """Bytes that the VM needs on its host: `memory_dynamic_min + memory_overhead` (xapi memory_check.ml)."""
@@ -125,6 +130,17 @@ class Move:
     def runs_on(self) -> bool:
         """The VM is running on this very host already, so that it has all it needs there."""
         return self.is_running and self.stays_on_host
+
+
+def image_formats(source: Inventory, target: Inventory, sr: SrRef) -> tuple[str, ...]:
+    """The image formats that may be chosen for a disk that goes to this SR: those that its driver names, where both
+    servers let one choose and there is a choice."""
+    if not (pool_knows(source, Since.CHOOSES_FORMATS) and pool_knows(target, Since.CHOOSES_FORMATS)):
+        return ()
+    record = target.SR.get(sr)
+    driver = target.sm_by_type.get(record.type) if record is not None else None
+    known = driver.supported_image_formats if driver is not None else None
+    return tuple(known) if known and len(known) > 1 else ()
 
 
 NOBODY: Final = VM()

@@ -93,6 +93,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     keep_days: int = KEEP_DAYS
     prove: bool = False
     """Contents are to be compared by sums of the servers."""
+    image_format: str = ""
+    """Of the disks that move; empty: their SRs decide."""
     evacuates: Thing | None = None
     """The host that all these VMs leave."""
     at_once: int = 0
@@ -121,6 +123,7 @@ def make_plan(draft: Draft, moves: tuple[Move, ...]) -> Plan:
         compress=draft.compress,
         keep_days=draft.keep_days,
         prove=draft.prove,
+        image_format=draft.image_format,
         evacuates=_host(source, draft.leaves) if draft.leaves is not None else None,
         at_once=draft.at_once,
     )
@@ -229,6 +232,7 @@ def draft_of(plan: Plan, site: Site) -> Draft:
         copies=any(move.kind is Kind.disk for move in plan.moves),
         keep_days=plan.keep_days,
         prove=plan.prove,
+        image_format=plan.image_format,
         leaves=HostRef(find("host", plan.evacuates)) if plan.evacuates is not None else None,
         at_once=plan.at_once,
     )

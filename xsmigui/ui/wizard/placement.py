@@ -1,6 +1,6 @@
 """The Storage page: where the disks go, all together or one by one."""
 
-from PySide6.QtWidgets import QHBoxLayout, QRadioButton
+from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QRadioButton
 
 from xsmigui.core.migration import candidates
 from xsmigui.core.migration.defaults import can_keep
@@ -46,6 +46,10 @@ class StoragePage(WizardPage):
         self.all = ChoiceCombo("allDisksCombo", _("SR for all shown"))
         self.all.chosen.connect(self._all_chosen)
         self.bulk = Bulk(self.filter, _("SR for all s&hown:"), self.all)
+        self.format = ChoiceCombo("imageFormatCombo", _("Image format at the destination"))
+        self.format.chosen.connect(lambda form: choose(lambda draft: draft.stored_as(form)))
+        self._formats = QFormLayout()
+        self._formats.addRow(_("Image &format:"), self.format)
         self.following = hint()
         self.bars = Bars("spaceBars")
         self.body.addWidget(self.keep)
@@ -53,6 +57,7 @@ class StoragePage(WizardPage):
         self.body.addWidget(self.each)
         self.body.addWidget(self.bulk)
         self.body.addWidget(self.table, 1)
+        self.body.addLayout(self._formats)
         self.body.addWidget(self.following)
         self.body.addWidget(self.bars)
 
@@ -85,6 +90,9 @@ class StoragePage(WizardPage):
             none = _("No SR can hold all of them") if resolved.mode is StorageMode.same else ""
             self.combo.fill(offered, resolved.same_sr, none)
         self._render_disks(evaluation)
+        formats = candidates.formats(resolved.moves) if known else ()
+        self._formats.setRowVisible(self.format, bool(formats) or bool(draft.image_format))
+        self.format.fill(formats, draft.image_format)
         self.bars.show_accounts(tuple(evaluation.ledger.space.values()))
 
     def _render_disks(self, evaluation: Evaluation) -> None:

@@ -5,6 +5,7 @@ Importing the parts puts their rules into the list, in the order in which proble
 
 from xsmigui.core.migration.rules import (
     disks,
+    formats,
     general,
     guests,
     hosts,
@@ -26,6 +27,7 @@ __all__ = [
     "Problems",
     "Rule",
     "disks",
+    "formats",
     "general",
     "guests",
     "hosts",

@@ -323,26 +323,3 @@ def backups(move: Move) -> Problems:
         )
         hint = _("Plan a full backup after the move.")
         yield found("R66", Severity.warn, move.source, "VM", move.ref, message, hint, page=STORAGE)
-
-
-@rule("R62", "image format", "SHD", STORAGE)
-def image_format(move: Move) -> Problems:
-    """Drivers that name their formats (`SM.supported_image_formats`) and lack the disk's would store it in another."""
-    for ref, sr in move.moving.items():
-        vdi = move.source.VDI[ref]
-        form = vdi.sm_config.get("image-format", vdi.sm_config.get("vdi_type", ""))
-        there = move.target.SR.get(sr) if sr is not None else None
-        driver = move.target.sm_by_type.get(there.type) if there else None
-        if (
-            there
-            and driver
-            and driver.supported_image_formats
-            and form == "qcow2"
-            and form not in driver.supported_image_formats
-        ):
-            name = {"disk": _name(move, vdi), "sr": there.name_label, "format": form}
-            message = _(
-                "{disk} is a {format} image, which {sr} does not know: it will be stored in another format.", **name
-            )
-            hint = _("Choose another SR if the format matters.")
-            yield found("R62", Severity.warn, move.source, "VDI", ref, message, hint, page=STORAGE)
