@@ -133,7 +133,7 @@ def install(fresh: Path, tests: bool) -> None:
     if importlib.util.find_spec("ensurepip") is None:
         raise Failed("Python's venv is missing (on Debian: apt-get install python3-venv).")
     run(sys.executable, "-m", "venv", fresh)
-    quiet = [*verbosity, "--disable-pip-version-check"]
+    quiet = [*verbosity, "--disable-pip-version-check", "--no-compile"]  # Python compiles what it imports
     run(interpreter_in(fresh), "-m", "pip", "install", *quiet, *packages)
 
 
