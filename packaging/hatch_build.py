@@ -15,7 +15,7 @@ class CatalogueHook(BuildHookInterface):
             try:
                 with po.open("rb") as source, po.with_suffix(".mo").open("wb") as target:
                     write_mo(target, read_po(source))
-            except PermissionError:
+            except OSError:  # PermissionError, or EROFS
                 # A checkout that may not be written to: there the program compiles them when it starts.
                 if version != "editable":
                     raise
