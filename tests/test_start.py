@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from xsmigui import __version__
+from xsmigui.local import screen
 
 ROOT = Path(__file__).parent.parent
 PATIENCE = 60.0
@@ -160,19 +161,19 @@ def test_what_needs_no_home_works_without_one(environment: dict[str, str]) -> No
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux's screens")
 @pytest.mark.parametrize("arguments", [[], ["--demo"]], ids=str)
 @pytest.mark.parametrize(
-    "screen",
+    "given",
     [{}, {"DISPLAY": ":4711"}, {"WAYLAND_DISPLAY": "wayland-none"}, {"WAYLAND_DISPLAY": "none", "DISPLAY": ":4711"}],
     ids=str,
 )
-def test_without_a_screen_it_says_so(screen: dict[str, str], arguments: list[str], environment: dict[str, str]) -> None:
+def test_without_a_screen_it_says_so(given: dict[str, str], arguments: list[str], environment: dict[str, str]) -> None:
     """Qt would abort, with a core dump."""
     del environment["QT_QPA_PLATFORM"]
-    status, out, err = ended(environment | screen, *arguments)
+    status, out, err = ended(environment | given, *arguments)
     assert (status, out) == (69, "")
     (line,) = err.splitlines()
     assert "screen" in line
     assert "xsmigui --help" in line
-    assert all(name in line for name in screen.values() if name.startswith(":"))
+    assert all(name in line for name in given.values() if name.startswith(":"))
 
 
 def test_a_library_that_is_missing_is_named(environment: dict[str, str], tmp_path: Path) -> None:
@@ -213,3 +214,22 @@ def test_ctrl_c_at_the_very_beginning(arguments: list[str], environment: dict[st
     site.write_text(interrupting)
     status, out, err = ended(environment | {"PYTHONPATH": str(site.parent)}, *arguments)
     assert (status, out, err) == (130, "", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="Linux's screens")
+def test_a_screen_that_comes_in_a_moment_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A virtual one turns everybody away while it resets."""
+    answers = [1, 0]
+
+    class Xcb:
+        xcb_connect = type("Connect", (), {"__call__": lambda *_: 1})()
+        xcb_disconnect = staticmethod(lambda *_: None)
+        xcb_connection_has_error = staticmethod(lambda *_: answers.pop(0))
+
+    monkeypatch.delenv("QT_QPA_PLATFORM", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setenv("DISPLAY", ":4711")
+    monkeypatch.setattr(screen.ctypes, "CDLL", lambda _name: Xcb())
+    assert screen.why_no_window() == ""
+    answers[:] = [1, 1, 1]
+    assert ":4711" in screen.why_no_window()

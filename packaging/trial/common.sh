@@ -36,7 +36,7 @@ screen() {
   tool Xvfb xvfb
   tool xwininfo x11-utils
   tool import imagemagick
-  Xvfb -displayfd 3 -screen 0 1280x800x24 -ac -nolisten tcp 3>"$work/display.$$" 2>/dev/null &
+  Xvfb -displayfd 3 -screen 0 1280x800x24 -ac -nolisten tcp -noreset 3>"$work/display.$$" 2>/dev/null &
   local pid=$!
   cleanups+=("kill $pid 2>/dev/null" "rm -f '$work/display.$$'")
   for _ in $(seq 50); do [ -s "$work/display.$$" ] && break || sleep 0.1; done

@@ -45,7 +45,8 @@ class Screen:
         self.environment["XDG_RUNTIME_DIR"] = self._folder
         try:
             read, write = os.pipe()
-            self._start("Xvfb", "-displayfd", str(write), "-screen", "0", f"{size}x24", "-nolisten", "tcp", keep=write)
+            options = ["-screen", "0", f"{size}x24", "-nolisten", "tcp", "-noreset"]
+            self._start("Xvfb", "-displayfd", str(write), *options, keep=write)
             self.environment["DISPLAY"] = f":{_line(read)}"
             read, write = os.pipe()
             self._start("dbus-daemon", "--session", "--nofork", f"--print-address={write}", keep=write)

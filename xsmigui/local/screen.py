@@ -3,9 +3,15 @@
 import ctypes
 import os
 import sys
+import time
 from pathlib import Path
+from typing import Final
 
 from xsmigui.core.text import _
+
+PAUSES: Final = (0.0, 0.1, 0.4)
+"""Seconds before each try to reach the X server: one that its last client has left (a virtual one) turns everybody away
+for a moment, while it resets."""
 
 
 def why_no_window() -> str:
@@ -31,7 +37,11 @@ def _is_x() -> bool:
     except OSError:
         return True  # Qt names what it misses
     xcb.xcb_connect.restype = ctypes.c_void_p
-    connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
-    has_failed = xcb.xcb_connection_has_error(connection)
-    xcb.xcb_disconnect(connection)
-    return not has_failed
+    for pause in PAUSES:
+        time.sleep(pause)
+        connection = ctypes.c_void_p(xcb.xcb_connect(None, None))
+        has_failed = xcb.xcb_connection_has_error(connection)
+        xcb.xcb_disconnect(connection)
+        if not has_failed:
+            return True
+    return False
