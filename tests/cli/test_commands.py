@@ -16,6 +16,7 @@ import pytest
 from tests.simulated import Simulated
 from tests.test_cli import Run, at, eventually, held, migrate, only
 from xsmigui import cli
+from xsmigui.simulator.failures import Failure
 
 
 class Terminal(io.StringIO):
@@ -226,3 +227,21 @@ def test_a_terminal_sees_bars_and_a_file_sees_lines(site: Simulated, home: Path,
         lines = err.decode().splitlines()
         assert lines[-1] == "web-01 → madrid-02: done, and verified"
         assert b"\x1b" not in err
+
+
+@pytest.mark.parametrize(
+    ("inside", "words"),
+    [
+        ("Xenops_interface.Xenopsd_error(S(Domain_not_built))", "had not built the VM yet"),
+        ('Stunnel.Stunnel_verify_error("certificate has expired")', "host.refresh_server_certificate for every host"),
+    ],
+)
+def test_what_went_wrong_begins_with_where_the_vm_is(site: Simulated, run: Run, inside: str, words: str) -> None:
+    site.run(lambda: site["Madrid"].pool.faults.add("VM.migrate_send", failure=Failure("INTERNAL_ERROR", inside)))
+    status, out, _err = run(*migrate(site, "--vm", "web-01", "--to", "Lisboa", "--yes"), "--json")
+    (vm,) = only(out)["vms"]
+    assert status == 4
+    assert vm["message"].startswith("web-01 is in Madrid, running on madrid-01. ")
+    assert words in vm["message"]
+    assert inside not in vm["message"]
+    assert vm["problems"][0]["raw"] == f"INTERNAL_ERROR({inside})"

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from xsmigui.core.connecting import explained
-from xsmigui.core.errors import ENTRIES
+from xsmigui.core.errors import ENTRIES, backend
 from xsmigui.core.errors.entry import Entry
+from xsmigui.core.errors.reading import UUID, Reading, read
 from xsmigui.core.failures import ServerFailure
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.problems import Page, Problem, Severity, Subject
@@ -23,7 +24,7 @@ INSIDE: Final = (
     ("SR_BACKEND_FAILURE_44", "SR_BACKEND_FAILURE_44"),
     ("No space left on device", "SR_BACKEND_FAILURE_44"),
 )
-"""Storage errors that xapi since 25.17 wraps in the text of INTERNAL_ERROR."""
+"""Storage errors that xapi since 25.17 wraps in the text of INTERNAL_ERROR, and their codes."""
 
 SOURCE_FULL: Final = Entry(
     N_("The SR that the disks come from has no room for the temporary snapshot."),
@@ -31,7 +32,9 @@ SOURCE_FULL: Final = Entry(
     "R51",
     Page.storage,
 )
+"""SR_SOURCE_SPACE_INSUFFICIENT without its SR."""
 
+<<<<<<< HEAD
 
 REFUSED: Final = Entry(
     N_("A host refused the connection of another, so nothing was sent."),
@@ -42,8 +45,27 @@ REFUSED: Final = Entry(
 
 BACKEND: Final = Entry(
     N_("The driver of the SR failed: {1}"), N_("Check the SR and its storage, then try again."), "", Page.storage
+=======
+NO_ROOM: Final = Entry(
+    N_("No host has enough free memory for {0}."),
+    N_("Make room on a host, or shut a VM down."),
+    "R40",
+    Page.home_server,
+>>>>>>> 7765851 (Every code of the schema and every known text of INTERNAL_ERROR is a sentence with a remedy, which begins with where the VM is)
 )
-"""Any SR_BACKEND_FAILURE: a number in the code, then what, why and more."""
+"""HOST_NOT_ENOUGH_FREE_MEMORY of an evacuation names the VM (xapi 26.17, xapi_host.ml, compute_evacuation_plan)."""
+
+LACKING: Final = Entry(
+    N_("{0} does not support storage migration: its driver lacks {1}."),
+    ENTRIES["SR_DOES_NOT_SUPPORT_MIGRATION"].hint,
+    "R52",
+    Page.storage,
+)
+"""Since xapi 26.1 the second parameter names what is missing, with semicolons."""
+
+BUSY: Final = Entry(N_("{0} is busy: {1} is running."), N_("Wait until it has ended."), "R06")
+OCCUPIED: Final = Entry(N_("{0} is busy with something else."), N_("Wait until it has ended."), "R06")
+"""OTHER_OPERATION_IN_PROGRESS, with and without the operation."""
 
 FORMAT: Final = Entry(N_("{0}."), N_("Choose another SR."), "R62", Page.storage)
 """VDI_INCOMPATIBLE_TYPE with a single parameter is free text about an image format (xapi 11)."""
@@ -55,14 +77,24 @@ VENDOR: Final = Entry(
     Page.home_server,
 )
 
+LONGEST: Final = 16_000
+"""Characters of a text of INTERNAL_ERROR that are read: more is a log, and no error."""
+
 WORDS: Final = 600
 """Characters of a server's text within our sentence."""
+
+UNKNOWN: Final = N_("Look at the log of the host, /var/log/xensource.log, before you try again.")
+"""What to do about a code that nobody here knows."""
+
+CLASSES: Final = ("VM", "host", "SR", "VDI", "network", "VIF", "PIF", "task", "pool")
+MOVING: Final = ("000000000000", "000000000001")
 
 ROLES: Final = re.compile(r"Roles with this permission: ([^)]*)")
 
 
 def entry_for(failure: ServerFailure) -> Entry | None:
     """The code's entry, also where it hides inside INTERNAL_ERROR."""
+<<<<<<< HEAD
     if failure.code == "INTERNAL_ERROR":
         text = " ".join(failure.params)
         if "ECONNREFUSED" in text:
@@ -79,6 +111,49 @@ def entry_for(failure: ServerFailure) -> Entry | None:
     if failure.code == "HOST_NOT_ENOUGH_FREE_MEMORY" and len(failure.params) < 2:
         return Entry(N_("No host has enough free memory for {0}."), "", "R40", Page.home_server)
     return ENTRIES.get(failure.code)
+=======
+    reading = understood(failure)
+    return reading.entry if reading is not None else None
+
+
+def understood(failure: ServerFailure) -> Reading | None:
+    """What is known of an error: its entry, and the parameters of its sentence in one form, whatever the release; None
+    where the code is not known."""
+    code, params = failure.code, failure.params
+    if code == "INTERNAL_ERROR":
+        found = read(middle(" ".join(params), LONGEST))
+        if found is None:
+            return Reading(ENTRIES[code], (" ".join(params),), code)
+        if not found.code:
+            return found
+        code, params = found.code, found.params
+    match code:
+        case "VM_INCOMPATIBLE_WITH_THIS_HOST" if "different vendor" in " ".join(params):
+            return Reading(VENDOR, params, code)
+        case "VDI_INCOMPATIBLE_TYPE" if len(params) == 1:
+            return Reading(FORMAT, params, code)
+        case "HOST_NOT_ENOUGH_FREE_MEMORY" if len(params) < 2:
+            return Reading(NO_ROOM, params, code)
+        case "SR_SOURCE_SPACE_INSUFFICIENT" if not params:
+            return Reading(SOURCE_FULL, params, code)
+        case "SR_DOES_NOT_SUPPORT_MIGRATION" if len(params) > 1:
+            return Reading(LACKING, (params[0], ", ".join(params[1].split(";"))), code)
+        case "OTHER_OPERATION_IN_PROGRESS":
+            return _busy(params)
+    if code in ENTRIES:
+        return Reading(ENTRIES[code], params, code)
+    return Reading(backend.entry(code), params, code) if code.startswith("SR_BACKEND_FAILURE") else None
+
+
+def _busy(params: tuple[str, ...]) -> Reading:
+    """OTHER_OPERATION_IN_PROGRESS: since xapi 25.27 class, object, operation and task; before, of VMs
+    ``VM.<operation>`` and the VM, of hosts and SRs class, object and operation, of disks and pools class and object."""
+    cls, subject, *more = [*params, "", ""][: max(2, len(params))]
+    operation = more[0] if more and more[0] else cls.partition(".")[2]
+    if not operation:
+        return Reading(OCCUPIED, (subject or "–",), "OTHER_OPERATION_IN_PROGRESS")
+    return Reading(BUSY, (subject, ", ".join(operation.strip("{}").split(","))), "OTHER_OPERATION_IN_PROGRESS")
+>>>>>>> 7765851 (Every code of the schema and every known text of INTERNAL_ERROR is a sentence with a remedy, which begins with where the VM is)
 
 
 def named(params: Sequence[str], inventories: Sequence[Inventory]) -> list[str]:
@@ -88,12 +163,13 @@ def named(params: Sequence[str], inventories: Sequence[Inventory]) -> list[str]:
 
 def _named(param: str, inventories: Sequence[Inventory]) -> str:
     for inventory in inventories:
-        for cls in ("VM", "host", "SR", "VDI", "network", "VIF", "PIF", "task", "pool"):
+        for cls in CLASSES:
             if param in inventory.tables[cls]:
                 return one_line(inventory.name_of(cls, param), WORDS)
     if param.startswith("OpaqueRef:") and " " not in param:
         return _("an unknown object")
-    return one_line(redacted(param, _known(inventories)), WORDS)
+    text = redacted(param, _known(inventories))
+    return one_line(UUID.sub(lambda found: _by_uuid(found.group(), inventories), text), WORDS)
 
 
 def _known(inventories: Sequence[Inventory]) -> Callable[[str], bool]:
@@ -107,6 +183,18 @@ def raw(failure: Exception, *inventories: Inventory) -> str:
     return one_line(redacted(middle(text, 4 * LINE), _known(inventories)))
 
 
+def _by_uuid(uuid: str, inventories: Sequence[Inventory]) -> str:
+    """The name of what has a uuid. While a VM moves, xenopsd knows it by its uuid with other last digits (xapi
+    26.17, xenopsd/lib/xenops_server.ml)."""
+    moving = uuid[:24] if uuid[24:] in MOVING else ""
+    for inventory in inventories:
+        for cls in CLASSES:
+            for ref, record in inventory.tables[cls].items():
+                if record.uuid == uuid or (moving and cls == "VM" and record.uuid.startswith(moving)):
+                    return inventory.name_of(cls, ref)
+    return uuid
+
+
 def _fill(text: str, params: Sequence[str]) -> str:
     """The sentence with its parameters; parameters that the server left out read as a dash."""
     if not text:
@@ -118,18 +206,47 @@ def sentence(failure: Exception, *inventories: Inventory) -> tuple[str, str]:
     """What went wrong and what to do, for a reader."""
     match failure:
         case ServerFailure():
-            entry = entry_for(failure)
-            if entry is None:
-                return _("The server refused: {raw}", raw=raw(failure, *inventories)), ""
-            params = named(failure.params, inventories)
-            if failure.code in ("HOST_NOT_ENOUGH_FREE_MEMORY", "SR_FULL"):
-                params = [p if (number := whole(p)) is None else size(number) for p in params]
-            if failure.code == "RBAC_PERMISSION_DENIED":
-                params = [params[0], *ROLES.findall(" ".join(params[1:]))] if params else []
-            return _fill(entry.message, params), _fill(entry.hint, params)
+            reading = understood(failure)
+            if reading is None:
+                return _("The server refused: {raw}", raw=raw(failure, *inventories)), _(UNKNOWN)
+            return _said(reading, inventories)
         case _:
             message, hint = explained(failure) or (one_line(str(failure)) or type(failure).__name__, "")
             return redacted(message), hint
+
+
+def _said(reading: Reading, inventories: Sequence[Inventory]) -> tuple[str, str]:
+    """Sentence and remedy of what was understood."""
+    entry, params = reading.entry, list(reading.params)
+    if entry.holds == "sizes":
+        params = [p if (number := whole(p)) is None else size(number) for p in params]
+    if entry.holds == "states":
+        params = [_states(p) for p in params]
+    if entry is ENTRIES["RBAC_PERMISSION_DENIED"]:
+        params = [params[0], *ROLES.findall(" ".join(params[1:]))] if params else []
+    if entry is ENTRIES["CANNOT_EVACUATE_HOST"] and params:
+        params = [_of_each(params[0], inventories)]
+    params = named(params, inventories)
+    if reading.inner is not None:
+        message, hint = _said(reading.inner, inventories)
+        return _fill(entry.message, [*params[:-1], message]), hint
+    return _fill(entry.message, params), _fill(entry.hint, params)
+
+
+def _states(text: str) -> str:
+    """``halted, suspended``: power states in the reader's language; servers join them in several ways."""
+    words = {"halted": _("halted"), "suspended": _("suspended"), "paused": _("paused"), "running": _("running")}
+    parts = [part.strip().casefold() for part in re.split("[,;]", text)]
+    return ", ".join(words[part] for part in parts) if set(parts) <= words.keys() else text
+
+
+def _of_each(text: str, inventories: Sequence[Inventory]) -> str:
+    """What CANNOT_EVACUATE_HOST says of each VM: ``CODE,parameter,…`` with bars between the VMs."""
+    found = []
+    for part in text.split("|"):
+        code, *params = part.split(",")
+        found.append(sentence(ServerFailure(code, tuple(params)), *inventories)[0] if code in ENTRIES else part)
+    return " ".join(dict.fromkeys(found))
 
 
 def problem(failure: Exception, subject: Subject, *inventories: Inventory, page: Page | None = None) -> Problem:

@@ -186,7 +186,8 @@ class SendingCarrier(Carrier):
 
     async def _refused(self, failure: Exception) -> Ended:
         """Nothing was begun: the server refused it, or never heard of it."""
-        text = " ".join(part for part in (*sentence(failure, *self._inventories()), await self._where()) if part)
+        parts = (await self._where(), *sentence(failure, *self._inventories()))  # first what is true of the VM now
+        text = " ".join(part for part in parts if part)
         return Ended(State.failed, text, (*self.job.problems, self._problem(failure)))
 
     async def _commit(self, request: Request) -> None:

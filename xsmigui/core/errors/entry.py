@@ -13,3 +13,5 @@ class Entry:
     hint: str = ""
     rule: str = ""
     page: Page = Page.summary
+    holds: str = ""
+    """What its parameters are beside names and texts: ``sizes`` in bytes, or power ``states``."""
