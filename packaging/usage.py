@@ -26,7 +26,7 @@ COMPLETIONS: Final = {
     "powershell": HERE / "completions" / "xsmigui.ps1",
 }
 
-FILES: Final = {"plan": shtab.FILE, "database": shtab.FILE, "report": shtab.DIRECTORY}
+FILES: Final = {"support_bundle": shtab.FILE, "plan": shtab.FILE, "database": shtab.FILE, "report": shtab.DIRECTORY}
 """Options whose values are paths, by their names in the parser."""
 
 

@@ -14,7 +14,7 @@ _shtab_xsmigui_move_disk_option_strings=(-h --help --server --user --password-st
 _shtab_xsmigui_evacuate_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --host --network --at-once --leave --leave-out-blocked --yes --report --json)
 _shtab_xsmigui_jobs_option_strings=(-h --help --show --resume --revert --server --user --password-stdin --fingerprint --trust-on-first-use --report --json)
 _shtab_xsmigui_simulate_option_strings=(-h --help --scenario --database --vms --listen --http --user --password --speed --seed)
-_shtab_xsmigui_option_strings=(-h --help --version --demo --lang --self-test)
+_shtab_xsmigui_option_strings=(-h --help --version --demo --lang --self-test --support-bundle)
 
 _shtab_xsmigui_preflight___plan_COMPGEN=_shtab_compgen_files
 _shtab_xsmigui_migrate___plan_COMPGEN=_shtab_compgen_files
@@ -23,6 +23,7 @@ _shtab_xsmigui_move_disk___report_COMPGEN=_shtab_compgen_dirs
 _shtab_xsmigui_evacuate___report_COMPGEN=_shtab_compgen_dirs
 _shtab_xsmigui_jobs___report_COMPGEN=_shtab_compgen_dirs
 _shtab_xsmigui_simulate___database_COMPGEN=_shtab_compgen_files
+_shtab_xsmigui___support_bundle_COMPGEN=_shtab_compgen_files
 
 _shtab_xsmigui_simulate___scenario_choices=(two-pools standalone mixed-versions blockers scale)
 _shtab_xsmigui_pos_0_choices=(inventory preflight migrate move-disk evacuate jobs simulate)

@@ -51,7 +51,7 @@ function _shtab_xsmigui_using
 end
 
 set -g _shtab_xsmigui_commands inventory preflight migrate move-disk evacuate jobs simulate
-set -g _shtab_xsmigui_opts_with_value --at-once --database --disk --fingerprint --host --keep-source --lang --listen --network --not-before --password --plan --report --resume --revert --scenario --seed --server --show --speed --sr --storage-network --to --user --vdi --vm --vms
+set -g _shtab_xsmigui_opts_with_value --at-once --database --disk --fingerprint --host --keep-source --lang --listen --network --not-before --password --plan --report --resume --revert --scenario --seed --server --show --speed --sr --storage-network --support-bundle --to --user --vdi --vm --vms
 
 complete -c xsmigui -e
 complete -c xsmigui -f
@@ -61,6 +61,7 @@ complete -c xsmigui -n _shtab_xsmigui_using -l version -d 'say the version and e
 complete -c xsmigui -n _shtab_xsmigui_using -l demo -d 'open the window on a simulated site; nothing done there is real'
 complete -c xsmigui -n _shtab_xsmigui_using -l lang -xka "en es" -d 'the language of this run: en or es; otherwise the system'"'"'s. Example: --lang es'
 complete -c xsmigui -n _shtab_xsmigui_using -l self-test -d 'check this installation, and say what was found'
+complete -c xsmigui -n _shtab_xsmigui_using -l support-bundle -xka "(__fish_complete_path (commandline -ct))" -d 'gather settings, journal and log for whoever looks for a fault, without passwords; FILE is made. Example: --support-bundle fault.zip'
 complete -c xsmigui -n '_shtab_xsmigui_using; and test $_shtab_xsmigui_npos -eq 0' -a inventory -d 'Lists the pools, hosts, VMs, disks and SRs of the servers. Nothing is changed.'
 complete -c xsmigui -n '_shtab_xsmigui_using inventory' -s h -l help -d 'show this text and end'
 complete -c xsmigui -n '_shtab_xsmigui_using inventory' -l server -x -d 'a pool'"'"'s coordinator, a member or a standalone host: name, address or URL; once for each pool. Example: --server https://madrid-01 --server 10.0.0.9'

@@ -11,7 +11,7 @@ $_shtab_xsmigui_subparsers = @{
     '_shtab_xsmigui' = @('inventory', 'preflight', 'migrate', 'move-disk', 'evacuate', 'jobs', 'simulate')
 }
 $_shtab_xsmigui_option_strings = @{
-    '_shtab_xsmigui' = @('-h', '--help', '--version', '--demo', '--lang', '--self-test')
+    '_shtab_xsmigui' = @('-h', '--help', '--version', '--demo', '--lang', '--self-test', '--support-bundle')
     '_shtab_xsmigui_evacuate' = @('-h', '--help', '--server', '--user', '--password-stdin', '--fingerprint', '--trust-on-first-use', '--host', '--network', '--at-once', '--leave', '--leave-out-blocked', '--yes', '--report', '--json')
     '_shtab_xsmigui_inventory' = @('-h', '--help', '--server', '--user', '--password-stdin', '--fingerprint', '--trust-on-first-use', '--json')
     '_shtab_xsmigui_jobs' = @('-h', '--help', '--show', '--resume', '--revert', '--server', '--user', '--password-stdin', '--fingerprint', '--trust-on-first-use', '--report', '--json')
@@ -21,6 +21,7 @@ $_shtab_xsmigui_option_strings = @{
     '_shtab_xsmigui_simulate' = @('-h', '--help', '--scenario', '--database', '--vms', '--listen', '--http', '--user', '--password', '--speed', '--seed')
 }
 $_shtab_xsmigui_compgens = @{
+    '_shtab_xsmigui___support_bundle' = '_shtab_powershell_compgen_files'
     '_shtab_xsmigui_evacuate___report' = '_shtab_powershell_compgen_dirs'
     '_shtab_xsmigui_jobs___report' = '_shtab_powershell_compgen_dirs'
     '_shtab_xsmigui_migrate___plan' = '_shtab_powershell_compgen_files'
@@ -93,6 +94,7 @@ $_shtab_xsmigui_help = @{
     '_shtab_xsmigui___help' = 'show this text and end'
     '_shtab_xsmigui___lang' = 'the language of this run: en or es; otherwise the system''s. Example: --lang es'
     '_shtab_xsmigui___self_test' = 'check this installation, and say what was found'
+    '_shtab_xsmigui___support_bundle' = 'gather settings, journal and log for whoever looks for a fault, without passwords; FILE is made. Example: --support-bundle fault.zip'
     '_shtab_xsmigui___version' = 'say the version and end'
     '_shtab_xsmigui__h' = 'show this text and end'
     '_shtab_xsmigui_evacuate' = 'Puts a host into maintenance mode and moves all its VMs to other hosts; or ends that and brings them back.'

@@ -245,3 +245,13 @@ def test_what_went_wrong_begins_with_where_the_vm_is(site: Simulated, run: Run, 
     assert words in vm["message"]
     assert inside not in vm["message"]
     assert vm["problems"][0]["raw"] == f"INTERNAL_ERROR({inside})"
+
+
+def test_a_lost_connection_is_no_refusal(site: Simulated, run: Run) -> None:
+    """The host may be in maintenance mode or not: nobody refused."""
+    lisboa = site["Lisboa"]
+    site.run(lambda: lisboa.pool.faults.add("host.disable", drop=True, times=99))
+    status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--yes", "--json")
+    document = only(out)
+    assert (status, document["job"], document["reason"]) == (3, None, "no-connection")
+    assert "It is not known whether lisboa-02 is in maintenance mode now" in err

@@ -79,6 +79,32 @@ def test_examples_can_be_typed() -> None:
                     assert getattr(command.parse_args(words), action.dest), (name, shown)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "english", "spanish"),
+    [
+        (["fly"], "'fly' is none of ", "'fly' no es ninguno de "),
+        (["migrate"], "these options are missing: --server", "faltan estas opciones: --server"),
+        (["--lang"], "--lang: a value is missing", "--lang: falta un valor"),
+        (["simulate", "--vms", "x"], "--vms: 'x' is no number", "--vms: 'x' no es un número"),
+        (["inventory", "--server", "x", "--sideways"], "this is not understood: --sideways", "esto no se entiende: "),
+        (
+            ["inventory", "--server", "x", "--fingerprint", "a", "--trust-on-first-use"],
+            "it does not go together with",
+            "no se puede combinar con",
+        ),
+    ],
+)
+def test_what_is_wrong_is_said_in_the_same_language(
+    language: str, capsys: pytest.CaptureFixture[str], arguments: list[str], english: str, spanish: str
+) -> None:
+    with pytest.raises(SystemExit) as end:
+        parser().parse_args(arguments)
+    err = capsys.readouterr().err
+    assert end.value.code == 2
+    assert (spanish if language == "es" else english) in err
+    assert err.startswith("uso: " if language == "es" else "usage: ")
+
+
 def test_help_names_the_scenarios() -> None:
     assert set(SCENARIOS) <= set(scenarios.SCENARIOS)
 

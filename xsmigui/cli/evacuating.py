@@ -8,7 +8,7 @@ from xsmigui.cli.selecting import settled
 from xsmigui.cli.starting import not_agreed, not_begun, nothing, start
 from xsmigui.console import DONE, FAILED, BadArguments, agreed, print_document, print_problems, say
 from xsmigui.core.catalogue import sentence
-from xsmigui.core.failures import WIRE_ERRORS
+from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import evacuation
 from xsmigui.core.migration.draft import Draft
@@ -60,7 +60,8 @@ async def evacuate(
     except WIRE_ERRORS as failure:
         inventory = site.pools[pool]
         unsure = maintenance.uncertain(failure, inventory, host) if work.touched else ""
-        return not_begun(options, " ".join(part for part in (*sentence(failure, inventory), unsure) if part))
+        text = " ".join(part for part in (*sentence(failure, inventory), unsure) if part)
+        return not_begun(options, text, lost=not isinstance(failure, ServerFailure))
 
 
 class _Host:

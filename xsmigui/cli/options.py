@@ -1,13 +1,15 @@
 """Every command of the command line and its options: what each takes, whether it may be repeated, an example."""
 
 import argparse
+import re
+import sys
 import textwrap
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from xsmigui import __version__
 from xsmigui.core.migration.draft import KEEP_DAYS
 from xsmigui.core.migration.evacuation import AT_ONCE
-from xsmigui.core.text import _
+from xsmigui.core.text import N_, _
 from xsmigui.local import languages
 
 SCENARIOS: Final = ("two-pools", "standalone", "mixed-versions", "blockers", "scale")
@@ -20,6 +22,39 @@ class Parser(argparse.ArgumentParser):
         super().__init__(add_help=False, formatter_class=_Formatter, **arguments)
         self._optionals.title = _("options")
         self.add_argument("-h", "--help", action="help", help=_("show this text and end"))
+
+    def error(self, message: str) -> NoReturn:
+        """What is wrong with the arguments, on stderr; status 2."""
+        self.print_usage(sys.stderr)
+        self.exit(2, f"{self.prog}: {_translated(message)}\n")
+
+
+WRONG: Final = (
+    (re.compile(r"argument (?P<option>\S+): (?P<rest>.*)", re.DOTALL), N_("{option}: {rest}")),
+    (re.compile(r"the following arguments are required: (?P<names>.*)"), N_("these options are missing: {names}")),
+    (re.compile(r"unrecognized arguments: (?P<words>.*)", re.DOTALL), N_("this is not understood: {words}")),
+    (re.compile(r"expected one argument"), N_("a value is missing")),
+    (re.compile(r"invalid choice: (?P<value>.*?) \(choose from (?P<values>.*)\)"), N_("{value} is none of {values}")),
+    (re.compile(r"not allowed with argument (?P<other>.*)"), N_("it does not go together with {other}")),
+    (re.compile(r"invalid (?:int|float) value: (?P<value>.*)"), N_("{value} is no number")),
+    (re.compile(r"ignored explicit argument (?P<value>.*)"), N_("it takes no value ({value})")),
+    (
+        re.compile(r"ambiguous option: (?P<option>.*) could match (?P<names>.*)"),
+        N_("{option} could mean {names}"),
+    ),
+)
+"""What the parser of the standard library says in English (Python 3.11 to 3.13), and how we say it."""
+
+
+def _translated(message: str) -> str:
+    for pattern, text in WRONG:
+        found = pattern.fullmatch(message)
+        if found is not None:
+            fields = {
+                name: _translated(value) if name == "rest" else value for name, value in found.groupdict().items()
+            }
+            return _(text, **fields)
+    return message
 
 
 class _Formatter(argparse.HelpFormatter):

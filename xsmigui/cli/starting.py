@@ -13,6 +13,7 @@ from xsmigui.cli.resuming import resume_line
 from xsmigui.console import (
     DONE,
     FAILED,
+    NO_CONNECTION,
     NOT_AGREED,
     REFUSED,
     confirmed,
@@ -115,12 +116,12 @@ async def to_the_end(
     return DONE if job.state is State.done else FAILED
 
 
-def not_begun(options: argparse.Namespace, reason: str) -> int:
-    """Nothing was begun, for a reason that is no problem of a VM."""
+def not_begun(options: argparse.Namespace, reason: str, lost: bool = False) -> int:
+    """Nothing was begun, for a reason that is no problem of a VM; `lost` where that is a connection."""
     say(reason)
     if options.json:
-        print_document(nothing("failed", "refused"), True)
-    return REFUSED
+        print_document(nothing("failed", "no-connection" if lost else "refused"), True)
+    return NO_CONNECTION if lost else REFUSED
 
 
 def not_agreed(options: argparse.Namespace) -> int:
@@ -142,6 +143,6 @@ def left_json(options: argparse.Namespace, left_out: Sequence[LeftOut]) -> dict[
 
 
 def nothing(state: str, reason: str, problems: Sequence[dict[str, object]] = ()) -> dict[str, object]:
-    """The document of a command that has started no job: refused by the checks, not agreed to, interrupted before
-    its time, or nothing to move."""
+    """The document of a command that has started no job: refused by the checks, not agreed to, no connection,
+    interrupted before its time, or nothing to move."""
     return {"job": None, "state": state, "reason": reason, "vms": [], "problems": list(problems)}
