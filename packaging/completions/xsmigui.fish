@@ -148,6 +148,7 @@ complete -c xsmigui -n '_shtab_xsmigui_using jobs' -s h -l help -d 'show this te
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l show -x -d 'everything that is known of one job. Example: --show 20260302-081500-9c1f'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l resume -x -d 'take up an unfinished job and bring it to its end; wants --server. Example: --resume 20260302-081500-9c1f'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l revert -x -d 'put back what a job has copied; wants --server. Example: --revert 20260302-081500-9c1f'
+complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l same-pool -d 'go on though a coordinator shows another certificate than when the job was left: it is no copy of its pool'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l server -x -d 'a pool'"'"'s coordinator, a member or a standalone host: name, address or URL; once for each pool. Example: --server https://madrid-01 --server 10.0.0.9'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l user -x -d 'who logs in to all of them, root if left out. Example: --user admin'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l password-stdin -d 'read the passwords from stdin: a line for each server, in their order, or one for all; otherwise the keyring has them, or they are asked for. Example: --password-stdin < passwords'

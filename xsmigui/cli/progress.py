@@ -4,13 +4,14 @@ import asyncio
 import sys
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import IO, TYPE_CHECKING, Final, Protocol, cast
 
 from xsmigui.console import say
 from xsmigui.core.jobs import Job, State, Step, VmJob, step_text, title
 from xsmigui.core.ports import Clock
-from xsmigui.core.text import _, n_
+from xsmigui.core.text import _, n_, printable
 from xsmigui.core.units import duration, percent, rate
+from xsmigui.local.streams import Drawing
 
 if TYPE_CHECKING:
     from rich.console import Console, Group
@@ -51,7 +52,8 @@ def watching(clock: Clock) -> Watching:
     if sys.stderr.isatty():
         from rich.console import Console
 
-        console = Console(file=sys.stderr, highlight=False, markup=False, emoji=False)
+        drawing = cast("IO[str]", Drawing(sys.stderr))
+        console = Console(file=drawing, highlight=False, markup=False, emoji=False)
         if not console.is_dumb_terminal:
             return Display(console, clock)
     return Lines()
@@ -137,7 +139,7 @@ def picture(job: Job, now: datetime, width: int, height: int) -> "Group":
             done = percent(vm.progress) if vm.progress is not None and not vm.state.has_ended else ""
             figures = [done, _rate(vm, now), _left(vm, now)] if width >= WIDE else [done, _left(vm, now)]
             step = Text(step_text(vm), style=COLOURS.get(vm.state, ""))
-            table.add_row(Text(title(vm)), _bar(vm), *(Text(figure) for figure in figures), step)
+            table.add_row(Text(printable(title(vm))), _bar(vm), *(Text(figure) for figure in figures), step)
     if len(job.vms) == 1:
         return Group(table)
     return Group(table, Text(_summary(job, now), style="dim", no_wrap=True, overflow="ellipsis"))

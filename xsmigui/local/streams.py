@@ -52,6 +52,34 @@ class _Text(io.TextIOWrapper):
         super().write(text if text.isprintable() else printable(text, "\n\t"))
         return len(text)
 
+    def draw(self, text: str) -> int:
+        """Write what this program itself has made for a terminal, with the control characters that move the cursor and
+        set colours. Nothing that came from elsewhere may be in it unless it was made `printable` before."""
+        return super().write(text)
+
+
+class Drawing(io.TextIOBase):
+    """A stream at which a terminal's control characters are obeyed; it is not closed with this object."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._stream.encoding
+
+    def write(self, text: str, /) -> int:
+        return self._stream.draw(text) if isinstance(self._stream, _Text) else self._stream.write(text)
+
+    def flush(self) -> None:
+        self._stream.flush()
+
+    def isatty(self) -> bool:
+        return self._stream.isatty()
+
+    def fileno(self) -> int:
+        return self._stream.fileno()
+
 
 def _is_closed_pipe(error: OSError) -> bool:
     """Windows says EINVAL where the reader of a pipe has left."""
