@@ -34,24 +34,11 @@ SOURCE_FULL: Final = Entry(
 )
 """SR_SOURCE_SPACE_INSUFFICIENT without its SR."""
 
-<<<<<<< HEAD
-
-REFUSED: Final = Entry(
-    N_("A host refused the connection of another, so nothing was sent."),
-    N_("Check the network between them; servers before xapi 22.32 send disks over port 80, which may be closed."),
-    "R17",
-    Page.storage_network,
-)
-
-BACKEND: Final = Entry(
-    N_("The driver of the SR failed: {1}"), N_("Check the SR and its storage, then try again."), "", Page.storage
-=======
 NO_ROOM: Final = Entry(
     N_("No host has enough free memory for {0}."),
     N_("Make room on a host, or shut a VM down."),
     "R40",
     Page.home_server,
->>>>>>> 7765851 (Every code of the schema and every known text of INTERNAL_ERROR is a sentence with a remedy, which begins with where the VM is)
 )
 """HOST_NOT_ENOUGH_FREE_MEMORY of an evacuation names the VM (xapi 26.17, xapi_host.ml, compute_evacuation_plan)."""
 
@@ -94,24 +81,6 @@ ROLES: Final = re.compile(r"Roles with this permission: ([^)]*)")
 
 def entry_for(failure: ServerFailure) -> Entry | None:
     """The code's entry, also where it hides inside INTERNAL_ERROR."""
-<<<<<<< HEAD
-    if failure.code == "INTERNAL_ERROR":
-        text = " ".join(failure.params)
-        if "ECONNREFUSED" in text:
-            return REFUSED
-        for mark, code in INSIDE:
-            if mark in text:
-                return SOURCE_FULL if code == "SR_SOURCE_SPACE_INSUFFICIENT" else ENTRIES[code]
-    if failure.code == "VM_INCOMPATIBLE_WITH_THIS_HOST" and "different vendor" in " ".join(failure.params):
-        return VENDOR
-    if failure.code.startswith("SR_BACKEND_FAILURE") and failure.code not in ENTRIES:
-        return BACKEND
-    if failure.code == "VDI_INCOMPATIBLE_TYPE" and len(failure.params) == 1:
-        return FORMAT
-    if failure.code == "HOST_NOT_ENOUGH_FREE_MEMORY" and len(failure.params) < 2:
-        return Entry(N_("No host has enough free memory for {0}."), "", "R40", Page.home_server)
-    return ENTRIES.get(failure.code)
-=======
     reading = understood(failure)
     return reading.entry if reading is not None else None
 
@@ -153,7 +122,6 @@ def _busy(params: tuple[str, ...]) -> Reading:
     if not operation:
         return Reading(OCCUPIED, (subject or "–",), "OTHER_OPERATION_IN_PROGRESS")
     return Reading(BUSY, (subject, ", ".join(operation.strip("{}").split(","))), "OTHER_OPERATION_IN_PROGRESS")
->>>>>>> 7765851 (Every code of the schema and every known text of INTERNAL_ERROR is a sentence with a remedy, which begins with where the VM is)
 
 
 def named(params: Sequence[str], inventories: Sequence[Inventory]) -> list[str]:

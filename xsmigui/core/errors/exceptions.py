@@ -43,8 +43,8 @@ NETWORK: Final = N_(
     " firewall), then start the move again."
 )
 PORTS: Final = N_(
-    "Check that the toolstack runs on both hosts and that nothing between them closes ports 80 and 443, then start the"
-    " move again."
+    "Check that the toolstack runs on both hosts and that nothing between them closes ports 80 and 443 (servers before"
+    " xapi 22.32 send disks over port 80), then start the move again."
 )
 CERTIFICATES: Final = N_("Run host.refresh_server_certificate for every host of the pool, then try again.")
 EMPTY_BUNDLE: Final = N_(
@@ -246,7 +246,7 @@ CONNECTION: Final = (
     ),
     Known(
         "ECONNREFUSED|connection.refused|Stunnel_connection_failed",
-        _of(N_("A host did not accept the connection of the other one."), PORTS, "R84", _C),
+        _of(N_("A host refused the connection of another, so nothing was sent."), PORTS, "R17", _C),
     ),
     Known(
         "EHOSTUNREACH|ENETUNREACH|no route to host|network is unreachable",
