@@ -277,9 +277,9 @@ def network(target: Inventory, host: HostRef | None, ref: NetworkRef | None) -> 
     return next((c for c in network_candidates(target, host) if c.ref == ref), None)
 
 
-def formats(moves: Iterable[Move]) -> tuple[Candidate, ...]:
+def formats(moves: Iterable[Move], chosen: str = "") -> tuple[Candidate, ...]:
     """The image formats that may be chosen for all disks that move, after leaving it to their SRs; none where there is
-    no choice."""
+    no choice. What was `chosen` and suits no more stays, greyed, so that it can be taken back."""
     places = {
         (move.source, move.target, sr)
         for move in moves
@@ -289,9 +289,10 @@ def formats(moves: Iterable[Move]) -> tuple[Candidate, ...]:
     }
     offered = [image_formats(source, target, sr) for source, target, sr in places]
     common = [form for form in offered[0] if all(form in others for others in offered)] if offered else []
-    if not common:
-        return ()
-    return (Candidate("", _("As the SR decides")), *(Candidate(form, form) for form in common))
+    found = [Candidate(form, form) for form in common]
+    if chosen and chosen not in common:
+        found.append(Candidate(chosen, chosen, bar=_("not known to every SR that the disks go to")))
+    return (Candidate("", _("As the SR decides")), *found) if found else ()
 
 
 def network_candidates(target: Inventory, host: HostRef | None) -> tuple[Candidate, ...]:

@@ -90,8 +90,8 @@ class StoragePage(WizardPage):
             none = _("No SR can hold all of them") if resolved.mode is StorageMode.same else ""
             self.combo.fill(offered, resolved.same_sr, none)
         self._render_disks(evaluation)
-        formats = candidates.formats(resolved.moves) if known else ()
-        self._formats.setRowVisible(self.format, bool(formats) or bool(draft.image_format))
+        formats = candidates.formats(resolved.moves, draft.image_format) if known else ()
+        self._formats.setRowVisible(self.format, bool(formats))
         self.format.fill(formats, draft.image_format)
         self.bars.show_accounts(tuple(evaluation.ledger.space.values()))
 
