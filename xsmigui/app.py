@@ -160,6 +160,8 @@ class Program:
         language = languages.preferred(options.language, self.settings.now.language)
         use(languages.catalogue(language, resources))
         _translate_qt(app, language)
+        if self.settings.now.theme:
+            style.apply(app, self.settings.now.theme)
         clock = SystemClock()
         self.trust = TrustFile(home)
         self._decisions = WindowDecisions()

@@ -13,6 +13,7 @@ from tests.core.site import TwoPools
 from xsmigui.core.jobs import Job, State, Step, VmJob
 from xsmigui.core.migration.evaluation import evaluate
 from xsmigui.core.migration.facts import Answer
+from xsmigui.core.migration.moves import Kind
 from xsmigui.core.progress import Meter, Pace, Work, share_done, work_of
 from xsmigui.core.units import GiB
 
@@ -44,6 +45,8 @@ def test_what_a_vm_has_to_carry() -> None:
     live = job(crosses=False).vms[0].move
     assert work_of(live, 4 * GiB) == Work(0, 4 * GiB)
     assert work_of(live, 0).total == 1
+    copied = replace(live, kind=Kind.disk, disks=web.disks)
+    assert work_of(copied, 4 * GiB, proves=True) == Work(web.travelling, 0, web.travelling)
     halted = job("files").vms[0].move
     assert work_of(halted, 4 * GiB).memory == 0
 
@@ -58,6 +61,14 @@ def test_the_memory_comes_after_the_disks_not_before_them() -> None:
     assert memory == pytest.approx(0.902)
     assert share_done(at(one, state=State.running, step=Step.verifying).vms[0], work) == 0.99
     assert share_done(at(one, state=State.done, step=Step.ended).vms[0], work) == 1
+
+
+def test_a_comparison_is_a_part_of_the_whole() -> None:
+    one = at(job(), state=State.running)
+    work = Work(10 * GiB, 0, 10 * GiB)
+    steps = ((Step.disks, 1.0), (Step.proving, 0.5), (Step.exchanging, None))
+    shares = [share_done(at(one, step=step, progress=progress).vms[0], work) for step, progress in steps]
+    assert shares == [0.5, 0.75, 0.99]
 
 
 def test_the_estimate_is_of_the_whole() -> None:

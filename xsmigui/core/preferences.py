@@ -22,10 +22,11 @@ class Server(msgspec.Struct, frozen=True):
 
 
 class Settings(msgspec.Struct, frozen=True):
-    """Every setting with its default. `window` and `splitter` are the toolkit's own texts; `storage_limit` is how many
-    storage migrations may leave a pool at once."""
+    """Every setting with its default. `theme` is light, dark, or empty as the system is; `window` and `splitter` are
+    the toolkit's own texts; `storage_limit` is how many storage migrations may leave a pool at once."""
 
     language: str = ""
+    theme: str = ""
     servers: tuple[Server, ...] = ()
     show_templates: bool = False
     show_snapshots: bool = False

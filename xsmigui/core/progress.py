@@ -32,28 +32,30 @@ RECENT: Final = 60.0
 SAMPLES: Final = 240
 """Points that are kept of a job's past."""
 
-AFTER_DISKS: Final = (Step.exchanging, Step.memory, Step.finishing, Step.verifying)
-
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """Bytes that a VM's part of a job has to carry: disks and memory. A part that has none counts a little."""
+    """Bytes that a VM's part of a job has to carry: disks, their comparison (`proof`) and memory. Work without any
+    counts a little."""
 
     disks: int
     memory: int
+    proof: int = 0
 
     @property
     def total(self) -> int:
-        return self.disks + self.memory
+        return self.disks + self.proof + self.memory
 
 
-def work_of(move: VmMove, memory: int | None = None) -> Work:
-    """What there is to do for a VM. `memory` is the VM's, in bytes (None: not known)."""
+def work_of(move: VmMove, memory: int | None = None, proves: bool = False) -> Work:
+    """What there is to do for a VM. `memory` is the VM's, in bytes (None: not known); `proves` that copies of disks are
+    compared with what they were copied from."""
     stays = move.source_host is not None and move.source_host.uuid == move.host.uuid
     runs = move.power_state == "Running" and move.kind in (Kind.live, Kind.storage)
     travels = (GUESSED_MEMORY if memory is None else memory) if runs and not stays else 0
     disks = move.travelling if move.kind is not Kind.live else 0
-    return Work(disks, travels if disks or travels else 1)
+    proof = disks if proves and move.kind is Kind.disk else 0
+    return Work(disks, travels if disks or travels else 1, proof)
 
 
 def share_done(vm: VmJob, work: Work) -> float:
@@ -64,10 +66,12 @@ def share_done(vm: VmJob, work: Work) -> float:
     done = 0.0
     if vm.step is Step.disks:
         done = progress * work.disks
+    elif vm.step is Step.proving:
+        done = work.disks + progress * work.proof
     elif vm.step is Step.memory:
         done = work.disks + progress * work.memory
     elif vm.step is Step.exchanging:
-        done = float(work.disks)
+        done = float(work.disks + work.proof)
     elif vm.step in (Step.finishing, Step.verifying):
         done = float(work.total)
     return min(NEARLY, done / max(1, work.total))
@@ -147,7 +151,7 @@ class Meter:
         total = done = 0.0
         for index, vm in enumerate(job.vms):
             if index not in self._works or known[index] is not None:
-                self._works.setdefault(index, work_of(vm.move, known[index]))
+                self._works.setdefault(index, work_of(vm.move, known[index], job.plan.proves))
             work = self._works[index]
             total += work.total
             if vm.state.has_ended and vm.state is not State.done:

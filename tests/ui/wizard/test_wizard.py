@@ -442,3 +442,35 @@ async def test_the_window_s_own_close_button() -> None:
     desk.publish(site.web)
     await asyncio.sleep(0.15)
     assert not windows(MigrateWizard)
+
+
+@driven
+async def test_escape_asks_only_where_choices_would_be_lost() -> None:
+    site = TwoPools()
+    desk = Desk(site, site.web)
+    QTest.keyClick(desk.wizard, Qt.Key.Key_Escape)
+    await settled()
+    assert not windows(MigrateWizard)
+    desk = Desk(site, site.web)
+    desk.front().combo.choose(site.lisboa.id)
+    QTest.keyClick(desk.wizard, Qt.Key.Key_Escape)
+    child(await dialog("questionDialog"), QPushButton, "leaveButton").click()
+    await gone("questionDialog")
+    assert desk.wizard.isVisible()
+    QTest.keyClick(desk.wizard, Qt.Key.Key_Escape)
+    child(await dialog("questionDialog"), QPushButton, "goButton").click()
+    await gone("questionDialog")
+    await until(lambda: not windows(MigrateWizard))
+
+
+@driven
+async def test_the_keyboard_stands_on_the_first_choice_of_a_page() -> None:
+    site = TwoPools()
+    desk = Desk(site, site.web)
+    desk.wizard.activateWindow()
+    desk.front().combo.choose(site.lisboa.id)
+    await desk.go_to(Page.home_server)
+    await until(lambda: desk.front().table.combo(site.web).hasFocus())
+    await desk.go_to(Page.storage)
+    await until(lambda: desk.front().same.hasFocus() or desk.front().each.hasFocus())
+    desk.close()

@@ -256,6 +256,12 @@ def same_srs(site: Site, draft: Draft, at: Mapping[VmRef, HostRef | None]) -> tu
     return load.candidates() if load else ()
 
 
+def same_sr(site: Site, draft: Draft, at: Mapping[VmRef, HostRef | None], sr: SrRef | None) -> Candidate | None:
+    """One SR for all disks of all VMs; None where there is none."""
+    load = whole_load(site, draft, at) if sr is not None else None
+    return load.candidate(sr) if load is not None and sr is not None and sr in load.target.SR else None
+
+
 def disk_srs(site: Site, draft: Draft, vm: VmRef, host: HostRef | None, disk: VdiRef) -> tuple[Candidate, ...]:
     """The SRs on which one disk, with what follows it, may be placed."""
     load = disk_load(site, draft, vm, host, disk)

@@ -6,7 +6,7 @@ from xsmigui.core.preferences import Preferences
 from xsmigui.core.text import _
 from xsmigui.ui.dialogs.base import Sheet, opened
 from xsmigui.ui.fields import Combo
-from xsmigui.ui.style import STEP, named
+from xsmigui.ui.style import STEP, THEMES, named
 from xsmigui.ui.words import hint
 
 SYSTEM = ""
@@ -22,9 +22,14 @@ async def edit_preferences(parent: QWidget | None, preferences: Preferences, lan
     for code, name in languages.items():
         language.addItem(name, code)
     language.setCurrentIndex(max(0, language.findData(now.language)))
+    theme = Combo("themeCombo", _("Theme"))
+    for value, words in zip(THEMES, (_("As the system is set"), _("Light"), _("Dark")), strict=True):
+        theme.addItem(words, value)
+    theme.setCurrentIndex(max(0, theme.findData(now.theme)))
     form = QFormLayout()
     form.setSpacing(STEP)
     form.addRow(_("&Language"), language)
+    form.addRow(_("&Theme"), theme)
     sheet.body.addLayout(form)
     sheet.body.addWidget(hint(_("Another language is used from the next start on.")))
     boxes = {
@@ -40,5 +45,5 @@ async def edit_preferences(parent: QWidget | None, preferences: Preferences, lan
     if await opened(sheet) != QDialog.DialogCode.Accepted:
         return False
     fields: dict[str, object] = {field: box.isChecked() for field, box in boxes.items()}
-    preferences.change(language=language.currentData(), **fields)
+    preferences.change(language=language.currentData(), theme=theme.currentData(), **fields)
     return preferences.now != now

@@ -36,7 +36,7 @@ from xsmigui.ui.dialogs.leftovers import LeftoversDialog
 from xsmigui.ui.dialogs.preferences import edit_preferences
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Scope
-from xsmigui.ui.style import keep_readable
+from xsmigui.ui.style import apply, keep_readable
 from xsmigui.ui.window.given import Services
 from xsmigui.ui.window.objects import ObjectPane
 from xsmigui.ui.window.pools import PoolCommands, call_server
@@ -97,7 +97,7 @@ class MainWindow(QMainWindow):
         self.tree.selectionModel().selectionChanged.connect(lambda *_changes: self._selected())
         self.servers: ServerCommands = ServerCommands(self, self._services, self._scope, self.tree)
         self.pools = PoolCommands(self, self._services, self._scope, self.tree, self._icons)
-        self.tree.activated.connect(lambda _index: self.servers.activate())
+        self.tree.activated.connect(lambda _index: self._activate())
         self.object = ObjectPane(
             self._icons,
             self._migrate_or_move,
@@ -425,6 +425,13 @@ class MainWindow(QMainWindow):
         if self._selection.vms:
             self.open_wizard()
 
+    def _activate(self) -> None:
+        """Enter, or a double click: the wizard of a VM; a server is connected."""
+        if self._selection.vms and not self._selection.button[1]:
+            self.open_wizard()
+        else:
+            self.servers.activate()
+
     def open_wizard(self, copy: bool = False) -> MigrateWizard | None:
         """Open the wizard on the selected VMs."""
         chosen = self._selection
@@ -555,6 +562,9 @@ class MainWindow(QMainWindow):
         if await edit_preferences(self, self._services.preferences, self._services.languages):
             for field, toggle in self._toggles.items():
                 toggle.setChecked(bool(getattr(self._services.preferences.now, field)))
+            app = QApplication.instance()
+            if isinstance(app, QApplication):
+                apply(app, self._services.preferences.now.theme)
             self.bridge.look(self._view(self.bridge.view.search))
 
     def _guide(self) -> None:

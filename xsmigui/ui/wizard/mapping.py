@@ -79,12 +79,13 @@ class NetworksPage(WizardPage):
         self.table = Table("vifTable", _("Network interfaces"), columns, 3)
         self.table.row_clicked.connect(self.row_clicked)
         self.filter = RowFilter("vifFilter", self.table)
-        self.body.addWidget(self.sources)
+        self.body.addWidget(self.table, 1)
+        place = self.body.indexOf(self.table)
         line = QHBoxLayout()
         line.addWidget(self.exceptions, 1)
         line.addWidget(self.filter)
-        self.body.addLayout(line)
-        self.body.addWidget(self.table, 1)
+        self.body.insertWidget(place, self.sources)
+        self.body.insertLayout(place + 1, line)
         self._vifs: dict[str, tuple[VifRef, ...]] = {}
 
     def _combo(self, vif: str) -> ChoiceCombo:

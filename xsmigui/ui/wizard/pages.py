@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
-from PySide6.QtCore import Signal
-from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QAbstractButton, QCheckBox, QVBoxLayout, QWidget
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import candidates
@@ -18,6 +18,7 @@ from xsmigui.core.refs import HostRef, NetworkRef, PoolId, VmRef
 from xsmigui.core.text import N_, _
 from xsmigui.core.units import size
 from xsmigui.services.drafting import Edit
+from xsmigui.ui.fields import Combo
 from xsmigui.ui.style import STEP, named
 from xsmigui.ui.wizard.bars import Bars
 from xsmigui.ui.wizard.bulk import Bulk, RowFilter, possible, row_of
@@ -63,6 +64,14 @@ class WizardPage(QWidget):
     def show_evaluation(self, evaluation: Evaluation) -> None:
         """Show this evaluation."""
         raise NotImplementedError
+
+    def focus_first(self) -> None:
+        """Put the keyboard on the first thing that is to be chosen, where there is one."""
+        for widget in self.findChildren(QWidget):
+            takes = widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+            if isinstance(widget, Combo | QAbstractButton) and takes and widget.isVisible() and widget.isEnabled():
+                widget.setFocus()
+                return
 
     def reveal(self, problem: Problem) -> bool:
         """Bring the row that a problem is about into sight; False where this page has none."""
@@ -126,8 +135,8 @@ class HomeServerPage(WizardPage):
         self.all = ChoiceCombo("allServersCombo", _("Server for all shown"))
         self.all.chosen.connect(self._all_chosen)
         self.bulk = Bulk(self.filter, _("Server for all s&hown:"), self.all)
-        self.body.addWidget(self.bulk)
         self.body.addWidget(self.table, 1)
+        self.body.insertWidget(self.body.indexOf(self.table), self.bulk)  # after the rows for who goes by order
         self.bars = Bars("memoryBars")
         self.body.addWidget(self.bars)
 

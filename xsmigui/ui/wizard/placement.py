@@ -55,8 +55,8 @@ class StoragePage(WizardPage):
         self.body.addWidget(self.keep)
         self.body.addLayout(line)
         self.body.addWidget(self.each)
-        self.body.addWidget(self.bulk)
         self.body.addWidget(self.table, 1)
+        self.body.insertWidget(self.body.indexOf(self.table), self.bulk)
         self.body.addLayout(self._formats)
         self.body.addWidget(self.following)
         self.body.addWidget(self.bars)
@@ -84,11 +84,17 @@ class StoragePage(WizardPage):
             (self.each, StorageMode.each),
         ):
             radio.setChecked(resolved.mode is mode)
-        self.combo.setEnabled(resolved.mode is StorageMode.same)
         if known:
-            offered = candidates.same_srs(site, draft, at)
             none = _("No SR can hold all of them") if resolved.mode is StorageMode.same else ""
-            self.combo.fill(offered, resolved.same_sr, none)
+            chosen = candidates.same_sr(site, draft, at, resolved.same_sr)
+            self.combo.offer(
+                Offer(
+                    chosen,
+                    lambda: candidates.same_srs(site, draft, at),
+                    none,
+                    enabled=resolved.mode is StorageMode.same,
+                )
+            )
         self._render_disks(evaluation)
         formats = candidates.formats(resolved.moves, draft.image_format) if known else ()
         self._formats.setRowVisible(self.format, bool(formats))

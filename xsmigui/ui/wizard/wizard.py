@@ -28,7 +28,7 @@ from xsmigui.core.text import _, n_
 from xsmigui.services.connections import Connections
 from xsmigui.services.drafting import Drafting, Edit
 from xsmigui.services.store import Store
-from xsmigui.ui.dialogs.base import tell
+from xsmigui.ui.dialogs.base import ask, tell
 from xsmigui.ui.dialogs.mending import mend
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Presenter, Scope
@@ -87,6 +87,7 @@ class MigrateWizard(QDialog):
         self._scope = Scope(self, present)
         self._page = Page.destination
         self._left: tuple[LeftOut, ...] = ()
+        self._chose = False
         self._visited = {Page.destination}
         self._title(drafting.evaluation)
         self.setModal(False)
@@ -204,7 +205,9 @@ class MigrateWizard(QDialog):
 
     def choose(self, edit: Edit) -> None:
         """An edit of the draft, from a page."""
+        before = self._drafting.draft
         self._drafting.choose(edit)
+        self._chose = self._chose or self._drafting.draft != before
 
     def show_evaluation(self, evaluation: Evaluation) -> None:
         """Show an evaluation: the steps, the page in front, the problems, what may be done next."""
@@ -334,6 +337,19 @@ class MigrateWizard(QDialog):
         place = pages.index(self._page) + by
         if 0 <= place < len(pages):
             self.go_to(pages[place])
+            self.pages[self._page].focus_first()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Escape asks where choices would be lost by it."""
+        if event.key() == Qt.Key.Key_Escape and self._chose:
+            self._scope.spawn(self._leave(), "leave")
+        else:
+            super().keyPressEvent(event)
+
+    async def _leave(self) -> None:
+        question = _("What you have chosen in this wizard will be forgotten. Nothing has been changed on a server.")
+        if await ask(self, _("Leave the wizard"), question, _("Leave"), _("Go on choosing")):
+            self.reject()
 
     def _step_clicked(self, item: QListWidgetItem) -> None:
         self.go_to(Page(item.data(Qt.ItemDataRole.UserRole)))
