@@ -301,5 +301,16 @@ def test_texts_of_a_server_are_bounded_and_plain() -> None:
     message, _hint = told("\x1b[31mboom\x1b[0m " + "x" * 100_000)
     assert "\x1b" not in message
     assert len(message) < 3000
-    for nasty in ("[" * 5000, "S(" * 5000, '"' * 5000, "Xenopsd_error(" * 2000 + "Does_not_exist", "\\" * 5000):
+    for nasty in (
+        "Remote_failed(" * 1100,
+        "Migration_mirror_failure (Failure (" * 400,
+        "_" * 16_000,
+        "SR_" * 5000,
+        ("VM metadata import failed: " * 600),
+        "[" * 5000,
+        "S(" * 5000,
+        '"' * 5000,
+        "Xenopsd_error(" * 2000 + "Does_not_exist",
+        "\\" * 5000,
+    ):
         assert told(nasty)[0]

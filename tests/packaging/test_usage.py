@@ -108,3 +108,25 @@ def test_powershell_completes_the_program_of_the_command_line_too() -> None:
 def test_the_packages_install_all_of_them() -> None:
     laid = set(linux.COMPLETIONS.values())
     assert {path.name for path in usage.COMPLETIONS.values()} == laid | {"xsmigui.ps1"}
+
+
+@pytest.mark.parametrize(
+    ("packager", "zsh"), [("deb", "zsh/vendor-completions/_xsmigui"), ("rpm", "zsh/site-functions/_xsmigui")]
+)
+def test_each_package_lays_a_completion_once_for_each_shell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, packager: str, zsh: str
+) -> None:
+    root, folder = tmp_path / "root", tmp_path / "folder"
+    folder.mkdir()
+    for place in linux.COMPLETIONS:
+        path = root / "usr" / "share" / place
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("")
+    monkeypatch.setattr(linux, "ROOT", root)
+    monkeypatch.setattr(linux, "FOLDER", folder)
+    laid = {entry["dst"] for entry in linux._contents(packager) if entry["dst"].startswith("/usr/share/")}
+    assert {place.removeprefix("/usr/share/") for place in laid} - {"doc/xsmigui"} == {
+        "bash-completion/completions/xsmigui",
+        "fish/vendor_completions.d/xsmigui.fish",
+        zsh,
+    }

@@ -19,6 +19,9 @@ CODE: Final = re.compile(r"\b(?:SR_BACKEND_FAILURE(?:_\d+)?|[A-Z][A-Z0-9]*(?:_[A
 ATOM: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|\b[SIFB]\(([^()]*)\)|([^\s;,()\[\]{}"]+)')
 """A string, a value of rpclib, or a bare word."""
 
+DEEPEST: Final = 3
+"""Exceptions inside each other that are told: what is deeper says no more to a reader."""
+
 MOST: Final = 8
 """Parameters that are read."""
 
@@ -33,8 +36,8 @@ class Reading(NamedTuple):
     inner: "Reading | None" = None
 
 
-def read(text: str) -> Reading | None:
-    """What is known of a text of INTERNAL_ERROR; None where nothing is."""
+def read(text: str, depth: int = 0) -> Reading | None:
+    """What is known of a text of INTERNAL_ERROR; None where nothing is. `depth` counts the texts that it is inside."""
     text = plain(text)
     if (found := _code_in(text)) is not None:
         return found
@@ -43,7 +46,7 @@ def read(text: str) -> Reading | None:
     for known in KNOWN:
         match = re.search(rf"(?i)(?<![A-Za-z])(?:{known.words})", text)
         if match is not None:
-            return _reading(known, match, text[match.end() :])
+            return _reading(known, match, text[match.end() :], depth)
     return None
 
 
@@ -102,7 +105,7 @@ def _atoms(text: str) -> list[str]:
     return found
 
 
-def _reading(known: Known, match: re.Match[str], rest: str) -> Reading:
+def _reading(known: Known, match: re.Match[str], rest: str, depth: int) -> Reading:
     """The entry of an exception with what follows its name, or without where that is not told."""
     params = [group.strip() for group in match.groups() if group]
     if re.compile(known.words).groups and not params and known.bare is not None:
@@ -115,7 +118,7 @@ def _reading(known: Known, match: re.Match[str], rest: str) -> Reading:
             untold = Entry(UNTOLD, known.entry.hint, known.entry.rule, known.entry.page)
             return Reading(untold, (match.group(),))
         params.append(value)
-    inner = read(params[-1]) if known.takes[-1:] == ("text",) else None
+    inner = read(params[-1], depth + 1) if known.takes[-1:] == ("text",) and depth < DEEPEST else None
     return Reading(known.entry, tuple(params), inner=inner)
 
 
