@@ -107,6 +107,8 @@ def understood(failure: ServerFailure) -> Reading | None:
             return Reading(SOURCE_FULL, params, code)
         case "SR_DOES_NOT_SUPPORT_MIGRATION" if len(params) > 1:
             return Reading(LACKING, (params[0], ", ".join(params[1].split(";"))), code)
+        case "XENAPI_PLUGIN_FAILURE":  # what it printed comes after its status, and may be empty
+            return Reading(ENTRIES[code], (" ".join(filter(None, map(str.strip, params))),), code)
         case "OTHER_OPERATION_IN_PROGRESS":
             return _busy(params)
     if code in ENTRIES:
@@ -164,10 +166,9 @@ def _by_uuid(uuid: str, inventories: Sequence[Inventory]) -> str:
 
 
 def _fill(text: str, params: Sequence[str]) -> str:
-    """The sentence with its parameters; parameters that the server left out read as a dash."""
-    if not text:
-        return ""
-    return _(text).format(*params, *["–"] * 6)
+    """The sentence with its parameters; parameters that the server left out read as a dash, and as nothing at the
+    end."""
+    return re.sub(r":\s*–?$", ".", _(text).format(*params, *["–"] * 6)) if text else ""
 
 
 def sentence(failure: Exception, *inventories: Inventory) -> tuple[str, str]:

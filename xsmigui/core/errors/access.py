@@ -166,7 +166,7 @@ ACCESS: Final[dict[str, Entry]] = {
     ),
     "XENAPI_MISSING_PLUGIN": Entry(N_("The host has no plug-in {0}."), N_("Ask whoever administers the pool.")),
     "XENAPI_PLUGIN_FAILURE": Entry(
-        N_("A script of the host failed: {0} {2}"),
+        N_("A script of the host failed: {0}"),
         N_("Look at the log of the host, /var/log/xensource.log, before you try again."),
     ),
     "EXTENSION_PROTOCOL_FAILURE": Entry(
