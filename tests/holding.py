@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 from tests.simulated import Simulated
 
-PATIENCE = 8.0
+PATIENCE = 40.0
+"""Seconds after which something will not happen any more, on a busy computer too."""
 
 
 class Hold:
