@@ -111,7 +111,8 @@ class Photographer:
         wizard.finish.click()
         jobs = self._program.jobs
         await until(lambda: any((vm.progress or 0) > 0.3 for job in jobs.all() for vm in job.vms))
-        self._window.object.tabs.setCurrentWidget(self._window.object.storage)
+        self._window.activity.tree.expandAll()
+        self._window.splitter.widget(1).setSizes([500, 260])  # type: ignore[attr-defined]
         await self.keep(self._window, "activity")
         for job in jobs.running:
             jobs.cancel(job.id)

@@ -14,4 +14,5 @@ def mark(window: QMainWindow) -> None:
     label = Label(_("Demo: the servers are simulated, nothing here is real."))
     named(label, "demoLabel", label.text())
     label.setContentsMargins(STEP, STEP // 4, STEP, 0)
+    label.setParent(window.menuBar())  # which keeps it; a corner alone does not
     window.menuBar().setCornerWidget(label, Qt.Corner.TopRightCorner)
