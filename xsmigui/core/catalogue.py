@@ -23,6 +23,7 @@ INSIDE: Final = (
     ("SR_SOURCE_SPACE_INSUFFICIENT", "SR_SOURCE_SPACE_INSUFFICIENT"),
     ("SR_BACKEND_FAILURE_44", "SR_BACKEND_FAILURE_44"),
     ("No space left on device", "SR_BACKEND_FAILURE_44"),
+    ("SR_BACKEND_FAILURE_46", "SR_BACKEND_FAILURE_46"),
 )
 """Storage errors that xapi since 25.17 wraps in the text of INTERNAL_ERROR, and their codes."""
 

@@ -94,6 +94,8 @@ class Transfer:
             self.moved[vdi] = known
             return
         await self._attach(sr)
+        if self._left_locked(row):
+            raise self._unavailable(vdi, row)
         space = space_for(there, sr, row["virtual_size"], row["physical_utilisation"])
         if room(there, sr) < space:
             raise self._full(vdi)
@@ -179,12 +181,27 @@ class Transfer:
         if not host_gate.sees(there, host, sr):
             raise Failure("SR_NOT_ATTACHED", there.db.get("SR", sr, "uuid"))
 
+    def _left_locked(self, row: Row) -> bool:
+        """A host's lock on a disk that nobody uses: blktap refuses to activate it anywhere else (sm, blktap2.py)."""
+        if not any(key.startswith("host_") for key in row["sm_config"]):
+            return False
+        vbds = (self.call.db.find("VBD", ref) for ref in row["VBDs"])
+        return not any(vbd and vbd["currently_attached"] for vbd in vbds)
+
+    def _unavailable(self, vdi: str, row: Row) -> Failure:
+        reason = f"The VDI is not available [opterr=VDI {row['uuid']} already attached RW]"
+        return self._backend(vdi, "SR_BACKEND_FAILURE_46", reason)
+
     def _full(self, vdi: str) -> Failure:
-        text = "SR_BACKEND_FAILURE_44;[S();S(There is insufficient space);S()]"
+        return self._backend(vdi, "SR_BACKEND_FAILURE_44", "There is insufficient space")
+
+    def _backend(self, vdi: str, code: str, reason: str) -> Failure:
+        """An error of the storage driver, which newer releases wrap."""
         if self.call.pool.profile.wraps_storage_errors:
             kind = "Migration_preparation_failure" if vdi in self.mirrored else "Internal_error"
+            text = f"{code};[S();S({reason});S()]"
             return internal(f"Storage_error ([S({kind});S(Storage_error ([S(Backend_error);S({text})]))])")
-        return Failure("SR_BACKEND_FAILURE_44", "", "There is insufficient space", "")
+        return Failure(code, "", reason, "")
 
     def _mirror_failed(self, vdi: str) -> None:
         row = self.call.db.row("VDI", vdi)

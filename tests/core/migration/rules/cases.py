@@ -323,7 +323,10 @@ CASES: Final[dict[str, Case]] = {  # by the rule's id, with a few words where it
     "R66": Case("R66 backed up", severity=warn),
     "R67": Case(edit=unplugged(TARGET, "NFS Target", "Local storage on target-1"), code="VDI_NOT_IN_MAP"),
     "R68": Case(to=SOURCE, host="block-2", sr="R68 unplugged"),  # the server tries to plug it in
-    "R69": Case("R69 lock left", severity=warn),
+    "R69": Case("R69 lock left", severity=warn, code="INTERNAL_ERROR"),
+    "R69 on an older server": Case(
+        "R69 lock left", severity=warn, edit=release("8.4", "8.4"), code="SR_BACKEND_FAILURE_46"
+    ),
     "R70": Case("R70 PCI device", code="VM_HAS_PCI_ATTACHED"),
     "R71": Case("R71 virtual USB", code="VM_HAS_VUSBS"),
     "R72": Case("R72 virtual GPU", code="VM_HAS_VGPU"),
