@@ -11,6 +11,7 @@ continues it, since nobody watched meanwhile.
 import asyncio
 import logging
 import secrets
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -30,6 +31,7 @@ from xsmigui.core.units import duration
 from xsmigui.services.asking import Asker
 from xsmigui.services.carrier import Context, Gateways
 from xsmigui.services.exchange import ExchangeCarrier
+from xsmigui.services.movers import Movers
 from xsmigui.services.recognition import Recognition
 from xsmigui.services.sending import Crowded, SendingCarrier
 from xsmigui.services.store import SEEN_WITHIN, Change, Store
@@ -78,6 +80,7 @@ class Jobs:
         self._clock = clock
         self._journal = journal
         self._watches = Watches(store)
+        self._movers = Movers(store)
         self._recognition = Recognition(store, gateways)
         self._writing: set[asyncio.Task[None]] = set()
         self._limit = AT_ONCE
@@ -250,47 +253,41 @@ class Jobs:
     # How it is done.
 
     def _site_changed(self, change: Change) -> None:
-        if any(place.run is None for place in self._queue) and change.delta.touched("VM"):
+        if self._movers.heard(change) and any(place.run is None for place in self._queue):
             self._pump()
 
     def _pump(self) -> None:
         """Start what may start, in the order of the queue."""
+        running = [place for place in self._queue if place.run is not None]
+        taken = {what for place in running for what in self._touched(place)}
+        of_job = Counter(place.job for place in running)
+        leaving = self._leaving(running)
         for place in self._queue:
-            vm = self._jobs[place.job].vms[place.index]
-            if place.run is not None or place.resting or vm.held or self._is_taken(place):
+            job = self._jobs[place.job]
+            vm = job.vms[place.index]
+            if place.run is not None or place.resting or vm.held or taken & self._touched(place):
                 continue
-            if vm.has_begun or self._has_room(place):
+            is_full = bool(job.plan.at_once) and of_job[place.job] >= job.plan.at_once
+            is_full |= place.storage and leaving[place.pool] >= self._limit
+            if vm.has_begun or not is_full:
                 self._begin(place)
+                taken |= self._touched(place)
+                of_job[place.job] += 1
+                leaving[place.pool] += place.storage and not self._movers.moves(place.pool, vm.move.vm.uuid)
 
-    def _is_taken(self, place: _Place) -> bool:
-        """Another of our jobs works on the same VM, or on the same disk of none."""
-        mine = _touched(self._jobs[place.job].vms[place.index])
-        return any(
-            p.run is not None and p is not place and mine & _touched(self._jobs[p.job].vms[p.index])
-            for p in self._queue
-            if p.pool == place.pool
-        )
+    def _leaving(self, running: list[_Place]) -> Counter[PoolId]:
+        """Storage migrations out of each pool: ours, and those of other clients."""
+        ours = {self._jobs[place.job].vms[place.index].move.vm.uuid for place in running}
+        found = Counter(place.pool for place in running if place.storage)
+        for pool in {place.pool for place in self._queue}:
+            found[pool] += self._movers.others(pool, ours)
+        return found
 
-    def _has_room(self, place: _Place) -> bool:
-        most = self._jobs[place.job].plan.at_once
-        if most and sum(1 for p in self._queue if p.run is not None and p.job == place.job) >= most:
-            return False
-        if not place.storage:
-            return True
-        ours = sum(1 for p in self._queue if p.run is not None and p.storage and p.pool == place.pool)
-        return ours + self._of_others(place.pool) < self._limit
-
-    def _of_others(self, pool: PoolId) -> int:
-        """Storage migrations that other clients run out of a pool."""
-        inventory = self._store.inventory(pool)
-        if inventory is None:
-            return 0
-        ours = {self._jobs[p.job].vms[p.index].move.vm.uuid for p in self._queue if p.run is not None}
-        return sum(
-            1
-            for vm in inventory.VM.values()
-            if vm.current_operations and vm.uuid not in ours and "migrate_send" in vm.current_operations.values()
-        )
+    def _touched(self, place: _Place) -> frozenset[tuple[PoolId, str]]:
+        """The VM, or the disks of none, that a part of a job changes, by pool and uuid: only one may at a time."""
+        move = self._jobs[place.job].vms[place.index].move
+        uuids = [move.vm.uuid] if move.vm.uuid else [disk.disk.uuid for disk in move.disks]
+        return frozenset((place.pool, uuid) for uuid in uuids)
 
     def _begin(self, place: _Place) -> None:
         job = self._jobs[place.job]
@@ -405,11 +402,6 @@ class Jobs:
             listener(job)
         if job.has_ended:
             self._ended[job.id].set()
-
-
-def _touched(vm: VmJob) -> frozenset[str]:
-    """The uuids of the VM, or of the disks of none, that a part of a job changes."""
-    return frozenset([vm.move.vm.uuid] if vm.move.vm.uuid else [disk.disk.uuid for disk in vm.move.disks])
 
 
 def _as_left(vm: VmJob, now: datetime, away: timedelta, chosen: bool) -> VmJob:

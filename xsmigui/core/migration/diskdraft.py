@@ -117,25 +117,21 @@ def why_not(site: Site, pool: PoolId | None, disks: tuple[VdiRef, ...]) -> str:
 def off(inventory: Inventory, sr: SrRef) -> tuple[tuple[VdiRef, ...], tuple[str, ...]]:
     """The disks that can be moved off an SR, and what stays behind, each with its reason. Snapshots follow their disk;
     one whose disk is elsewhere or gone stays."""
-    going: list[VdiRef] = []
-    staying: list[str] = []
-    followers: set[VdiRef] = set()
-    refs = [ref for ref in inventory.SR[sr].VDIs if ref in inventory.VDI and inventory.VDI[ref].managed]
-    carriers: dict[VdiRef, VmRef] = {}
-    for ref in refs:
-        found = owner(inventory, ref)
-        if found.vm is not None:
-            carriers[ref] = found.vm
-        if not found.reason:
-            going.append(ref)
+    found = {
+        ref: owner(inventory, ref)
+        for ref in inventory.SR[sr].VDIs
+        if ref in inventory.VDI and inventory.VDI[ref].managed
+    }
+    going = [ref for ref, its in found.items() if not its.reason]
+    carriers = {ref: its.vm for ref, its in found.items() if its.vm is not None}
+    moving = set(going)
     for vm in dict.fromkeys(carriers.values()):
-        followers |= {ref for ref, _vdi, leader in following_disks(inventory, vm) if leader in carriers}
-    for ref in refs:
-        if ref not in going and ref not in followers:
+        moving |= {ref for ref, _vdi, leader in following_disks(inventory, vm) if leader in carriers}
+    staying = []
+    for ref, its in found.items():
+        if ref not in moving:
             vdi = inventory.VDI[ref]
-            reason = owner(inventory, ref).reason
-            if vdi.is_a_snapshot:
-                reason = _("It is a snapshot of a disk that does not move from here.")
+            reason = _("It is a snapshot of a disk that does not move from here.") if vdi.is_a_snapshot else its.reason
             staying.append(f"{vdi.name_label or vdi.uuid} ({size(vdi.virtual_size)}): {reason}")
     return tuple(going), tuple(sorted(staying, key=natural))
 
