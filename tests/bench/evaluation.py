@@ -8,7 +8,8 @@ import pstats
 import statistics
 import sys
 from collections.abc import Callable
-from time import perf_counter
+from dataclasses import replace
+from time import perf_counter, process_time
 
 from tests.core.site import PoolBuilder, site_of
 from xsmigui.core.migration.draft import Draft, Site
@@ -45,6 +46,35 @@ def measure(title: str, site: Site, draft: Draft, rounds: int) -> None:
     print(f"{title:<52} {statistics.median(taken):8.2f} ms median, {min(taken):8.2f} ms best, {blocks} blocks")
 
 
+def growth(internal: bool, batch: int = 200, vms: int = 1200) -> None:
+    """The same batch in a large pool beside a small one; with every VM on an internal network too."""
+    took = []
+    for size in (batch, vms):
+        pool = large_pool("pool", 16, 20, size)
+        refs = [ref for ref, vm in pool.inventory().VM.items() if not vm.is_a_snapshot]
+        if internal:
+            inside = pool.network("Internal", hosts=[])
+            for ref in refs:
+                pool.vif(ref, inside)
+        site = site_of(pool)
+        inventory = site.pools[pool.id]
+        hosts = list(inventory.host)
+        away = {ref: hosts[(hosts.index(inventory.VM[ref].resident_on) + 1) % len(hosts)] for ref in refs[:batch]}
+        draft = replace(pool.move(*refs[:batch], destination=pool.id), hosts=away)
+        evaluate(site, draft)
+        best = []
+        for _round in range(3):
+            start = process_time()
+            evaluate(site, draft)
+            best.append(process_time() - start)
+        took.append(min(best))
+    kind, goal = ("with an internal network", 1.7) if internal else ("", 1.5)
+    print(
+        f"{batch} VMs in a pool of {vms} beside one of {batch} {kind}: {took[1] * 1000:.0f} and {took[0] * 1000:.0f} ms"
+        f" of CPU, ratio {took[1] / took[0]:.2f} (goal {goal})"
+    )
+
+
 def profiled(run: Callable[[], object]) -> None:
     profile = cProfile.Profile()
     profile.runcall(run)
@@ -62,6 +92,8 @@ def main() -> None:
         measure(
             f"200 VMs {title}, a place for each disk", site, madrid.move(*vms, destination=destination).each_disk(), 7
         )
+    for kind in (False, True):
+        growth(kind)
     if "--profile" in sys.argv:
         profiled(lambda: evaluate(site, madrid.move(*vms, destination=lisboa.id).each_disk()))
         profiled(lambda: evaluate(site, madrid.move(*vms, destination=lisboa.id)))

@@ -203,6 +203,11 @@ class Inventory:
         metrics = self.host_metrics.get(record.metrics) if record else None
         return metrics.memory_total if metrics else 0
 
+    @derived("host")
+    def feature_sets(self) -> frozenset[str]:
+        """The different sets of processor features that hosts offer to VMs."""
+        return frozenset(host.cpu_info.get("features_hvm_host", "") for host in self.host.values() if host.cpu_info)
+
     @derived("host", "host_metrics", "VM")
     def memory_left(self) -> Mapping[HostRef, int]:
         """What `host.compute_free_memory` answers for each host (xapi memory_check.ml; `memory_free` is not used)."""
@@ -477,6 +482,19 @@ class Inventory:
             if vif.VM in vms:
                 found.setdefault(vif.MAC.lower(), []).append(ref)
         return {mac: tuple(refs) for mac, refs in found.items()}
+
+    @derived("network", "VIF", "VM")
+    def pinned_networks(self) -> Mapping[NetworkRef, frozenset[HostRef]]:
+        """The internal networks on which VMs run, each with the hosts of these VMs: it exists on them alone (xapi 4.1
+        #12)."""
+        found: dict[NetworkRef, frozenset[HostRef]] = {}
+        for ref, net in self.network.items():
+            if net.PIFs or not net.managed or net.other_config.get("assume_network_is_shared") == "true":
+                continue
+            vms = (self.VM.get(vif.VM) for vif_ref in net.VIFs if (vif := self.VIF.get(vif_ref)))
+            if hosts := frozenset(vm.resident_on for vm in vms if vm and vm.power_state == "Running"):
+                found[ref] = hosts
+        return found
 
     @derived("PIF")
     def management_networks(self) -> frozenset[NetworkRef]:

@@ -28,12 +28,8 @@ def host_attaches(inventory: Inventory, host: HostRef, network: NetworkRef) -> b
 
 def pinned_elsewhere(inventory: Inventory, host: HostRef, network: NetworkRef) -> bool:
     """An internal network belongs to the hosts of the VMs that run on it, if there are any (xapi 4.1 #12)."""
-    record = inventory.network[network]
-    if record.PIFs or not record.managed or record.other_config.get("assume_network_is_shared") == "true":
-        return False
-    vms = [inventory.VM.get(vif.VM) for ref in record.VIFs if (vif := inventory.VIF.get(ref))]
-    hosts = {vm.resident_on for vm in vms if vm and vm.power_state == "Running"}
-    return bool(hosts) and host not in hosts
+    hosts = inventory.pinned_networks.get(network)
+    return hosts is not None and host not in hosts
 
 
 @rule("R80", "VIFs have networks", "SH", NETWORKS)

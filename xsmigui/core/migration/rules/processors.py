@@ -119,9 +119,7 @@ def features(move: Move) -> Problems:
 @rule("R32", "processors of a pool differ", "L", HOME)
 def levelled(move: Move) -> Problems:
     """The pool offers VMs only what all its hosts have (xapi 4.3: `pool.cpu_info`)."""
-    hosts = move.target.host.values()
-    sets = {host.cpu_info.get("features_hvm_host", "") for host in hosts if host.cpu_info}
-    if move.host is not None and not move.runs_on and len(sets) > 1:
+    if move.host is not None and not move.runs_on and len(move.target.feature_sets) > 1:
         message = _(
             "The processors of the hosts of {pool} differ; the pool offers its VMs what all of them have.",
             pool=move.target.name,
