@@ -93,11 +93,11 @@ def test_bash_offers_what_may_follow(tmp_path: Path) -> None:
     assert offered("xsmigui", "migrate", "--plan", "pl") == ["plan.json"]
 
 
-@pytest.mark.parametrize(("shell", "command"), [("zsh", ["zsh", "-n"]), ("fish", ["fish", "--no-execute"])])
-def test_the_other_shells_can_read_theirs(shell: str, command: list[str]) -> None:
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"there is no {shell}")
-    subprocess.run([*command, str(usage.COMPLETIONS[shell])], check=True)
+def test_the_other_shells_can_read_theirs() -> None:
+    """Those that this machine has."""
+    for shell, command in {"zsh": ["zsh", "-n"], "fish": ["fish", "--no-execute"]}.items():
+        if shutil.which(command[0]) is not None:
+            subprocess.run([*command, str(usage.COMPLETIONS[shell])], check=True)
 
 
 def test_powershell_completes_the_program_of_the_command_line_too() -> None:
