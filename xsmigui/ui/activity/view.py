@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Final
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, QRectF, Qt, QTimer, Signal
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -76,6 +76,9 @@ FILTERS: Final = {
     Kind.failed: N_("Failed"),
     Kind.done: N_("Done"),
 }
+
+SHARES: Final = (26, 18, 15, 22)
+"""Percents of the width for each column; the last one takes the rest."""
 
 PROGRESS: Final = 2
 """The column of the bars."""
@@ -152,6 +155,7 @@ class ActivityView(QWidget):
         self._source = source
         self._kind: Kind | None = None
         self._open: set[Key] = set()
+        self._widths: list[int] = []
         columns: list[Column[Line]] = [
             Column(_("What"), lambda r: r.title, icon=lambda r: icons(r.icon)),
             Column(_("State"), lambda r: r.state),
@@ -191,9 +195,6 @@ class ActivityView(QWidget):
         tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         tree.setItemDelegateForColumn(PROGRESS, _Progress(tree))
         tree.setFrameShape(QTreeView.Shape.NoFrame)
-        letter = tree.fontMetrics().averageCharWidth()
-        for column, letters in enumerate((34, 26, 20, 34)):
-            tree.setColumnWidth(column, letters * letter)
         tree.header().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         tree.header().setStretchLastSection(True)
         tree.customContextMenuRequested.connect(self._context_menu)
@@ -245,6 +246,16 @@ class ActivityView(QWidget):
         head.addWidget(self.limit)
         head.addWidget(self.clear)
         return head
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Share the width among the columns, until the operator has drawn one."""
+        super().resizeEvent(event)
+        widths = [self.tree.columnWidth(column) for column in range(len(SHARES))]
+        if self._widths and widths != self._widths:
+            return
+        for column, share in enumerate(SHARES):
+            self.tree.setColumnWidth(column, self.width() * share // 100)
+        self._widths = [self.tree.columnWidth(column) for column in range(len(SHARES))]
 
     # What is shown.
 

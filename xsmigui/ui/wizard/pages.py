@@ -12,7 +12,6 @@ from xsmigui.core.migration import candidates
 from xsmigui.core.migration.candidates import Candidate
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.evaluation import Evaluation
-from xsmigui.core.migration.summary import verdict
 from xsmigui.core.problems import Page, Problem
 from xsmigui.core.refs import HostRef, NetworkRef, PoolId, VmRef
 from xsmigui.core.text import N_, _
@@ -87,7 +86,7 @@ class DestinationPage(WizardPage):
         self.combo = ChoiceCombo("destinationCombo", _("Destination"))
         self.combo.chosen.connect(self._chosen)
         self.body.addWidget(self.combo)
-        self.vms = Table("destinationVms", _("Selected VMs"), [_("VM"), _("State"), _("Now on"), _("Possible")])
+        self.vms = Table("destinationVms", _("Selected VMs"), [_("VM"), _("State"), _("Now on"), _("Possible")], 3)
         self.body.addWidget(self.vms, 1)
 
     def _chosen(self, ref: str) -> None:
@@ -110,7 +109,7 @@ class DestinationPage(WizardPage):
             self.vms.put(row, 0, vm.name_label if vm else _("(gone)"))
             self.vms.put(row, 1, _state(vm.power_state) if vm else "")
             self.vms.put(row, 2, source.name_of("host", home) if source is not None and home is not None else "–")
-            self.vms.put(row, 3, verdict(evaluation, ref) if vm else "")
+            self.vms.put(row, 3, possible(evaluation, ref) if vm else "")
 
 
 def _state(power_state: str) -> str:
