@@ -15,12 +15,14 @@ from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.exchange import COPY, Replacement
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan, VmMove
+from xsmigui.core.migration.portrait import Portrait
 from xsmigui.core.migration.steps import ANSWER, Pending
 from xsmigui.core.pool_marks import PoolMark
 from xsmigui.core.problems import Problem
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import HostRef, PoolId, SrRef, TaskRef, VdiRef, VmRef
 from xsmigui.core.text import N_, _, joined, n_
+from xsmigui.core.verified import Item
 
 
 class State(StrEnum):
@@ -89,7 +91,8 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     `undoing` that everything is being put back, `keeps` that their sources stay, `blocks` what `blocked_operations` of
     the VM said when ours were set, and `settled` that all were seen in place. `pending` is the call whose end is not
     known yet, `followed` the number of the last of the move's calls that is over. `pools` is what the pools were known
-    by at the start.
+    by at the start. `portrait` is the VM before it moved, `items` what was compared afterwards; `verified` is said only
+    if all of it was as it should be.
     """
 
     move: VmMove
@@ -119,6 +122,8 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     pending: Pending | None = None
     followed: int = 0
     pools: tuple[PoolMark, ...] = ()
+    portrait: Portrait | None = None
+    items: tuple[Item, ...] = ()
 
     @property
     def is_over(self) -> bool:
@@ -146,6 +151,7 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
             "host": self.host,
             "disks": [{"old": d.old, "new": d.new, "sr": d.sr} for d in self.disks],
             "verified": self.verified,
+            "items": [item.as_json() for item in self.items],
             "problems": [p.as_json() for p in self.problems],
             "message": self.message,
         }

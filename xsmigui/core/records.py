@@ -144,6 +144,9 @@ class VM(Record, frozen=True, gc=False, kw_only=True):
     hardware_platform_version: Int = 0
     ha_always_run: bool = False
     ha_restart_priority: Text = ""
+    order: Int = 0
+    start_delay: Int = 0
+    shutdown_delay: Int = 0
     version: Int = 0
     appliance: Text = NULL
     snapshot_schedule: Text = NULL

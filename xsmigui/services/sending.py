@@ -35,15 +35,30 @@ from xsmigui.core.problems import Problem, Severity
 from xsmigui.core.records import Task
 from xsmigui.core.refs import PoolId, VmRef
 from xsmigui.core.text import _
+from xsmigui.core.verified import Outcome, What, are_verified, summary
 from xsmigui.services.asking import receive, without_secrets
 from xsmigui.services.carrier import BUSY_TRIES, RETRY_DELAY_S, Carrier, Context, Ended, passes
 from xsmigui.services.checking import check_again
-from xsmigui.services.verification import GONE, Found, find_vm, look, read_back, whereabouts
+from xsmigui.services.verification import (
+    GONE,
+    Found,
+    find_vm,
+    look,
+    portrait_before,
+    problems,
+    read_back,
+    whereabouts,
+)
 
 log = logging.getLogger(__name__)
 
 MEMORY_BEGINS: Final = 0.3
 """A fall of the progress by more than this is the change from the disks to the memory (xapi 24.10)."""
+
+ADDRESSES_WITHIN_S: Final = 60.0
+"""How long a guest may take to report its addresses at its new place."""
+
+ADDRESSES_LOOK_S: Final = 5.0
 
 _REFERENCE: Final = re.compile(r"OpaqueRef:[0-9a-fA-F-]+")
 
@@ -128,8 +143,8 @@ class SendingCarrier(Carrier):
         if self._plan.crosses:
             there = await find_vm(await self._way(self._target), self._move.vm.uuid)
         elif here is not None and not here[1]["current_operations"]:
-            found = await read_back(self._plan, self._move, source, source, VmRef(self._move.vm.ref))
-            in_place = not found.differences
+            vm = VmRef(self._move.vm.ref)
+            in_place = (await read_back(self._plan, self._move, self.job.portrait, source, source, vm)).is_in_place
         return SendingState(here, there, in_place, None)
 
     async def _task_record(self, source: Gateway, pending: Pending) -> Task | None:
@@ -197,7 +212,12 @@ class SendingCarrier(Carrier):
             await super()._commit(request)
             return
         target = self._store.inventory(self._target)
-        self._tell(progress=0.0, before=seen_before(self._move, target) if target is not None else None)
+        source = self._store.inventory(self.pool)
+        self._tell(
+            progress=0.0,
+            before=seen_before(self._move, target) if target is not None else None,
+            portrait=portrait_before(source, VmRef(self._move.vm.ref)) if source is not None else None,
+        )
         try:
             await self._write_first()
         except BaseException:
@@ -345,23 +365,31 @@ class SendingCarrier(Carrier):
         async def look_at_both() -> Found:
             source = await self._way(self.pool)
             target = await self._way(self._target)
-            return await read_back(self._plan, self._move, source, target, arrived)
+            return await read_back(self._plan, self._move, self.job.portrait, source, target, arrived)
 
         try:
             found = await self._persist(look_at_both)
+            waited = 0.0
+            while any(i.what is What.addresses and i.outcome is Outcome.unknown for i in found.items):
+                if waited >= ADDRESSES_WITHIN_S:
+                    break
+                await self._pause(ADDRESSES_LOOK_S)
+                waited += ADDRESSES_LOOK_S
+                found = await self._persist(look_at_both)
         except ServerFailure as failure:
             names = {"vm": self._move.vm.name, "pool": self._plan.target.name}
             text = _("The server says that {vm} has moved, but it cannot be read in {pool}.", **names)
             text = f"{text} {await self._where()}"
             raise Ended(State.failed, text, (*self.job.problems, self._problem(failure))) from None
-        self._tell(arrived=found.arrived, host=found.host, disks=found.disks, state=State.running)
-        if found.differences:
-            text = " ".join([_("Moved, but not as planned."), *(p.sentence() for p in found.differences)])
-            raise Ended(State.failed, text, (*self.job.problems, *found.differences))
+        self._tell(arrived=found.arrived, host=found.host, disks=found.disks, items=found.items, state=State.running)
+        different = problems(self._move, found.items)
+        if different:
+            text = " ".join([_("Moved, but not as planned."), *(p.sentence() for p in different), await self._where()])
+            raise Ended(State.failed, text, (*self.job.problems, *different))
         warnings = self.job.problems
         message = _("{vm} is on {host}.", vm=self._move.vm.name, host=found.host)
-        message = " ".join([message, *(p.sentence() for p in warnings)])
-        self._tell(verified=True)
+        message = " ".join([message, *(p.sentence() for p in warnings), summary(found.items)]).strip()
+        self._tell(verified=are_verified(found.items))
         self._end(State.done, message, warnings)
 
     async def _end_session(self) -> None:

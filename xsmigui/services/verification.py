@@ -1,41 +1,72 @@
-"""Reading back: where a VM is and what became of its disks, asked of the servers and compared with the plan.
+"""Reading back: where a VM is and what became of it, asked of the servers and compared with the plan.
 
 Nothing is called done before this (trust rule 4). Records are fetched by calls, not taken from the inventory, whose
 events may be a moment behind.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+
+import msgspec
 
 from xsmigui.core.failures import ServerFailure
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.jobs import DiskResult
-from xsmigui.core.migration.plan import Plan, VifMove, VmMove
+from xsmigui.core.migration.plan import Plan, VmMove
+from xsmigui.core.migration.portrait import Portrait, compared, needs, portrait
 from xsmigui.core.ports import Gateway
 from xsmigui.core.problems import Problem, Severity, Subject
+from xsmigui.core.records import CLASSES, Record
 from xsmigui.core.refs import VmRef, is_null
 from xsmigui.core.text import _
+from xsmigui.core.verified import Item, Outcome, What, differs, same, text
 
 GONE: Final = ("HANDLE_INVALID", "UUID_INVALID")
+
+_IN_PLACE: Final = (What.power_state, What.host, What.disk)
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was read back: where the VM is, its disks, and what differs from the plan."""
+    """What was read back: where the VM is, its disks, and what was compared."""
 
     arrived: VmRef
     host: str
     disks: tuple[DiskResult, ...]
-    differences: tuple[Problem, ...]
+    items: tuple[Item, ...]
+
+    @property
+    def is_in_place(self) -> bool:
+        """It is where the plan wants it, with its disks."""
+        return all(item.outcome is Outcome.same for item in self.items if item.what in _IN_PLACE)
 
 
-def _difference(move: VmMove, message: str, hint: str = "") -> Problem:
+def problems(move: VmMove, items: tuple[Item, ...]) -> tuple[Problem, ...]:
+    """What differs from the plan, each with what to do about it."""
+    hints = {
+        What.power_state: _("Look at the VM's console before you start it again."),
+        What.size: _("Don't use it before you have found out why."),
+        What.content: _("Don't use it before you have found out why."),
+        What.gone: _("Don't start it there: both use the same identity. Compare them, then remove the older one."),
+    }
     subject = Subject("VM", move.vm.uuid, move.vm.name)
-    return Problem(rule="verify", severity=Severity.block, subject=subject, message=message, hint=hint, source="server")
+    return tuple(
+        Problem(
+            rule="verify",
+            severity=Severity.block,
+            subject=subject,
+            message=text(item) + ".",
+            hint=hints.get(item.what, ""),
+            source="server",
+        )
+        for item in items
+        if item.outcome is Outcome.differs
+    )
 
 
 async def find_vm(gateway: Gateway, uuid: str) -> tuple[VmRef, dict[str, Any]] | None:
-    """A VM by its uuid with its fresh record; None where the pool does not have it."""
+    """A VM by its uuid with its fresh record; None if the pool does not have it."""
     try:
         ref = await gateway.call("VM.get_by_uuid", uuid)
         return VmRef(ref), await gateway.call("VM.get_record", ref)
@@ -45,84 +76,63 @@ async def find_vm(gateway: Gateway, uuid: str) -> tuple[VmRef, dict[str, Any]] |
         raise
 
 
-async def read_back(plan: Plan, move: VmMove, source: Gateway, target: Gateway, arrived: VmRef) -> Found:
-    """Compare a finished move with its plan: power state, host, disks, networks, and that the source let go of it.
+async def read_portrait(gateway: Gateway, vm: VmRef) -> Portrait:
+    """A VM's portrait of fresh records. Raises the wire's errors; `HANDLE_INVALID` if the VM is not there."""
+    known: dict[tuple[str, str], Record] = {}
+    waiting = [("VM", str(vm))]
+    while waiting:
+        cls, ref = waiting.pop()
+        if (cls, ref) in known or is_null(ref):
+            continue
+        try:
+            record = await gateway.call(f"{cls}.get_record", ref)
+        except ServerFailure as failure:
+            if failure.code not in GONE or ref == vm:
+                raise
+            continue
+        known[cls, ref] = msgspec.convert(record, CLASSES[cls], strict=False)
+        waiting += needs(cls, known[cls, ref])
+    return portrait(known["VM", str(vm)], lambda cls, ref: known.get((cls, ref)))  # type: ignore[arg-type]
 
-    Raises the wire's errors; `HANDLE_INVALID` where the VM is not at its destination.
+
+def portrait_before(inventory: Inventory, vm: VmRef) -> Portrait | None:
+    """A VM's portrait as its pool's events tell; None if it is not known."""
+    record = inventory.VM.get(vm)
+    return portrait(record, inventory.record) if record is not None else None
+
+
+async def read_back(
+    plan: Plan, move: VmMove, before: Portrait | None, source: Gateway, target: Gateway, arrived: VmRef
+) -> Found:
+    """Compare a finished move with its plan, and with what the VM was before.
+
+    Raises the wire's errors; `HANDLE_INVALID` if the VM is not at its destination.
     """
-    record = await target.call("VM.get_record", arrived)
-    name = move.vm.name
-    differences = []
-    expected = "Running" if plan.start_after and move.power_state == "Halted" else move.power_state
-    if record["power_state"] != expected:
-        message = _(
-            "{vm} is now {state}; it should be {expected}.", vm=name, state=record["power_state"], expected=expected
-        )
-        differences.append(_difference(move, message, _("Look at the VM's console before you start it again.")))
+    after = await read_portrait(target, arrived)
     host = move.host.name
-    home = record["resident_on"]
-    if record["power_state"] in ("Running", "Paused") and home != move.host.ref and not is_null(home):
-        host = await target.call("host.get_name_label", home)
-        message = _("{vm} runs on {host}, and not on {planned}.", vm=name, host=host, planned=move.host.name)
-        differences.append(_difference(move, message))
-    disks = await _disks(move, target, record, differences)
-    await _networks(move, target, record, differences)
-    if plan.crosses and not plan.copy and await find_vm(source, move.vm.uuid) is not None:
-        message = _("{pool} still has {vm} as well.", pool=plan.source.name, vm=name)
-        hint = _("Don't start it there: both use the same identity. Compare them, then remove the older one.")
-        differences.append(_difference(move, message, hint))
-    return Found(arrived, host, disks, tuple(differences))
+    items = list(compared(plan, move, before, after))
+    for at, item in enumerate(items):
+        if item.what is What.host and item.outcome is Outcome.differs and after.host:
+            host = await target.call("host.get_name_label", after.host)
+            items[at] = differs(What.host, "", item.expected, host)
+        elif item.what is What.disk and item.outcome is Outcome.differs and item.found:
+            sr = await target.call("SR.get_name_label", item.found)
+            items[at] = differs(What.disk, item.subject, item.expected, sr)
+    if plan.crosses and not plan.copy:
+        there = await find_vm(source, move.vm.uuid)
+        name = plan.source.name
+        items.append(same(What.gone, "", "") if there is None else differs(What.gone, "", _("nothing"), name))
+    return Found(arrived, host, _disks(move, after.disks), tuple(items))
 
 
-async def _disks(
-    move: VmMove, target: Gateway, record: dict[str, Any], differences: list[Problem]
-) -> tuple[DiskResult, ...]:
-    at: dict[str, dict[str, Any]] = {}
-    for ref in record["VBDs"]:
-        vbd = await target.call("VBD.get_record", ref)
-        if vbd["type"] != "CD" and not vbd["empty"] and not is_null(vbd["VDI"]):
-            at[vbd["userdevice"]] = await target.call("VDI.get_record", vbd["VDI"])
+def _disks(move: VmMove, there: Mapping[str, Any]) -> tuple[DiskResult, ...]:
+    """Each disk with its uuids before and after."""
     found = []
     for disk in move.disks:
-        if disk.follows:
-            continue
-        vdi = at.get(disk.position)
-        if vdi is None:
-            message = _("The disk {disk} of {vm} is missing at its destination.", disk=disk.disk.name, vm=move.vm.name)
-            differences.append(_difference(move, message))
-            continue
-        if vdi["SR"] != disk.target.ref:
-            sr = await target.call("SR.get_name_label", vdi["SR"])
-            message = _("The disk {disk} of {vm} lies on {sr}, and not on {planned}.")
-            message = message.format(disk=disk.disk.name, vm=move.vm.name, sr=sr, planned=disk.target.name)
-            differences.append(_difference(move, message))
-        else:
-            sr = disk.target.name
-        if int(vdi["virtual_size"]) < disk.size:
-            message = _("The disk {disk} of {vm} is smaller than it was.", disk=disk.disk.name, vm=move.vm.name)
-            differences.append(_difference(move, message, _("Don't use it before you have found out why.")))
-        found.append(DiskResult(disk.disk.uuid, vdi["uuid"], sr))
+        after = there.get(disk.position) if not disk.follows else None
+        if after is not None:
+            found.append(DiskResult(disk.disk.uuid, after.uuid, disk.target.name))
     return tuple(found)
-
-
-async def _networks(move: VmMove, target: Gateway, record: dict[str, Any], differences: list[Problem]) -> None:
-    """Interfaces by their device number: a copy has MAC addresses of its own. Those of the VM come before those of its
-    snapshots."""
-    planned: dict[str, VifMove] = {}
-    for wish in move.vifs:
-        planned.setdefault(wish.vif.name, wish)
-    if not planned:
-        return
-    there = {}
-    for ref in record["VIFs"]:
-        vif = await target.call("VIF.get_record", ref)
-        there[vif["device"]] = vif
-    for device, wish in planned.items():
-        found = there.get(device)
-        if found is not None and found["network"] != wish.target.ref:
-            message = _("The interface {mac} of {vm} is not on {network}.")
-            message = message.format(mac=found["MAC"], vm=move.vm.name, network=wish.target.name)
-            differences.append(_difference(move, message))
 
 
 async def look(plan: Plan, move: VmMove, source: Gateway | None, target: Gateway | None = None) -> str:
