@@ -13,7 +13,7 @@ from tests.simulated import Simulated
 from xsmigui.core.jobs import Job, State
 from xsmigui.core.migration.diskdraft import draft_of_disks
 from xsmigui.core.migration.draft import KEEP_DAYS, Draft
-from xsmigui.core.migration.exchange import BLOCKED, JOB, KEPT, TAG, kept
+from xsmigui.core.migration.exchange import BLOCKED, JOB, KEPT, TAG, kept_note
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.refs import SrRef
@@ -122,7 +122,7 @@ def assert_moved(two: Engine, before: Before, keeps: bool = True) -> None:
         left = [v for v in rows(two, "VDI").values() if v["uuid"] == old["uuid"]]
         assert len(left) == keeps
         if keeps:
-            note = kept(left[0])
+            note = kept_note(left[0]["other_config"], left[0]["uuid"])
             assert note is not None
             assert (note.by, note.position, note.vm) == (new["uuid"], position, vm_of(two)["uuid"])
             assert TAG in left[0]["tags"]

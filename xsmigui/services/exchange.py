@@ -32,11 +32,12 @@ from xsmigui.core.migration.steps import Note, Pending, Request, Step
 from xsmigui.core.ports import Gateway
 from xsmigui.core.problems import Problem, Severity
 from xsmigui.core.records import Task
-from xsmigui.core.refs import VbdRef, VdiRef, is_null
+from xsmigui.core.refs import VbdRef, VdiRef, VmRef, is_null
 from xsmigui.core.text import _, joined
+from xsmigui.core.verified import Item, What, are_verified, differs, same, summary, unknown
 from xsmigui.services.carrier import CALL_DEADLINE_S, Carrier, Context, Ended
 from xsmigui.services.checking import Refused, check_again
-from xsmigui.services.verification import GONE
+from xsmigui.services.verification import GONE, portrait_before, problems, read_back
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +73,9 @@ class ExchangeCarrier(Carrier):
         try:
             noted = await self._persist(self._noted_disks)
             keeps = self._whole.plan.keep_days > 0 or any(disk.ready for disk in self._move.disks)
-            self._tell(replacements=noted, step=Phase.preparing, keeps=keeps)
+            inventory = self._store.inventory(self.pool)
+            known = portrait_before(inventory, VmRef(self._move.vm.ref)) if inventory is not None else None
+            self._tell(replacements=noted, step=Phase.preparing, keeps=keeps, portrait=known)
             await self._write_first()
         except ServerFailure as failure:
             self._tell(replacements=())
@@ -334,12 +337,17 @@ class ExchangeCarrier(Carrier):
             if call.method in ("VM.set_affinity", "VM.start_on"):
                 await self._follow_up(call.method, call.params)
         self._tell(step=Phase.verifying)
-        disks = await self._persist(self._results)
+        disks, items = await self._persist(self._results)
+        different = problems(self._move, items)
+        self._tell(disks=disks, items=items, host=self._move.host.name)
+        if different:
+            text = " ".join([_("Moved, but not as planned."), *(p.sentence() for p in different)])
+            raise Ended(State.failed, text, (*self.job.problems, *different))
         message = _("The disks are on {sr}.", sr=joined(sorted({disk.sr for disk in disks})))
         if self.job.keeps:
             message += " " + _("Their sources are kept until {date}.", date=self._spec().until)
-        message = " ".join([message, *(p.sentence() for p in self.job.problems)])
-        self._tell(disks=disks, verified=True, host=self._move.host.name)
+        message = " ".join([message, *(p.sentence() for p in self.job.problems), summary(items)]).strip()
+        self._tell(verified=are_verified(items))
         self._end(State.done, message, self.job.problems)
 
     async def _follow_up(self, method: str, params: tuple[Any, ...]) -> None:
@@ -360,14 +368,39 @@ class ExchangeCarrier(Carrier):
             warning = replace(found, severity=Severity.warn, message=f"{what} {found.message}")
             self._tell(problems=(*self.job.problems, warning))
 
-    async def _results(self) -> tuple[DiskResult, ...]:
+    async def _results(self) -> tuple[tuple[DiskResult, ...], tuple[Item, ...]]:
+        """Each disk before and after, and what was compared: the VM with its portrait, each disk with its source."""
         gateway = await self._way(self.pool)
-        found = []
+        disks: list[DiskResult] = []
+        items: list[Item] = []
+        if self._move.vm.uuid:
+            vm = VmRef(self._move.vm.ref)
+            found = await read_back(self._whole.plan, self._move, self.job.portrait, gateway, gateway, vm)
+            items += found.items
         for it in self.job.replacements:
             new = await gateway.call("VDI.get_record", it.new)
             sr = await gateway.call("SR.get_name_label", new["SR"])
-            found.append(DiskResult(it.vdi["uuid"], new["uuid"], sr))
-        return tuple(found)
+            disks.append(DiskResult(it.vdi["uuid"], new["uuid"], sr))
+            if not self._move.vm.uuid:
+                items.append(_item(What.disk, it.name, it.sr, new["SR"], sr))
+                items.append(_item(What.size, it.name, str(it.vdi["virtual_size"]), str(new["virtual_size"])))
+            items += await self._source_item(gateway, it)
+        return tuple(disks), tuple(items)
+
+    async def _source_item(self, gateway: Gateway, it: Replacement) -> list[Item]:
+        old = await _record(gateway, "VDI", it.old)
+        is_there = old is not None and old["uuid"] == it.vdi["uuid"]
+        words = {True: _("kept"), False: _("removed")}
+        found = [_item(What.source, it.name, words[self.job.keeps], words[is_there])]
+        if it.is_proven:
+            found.append(same(What.content, it.name, _("the same sum")))
+        elif self._whole.plan.proves:
+            found.append(unknown(What.content, it.name, it.unprovable))
+        return found
+
+
+def _item(what: What, subject: str, expected: str, found: str, told: str = "") -> Item:
+    return same(what, subject, told or found) if expected == found else differs(what, subject, expected, told or found)
 
 
 async def _record(gateway: Gateway, cls: str, ref: str) -> Any:

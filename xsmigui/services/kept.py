@@ -1,30 +1,91 @@
-"""Letting kept sources go: removed on request only, and never what is in use again."""
+"""Letting kept sources go: removed on request only, and never what is in use again or has changed since it was kept."""
 
+import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final
 
 from xsmigui.core.failures import ServerFailure
-from xsmigui.core.migration.exchange import kept
+from xsmigui.core.migration.exchange import CHECKSUM, kept_note
+from xsmigui.core.migration.sameness import is_free, is_whole
 from xsmigui.core.ports import Gateway
-from xsmigui.core.refs import VdiRef, is_null
+from xsmigui.core.refs import VdiRef
+from xsmigui.core.text import _
+from xsmigui.services.carrier import result_of
 from xsmigui.services.verification import GONE
 
+log = logging.getLogger(__name__)
 
-async def purge(gateway: Gateway, sources: Iterable[VdiRef]) -> int:
-    """Remove kept sources; how many were. One that somebody has connected again, or whose successor is gone, is left
-    alone. Raises the wire's errors."""
-    removed = 0
+DEADLINE_S: Final = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Purged:
+    """How many kept sources were removed, why others were left alone (a sentence each), and those that may have been
+    written to since they were kept, which are removed only if the operator wants it all the same."""
+
+    removed: int
+    left: tuple[str, ...]
+    doubtful: tuple[VdiRef, ...] = ()
+
+
+async def purge(gateway: Gateway, sources: Iterable[VdiRef], *, doubtful_too: bool = False) -> Purged:
+    """Remove kept sources, each looked at once more. Raises the wire's errors."""
+    removed, left, doubtful = 0, [], []
     for ref in sources:
         try:
             record = await gateway.call("VDI.get_record", ref)
-            note = kept(record)
-            if note is None or not all(is_null(vbd) for vbd in record["VBDs"]):
+            reason = await _why_not(gateway, ref, record)
+            if reason:
+                left.append(f"{record['name_label']}: {reason}")
                 continue
-            successor = await gateway.call("VDI.get_record", await gateway.call("VDI.get_by_uuid", note.by))
-            if successor["missing"] or not successor["managed"]:
+            if not doubtful_too and await _may_have_changed(gateway, ref, record):
+                doubtful.append(ref)
                 continue
-            await gateway.call("VDI.destroy", ref, deadline=300.0)
+            await gateway.call("VDI.destroy", ref, deadline=DEADLINE_S)
             removed += 1
         except ServerFailure as failure:
             if failure.code not in GONE:
                 raise
-    return removed
+    return Purged(removed, tuple(left), tuple(doubtful))
+
+
+async def _why_not(gateway: Gateway, ref: VdiRef, record: dict[str, Any]) -> str:
+    """Why a kept source must stay; empty if it may go."""
+    note = kept_note(record["other_config"], record["uuid"])
+    if note is None:
+        return _("it is no kept source.")
+    if not is_free(record):
+        return _("it is in use again.")
+    if not note.uuid and await _has_double(gateway, ref, record):
+        return _("another disk has the same note, and nobody can tell which of them is the source.")
+    try:
+        successor = await gateway.call("VDI.get_record", await gateway.call("VDI.get_by_uuid", note.by))
+    except ServerFailure as failure:
+        if failure.code not in GONE:
+            raise
+        successor = None
+    if not is_whole(successor):
+        return _("what took its place is gone.")
+    return ""
+
+
+async def _has_double(gateway: Gateway, ref: VdiRef, record: dict[str, Any]) -> bool:
+    """A copy of the source carries its note and its name along."""
+    same = await gateway.call("VDI.get_by_name_label", record["name_label"])
+    others = [await gateway.call("VDI.get_other_config", other) for other in same if other != ref]
+    return any(kept_note(config, record["uuid"]) is not None for config in others)
+
+
+async def _may_have_changed(gateway: Gateway, ref: VdiRef, record: dict[str, Any]) -> bool:
+    """Its content may not be what was kept any more: by its sum if that is known, else by what it occupies, which the
+    server's own tidying up may change too."""
+    note = kept_note(record["other_config"], record["uuid"])
+    if note is not None and note.sum:
+        task = await gateway.call(f"Async.{CHECKSUM}", ref)
+        ended = await gateway.wait_for_task(task)
+        await gateway.call("task.destroy", task)
+        if ended.status == "success":
+            return result_of(ended) != note.sum
+        log.info("%s: %s", CHECKSUM, ended.error_info)
+    return note is not None and note.used >= 0 and int(record["physical_utilisation"]) != note.used

@@ -9,7 +9,7 @@ from tests.judged import Judge
 from xsmigui.core.migration.diskdraft import DisksRefused, draft_of_disks, off, owner
 from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evaluation import Evaluation
-from xsmigui.core.migration.exchange import kept_of
+from xsmigui.core.migration.exchange import kept_note
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.refs import PoolId
@@ -117,7 +117,7 @@ async def test_every_disk_to_every_sr(file: Path) -> None:
             if move.is_loose:
                 (new,) = [r for r in after.VDI.values() if r.name_label == vdi.name_label and sr == r.SR]
                 assert (new.virtual_size, new.type, new.tags) == (vdi.virtual_size, vdi.type, vdi.tags)
-                assert kept_of(after.VDI[disk].other_config) is not None
+                assert kept_note(after.VDI[disk].other_config, after.VDI[disk].uuid) is not None
                 continue
             if move.kind is Kind.disk:
                 await undone_at_every_step(file, found.plan)

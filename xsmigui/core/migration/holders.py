@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.migration.exchange import KEPT, kept_of
+from xsmigui.core.migration.exchange import kept_note
 from xsmigui.core.records import VM
 from xsmigui.core.refs import NULL, VbdRef, VdiRef, VmRef
 from xsmigui.core.units import natural
@@ -60,7 +60,7 @@ def holders(inventory: Inventory, disk: VdiRef) -> tuple[Holder, ...]:
     found += [
         Holder(Hold.memory, vm, inventory.name_of("VM", vm)) for vm in inventory.vms_by_suspend_image.get(disk, ())
     ]
-    note = kept_of(vdi.other_config) if vdi is not None and KEPT in vdi.other_config else None
+    note = kept_note(vdi.other_config, vdi.uuid) if vdi is not None else None
     if note is not None:
         vms = inventory.find("VM", note.vm) if note.vm else []
         vm = VmRef(vms[0]) if vms else NO_VM

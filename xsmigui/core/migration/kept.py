@@ -1,5 +1,6 @@
 """Sources of moved disks that were kept: which there are, and the plan that puts them back."""
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
@@ -7,11 +8,12 @@ from datetime import date
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.diskdraft import DisksRefused
 from xsmigui.core.migration.draft import KEEP_DAYS
-from xsmigui.core.migration.exchange import KEPT, Kept, kept_of
+from xsmigui.core.migration.exchange import KEPT, Kept, kept_note
+from xsmigui.core.migration.holders import Hold, holders
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import DiskMove, Plan, Thing, VmMove
 from xsmigui.core.refs import SrRef, VdiRef, VmRef
-from xsmigui.core.text import _
+from xsmigui.core.text import _, joined
 from xsmigui.core.units import natural
 
 
@@ -34,16 +36,19 @@ class KeptSource:
 
 
 def kept_sources(inventory: Inventory) -> tuple[KeptSource, ...]:
-    """Every kept source of a pool, by name."""
+    """Every kept source of a pool, by name. Copies of one carry its note along and are none; where a note of an earlier
+    version, which does not name its disk, stands on several, nobody can tell, and none of them is named."""
     found = []
     for ref, vdi in inventory.VDI.items():
-        note = kept_of(vdi.other_config) if KEPT in vdi.other_config else None
+        note = kept_note(vdi.other_config, vdi.uuid) if KEPT in vdi.other_config else None
         if note is not None:
             vms = inventory.find("VM", note.vm) if note.vm else []
             vm = inventory.name_of("VM", vms[0]) if vms else ""
             sr = inventory.name_of("SR", vdi.SR)
             found.append(KeptSource(ref, vdi.uuid, note, sr, vm, vdi.virtual_size, max(0, vdi.physical_utilisation)))
-    return tuple(sorted(found, key=lambda k: (natural(k.vm), natural(k.note.name), k.ref)))
+    several = Counter(kept.note for kept in found)
+    sure = [kept for kept in found if kept.note.uuid or several[kept.note] == 1]
+    return tuple(sorted(sure, key=lambda k: (natural(k.vm), natural(k.note.name), k.ref)))
 
 
 def revert_plan(inventory: Inventory, sources: Iterable[VdiRef]) -> Plan:
@@ -112,6 +117,12 @@ def _why_not(inventory: Inventory, kept: KeptSource, current: VdiRef | None) -> 
     """Why a kept source cannot be put back; empty where it can."""
     if current is None:
         return _("what took its place is gone.")
+    source = inventory.VDI[kept.ref]
+    if source.missing or not source.managed:
+        return _("its SR no longer has it.")
+    others = [holder.name for holder in holders(inventory, kept.ref) if holder.hold is not Hold.kept]
+    if others:
+        return _("{holders} uses it meanwhile.", holders=joined(others))
     if not kept.note.vm:
         return ""
     vms = inventory.find("VM", kept.note.vm)

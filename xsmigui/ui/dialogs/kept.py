@@ -1,5 +1,7 @@
 """The sources of moved disks that were kept: put back with one click, or removed on request."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import date
 
 from PySide6.QtCore import Signal
@@ -11,7 +13,7 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.diskdraft import DisksRefused
 from xsmigui.core.migration.kept import KeptSource, kept_sources, revert_plan
 from xsmigui.core.refs import PoolId, VdiRef
-from xsmigui.core.text import _, n_
+from xsmigui.core.text import _, joined, n_
 from xsmigui.core.units import size
 from xsmigui.services.connections import Connections
 from xsmigui.services.kept import purge
@@ -163,13 +165,24 @@ class KeptSourcesDialog(Sheet):
         if not await ask(self, title, question, _("Remove"), _("Keep them")):
             return
         try:
-            removed = await purge(gateway, sources)
+            gone = await purge(gateway, sources)
+            if gone.doubtful and await self._wants_doubtful(gone.doubtful, inventory):
+                gone = replace(await purge(gateway, gone.doubtful, doubtful_too=True), left=gone.left)
         except WIRE_ERRORS as failure:
             text = " ".join(part for part in sentence(failure, inventory) if part)
             await tell(self, title, text, str(failure))
             return
-        if removed < len(sources):
-            await tell(self, title, _("Some were left: they are in use, or what took their place is gone."))
+        if gone.left:
+            await tell(self, title, "\n".join([_("Some were left:"), *gone.left]))
+
+    async def _wants_doubtful(self, sources: Iterable[VdiRef], inventory: Inventory) -> bool:
+        names = joined([inventory.name_of("VDI", ref) for ref in sources])
+        question = _(
+            "These may have been written to since they were kept, so that they may hold the newest content: {names}."
+            " Remove them all the same?",
+            names=names,
+        )
+        return await ask(self, _("Remove kept sources"), question, _("Remove"), _("Keep them"))
 
     def done(self, result: int) -> None:
         self._unsubscribe()

@@ -16,8 +16,7 @@ from xsmigui.core.migration.exchange.values import (
     Replacement,
     connected,
     is_connected_to,
-    kept,
-    kept_of,
+    kept_note,
 )
 
 __all__ = [
@@ -35,7 +34,6 @@ __all__ = [
     "can_roll_back",
     "connected",
     "is_connected_to",
-    "kept",
-    "kept_of",
+    "kept_note",
     "next_step",
 ]

@@ -11,7 +11,7 @@ from xsmigui.core.migration.exchange.values import (
     ExchangeSpec,
     ExchangeState,
     Replacement,
-    kept_of,
+    kept_note,
 )
 from xsmigui.core.migration.sameness import Record, is_free, is_whole, may_differ
 from xsmigui.core.migration.steps import ANSWER, Note, Pending, Request, Step, Wait
@@ -162,7 +162,7 @@ def _doubt(state: ExchangeState, it: Replacement) -> bool:
 
 
 def _noted_sum(it: Replacement) -> str:
-    note = kept_of(it.spare["other_config"]) if it.spare else None
+    note = kept_note(it.spare["other_config"], it.spare["uuid"]) if it.spare else None
     return note.sum if note is not None else ""
 
 

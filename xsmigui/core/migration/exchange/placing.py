@@ -141,6 +141,7 @@ def _keep_source(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacem
             until=spec.until,
             uuid=it.vdi["uuid"],
             sum=it.sum_old if it.is_copied and it.is_proven else "",
+            used=int(old["physical_utilisation"]),
         )
         yield Request("VDI.add_to_other_config", (it.old, KEPT, json.dumps(msgspec.to_builtins(kept))), does, at)
     yield from unmark(spec, state, at, it.old)

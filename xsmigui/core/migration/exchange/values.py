@@ -135,7 +135,8 @@ class ExchangeSpec:
 class Kept(msgspec.Struct, frozen=True):
     """The note on a kept source: which job moved it, out of which place, what took its place, and until when it is to
     be kept. `vm` is empty if the disk had none. `uuid` is the source's own: copies of a kept source carry its note
-    along, and are none (empty in notes of earlier versions). `sum` is its content's, if it was proved."""
+    along, and are none (empty in notes of earlier versions). `sum` is its content's, if it was proved; `used` is what
+    it occupied, in bytes (-1: not noted)."""
 
     job: str
     vm: str
@@ -145,6 +146,7 @@ class Kept(msgspec.Struct, frozen=True):
     until: str
     uuid: str = ""
     sum: str = ""
+    used: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,19 +182,14 @@ class ExchangeState:
         return signs_of(self.vdis[it.old], self.started)
 
 
-def kept(record: Record) -> Kept | None:
-    """The note on a kept source; None if the disk is none: it has no note, one that somebody has spoiled, or one that
-    a copy of a kept source has carried along."""
-    note = kept_of(record["other_config"])
-    return note if note is not None and note.uuid in ("", record["uuid"]) else None
-
-
-def kept_of(other_config: Mapping[str, str]) -> Kept | None:
-    """The note as it stands in a disk's `other_config`."""
+def kept_note(other_config: Mapping[str, str], uuid: str) -> Kept | None:
+    """The note on a kept source, by its `other_config` and its uuid; None if the disk is none: it has no note, one that
+    somebody has spoiled, or one that a copy of a kept source has carried along (VDI.copy and VDI.snapshot do)."""
     try:
-        return msgspec.json.decode(other_config.get(KEPT, ""), type=Kept)
+        note = msgspec.json.decode(other_config.get(KEPT, ""), type=Kept)
     except msgspec.MsgspecError:
         return None
+    return note if note.uuid in ("", uuid) else None
 
 
 def connected(vbds: Iterable[tuple[str, Record]]) -> dict[str, Record]:

@@ -1,0 +1,123 @@
+"""Kept sources: put back and removed only while they are what was kept, and nobody else's."""
+
+import pytest
+
+from tests.foreign import Somebody
+from tests.holding import until
+from tests.services.engine import Engine
+from tests.services.test_exchange import VM, disks_of, ended, own_plan, quiet, rows
+from tests.simulated import Simulated
+from xsmigui.core.jobs import State
+from xsmigui.core.migration.diskdraft import DisksRefused
+from xsmigui.core.migration.exchange import KEPT
+from xsmigui.core.migration.kept import KeptSource, kept_sources, revert_plan
+from xsmigui.core.ports import Gateway
+from xsmigui.services.kept import purge
+
+__all__ = ["quiet"]
+
+pytestmark = pytest.mark.usefixtures("quiet")
+
+
+@pytest.fixture
+def other(site: Simulated) -> Somebody:
+    return Somebody.at(site, "Madrid")
+
+
+async def moved(two: Engine, *, prove: bool = False) -> list[KeptSource]:
+    """The sources that a move has kept."""
+    import msgspec
+
+    plan = msgspec.structs.replace(await own_plan(two), prove=prove)
+    (vm,) = (await ended(two, two.jobs.start(plan))).vms
+    assert (vm.state, vm.verified) == (State.done, True), vm.message
+    await until(lambda: len(kept_sources(two.inventory("Madrid"))) == 2)
+    return list(kept_sources(two.inventory("Madrid")))
+
+
+def gateway(two: Engine) -> Gateway:
+    found = two.connections.gateway(two.pool("Madrid"))
+    assert found is not None
+    return found
+
+
+async def test_a_copy_of_a_kept_source_is_none(two: Engine, other: Somebody) -> None:
+    """VDI.copy carries other_config and tags along: a rescue copy is not offered, not reverted and not removed."""
+    sources = await moved(two)
+    sr = rows(two, "VDI")[sources[0].ref]["SR"]
+    rescue = other.copy(sources[0].ref, sr)
+    assert KEPT in rows(two, "VDI")[rescue]["other_config"]
+    await until(lambda: rescue in two.inventory("Madrid").VDI)
+    assert [kept.ref for kept in kept_sources(two.inventory("Madrid"))] == [kept.ref for kept in sources]
+    gone = await purge(gateway(two), [rescue, *(kept.ref for kept in sources)])
+    assert gone.removed == 2
+    assert rescue in rows(two, "VDI")
+
+
+async def test_a_note_of_an_earlier_version_on_two_disks_is_none(two: Engine, other: Somebody) -> None:
+    sources = await moved(two)
+    for ref in (sources[0].ref,):
+        config = rows(two, "VDI")[ref]["other_config"]
+        note = config[KEPT].replace(sources[0].uuid, "")
+        other.call("VDI.set_other_config", ref, {**config, KEPT: note})
+    rescue = other.copy(sources[0].ref, rows(two, "VDI")[sources[0].ref]["SR"])
+    await until(lambda: rescue in two.inventory("Madrid").VDI)
+    assert [kept.ref for kept in kept_sources(two.inventory("Madrid"))] == [sources[1].ref]
+    gone = await purge(gateway(two), [sources[0].ref, rescue])
+    assert gone.removed == 0
+    assert len(gone.left) == 2
+
+
+async def test_a_source_that_another_vm_uses_is_not_put_back(two: Engine, other: Somebody) -> None:
+    sources = await moved(two)
+    other.connect(sources[0].ref, other.vm("intranet-old"))
+    await until(lambda: two.inventory("Madrid").VDI[sources[0].ref].VBDs)
+    with pytest.raises(DisksRefused, match="intranet-old uses it meanwhile"):
+        revert_plan(two.inventory("Madrid"), [sources[0].ref])
+    gone = await purge(gateway(two), [sources[0].ref])
+    assert (gone.removed, len(gone.left)) == (0, 1)
+
+
+async def test_a_source_that_another_vm_uses_since_the_plan_was_made_is_not_put_back(
+    two: Engine, other: Somebody
+) -> None:
+    sources = await moved(two)
+    plan = revert_plan(two.inventory("Madrid"), [kept.ref for kept in sources])
+    before = disks_of(two)
+    other.connect(sources[0].ref, other.vm("intranet-old"))
+    (vm,) = (await ended(two, two.jobs.start(plan))).vms
+    assert vm.state is State.failed
+    assert "intranet-old" in vm.message
+    assert {p: d["uuid"] for p, d in disks_of(two).items()} == {p: d["uuid"] for p, d in before.items()}
+
+
+async def test_a_proved_source_that_was_written_to_is_not_put_back(two: Engine, other: Somebody) -> None:
+    sources = await moved(two, prove=True)
+    assert all(kept.note.sum for kept in sources)
+    other.write(sources[0].ref)
+    before = {p: d["uuid"] for p, d in disks_of(two).items()}
+    plan = revert_plan(two.inventory("Madrid"), [kept.ref for kept in sources])
+    (vm,) = (await ended(two, two.jobs.start(plan))).vms
+    assert vm.state is State.failed
+    assert "was written to since it was kept" in vm.message
+    assert {p: d["uuid"] for p, d in disks_of(two).items()} == before
+
+
+async def test_a_source_that_was_written_to_is_removed_only_if_it_is_wanted_all_the_same(
+    two: Engine, other: Somebody
+) -> None:
+    sources = await moved(two, prove=True)
+    other.write(sources[0].ref)
+    gone = await purge(gateway(two), [kept.ref for kept in sources])
+    assert (gone.removed, gone.doubtful) == (1, (sources[0].ref,))
+    assert (await purge(gateway(two), gone.doubtful, doubtful_too=True)).removed == 1
+
+
+async def test_reverted_with_its_content(two: Engine, other: Somebody) -> None:
+    vm = other.vm(VM)
+    first = {p: other.sum(d) for p, d in other.disks(vm).items()}
+    sources = await moved(two, prove=True)
+    plan = revert_plan(two.inventory("Madrid"), [kept.ref for kept in sources])
+    (job,) = (await ended(two, two.jobs.start(plan))).vms
+    assert (job.state, job.verified) == (State.done, True), job.message
+    assert {p: other.sum(d) for p, d in other.disks(vm).items()} == first
