@@ -10,7 +10,8 @@ from xsmigui.core.failures import ServerFailure
 from xsmigui.core.jobs import State, VmJob
 from xsmigui.core.migration.plan import Plan, Thing, VmMove
 from xsmigui.core.refs import VmRef
-from xsmigui.services.verification import Found, find_vm, look, read_back, whereabouts
+from xsmigui.core.verified import Outcome, What, are_verified, differs, same, text, unknown
+from xsmigui.services.verification import Found, find_vm, look, problems, read_back, whereabouts
 
 
 async def moved(two: Engine, name: str = "web-01", **asked: Any) -> tuple[Plan, VmJob]:
@@ -27,7 +28,7 @@ async def found(two: Engine, plan: Plan, vm: VmJob, **changes: Any) -> Found:
     assert source is not None
     assert target is not None
     assert vm.arrived is not None
-    return await read_back(plan, move, source, target, vm.arrived)
+    return await read_back(plan, move, vm.portrait, source, target, vm.arrived)
 
 
 def elsewhere(thing: Thing, name: str) -> Thing:
@@ -37,34 +38,49 @@ def elsewhere(thing: Thing, name: str) -> Thing:
 async def test_as_planned(two: Engine) -> None:
     plan, vm = await moved(two)
     back = await found(two, plan, vm)
-    assert back.differences == ()
+    assert are_verified(back.items)
+    assert {item.what for item in back.items} >= {
+        What.power_state,
+        What.host,
+        What.disk,
+        What.vif,
+        What.tags,
+        What.gone,
+    }
     assert back.host == plan.moves[0].host.name
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda m: {"host": elsewhere(m.host, "lisboa-09")}, "web-01 runs on lisboa-01, and not on lisboa-09."),
+        (lambda m: {"host": elsewhere(m.host, "lisboa-09")}, "host: lisboa-01, not lisboa-09"),
         (
             lambda m: {"disks": (replace(m.disks[0], target=elsewhere(m.disks[0].target, "other")),)},
-            "lies on NFS Lisboa, and not on other.",
+            "place of the disk web-01 disk 0: NFS Lisboa, not other",
         ),
-        (lambda m: {"disks": (replace(m.disks[0], position="7"),)}, "is missing at its destination."),
-        (lambda m: {"disks": (replace(m.disks[0], size=1 << 60),)}, "is smaller than it was."),
-        (lambda m: {"power_state": "Suspended"}, "web-01 is now Running; it should be Suspended."),
+        (
+            lambda m: {"disks": (replace(m.disks[0], position="7"),)},
+            "place of the disk web-01 disk 0: nothing, not NFS Lisboa",
+        ),
+        (
+            lambda m: {"disks": (replace(m.disks[0], size=1 << 44),)},
+            "size of the disk web-01 disk 0: 8.0 GiB, not 16.0 TiB",
+        ),
+        (lambda m: {"power_state": "Suspended"}, "power state: Running, not Suspended"),
         (
             lambda m: {"vifs": (replace(m.vifs[0], target=elsewhere(m.vifs[0].target, "LAN 7")),)},
-            "is not on LAN 7.",
+            ", not LAN 7",
         ),
     ],
     ids=["host", "sr", "missing", "smaller", "power", "network"],
 )
 async def test_differences(two: Engine, change: Any, message: str) -> None:
     plan, vm = await moved(two, host="lisboa-01")
-    (difference,) = (await found(two, plan, vm, **change(plan.moves[0]))).differences
-    assert message in difference.message
-    assert difference.blocks
-    assert difference.subject.name == "web-01"
+    move = replace(plan.moves[0], **change(plan.moves[0]))
+    different = problems(move, (await found(two, plan, vm, **change(plan.moves[0]))).items)
+    assert message in " ".join(difference.message for difference in different)
+    assert all(difference.blocks for difference in different)
+    assert {difference.subject.name for difference in different} == {"web-01"}
 
 
 async def test_still_at_its_source(two: Engine) -> None:
@@ -72,15 +88,17 @@ async def test_still_at_its_source(two: Engine) -> None:
     target = two.connections.gateway(two.pool("Lisboa"))
     assert target is not None
     copied = replace(plan, copy=False)  # as if it should have moved
-    back = await read_back(copied, plan.moves[0], *[two.connections.gateway(two.pool(n)) for n in ("Madrid", "Lisboa")], vm.arrived)  # type: ignore[arg-type] # fmt: skip # noqa: E501
-    assert [d.message for d in back.differences] == ["Madrid still has intranet-old as well."]
+    back = await read_back(copied, plan.moves[0], None, *[two.connections.gateway(two.pool(n)) for n in ("Madrid", "Lisboa")], vm.arrived)  # type: ignore[arg-type] # fmt: skip # noqa: E501
+    assert [text(item) for item in back.items if item.outcome is Outcome.differs] == [
+        "the VM in its old pool: Madrid, not nothing"
+    ]
 
 
 async def test_a_copys_interfaces_are_compared_although_their_addresses_are_new(two: Engine) -> None:
     plan, vm = await moved(two, "intranet-old", copy=True)
     vifs = tuple(replace(v, target=elsewhere(v.target, "LAN 7")) for v in plan.moves[0].vifs[:1])
-    (difference,) = (await found(two, plan, vm, vifs=vifs)).differences
-    assert "is not on LAN 7" in difference.message
+    items = (await found(two, plan, vm, vifs=vifs)).items
+    assert [item.expected for item in items if item.what is What.vif and item.outcome is Outcome.differs] == ["LAN 7"]
 
 
 async def test_a_job_that_differs_is_no_success(two: Engine) -> None:
@@ -99,7 +117,10 @@ async def test_a_job_that_differs_is_no_success(two: Engine) -> None:
     await asyncio.to_thread(two.site.call, lisboa, "VM.pool_migrate", ref, host, {})
     vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
     assert vm.state is State.failed
-    assert vm.message == "Moved, but not as planned. web-01 runs on lisboa-02, and not on lisboa-01."
+    assert (
+        vm.message
+        == "Moved, but not as planned. host: lisboa-02, not lisboa-01. web-01 is in Lisboa, running on lisboa-02."
+    )
     assert not vm.verified
     assert vm.host == "lisboa-02"
 
@@ -146,7 +167,52 @@ async def test_whereabouts_as_far_as_we_know(two: Engine) -> None:
     assert whereabouts(plan, other, madrid, None) == "build-paused is in Madrid."
 
 
-async def test_nothing_to_compare_is_nothing_different(two: Engine) -> None:
+async def test_what_is_lacking_at_the_destination_is_no_success(two: Engine) -> None:
+    """Every interface gone, or the snapshots and their disks: nothing of it is called verified."""
+    plan, vm = await moved(two, "db-postgres")
+    assert vm.portrait is not None
+    assert vm.portrait.snapshots
+    assert vm.portrait.vifs
+    lisboa = two.served("Lisboa").pool.db
+    ref = vm.arrived or ""
+    for snapshot in vm.portrait.snapshots.values():
+        two.site.lets_go_of(snapshot.name)
+    two.site.run(lambda: [lisboa.delete("VIF", v) for v in list(lisboa.get("VM", ref, "VIFs"))])
+    two.site.run(lambda: [lisboa.delete("VM", v) for v in list(lisboa.get("VM", ref, "snapshots"))])
+    items = (await found(two, plan, vm)).items
+    wrong = {item.what for item in items if item.outcome is Outcome.differs}
+    assert wrong >= {What.vif, What.snapshot}
+
+
+async def test_a_running_vm_without_a_host_is_no_success(two: Engine) -> None:
     plan, vm = await moved(two)
-    assert (await found(two, plan, vm, vifs=(), disks=())).differences == ()
-    assert VmRef(vm.arrived or "")
+    lisboa = two.served("Lisboa").pool.db
+    two.site.run(lambda: lisboa.set("VM", vm.arrived or "", resident_on="OpaqueRef:NULL"))
+    items = (await found(two, plan, vm)).items
+    assert [i.what for i in items if i.outcome is Outcome.differs] == [What.host]
+
+
+async def test_inside_a_pool_networks_and_settings_are_compared(two: Engine) -> None:
+    plan = await two.plan("web-01", to="Madrid", host="madrid-02")
+    vm = await two.run(plan)
+    assert vm.verified
+    madrid = two.served("Madrid").pool.db
+    ref = plan.moves[0].vm.ref
+    network = two.site.run(
+        lambda: next(
+            r for r in madrid.table("network") if r != madrid.get("VIF", madrid.get("VM", ref, "VIFs")[0], "network")
+        )
+    )
+    two.site.run(lambda: madrid.set("VIF", madrid.get("VM", ref, "VIFs")[0], network=network))
+    two.site.run(lambda: madrid.set("VM", ref, tags=["other"], order=7))
+    source = two.connections.gateway(two.pool("Madrid"))
+    assert source is not None
+    items = (await read_back(plan, plan.moves[0], vm.portrait, source, source, VmRef(ref))).items
+    assert {i.what for i in items if i.outcome is Outcome.differs} == {What.vif, What.tags, What.order}
+
+
+def test_verified_is_said_of_something() -> None:
+    assert not are_verified(())
+    assert are_verified([same(What.host, "", "h")])
+    assert not are_verified([same(What.host, "", "h"), unknown(What.addresses, "", "10.0.0.1")])
+    assert not are_verified([same(What.host, "", "h"), differs(What.host, "", "h", "i")])

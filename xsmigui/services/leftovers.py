@@ -16,7 +16,7 @@ async def remove(found: Iterable[Leftover], gateways: Mapping[PoolId, Gateway]) 
     removed = 0
     for left in found:
         target, source = gateways.get(left.pool), gateways.get(left.source)
-        if target is None or source is None:
+        if target is None or source is None or left.uuid == left.like:
             continue
         try:
             if await _is_under_way(left, gateways.values()):

@@ -355,6 +355,9 @@ class SendingCarrier(Carrier):
 
     async def _let_go(self) -> None:
         await self._end_session()
+        target = self._store.inventory(self._target)
+        if self.job.has_begun and self.job.before is not None and target is not None:
+            self._tell(after=seen_before(self._move, target))
 
     async def _finish(self) -> None:
         await self._end_session()

@@ -136,16 +136,33 @@ def _disks(move: VmMove, there: Mapping[str, Any]) -> tuple[DiskResult, ...]:
 
 
 async def look(plan: Plan, move: VmMove, source: Gateway | None, target: Gateway | None = None) -> str:
-    """Where a VM is, asked of the servers, in one sentence; empty where those that answer do not have it. Raises the
-    wire's errors."""
+    """Where a VM is, asked of the servers; empty if those that answer do not have it. If both pools have one of its
+    uuid, also which of them counts, and what to do. Raises the wire's errors."""
+    places = []
     for pool, gateway in ((plan.source, source), (plan.target, target)):
         found = await find_vm(gateway, move.vm.uuid) if gateway is not None else None
         if found is None or gateway is None:
             continue
         home = found[1]["resident_on"]
         host = "" if is_null(home) else await gateway.call("host.get_name_label", home)
-        return _place(move.vm.name, pool.name, found[1]["power_state"], host)
-    return ""
+        places.append((pool.name, found[1]["power_state"], host))
+    return " ".join([*(_place(move.vm.name, *place) for place in places), *_which_counts(places)])
+
+
+def _which_counts(places: list[tuple[str, str, str]]) -> list[str]:
+    """The server removes the source last, when everything has arrived (xapi_vm_migrate.ml `migrate_send'`): as long as
+    it is there it is whole, unless the VM runs at the destination."""
+    if len(places) < 2:
+        return []
+    (here, here_state, _host), (there, there_state, _other) = places
+    if there_state == "Running" and here_state != "Running":
+        good, stale = there, here
+    else:
+        good, stale = here, there
+    return [
+        _("The one in {good} counts; the one in {stale} is what the migration has left.", good=good, stale=stale),
+        _("Don't start it there: both use the same identity. Compare them, then remove it with its disks."),
+    ]
 
 
 def _place(vm: str, pool: str, state: str, host: str) -> str:

@@ -29,6 +29,9 @@ class Scene:
         self.job = self.with_before(seen_before(self.move, s.lisboa.inventory()))
         name, size = s.madrid.get(disks_of(s)[1]).name_label, s.madrid.get(disks_of(s)[1]).virtual_size
         self.left = s.lisboa.disk(s.l_nfs, size, name)
+        self.job = replace(
+            self.job, vms=(replace(self.job.vms[0], after=seen_before(self.move, s.lisboa.inventory())),)
+        )
 
     def with_before(self, before: tuple[str, ...] | None, state: State = State.failed) -> Job:
         return replace(self.job, vms=(replace(self.job.vms[0], before=before, state=state),))
@@ -52,7 +55,7 @@ def test_a_disk_that_was_left(scene: Scene) -> None:
     assert (left.ref, left.pool, left.source) == (scene.left, s.lisboa.id, s.madrid.id)
     assert (left.vm, left.job, left.sr, left.size) == ("web", "j", "l-nfs", 40 * GiB)
     assert left.like == s.madrid.uuid(disks_of(s)[1])
-    assert "before job j" in left.proof
+    assert "while job j ran" in left.proof
     assert "web" in left.proof
 
 
@@ -61,7 +64,8 @@ def test_what_was_there_before_is_not_ours(scene: Scene) -> None:
     own = seen_before(scene.move, s.lisboa.inventory())
     assert s.lisboa.uuid(scene.left) in own
     assert scene.found(scene.with_before(own)) == ()
-    assert scene.found(scene.with_before(None)) == ()  # nobody looked
+    nobody_looked = replace(scene.job.vms[0], after=None)
+    assert scene.found(replace(scene.job, vms=(nobody_looked,))) == ()
     other = s.lisboa.disk(s.l1_local, 40 * GiB, s.madrid.get(disks_of(s)[1]).name_label)
     assert s.lisboa.uuid(other) not in seen_before(scene.move, s.lisboa.inventory())  # another SR
 
@@ -94,6 +98,29 @@ CHANGES: dict[str, Callable[[Scene], object]] = {
 def test_what_is_never_named(scene: Scene, change: str) -> None:
     CHANGES[change](scene)
     assert scene.found() == ()
+
+
+def test_a_disk_that_was_made_later_is_not_ours(scene: Scene) -> None:
+    s = scene.site
+    record = s.lisboa.get(scene.left)
+    later = s.lisboa.disk(s.l_nfs, record.virtual_size, record.name_label)
+    assert [left.ref for left in scene.found()] == [scene.left]
+    assert later != scene.left
+
+
+def test_after_a_retry_that_succeeded_the_first_attempts_disks_are_still_named(scene: Scene) -> None:
+    """The VM is at the destination with disks of its own; what the first attempt has left is nobody's."""
+    s = scene.site
+    uuid, record = s.madrid.uuid(s.web), s.lisboa.get(scene.left)
+    disks = [s.madrid.get(ref) for ref in disks_of(s)]
+    s.madrid.remove(s.web)
+    arrived = s.lisboa.vm("web", on=s.l1)
+    s.lisboa.set(arrived, uuid=uuid)
+    for at, disk in enumerate(disks):
+        s.lisboa.attach(arrived, s.lisboa.disk(s.l_nfs, disk.virtual_size, disk.name_label), userdevice=str(at))
+    assert [left.ref for left in scene.found()] == [scene.left]
+    assert scene.found()[0].source == s.lisboa.id
+    assert record.name_label == scene.found()[0].name
 
 
 def test_another_vms_disk_of_that_name_may_be_arriving(scene: Scene) -> None:
@@ -129,8 +156,11 @@ def test_inside_a_pool() -> None:
     assert plan is not None
     move = plan.moves[0]
     before = seen_before(move, s.madrid.inventory())
-    job = Job(id="j", plan=plan, created=NOW, vms=(VmJob(move=move, state=State.failed, before=before),))
+    failed = VmJob(move=move, state=State.failed, before=before, after=before)
+    job = Job(id="j", plan=plan, created=NOW, vms=(failed,))
     assert leftovers([job], s.site) == ()  # the disk itself is none
     record = s.madrid.get(disk)
     left = s.madrid.disk(s.m_iscsi, record.virtual_size, record.name_label)
+    assert leftovers([job], s.site) == ()  # it came after the end: it may be anybody's
+    job = replace(job, vms=(replace(failed, after=seen_before(move, s.madrid.inventory())),))
     assert [found.ref for found in leftovers([job], s.site)] == [left]

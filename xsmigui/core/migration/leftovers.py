@@ -1,12 +1,13 @@
 """Disks that failed migrations have left at their destination, each with what speaks for its origin.
 
-A server that fails or is restarted in the middle may not clear up. What it leaves looks like any other disk; so
-before a migration begins the journal keeps which disks of the same names its SRs hold already. A disk counts as left
-over where a migration of ours did not succeed, and at its destination there is a disk that was not there before, has
-the name and the size of one that was to come, and is connected to nothing. Nobody can be sure of more from a client:
-it is shown with this proof, and removed on request only.
+A server that fails or is restarted in the middle may not clear up. What it leaves looks like any other disk; so the
+journal keeps which disks of the same names the destination's SRs held before a migration began, and which when it
+ended. A disk counts as left over if a migration of ours did not succeed, and the disk came in between, has the name and
+the size of one that was to come, and is connected to nothing. Nobody can be sure of more from a client: it is shown
+with this evidence, and removed on request only.
 
-Where the source is not seen whole, what is at the destination may be the only copy: it is never named then.
+What is at the destination may be the only copy unless the VM is seen with a whole disk elsewhere: with the one that was
+to be moved, at its source, or with another one in its position where a later attempt has brought it.
 """
 
 from collections.abc import Iterable
@@ -20,20 +21,24 @@ from xsmigui.core.migration.exchange import KEPT
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import DiskMove, VmMove
 from xsmigui.core.records import VDI
-from xsmigui.core.refs import PoolId, VdiRef
+from xsmigui.core.refs import PoolId, VdiRef, VmRef
 from xsmigui.core.text import _
 from xsmigui.core.units import natural
 
 DISKS = ("user", "system")
 """The types of disks that VMs are connected to. Memory images, state files and the like are in use without that."""
 
+ROUNDED_UP = 64 << 20
+"""SRs round sizes up to their own units (images in VHD to 2 MiB, volumes to their extents): a copy may be that much
+longer than its source, in bytes."""
+
 FAILED = (State.failed, State.cancelled, State.interrupted)
 
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """A disk and the migration that has probably left it. `like` is the uuid of the disk that it is a copy of; sizes in
-    bytes."""
+    """A disk and the migration that has probably left it. `like` is the uuid of the VM's whole disk, which is in the
+    pool `source`; sizes in bytes."""
 
     pool: PoolId
     pool_name: str
@@ -52,8 +57,8 @@ class Leftover:
     @property
     def proof(self) -> str:
         return _(
-            "Was not there before job {job}; has name and size of a disk of {vm}, which is still whole at its source;"
-            " belongs to nothing.",
+            "Came while job {job} ran; has the name and size of a disk of {vm}, which has that disk whole elsewhere;"
+            " not attached to any VM.",
             job=self.job,
             vm=self.vm,
         )
@@ -82,7 +87,7 @@ def leftovers(jobs: Iterable[Job], site: Site) -> tuple[Leftover, ...]:
         if inventory is None or source is None or not {pool, source.id} <= site.connected:
             continue
         for vm in job.vms:
-            if vm.state in FAILED and vm.before is not None and vm.move.vm.uuid not in under_way:
+            if vm.state in FAILED and vm.after is not None and vm.move.vm.uuid not in under_way:
                 for left in _left_by(job, vm, inventory, source):
                     if left.name not in names:
                         found.setdefault(left.uuid, left)
@@ -90,15 +95,14 @@ def leftovers(jobs: Iterable[Job], site: Site) -> tuple[Leftover, ...]:
 
 
 def _left_by(job: Job, vm: VmJob, inventory: Inventory, source: Inventory) -> Iterable[Leftover]:
-    before = {*(vm.before or ()), *(disk.disk.uuid for disk in vm.move.disks)}
-    whole = {vdi.uuid for vdi in source.VDI.values() if vdi.managed and not vdi.missing}
-    if not source.find("VM", vm.move.vm.uuid):
-        return
-    for disk in _coming(vm.move):
-        if disk.disk.uuid not in whole:
+    came = set(vm.after or ()) - {*(vm.before or ()), *(disk.disk.uuid for disk in vm.move.disks)}
+    for disk in _coming(vm.move) if came else ():
+        good = _good_copy(vm.move, disk, source, inventory)
+        if good is None:
             continue
+        pool, like = good
         for ref, vdi in inventory.VDI.items():
-            if vdi.uuid in before or not _is_copy(vdi, disk):
+            if vdi.uuid not in came or vdi.uuid == like or not _is_copy(vdi, disk):
                 continue
             yield Leftover(
                 pool=inventory.id,
@@ -112,9 +116,22 @@ def _left_by(job: Job, vm: VmJob, inventory: Inventory, source: Inventory) -> It
                 vm=vm.move.vm.name,
                 vm_uuid=vm.move.vm.uuid,
                 job=job.id,
-                like=disk.disk.uuid,
-                source=source.id,
+                like=like,
+                source=pool,
             )
+
+
+def _good_copy(move: VmMove, disk: DiskMove, source: Inventory, target: Inventory) -> tuple[PoolId, str] | None:
+    """Where the VM has the disk whole: the pool and the disk's uuid; None if that is seen nowhere."""
+    if source.find("VM", move.vm.uuid) and any(
+        vdi.uuid == disk.disk.uuid and vdi.managed and not vdi.missing for vdi in source.VDI.values()
+    ):
+        return source.id, disk.disk.uuid
+    for ref in target.find("VM", move.vm.uuid):
+        for vbd, _vdi, vdi in target.disks(VmRef(ref)):
+            if disk.position and vbd.userdevice == disk.position and vdi.managed and not vdi.missing:
+                return target.id, vdi.uuid
+    return None
 
 
 def _is_copy(vdi: VDI, disk: DiskMove) -> bool:
@@ -122,7 +139,7 @@ def _is_copy(vdi: VDI, disk: DiskMove) -> bool:
     return (
         disk.target.ref == vdi.SR
         and vdi.name_label == disk.disk.name
-        and vdi.virtual_size == disk.size
+        and disk.size <= vdi.virtual_size < disk.size + ROUNDED_UP
         and vdi.type in DISKS
         and not vdi.VBDs
         and not vdi.current_operations
