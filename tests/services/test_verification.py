@@ -153,13 +153,13 @@ def _failure(code: str) -> Any:
 
 async def test_whereabouts_as_far_as_we_know(two: Engine) -> None:
     madrid, lisboa = two.inventory("Madrid"), two.inventory("Lisboa")
-    for name, text in (
+    for name, place in (
         ("web-01", "web-01 is in Madrid, running on madrid-01."),
         ("intranet-old", "intranet-old is in Madrid, halted."),
         ("test-suspended", "test-suspended is in Madrid, suspended."),
     ):
         plan = await two.plan(name, to="Lisboa")
-        assert whereabouts(plan, plan.moves[0], madrid, lisboa) == text
+        assert whereabouts(plan, plan.moves[0], madrid, lisboa) == place
     assert whereabouts(plan, plan.moves[0], None, lisboa) == (
         "It is not known where test-suspended is: look at both pools before you do anything else."
     )

@@ -52,6 +52,7 @@ async def evaluate(options: argparse.Namespace, store: Store, asker: Asker, cloc
         copy=options.copy,
         compress=options.compress,
         start_after=options.start_after,
+        prove=options.prove,
     )
     try:
         draft = draft_from(store.site(), asked)
@@ -89,6 +90,7 @@ async def evaluate_disks(options: argparse.Namespace, store: Store, asker: Asker
                 text = _("--keep-source is for halted VMs; the server removes the source where it moves: {names}.")
                 raise BadArguments(text.format(names=names))
             draft = draft.copying(True, days)
+        draft = draft.proving(options.prove)
         if options.storage_network:
             draft = draft.over(network_from(site, draft.source, options.storage_network))
     except SelectionRefused as refused:

@@ -87,12 +87,13 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     `message` is a sentence on how it stands; `task` the server's task while there is one; `begun` how many of the
     move's calls were begun, so that a job which was cut off can be taken up where it stood; `held` that it waits for
     the operator; `before` has the uuids of the disks that were at the destination under the names of those to come
-    (None: it was not looked), `after` those that were there when it ended. Of disks that this program copies itself `replacements` says how far they have come,
-    `undoing` that everything is being put back, `keeps` that their sources stay, `blocks` what `blocked_operations` of
-    the VM said when ours were set, and `settled` that all were seen in place. `pending` is the call whose end is not
-    known yet, `followed` the number of the last of the move's calls that is over. `pools` is what the pools were known
-    by at the start. `portrait` is the VM before it moved, `items` what was compared afterwards; `verified` is said only
-    if all of it was as it should be.
+    (None: it was not looked), `after` those that were there when it ended. Of disks that this program copies itself
+    `replacements` says how far they have come, `undoing` that everything is being put back, `keeps` that their sources
+    stay, `blocks` what `blocked_operations` of the VM said when ours were set, and `settled` that all were seen in
+    place. `pending` is the call whose end is not known yet, `followed` the number of the last of the move's calls that
+    is over. `pools` is what the pools were known by at the start. `portrait` is the VM before it moved, `sums` the
+    server's sums of its disks' contents by reference, before and after, `items` what was compared afterwards;
+    `verified` is said only if all of it was as it should be.
     """
 
     move: VmMove
@@ -124,6 +125,7 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     followed: int = 0
     pools: tuple[PoolMark, ...] = ()
     portrait: Portrait | None = None
+    sums: dict[str, str] = {}
     items: tuple[Item, ...] = ()
 
     @property

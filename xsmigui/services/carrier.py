@@ -309,6 +309,7 @@ class Carrier(Reporting):
             method=request.method,
             disk=request.disk,
             params=request.params,
+            pool=self._gateway_of(request),
             sent=self._clock.now().isoformat(),
             then=dict(request.then),
         )
@@ -351,7 +352,7 @@ class Carrier(Reporting):
     async def _cancel_task(self, request: Request) -> None:
         """Ask for the end of a task, again and again until the server shows that it has heard it: an answer may be
         lost, and so may the question."""
-        gateway = await self._way(self.pool)
+        gateway = await self._way(self._pool_of_task())
         try:
             await gateway.call(CANCEL, *request.params)
         except ServerFailure as failure:
@@ -378,7 +379,7 @@ class Carrier(Reporting):
 
     async def _follow(self, task: str, seconds: float | None = None) -> None:
         """Follow a task to its end, or until the operator wants something else (or for so many seconds)."""
-        gateway = await self._way(self.pool)
+        gateway = await self._way(self._pool_of_task())
         following = asyncio.ensure_future(gateway.wait_for_task(task, self._heard))
         waiting: list[asyncio.Future[Any]] = [asyncio.ensure_future(self._stirred.wait())]
         if seconds is not None:
@@ -405,6 +406,10 @@ class Carrier(Reporting):
         if pending is None or pending.task != task:
             return
         await self._ended_task(gateway, pending, record)
+
+    def _pool_of_task(self) -> PoolId:
+        pending = self.job.pending
+        return PoolId(pending.pool) if pending is not None and pending.pool else self.pool
 
     def _heard(self, task: Task) -> None:
         if task.status in ("pending", "cancelling"):

@@ -35,7 +35,7 @@ from xsmigui.core.records import Task
 from xsmigui.core.refs import VbdRef, VdiRef, VmRef, is_null
 from xsmigui.core.text import _, joined
 from xsmigui.core.verified import Item, What, are_verified, differs, same, summary, unknown
-from xsmigui.services.carrier import CALL_DEADLINE_S, Carrier, Context, Ended
+from xsmigui.services.carrier import CALL_DEADLINE_S, TRIES, Carrier, Context, Ended
 from xsmigui.services.checking import Refused, check_again
 from xsmigui.services.verification import GONE, portrait_before, problems, read_back
 
@@ -301,10 +301,12 @@ class ExchangeCarrier(Carrier):
     async def _failed(self, failure: Exception) -> None:
         pending = self.job.pending
         summing = isinstance(failure, ServerFailure) and failure.call.endswith(CHECKSUM)
-        if isinstance(failure, ServerFailure) and summing and failure.code in NO_SUM and pending is None:
+        is_final = isinstance(failure, ServerFailure) and (failure.code in NO_SUM or self._refusals >= TRIES - 1)
+        if isinstance(failure, ServerFailure) and summing and is_final and pending is None:
             at = next((n for n, it in enumerate(self.job.replacements) if not it.placed and not it.unprovable), -1)
             if at >= 0:
                 reason = _("The server cannot sum up its content: {reason}", reason=failure.raw)
+                self._refusals = 0
                 await self._note(at, {"unprovable": reason})
                 return
         await super()._failed(failure)

@@ -18,6 +18,7 @@ from xsmigui.core.failures import WIRE_ERRORS, ServerFailure, Unreachable
 from xsmigui.core.jobs import State, VmJob
 from xsmigui.core.jobs import Step as Phase
 from xsmigui.core.migration.calls import MOTIONS
+from xsmigui.core.migration.exchange import CHECKSUM
 from xsmigui.core.migration.leftovers import seen_before
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.sending import (
@@ -35,7 +36,7 @@ from xsmigui.core.problems import Problem, Severity
 from xsmigui.core.records import Task
 from xsmigui.core.refs import PoolId, VmRef
 from xsmigui.core.text import _
-from xsmigui.core.verified import Outcome, What, are_verified, summary
+from xsmigui.core.verified import Item, Outcome, What, are_verified, differs, same, summary, unknown
 from xsmigui.services.asking import receive, without_secrets
 from xsmigui.services.carrier import BUSY_TRIES, RETRY_DELAY_S, Carrier, Context, Ended, passes
 from xsmigui.services.checking import check_again
@@ -78,6 +79,7 @@ class SendingCarrier(Carrier):
         self._peak = 0.0
         self._taken_up = self.job.has_begun
         self._keeps_session = False
+        self._new_disks: dict[str, str] = {}
 
     async def run(self) -> None:
         try:
@@ -106,6 +108,9 @@ class SendingCarrier(Carrier):
         spec = self._spec()
         if spec.arrived is None and spec.begun < spec.motion:
             self._stop_if_cancelled()
+        if spec.arrived is not None and spec.proves and not spec.new:
+            await self._find_new_disks(VmRef(spec.arrived))
+            spec = self._spec()
         found = next_step(spec, await self._read_state(spec))
         if isinstance(found, Lost):
             await self._explain(found)
@@ -126,6 +131,8 @@ class SendingCarrier(Carrier):
             cancelling=self.job.cancelling,
             since_sent=(now - sent).total_seconds(),
             followed=self.job.followed,
+            sums=self.job.sums,
+            new=self._new_disks,
         )
 
     async def _read_state(self, spec: SendingSpec) -> SendingState:
@@ -159,10 +166,22 @@ class SendingCarrier(Carrier):
         names = ("status", "progress", "result", "error_info", "current_operations", "allowed_operations", "name_label")
         return Task(**{name: record[name] for name in names})
 
+    async def _find_new_disks(self, vm: VmRef) -> None:
+        """The disks at the destination, whose contents are compared with those of the source."""
+        gateway = await self._way(self._target)
+        for ref in await gateway.call("VM.get_VBDs", vm):
+            vbd = await gateway.call("VBD.get_record", ref)
+            if vbd["type"] != "CD" and not vbd["empty"]:
+                self._new_disks[vbd["userdevice"]] = vbd["VDI"]
+
     def _gateway_of(self, request: Request) -> PoolId:
-        return self.pool if request.method in MOTIONS else self._target
+        if request.method in MOTIONS or (request.method == CHECKSUM and self.job.arrived is None):
+            return self.pool
+        return self._target
 
     def _phase(self, request: Request) -> Phase:
+        if request.method == CHECKSUM:
+            return Phase.proving
         if request.method in MOTIONS:
             return Phase.memory if self._move.kind is Kind.live else Phase.disks
         return Phase.preparing if request.method == RECEIVE else Phase.finishing
@@ -179,7 +198,7 @@ class SendingCarrier(Carrier):
         if request.method in MOTIONS:
             number = self._spec().motion
             self._tell(begun=number, step_started=self._clock.now(), cancellable=True)
-        elif request.method != "task.cancel":
+        elif request.method not in ("task.cancel", CHECKSUM):
             self._tell(begun=request.disk, cancellable=False)
         try:
             await super()._request(request)
@@ -188,6 +207,9 @@ class SendingCarrier(Carrier):
                 raise
             if request.method in MOTIONS:
                 raise await self._refused(failure) from None
+            if request.method == CHECKSUM:
+                await self._note(-1, {str(request.params[0]): ""})
+                return
             await self._did_not_follow(request, failure)
 
     async def _prepare(self, request: Request) -> dict[str, Any]:
@@ -233,6 +255,9 @@ class SendingCarrier(Carrier):
     def _noted(self, disk: int, changes: Mapping[str, Any]) -> VmJob:
         fields = dict(changes)
         fields.pop("received", None)
+        summed = {ref: fields.pop(ref) for ref in list(fields) if ref.startswith("OpaqueRef:")}
+        if summed:
+            fields["sums"] = {**self.job.sums, **summed}
         if "task_found" in fields:
             task = fields.pop("task_found")
             pending = self.job.pending or Pending(method=self._move.calls[self._spec().motion - 1].method)
@@ -261,6 +286,10 @@ class SendingCarrier(Carrier):
         return found.group()
 
     async def _task_failed(self, pending: Pending, failure: ServerFailure) -> None:
+        if pending.method == CHECKSUM:
+            log.info("%s: %s", CHECKSUM, failure)
+            await self._note(-1, {str(pending.params[0]): ""})
+            return
         if failure.code == "TASK_CANCELLED":
             text = " ".join([_("Cancelled."), await self._where()])
             raise Ended(State.cancelled, text, self.job.problems)
@@ -384,16 +413,33 @@ class SendingCarrier(Carrier):
             text = _("The server says that {vm} has moved, but it cannot be read in {pool}.", **names)
             text = f"{text} {await self._where()}"
             raise Ended(State.failed, text, (*self.job.problems, self._problem(failure))) from None
-        self._tell(arrived=found.arrived, host=found.host, disks=found.disks, items=found.items, state=State.running)
-        different = problems(self._move, found.items)
+        items = (*found.items, *self._content_items())
+        self._tell(arrived=found.arrived, host=found.host, disks=found.disks, items=items, state=State.running)
+        different = problems(self._move, items)
         if different:
             text = " ".join([_("Moved, but not as planned."), *(p.sentence() for p in different), await self._where()])
             raise Ended(State.failed, text, (*self.job.problems, *different))
         warnings = self.job.problems
         message = _("{vm} is on {host}.", vm=self._move.vm.name, host=found.host)
-        message = " ".join([message, *(p.sentence() for p in warnings), summary(found.items)]).strip()
-        self._tell(verified=are_verified(found.items))
+        message = " ".join([message, *(p.sentence() for p in warnings), summary(items)]).strip()
+        self._tell(verified=are_verified(items))
         self._end(State.done, message, warnings)
+
+    def _content_items(self) -> list[Item]:
+        """Whether the contents of the disks are the same as before, where that was to be proved."""
+        if not self._plan.prove:
+            return []
+        found = []
+        for disk in (d for d in self._move.disks if not d.follows):
+            before = self.job.sums.get(disk.disk.ref, "")
+            after = self.job.sums.get(self._new_disks.get(disk.position, ""), "")
+            if not before or not after:
+                found.append(unknown(What.content, disk.disk.name, _("the same sum")))
+            elif before == after:
+                found.append(same(What.content, disk.disk.name, _("the same sum")))
+            else:
+                found.append(differs(What.content, disk.disk.name, _("the same sum"), _("another sum")))
+        return found
 
     async def _end_session(self) -> None:
         """End the session that `host.migrate_receive` left behind."""

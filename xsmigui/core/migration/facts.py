@@ -156,6 +156,9 @@ def rights(moves: Iterable[Move]) -> list[MayCall]:
                 wanted.update(dict.fromkeys(EXCHANGING))
                 if move.draft.proves:
                     wanted["VDI.checksum"] = None
+            if call.method == "VM.migrate_send" and move.draft.prove and move.kind is Kind.halted:
+                for pool in dict.fromkeys((move.source.id, move.target.id)):
+                    methods.setdefault(pool, {})["VDI.checksum"] = None
             if call.method in CHECKS:
                 wanted[CHECKS[call.method]] = None
             wanted[call.method] = None

@@ -25,6 +25,7 @@ class Asked:
     copy: bool = False
     compress: bool = False
     start_after: bool = False
+    prove: bool = False
 
 
 def draft_from(site: Site, asked: Asked) -> Draft:
@@ -42,6 +43,7 @@ def draft_from(site: Site, asked: Asked) -> Draft:
         copy=asked.copy,
         compress=True if asked.compress else None,
         start_after=asked.start_after,
+        prove=asked.prove,
     )
     if asked.sr:
         draft = draft.on_same_sr(SrRef(one(site, target, "SR", asked.sr)))

@@ -16,7 +16,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
 
     `task` is the server's task, empty as long as the server has not named one: the call may be under way, may lie
     unread in the server, or may never have reached it. `gone` says that there was a task which the server no longer
-    knows. `then` as in `Request`. `sent` is an ISO time in UTC.
+    knows. `pool` is the uuid of the pool that it was sent to. `then` as in `Request`. `sent` is an ISO time in UTC.
     """
 
     method: str
@@ -24,6 +24,7 @@ class Pending(msgspec.Struct, frozen=True, kw_only=True):
     params: tuple[Any, ...] = ()
     task: str = ""
     gone: bool = False
+    pool: str = ""
     sent: str = ""
     then: dict[str, Any] = {}
 

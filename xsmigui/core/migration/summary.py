@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from xsmigui.core.migration.calls import Call
 from xsmigui.core.migration.evaluation import Evaluation, to_choose
+from xsmigui.core.migration.exchange import BLOCKED, JOB, TAG
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import DiskMove, Plan, VmMove
 from xsmigui.core.problems import Page, Severity
@@ -140,7 +141,7 @@ def xe_script(plan: Plan) -> str:
     for move in plan.moves:
         lines.append("# " + " ".join(move.vm.name.split()))
         if move.kind is Kind.disk:
-            lines += [line for d in move.disks if not d.stays for line in _xe_copy(plan, move, d)]
+            lines += _xe_copy(plan, move)
         lines += [line for call in move.calls if (line := _xe(plan, move, call))]
     return "\n".join(lines) + "\n"
 
@@ -151,16 +152,48 @@ def _copied(plan: Plan, move: VmMove) -> str:
         first = _("{disk}, which belongs to no VM, is copied, and the copy takes its place.", disk=move.vm.name)
     else:
         first = _("The disks of {vm} are copied while it is halted, and the copies take their place.", vm=move.vm.name)
+    if not move.is_loose:
+        first += " " + _(
+            "Meanwhile {vm} and its disks carry a mark of this job, and the server lets nobody start or change {vm}.",
+            vm=move.vm.name,
+        )
+    if plan.proves:
+        first += " " + _("Contents are compared before the copies take their places.")
     days = plan.keep_days
     if not days:
         return first + " " + _("The sources are removed when that has worked.")
     return first + " " + n_("The sources are kept for {n} day.", "The sources are kept for {n} days.", days)
 
 
-def _xe_copy(plan: Plan, move: VmMove, disk: DiskMove) -> list[str]:
-    """A disk copied and exchanged; the source stays, renamed, where it is to be kept."""
+def _xe_copy(plan: Plan, move: VmMove) -> list[str]:
+    """The disks of a VM copied and exchanged as the program does it, marks and blocks included; the sources stay,
+    renamed and tagged, where they are to be kept."""
+    vm = shlex.quote(move.vm.uuid)
+    disks = [disk for disk in move.disks if not disk.stays]
+    lines = []
+    if not move.is_loose:
+        lines.append(f"xe vm-param-set uuid={vm} other-config:{JOB}=by-hand")
+        lines += [f"xe vm-param-set uuid={vm} blocked-operations:{operation}=moving" for operation in BLOCKED]
+    lines += [f"xe vdi-param-set uuid={shlex.quote(disk.disk.uuid)} other-config:{JOB}=by-hand" for disk in disks]
+    for disk in disks:
+        lines += _xe_disk(plan, move, disk)
+    if not move.is_loose:
+        lines.append(f"xe vm-param-remove uuid={vm} param-name=other-config param-key={JOB}")
+        lines += [
+            f"xe vm-param-remove uuid={vm} param-name=blocked-operations param-key={operation}" for operation in BLOCKED
+        ]
+    return lines
+
+
+def _xe_disk(plan: Plan, move: VmMove, disk: DiskMove) -> list[str]:
     old, sr, vm = (shlex.quote(thing.uuid) for thing in (disk.disk, disk.target, move.vm))
-    lines = [f"NEW=$(xe vdi-copy uuid={old} sr-uuid={sr})"]
+    name = shlex.quote(disk.disk.name)
+    lines = [
+        f'NEW=$(xe vdi-create sr-uuid={sr} virtual-size="$(xe vdi-param-get uuid={old} param-name=virtual-size)"'
+        f" type=user name-label={name})",
+        f'xe vdi-copy uuid={old} into-vdi-uuid="$NEW"',
+        f"xe sr-scan uuid={sr}",
+    ]
     if not move.is_loose:
         lines += [
             f"OLD=$(xe vbd-list vm-uuid={vm} vdi-uuid={old} --minimal)",
@@ -170,12 +203,15 @@ def _xe_copy(plan: Plan, move: VmMove, disk: DiskMove) -> list[str]:
             'xe vbd-destroy uuid="$OLD"',
             f'xe vbd-param-set uuid="$VBD" userdevice={shlex.quote(disk.position)}',
         ]
-    if plan.keep_days:
-        name = shlex.quote(f"{disk.disk.name} [kept]")
-        lines.append(f"xe vdi-param-set uuid={old} name-label={name}")
-    else:
-        lines.append(f"xe vdi-destroy uuid={old}")
-    return lines
+    if not plan.keep_days:
+        return [*lines, f"xe vdi-destroy uuid={old}"]
+    kept = shlex.quote(f"{disk.disk.name} [kept]")
+    return [
+        *lines,
+        f"xe vdi-param-set uuid={old} name-label={kept}",
+        f"xe vdi-param-add uuid={old} param-name=tags param-key={shlex.quote(TAG)}",
+        f"xe vdi-param-remove uuid={old} param-name=other-config param-key={JOB}",
+    ]
 
 
 def _xe(plan: Plan, move: VmMove, call: Call) -> str:

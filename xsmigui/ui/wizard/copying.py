@@ -3,8 +3,10 @@
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
 from xsmigui.core.migration.draft import Draft
+from xsmigui.core.migration.estimates import proof_seconds
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.text import _
+from xsmigui.core.units import duration
 from xsmigui.ui.fields import Spin
 from xsmigui.ui.style import STEP, named
 from xsmigui.ui.wizard.pages import Choose
@@ -37,7 +39,11 @@ class CopyChoice(QWidget):
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(STEP)
+        self.prove = QCheckBox(_("Compare &contents afterwards"))
+        named(self.prove, "proveCheck", self.prove.text())
+        self.prove.clicked.connect(self._proving)
         line.addWidget(self.check)
+        line.addWidget(self.prove)
         line.addStretch(1)
         line.addWidget(label)
         line.addWidget(self.days)
@@ -50,12 +56,28 @@ class CopyChoice(QWidget):
         self.check.setVisible(halted and not draft.copy)
         for widget in (self._label, self.days):
             widget.setVisible(copied)
-        self.setVisible((halted and not draft.copy) or copied)
+        proved = [move for move in moves if move.carries_disks and (move.loose or move.vm.power_state == "Halted")]
+        self.prove.setVisible(bool(proved))
+        self.prove.setChecked(draft.proves)
+        self.prove.setEnabled(draft.prove or not draft.proves)
+        low, high = proof_seconds(move.source.VDI[disk].virtual_size for move in proved for disk in move.moving)
+        tip = _(
+            "The servers sum up each disk before and after, ≈ {low} to {high}. Only then are contents called the same."
+            " It is done in any case where sources are removed at once.",
+            low=duration(low),
+            high=duration(high),
+        )
+        self.prove.setToolTip(tip)
+        self.setVisible((halted and not draft.copy) or copied or bool(proved))
         self.check.setChecked(draft.copies)
         if self.days.value() != draft.keep_days:
             self.days.blockSignals(True)
             self.days.setValue(draft.keep_days)
             self.days.blockSignals(False)
+
+    def _proving(self) -> None:
+        yes = self.prove.isChecked()
+        self._choose(lambda draft: draft.proving(yes))
 
     def _changed(self) -> None:
         yes, days = self.check.isChecked(), self.days.value()
