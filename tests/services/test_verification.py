@@ -90,7 +90,7 @@ async def test_still_at_its_source(two: Engine) -> None:
     copied = replace(plan, copy=False)  # as if it should have moved
     back = await read_back(copied, plan.moves[0], None, *[two.connections.gateway(two.pool(n)) for n in ("Madrid", "Lisboa")], vm.arrived)  # type: ignore[arg-type] # fmt: skip # noqa: E501
     assert [text(item) for item in back.items if item.outcome is Outcome.differs] == [
-        "the VM in its old pool: Madrid, not nothing"
+        "the VM in its old pool: still in Madrid, not gone"
     ]
 
 

@@ -112,16 +112,23 @@ def text(item: Item) -> str:
     expected, found = _value(item.what, item.expected), _value(item.what, item.found)
     match item.outcome:
         case Outcome.same:
-            return _("{what}: {found}", what=name(item), found=found or _("none"))
+            return _("{what}: {found}", what=name(item), found=found or "–")
         case Outcome.differs:
-            nothing = _("nothing")
-            return _("{what}: {found}, not {expected}", what=name(item), found=found or nothing, expected=expected)
+            found, expected = found or _("nothing"), expected or _("nothing")
+            return _("{what}: {found}, not {expected}", what=name(item), found=found, expected=expected)
         case Outcome.unknown:
             return _("{what}: could not be read ({expected} expected)", what=name(item), expected=expected or "–")
 
 
+_WORDS = {"kept": N_("kept"), "removed": N_("removed"), "same": N_("the same sum"), "other": N_("another sum")}
+
+
 def _value(what: What, value: str) -> str:
-    return size(int(value)) if what is What.size and value.isdigit() else value
+    if what is What.size and value.isdigit():
+        return size(int(value))
+    if what is What.gone:
+        return _("still in {pool}", pool=value) if value else _("gone")
+    return _(_WORDS[value]) if what in (What.source, What.content) and value in _WORDS else value
 
 
 def summary(items: Iterable[Item]) -> str:

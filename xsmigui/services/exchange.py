@@ -392,10 +392,10 @@ class ExchangeCarrier(Carrier):
     async def _source_item(self, gateway: Gateway, it: Replacement) -> list[Item]:
         old = await _record(gateway, "VDI", it.old)
         is_there = old is not None and old["uuid"] == it.vdi["uuid"]
-        words = {True: _("kept"), False: _("removed")}
+        words = {True: "kept", False: "removed"}
         found = [_item(What.source, it.name, words[self.job.keeps], words[is_there])]
         if it.is_proven:
-            found.append(same(What.content, it.name, _("the same sum")))
+            found.append(same(What.content, it.name, "same"))
         elif self._whole.plan.proves:
             found.append(unknown(What.content, it.name, it.unprovable))
         return found

@@ -434,11 +434,11 @@ class SendingCarrier(Carrier):
             before = self.job.sums.get(disk.disk.ref, "")
             after = self.job.sums.get(self._new_disks.get(disk.position, ""), "")
             if not before or not after:
-                found.append(unknown(What.content, disk.disk.name, _("the same sum")))
+                found.append(unknown(What.content, disk.disk.name, "same"))
             elif before == after:
-                found.append(same(What.content, disk.disk.name, _("the same sum")))
+                found.append(same(What.content, disk.disk.name, "same"))
             else:
-                found.append(differs(What.content, disk.disk.name, _("the same sum"), _("another sum")))
+                found.append(differs(What.content, disk.disk.name, "same", "other"))
         return found
 
     async def _end_session(self) -> None:

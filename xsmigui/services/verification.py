@@ -121,7 +121,7 @@ async def read_back(
     if plan.crosses and not plan.copy:
         there = await find_vm(source, move.vm.uuid)
         name = plan.source.name
-        items.append(same(What.gone, "", "") if there is None else differs(What.gone, "", _("nothing"), name))
+        items.append(same(What.gone, "", "") if there is None else differs(What.gone, "", "", name))
     return Found(arrived, host, _disks(move, after.disks), tuple(items))
 
 
