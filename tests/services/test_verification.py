@@ -79,7 +79,7 @@ async def test_differences(two: Engine, change: Any, message: str) -> None:
     move = replace(plan.moves[0], **change(plan.moves[0]))
     different = problems(move, (await found(two, plan, vm, **change(plan.moves[0]))).items)
     assert message in " ".join(difference.message for difference in different)
-    assert all(difference.blocks for difference in different)
+    assert any(difference.blocks for difference in different)
     assert {difference.subject.name for difference in different} == {"web-01"}
 
 

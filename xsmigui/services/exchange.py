@@ -342,15 +342,16 @@ class ExchangeCarrier(Carrier):
         disks, items = await self._persist(self._results)
         different = problems(self._move, items)
         self._tell(disks=disks, items=items, host=self._move.host.name)
-        if different:
+        if any(p.blocks for p in different):
             text = " ".join([_("Moved, but not as planned."), *(p.sentence() for p in different)])
             raise Ended(State.failed, text, (*self.job.problems, *different))
         message = _("The disks are on {sr}.", sr=joined(sorted({disk.sr for disk in disks})))
         if self.job.keeps:
             message += " " + _("Their sources are kept until {date}.", date=self._spec().until)
-        message = " ".join([message, *(p.sentence() for p in self.job.problems), summary(items)]).strip()
+        warnings = (*self.job.problems, *different)
+        message = " ".join([message, *(p.sentence() for p in warnings), summary(items)]).strip()
         self._tell(verified=are_verified(items))
-        self._end(State.done, message, self.job.problems)
+        self._end(State.done, message, warnings)
 
     async def _follow_up(self, method: str, params: tuple[Any, ...]) -> None:
         """What follows the exchange; its failure is told and undoes nothing."""

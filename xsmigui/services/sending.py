@@ -416,10 +416,10 @@ class SendingCarrier(Carrier):
         items = (*found.items, *self._content_items())
         self._tell(arrived=found.arrived, host=found.host, disks=found.disks, items=items, state=State.running)
         different = problems(self._move, items)
-        if different:
+        if any(p.blocks for p in different):
             text = " ".join([_("Moved, but not as planned."), *(p.sentence() for p in different), await self._where()])
             raise Ended(State.failed, text, (*self.job.problems, *different))
-        warnings = self.job.problems
+        warnings = (*self.job.problems, *different)
         message = _("{vm} is on {host}.", vm=self._move.vm.name, host=found.host)
         message = " ".join([message, *(p.sentence() for p in warnings), summary(items)]).strip()
         self._tell(verified=are_verified(items))

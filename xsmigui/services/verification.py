@@ -24,6 +24,17 @@ from xsmigui.core.verified import Item, Outcome, What, differs, same, text
 
 GONE: Final = ("HANDLE_INVALID", "UUID_INVALID")
 
+_SETTINGS: Final = (
+    What.home,
+    What.tags,
+    What.order,
+    What.start_delay,
+    What.shutdown_delay,
+    What.blocked,
+    What.ha_priority,
+)
+"""What can be set again: a move that lacks only this has worked, and is not called verified."""
+
 _IN_PLACE: Final = (What.power_state, What.host, What.disk)
 
 
@@ -43,7 +54,7 @@ class Found:
 
 
 def problems(move: VmMove, items: tuple[Item, ...]) -> tuple[Problem, ...]:
-    """What differs from the plan, each with what to do about it."""
+    """What differs from the plan, each with what to do about it; a warning if it can simply be set again."""
     hints = {
         What.power_state: _("Look at the VM's console before you start it again."),
         What.size: _("Don't use it before you have found out why."),
@@ -54,7 +65,7 @@ def problems(move: VmMove, items: tuple[Item, ...]) -> tuple[Problem, ...]:
     return tuple(
         Problem(
             rule="verify",
-            severity=Severity.block,
+            severity=Severity.warn if item.what in _SETTINGS else Severity.block,
             subject=subject,
             message=text(item) + ".",
             hint=hints.get(item.what, ""),
