@@ -271,9 +271,9 @@ def run(options: Options) -> int:
         with loop:
             program = Program(app, options, home)
             loop.set_exception_handler(lambda _loop, context: _unforeseen(program, context))
+            _end_by_signal(program)
             program.window.show()
             log.info("xsmigui %s shows its window (%s)", __version__, app.platformName())
-            _end_by_signal(program)
             if options.self_test:
                 QTimer.singleShot(0, program.window.close)
             return int(loop.run_until_complete(program.run()))
@@ -323,18 +323,24 @@ def _unforeseen(program: Program, context: dict[str, Any]) -> None:
 
 
 def _end_by_signal(program: Program) -> None:
-    """Signals end the program in good order and without a question: nobody may be there to answer it. Python hears of a
-    signal only when it runs, so a timer lets it run now and then."""
+    """Signals end the program in good order and without a question: nobody may be there to answer it.
 
-    def end(number: int, _frame: object) -> None:
-        program.status = INTERRUPTED if number == signal.SIGINT else 0
-        program.window.end()
-
+    A signal comes between any two instructions, in the middle of the loop's own work too; so it is only noted, and a
+    timer acts on it, as an event like any other. The timer also lets Python run now and then: it hears of signals
+    only when it runs.
+    """
+    seen: list[int] = []
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         number = getattr(signal, name, None)  # Windows has no SIGHUP
         if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup, a script's background
-            signal.signal(number, end)
+            signal.signal(number, lambda number, _frame: seen.append(number))
+
+    def look() -> None:
+        if seen:
+            program.status = INTERRUPTED if seen[0] == signal.SIGINT else 0
+            program.window.end()
+
     timer = QTimer(program.window)
-    timer.setInterval(500)
-    timer.timeout.connect(lambda: None)
+    timer.setInterval(200)
+    timer.timeout.connect(look)
     timer.start()
