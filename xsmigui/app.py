@@ -25,12 +25,13 @@ from xsmigui.console import INTERRUPTED, say
 from xsmigui.core.capacity import AT_ONCE
 from xsmigui.core.outline import Link
 from xsmigui.core.ports import Address, Gateway, Trusted, Wire
-from xsmigui.core.proxies import ProxyOf, no_proxy
+from xsmigui.core.proxies import Proxy, ProxyOf
 from xsmigui.core.text import _, use
 from xsmigui.local import languages, logs, paths, support
 from xsmigui.local.clock import SystemClock
 from xsmigui.local.journal import JournalFile
 from xsmigui.local.keyring import Keyring
+from xsmigui.local.proxies import proxies
 from xsmigui.local.settings import SettingsFile
 from xsmigui.local.trust import TrustFile
 from xsmigui.services.asking import Asker
@@ -72,19 +73,17 @@ class LateWire:
     def __init__(self, proxy_of: ProxyOf) -> None:
         self._proxy_of = proxy_of
 
-    async def login(self, address: Address, password: str, trusted: Trusted) -> Gateway:
-        return await (await self._wire()).login(address, password, trusted)
+    async def login(
+        self, address: Address, password: str, trusted: Trusted, dead: frozenset[str] = frozenset()
+    ) -> Gateway:
+        wire = await asyncio.to_thread(_wire, self._proxy_of)
+        return await wire.login(address, password, trusted, dead)
 
-    async def fingerprint(self, url: str) -> str:
-        return await (await self._wire()).fingerprint(url)
 
-    async def _wire(self) -> Wire:
-        def made() -> Wire:
-            from xsmigui.xapi.connection import XapiWire
+def _wire(proxy_of: ProxyOf) -> Wire:
+    from xsmigui.xapi.connection import XapiWire
 
-            return XapiWire(proxy_of=self._proxy_of)
-
-        return await asyncio.to_thread(made)
+    return XapiWire(proxy_of=proxy_of)
 
 
 class NoKeyring:
@@ -169,7 +168,7 @@ class Program:
         self._has_keyring = False
         self.store = Store()
         self.connections = Connections(
-            self.store, LateWire(no_proxy), self.trust, self._secrets, self._decisions, clock
+            self.store, LateWire(self._proxy_of), self.trust, self._secrets, self._decisions, clock
         )
         asker = Asker(self.connections.gateway)
         self._journal = JournalFile(home)
@@ -195,6 +194,10 @@ class Program:
             mark(self.window)
         self.status = 0
 
+    def _proxy_of(self, url: str) -> Proxy | None:
+        """As the settings say at this moment; the demo is on this computer."""
+        return None if self._demo is not None else proxies(self.settings.now)(url)
+
     async def run(self) -> int:
         """Until the window has been closed; the answer is `status`."""
         starting = asyncio.create_task(self._start(), name="start")
@@ -218,7 +221,7 @@ class Program:
             await self._start_demo(self._demo)
             return
         for server in self.settings.now.servers:
-            self.connections.remember(server.address, server.name, server.connect)
+            self.connections.remember(server.address, server.name, server.connect, dict(server.members))
         try:
             await self.jobs.take_up()
         except OSError as error:

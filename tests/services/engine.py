@@ -165,15 +165,26 @@ class Engine:
         return self.jobs.get(job.id).vms[0]
 
 
+def _hide_hosts(site: Simulated, served: ServedPool) -> None:
+    """Nobody listens at the addresses that the pool says its hosts have."""
+    db = served.pool.db
+    site.run(lambda: [db.set("host", host, address="127.0.0.1:1") for host in db.table("host")] and None)
+
+
 @contextlib.asynccontextmanager
-async def engine(site: Simulated, *names: str, connect: bool = True, home: Path | None = None) -> AsyncIterator[Engine]:
-    """An engine for these pools of a site (all, where none is named), connected to them; its journal in `home`."""
+async def engine(
+    site: Simulated, *names: str, connect: bool = True, home: Path | None = None, members: bool = False
+) -> AsyncIterator[Engine]:
+    """An engine for these pools of a site (all, where none is named), connected to them; its journal in `home`. The way
+    leads through the proxies alone, unless `members` lets the hosts' own addresses be known."""
     async with contextlib.AsyncExitStack() as stack:
         home = home or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         proxies = {}
         for served in site.pools:
             if not names or served.name in names:
                 proxies[served.name] = await stack.enter_async_context(Proxy(served.url))
+                if not members:
+                    _hide_hosts(site, served)
         made = Engine(site, proxies, home)
         try:
             if connect:

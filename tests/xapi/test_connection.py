@@ -23,6 +23,7 @@ from xsmigui.core.failures import (
 from xsmigui.core.ports import Address
 from xsmigui.xapi import tls
 from xsmigui.xapi.connection import XapiWire
+from xsmigui.xapi.transport import CONNECTIONS
 
 OTHER = ":".join(["ab"] * 32)
 
@@ -335,3 +336,21 @@ async def test_plain_http(login: Login) -> None:
         assert connection.fingerprint == ""
         assert len(await connection.call("host.get_all")) == 1
         await connection.logout()
+
+
+async def test_whoever_waits_for_a_free_socket_fails_when_the_connection_is_closed(
+    site: Simulated, wire: XapiWire
+) -> None:
+    """More calls than sockets: those that have none yet must not wait on, nor end as if somebody had cancelled them."""
+    pool = site["Madrid"]
+    connection = await wire.login(Address(pool.url), pool.password, lambda _url, _shown: pool.fingerprint)
+    fault = site.run(lambda: pool.pool.faults.add("host.get_all", times=0, delay=30))
+    asked = [asyncio.ensure_future(connection.call("host.get_all")) for _ in range(CONNECTIONS + 3)]
+    await until(lambda: fault.seen == CONNECTIONS)
+    await connection.drop()
+    results = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 5)
+    assert [type(result) for result in results] == [Unreachable] * len(asked)
+    given_up = asyncio.ensure_future(connection.call("host.get_all"))
+    given_up.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await given_up

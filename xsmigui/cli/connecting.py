@@ -12,8 +12,12 @@ from xsmigui.core.catalogue import sentence
 from xsmigui.core.connecting import old_encryption
 from xsmigui.core.failures import WIRE_ERRORS, CertificateChanged, CertificateUnknown, ServerFailure
 from xsmigui.core.ports import Address
+from xsmigui.core.proxies import DIRECT, ProxyOf, excepts, proxy_from
 from xsmigui.core.text import _, joined
+from xsmigui.local import paths
 from xsmigui.local.keyring import Keyring
+from xsmigui.local.proxies import chosen
+from xsmigui.local.settings import SettingsFile
 from xsmigui.local.trust import GivenTrust, is_fingerprint
 from xsmigui.services.connections import AlreadyConnected, Connections, Declined, Server
 
@@ -86,6 +90,26 @@ def _address(server: str, user: str) -> Address:
     if not url:
         raise BadArguments(_("“{text}” is no address of a server.", text=server))
     return Address(url, user)
+
+
+def chosen_proxy(options: argparse.Namespace) -> ProxyOf:
+    """The proxy that the options name, else that of the settings, else of the environment. Raises `BadArguments`."""
+    settings = SettingsFile(paths.home()).now
+    proxy, exceptions = settings.proxy, settings.proxy_exceptions
+    if options.proxy:
+        proxy, exceptions = options.proxy, ""
+        if "@" in proxy:
+            raise BadArguments(
+                _("--proxy takes no password: others could see it. Set it in the environment variable HTTPS_PROXY.")
+            )
+        try:
+            proxy_from(proxy) if proxy != DIRECT else None
+        except BadAddress as wrong:
+            raise BadArguments(str(wrong)) from None
+    if not options.no_proxy:
+        return chosen(proxy, exceptions)
+    way = chosen(proxy, "")
+    return lambda url: None if excepts(options.no_proxy, url) else way(url)
 
 
 def check_fingerprints(given: list[str]) -> None:

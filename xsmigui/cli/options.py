@@ -11,6 +11,7 @@ from xsmigui.core.migration.draft import KEEP_DAYS
 from xsmigui.core.migration.evacuation import AT_ONCE
 from xsmigui.core.text import N_, _
 from xsmigui.local import languages
+from xsmigui.services.patience import PATIENCE
 
 SCENARIOS: Final = ("two-pools", "standalone", "mixed-versions", "blockers", "scale")
 
@@ -276,6 +277,17 @@ def _simulate(command: Any) -> None:
     )
 
 
+def _minutes(text: str) -> float:
+    """A number of minutes, more than 0. Raises `argparse.ArgumentTypeError`, in words."""
+    try:
+        minutes = float(text)
+    except ValueError:
+        minutes = 0.0
+    if not 0 < minutes < float("inf"):
+        raise argparse.ArgumentTypeError(_("“{text}” is no number of minutes.", text=text))
+    return minutes
+
+
 def connection(command: argparse.ArgumentParser, required: bool = True) -> None:
     """Which servers, as whom, and how they are trusted."""
     group = command.add_argument_group(_("connection"))
@@ -319,6 +331,29 @@ def connection(command: argparse.ArgumentParser, required: bool = True) -> None:
         "--trust-on-first-use",
         action="store_true",
         help=_("trust the certificate of a server that was never connected before, and remember it"),
+    )
+    group.add_argument(
+        "--proxy",
+        default="",
+        metavar="URL",
+        help=_(
+            "the HTTP proxy through which the servers are reached, or “direct” for none; otherwise what is set in the"
+            " window, or in HTTPS_PROXY and NO_PROXY. Example: --proxy http://proxy:3128"
+        ),
+    )
+    group.add_argument(
+        "--no-proxy",
+        default="",
+        metavar="HOST,…",
+        help=_("servers that are reached without it. Example: --no-proxy 10.0.0.0/8,.example.com"),
+    )
+    text = _(
+        "how many minutes a job is waited for whose servers stay silent, {minutes} if left out; what runs in them goes"
+        " on, and the line that takes it up again is printed. Example: --patience 30"
+    )
+    minutes = round(PATIENCE / 60)
+    group.add_argument(
+        "--patience", type=_minutes, default=minutes, metavar="MINUTES", help=text.format(minutes=minutes)
     )
 
 

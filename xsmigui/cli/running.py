@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 
-from xsmigui.cli.connecting import Refusing, connect
+from xsmigui.cli.connecting import Refusing, chosen_proxy, connect
 from xsmigui.cli.evacuating import evacuate
 from xsmigui.cli.journal import take_up
 from xsmigui.cli.later import moment_in
@@ -36,14 +36,15 @@ async def run(options: argparse.Namespace) -> int:
     time = moment_in(options, clock)  # what is no time is said at once
     from xsmigui.xapi.connection import XapiWire
 
-    connections = Connections(store, XapiWire(), trust, Keyring(), Refusing(trust), clock)
+    proxy_of = chosen_proxy(options)
+    connections = Connections(store, XapiWire(proxy_of=proxy_of), trust, Keyring(), Refusing(trust), clock)
     asker = Asker(connections.gateway)
     journal = JournalFile(paths.home())
     jobs = Jobs(store, connections, asker, clock, journal)
     try:
         if not await connect(options, connections):
             return NO_CONNECTION
-        _end_with_a_server(connections)
+        _end_with_a_server(connections, jobs)
         match options.command:
             case "inventory":
                 document = survey(store.site(), {s.pool: s.address.url for s in connections.servers() if s.pool})
@@ -85,14 +86,14 @@ def _report_preflight(options: argparse.Namespace, evaluation: Evaluation, left:
     return DONE if evaluation.plan is not None else REFUSED
 
 
-def _end_with_a_server(connections: Connections) -> None:
+def _end_with_a_server(connections: Connections, jobs: Jobs) -> None:
     """Interrupt the command where a server is given up (its certificate has changed, say): nobody is there to connect
-    it again, and what needs it would wait for ever."""
+    it again, and what needs it would wait for ever. A job under way sees to that itself (`services.patience`)."""
     command = asyncio.current_task()
     assert command is not None
 
     def heard(server: Server) -> None:
-        if server.link is Link.failed:
+        if server.link is Link.failed and not jobs.running:
             say(f"{server.name}: {server.detail}")
             command.cancel()
 

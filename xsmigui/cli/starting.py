@@ -13,6 +13,7 @@ from xsmigui.cli.resuming import resume_line
 from xsmigui.console import (
     DONE,
     FAILED,
+    INTERRUPTED,
     NO_CONNECTION,
     NOT_AGREED,
     REFUSED,
@@ -26,9 +27,10 @@ from xsmigui.console import (
 from xsmigui.core.jobs import Job, State
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.leaving_out import LeftOut
-from xsmigui.core.text import _, joined
+from xsmigui.core.text import _, joined, n_
 from xsmigui.local.clock import SystemClock
 from xsmigui.services.jobs import Jobs
+from xsmigui.services.patience import Hopeless, until_hopeless
 
 After = Callable[[], Awaitable[dict[str, object]]]
 """What is done when a job has ended; what it answers joins the JSON document."""
@@ -89,23 +91,16 @@ async def to_the_end(
     try:
         job = begin()
         try:
-            job = await jobs.wait(job.id)
+            hopeless = await _wait_for(jobs, job.id, options.patience * 60)
         finally:
             await watcher.close()
     except asyncio.CancelledError:
-        job = jobs.get(job.id)
-        going = [vm.move.vm.name for vm in job.vms if vm.state in (State.running, State.lost)]
-        waiting = [vm.move.vm.name for vm in job.vms if vm.state is State.waiting]
-        if going:
-            say(_("Interrupted. This goes on in the servers: {names}.", names=joined(going)))
-        if waiting:
-            say(_("This was not started: {names}.", names=joined(waiting)))
-        resume = resume_line(options, job.id)
-        say(_("The journal keeps it. Take it up with:"))
-        say(f"  {resume}")
-        if options.json:
-            print_document(job.as_json() | {"state": "interrupted", "resume": resume}, True)
+        _left_unfinished(options, jobs.get(job.id), _("Interrupted."))
         raise
+    job = jobs.get(job.id)
+    if hopeless is not None:
+        _left_unfinished(options, job, hopeless.reason, hopeless.hosts)
+        return NO_CONNECTION if hopeless.refused else INTERRUPTED
     if getattr(options, "report", None):
         await asyncio.to_thread(write_report, job, Path(options.report))
     more = await after() if after is not None else {}
@@ -114,6 +109,44 @@ async def to_the_end(
     else:
         show_outcome(job)
     return DONE if job.state is State.done else FAILED
+
+
+async def _wait_for(jobs: Jobs, job: str, patience: float) -> Hopeless | None:
+    """Until the job has ended, or has no hope of going on without a person."""
+    ended = asyncio.ensure_future(jobs.wait(job))
+    hopeless = asyncio.ensure_future(until_hopeless(jobs, job, SystemClock(), patience))
+    try:
+        await asyncio.wait((ended, hopeless), return_when=asyncio.FIRST_COMPLETED)
+        return None if ended.done() else hopeless.result()
+    finally:
+        for future in (ended, hopeless):
+            future.cancel()
+        await asyncio.gather(ended, hopeless, return_exceptions=True)
+
+
+def _left_unfinished(options: argparse.Namespace, job: Job, reason: str, hosts: Sequence[str] = ()) -> None:
+    """Say why a job is no longer followed, what goes on where, and how it is taken up again: over one of the `hosts`,
+    if the server that was named stays away."""
+    say(reason)
+    plan = job.plan
+    going = [vm for vm in job.vms if vm.state in (State.running, State.lost) and vm.has_begun]
+    waiting = [vm for vm in job.vms if not vm.state.has_ended and vm not in going]
+    if going:
+        names = joined([vm.move.vm.name for vm in going])
+        where = " → ".join(dict.fromkeys((plan.source.name, plan.target.name)))
+        say(_("This goes on in the servers ({pools}): {names}.", pools=where, names=names))
+    if waiting:
+        say(_("This was not started: {names}.", names=joined([vm.move.vm.name for vm in waiting])))
+    ended = sum(1 for vm in job.vms if vm.state.has_ended)
+    if ended:
+        say(n_("{n} VM has ended.", "{n} VMs have ended.", ended))
+    resume = resume_line(options, job.id)
+    say(_("The journal keeps it. Take it up with:"))
+    say(f"  {resume}")
+    if hosts:
+        say(_("Other hosts of the pool, to be named with --server: {hosts}.", hosts=joined(list(hosts))))
+    if options.json:
+        print_document(job.as_json() | {"state": "interrupted", "reason": reason, "resume": resume}, True)
 
 
 def not_begun(options: argparse.Namespace, reason: str, lost: bool = False) -> int:

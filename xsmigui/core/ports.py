@@ -76,17 +76,17 @@ class Gateway(Protocol):
 class Wire(Protocol):
     """Opens gateways."""
 
-    async def login(self, address: Address, password: str, trusted: Trusted) -> Gateway:
-        """Log in at the server or, where that is a member, at the coordinator that it names.
+    async def login(
+        self, address: Address, password: str, trusted: Trusted, dead: frozenset[str] = frozenset()
+    ) -> Gateway:
+        """Log in at the server or, where that is a member, at the coordinator that it names, unless that is known to
+        be `dead` (urls).
 
         Raises:
             CertificateUnknown, CertificateChanged: before any password is sent.
             ServerFailure: SESSION_AUTHENTICATION_FAILED and others.
             Unreachable, NotSpeaking: no server, or no XenAPI server.
         """
-
-    async def fingerprint(self, url: str) -> str:
-        """The fingerprint that a server shows now; empty for plain HTTP. Raises `Unreachable`, `NotSpeaking`."""
 
 
 class SecretStore(Protocol):

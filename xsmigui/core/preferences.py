@@ -9,12 +9,14 @@ from xsmigui.core.ports import Address
 
 
 class Server(msgspec.Struct, frozen=True):
-    """A remembered server. `name` is its pool's, shown while it is not connected."""
+    """A remembered server. `name` is its pool's, shown while it is not connected; `members` are the pool's hosts with
+    the fingerprints of their certificates, for the day on which this one does not answer."""
 
     url: str
     user: str = "root"
     name: str = ""
     connect: bool = True
+    members: dict[str, str] = {}
 
     @property
     def address(self) -> Address:
@@ -23,7 +25,9 @@ class Server(msgspec.Struct, frozen=True):
 
 class Settings(msgspec.Struct, frozen=True):
     """Every setting with its default. `theme` is light, dark, or empty as the system is; `window` and `splitter` are
-    the toolkit's own texts; `storage_limit` is how many storage migrations may leave a pool at once."""
+    the toolkit's own texts; `storage_limit` is how many storage migrations may leave a pool at once. `proxy` is an HTTP
+    proxy's address without a password, ``direct`` for none, empty for what the environment says; `proxy_exceptions` are
+    servers reached without it."""
 
     language: str = ""
     theme: str = ""
@@ -34,6 +38,8 @@ class Settings(msgspec.Struct, frozen=True):
     window: str = ""
     splitter: str = ""
     storage_limit: int = AT_ONCE
+    proxy: str = ""
+    proxy_exceptions: str = ""
 
 
 class Preferences(Protocol):

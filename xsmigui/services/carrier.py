@@ -27,6 +27,7 @@ from xsmigui.core.records import Task
 from xsmigui.core.refs import PoolId
 from xsmigui.core.text import _
 from xsmigui.services.asking import Asker
+from xsmigui.services.beginning import begun_afresh
 from xsmigui.services.checking import Refused
 from xsmigui.services.reporting import Reporting
 from xsmigui.services.store import Store
@@ -137,8 +138,15 @@ class Carrier(Reporting):
         """Carry it out; every outcome ends in the job. Only cancellation of the asyncio task itself comes out."""
         try:
             if not self.job.has_begun:
-                self._tell(state=State.running, step=Phase.checking, started=self._clock.now(), message="", begun=0)
-                await self._begin()
+                plan = self._whole.plan
+                await begun_afresh(
+                    self._check_and_begin,
+                    self._gateways,
+                    list(dict.fromkeys(PoolId(pool.uuid) for pool in (plan.source, plan.target))),
+                    self._clock,
+                    refusal=Refused,
+                    waits=self._not_begun,
+                )
             else:
                 self._tell(held=False)
             while await self._round():
@@ -151,6 +159,16 @@ class Carrier(Reporting):
         except Ended as end:
             await self._let_go()
             self._end(end.state, end.message, end.problems)
+
+    async def _check_and_begin(self) -> None:
+        self._tell(state=State.running, step=Phase.checking, started=self._clock.now(), message="", begun=0)
+        await self._begin()
+
+    def _not_begun(self) -> None:
+        """There is no connection to begin over. Raises `Ended` where that is no longer wanted."""
+        if self.job.cancelling:
+            raise Ended(State.cancelled, _("Cancelled before anything was changed."))
+        self._tell(state=State.lost, step=Phase.checking, message=_("It begins when the connection is back."))
 
     async def cancel(self) -> None:
         """The operator wants it to end: what was begun is cancelled or put back, as far as the server lets it."""
@@ -231,7 +249,7 @@ class Carrier(Reporting):
     async def _failed(self, failure: Exception) -> None:
         if passes(failure):
             log.warning("%s: %s", self.job.step, failure)
-            self._lost()
+            self._lost(failure)
             await self._pause(RETRY_DELAY_S)
             return
         log.info("%s: %s", self.job.step, failure)
@@ -249,9 +267,13 @@ class Carrier(Reporting):
             self._lost()
         return await self._gateways.wait_for_gateway(pool)
 
-    def _lost(self) -> None:
-        text = _("The connection was lost. It goes on where it stood when the connection is back.")
-        self._tell(state=State.lost, message=text)
+    def _lost(self, failure: Exception | None = None) -> None:
+        text = self._lost_text()
+        why = sentence(failure)[0] if failure is not None else ""
+        self._tell(state=State.lost, message=f"{text} {why}".strip())
+
+    def _lost_text(self) -> str:
+        return _("The connection was lost. It goes on where it stood when the connection is back.")
 
     def _stopped(self, reason: str) -> Ended:
         hint = _("It can be resumed when that is settled: xsmigui jobs --resume {job}", job=self._whole.id)
@@ -444,7 +466,7 @@ class Carrier(Reporting):
                 if not passes(failure):
                     raise
                 log.warning("%s: %s", self.job.step, failure)
-                self._lost()
+                self._lost(failure)
                 await self._pause(RETRY_DELAY_S)
 
     # Findings.

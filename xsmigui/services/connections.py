@@ -1,15 +1,16 @@
 """Connections to servers: opened once, kept alive, opened again by themselves.
 
 Each server has a task that logs in, follows the events and starts over when the connection breaks: after 1, 2, 4 … 30
-seconds. What a person must decide (a password, a certificate) is asked for through `Decisions`; a person's refusal ends
-the attempts.
+seconds. Where the address that is known does not answer, the pool's other hosts are asked (`services.members`): they
+know their new coordinator, or have become it. What a person must decide (a password, a certificate) is asked for
+through `Decisions`; a person's refusal ends the attempts.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 from xsmigui.core.catalogue import sentence
@@ -18,15 +19,17 @@ from xsmigui.core.failures import (
     WIRE_ERRORS,
     CertificateChanged,
     CertificateUnknown,
+    NotSpeaking,
     ServerFailure,
     SessionLost,
     Unreachable,
 )
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.outline import Link, ServerView
-from xsmigui.core.ports import Address, Clock, Gateway, SecretStore, TrustStore, Wire
+from xsmigui.core.ports import Address, Clock, Gateway, SecretStore, Trusted, TrustStore, Wire
 from xsmigui.core.refs import PoolId
 from xsmigui.core.text import _
+from xsmigui.services.members import Members, addresses, learn
 from xsmigui.services.store import Store
 
 log = logging.getLogger(__name__)
@@ -37,6 +40,12 @@ STEADY: Final = timedelta(seconds=10)
 to load everything again each second."""
 
 REJECTED: Final = "SESSION_AUTHENTICATION_FAILED"
+
+ELSEWHERE: Final = ("HOST_STILL_BOOTING", "HOST_IS_SLAVE", "HOST_UNKNOWN_TO_MASTER")
+"""Refusals of a server that is not, or not yet, its pool's coordinator."""
+
+AGAIN: Final = 3600.0
+"""Seconds until a pool is asked for its hosts' certificates again."""
 
 
 class Declined(Exception):
@@ -50,6 +59,10 @@ class Declined(Exception):
 
 class AlreadyConnected(Exception):
     """The server belongs to a pool that is connected already; the argument is the pool's name."""
+
+
+class OtherPool(Unreachable):
+    """What a pool's member led to belongs to another pool."""
 
 
 class Decisions(Protocol):
@@ -75,6 +88,19 @@ class Server:
     """It allows old encryption only."""
     short: str = ""
     """How it stands in a word or two."""
+    members: Members = field(default_factory=dict, hash=False)
+    """The pool's hosts, once they are known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A pool that is not connected: why, for how many seconds, and whether nobody tries any more. `hosts` are the urls
+    of its other hosts."""
+
+    reason: str
+    seconds: float
+    given_up: bool
+    hosts: tuple[str, ...] = ()
 
 
 class _Follower:
@@ -86,13 +112,15 @@ class _Follower:
         self.pool: PoolId | None = None
 
     def loaded(self, inventory: Inventory, gateway: Gateway) -> None:
-        self._connections._expect_alone(self.url, inventory)
+        self._connections._expect_alone(self.url, inventory, gateway)
         self.pool = inventory.id  # first: whoever hears of it may fail, and then it is taken away again
         self._connections._loaded(self.url, inventory, gateway)
 
     def changed(self, events: list[Event]) -> None:
         if self.pool is not None:
             self._connections._store.apply(self.pool, events)
+            if any(event.cls == "host" for event in events):
+                self._connections._look_for_members(self.url, self.pool)
 
 
 class Connections:
@@ -114,6 +142,9 @@ class Connections:
         self._hurry: dict[str, asyncio.Event] = {}
         self._listeners: list[Callable[[Server], None]] = []
         self._awaited: dict[PoolId, list[asyncio.Future[Gateway]]] = {}
+        self._learning: dict[str, asyncio.Task[None]] = {}
+        self._lost_since: dict[PoolId, datetime] = {}
+        self._reasons: dict[PoolId, str] = {}
 
     # What others see.
 
@@ -138,6 +169,16 @@ class Connections:
 
     def server_of(self, pool: PoolId) -> Server | None:
         return next((s for s in self._servers.values() if s.pool == pool), None)
+
+    def trouble(self, pool: PoolId) -> Trouble | None:
+        """Why a pool is not connected at present; None where it is, or was never."""
+        if pool not in self._lost_since or pool in self._gateways:
+            return None
+        server = self.server_of(pool)
+        given_up = server is None or server.link in (Link.failed, Link.closed)
+        seconds = (self._clock.now() - self._lost_since[pool]).total_seconds()
+        hosts = tuple(url for url in server.members if url != server.address.url) if server is not None else ()
+        return Trouble(self._reasons.get(pool, ""), seconds, given_up, hosts)
 
     async def wait_for_gateway(self, pool: PoolId) -> Gateway:
         """The way to a pool, once it is connected (again)."""
@@ -187,12 +228,13 @@ class Connections:
             await self._secrets.put(address, password)
         return self._servers[url]
 
-    def remember(self, address: Address, name: str, connect: bool) -> None:
+    def remember(self, address: Address, name: str, connect: bool, members: Members | None = None) -> None:
         """A server of earlier times: shown at once, and connected in the background if it was when we ended. One that
-        the operator has added meanwhile stays as it is."""
+        the operator has added meanwhile stays as it is. `members` are the pool's hosts as they were known then."""
         if address.url in self._servers:
             return
-        self._set(Server(address, name or address.url, Link.connecting if connect else Link.closed))
+        link = Link.connecting if connect else Link.closed
+        self._set(Server(address, name or address.url, link, members=members or {}))
         if connect:
             self.open(address.url)
 
@@ -211,7 +253,7 @@ class Connections:
         if server is not None:
             if server.pool:
                 self._store.remove(server.pool)
-            self._set(Server(server.address, server.name, Link.closed))
+            self._set(Server(server.address, server.name, Link.closed, members=server.members))
 
     async def remove(self, url: str) -> None:
         """Disconnect and forget the server, its password too."""
@@ -225,15 +267,17 @@ class Connections:
 
     async def shut_down(self) -> None:
         """Log out everywhere."""
-        await asyncio.gather(*(self._stop(url) for url in list(self._tasks)))
+        await asyncio.gather(*(self._stop(url) for url in {*self._tasks, *self._learning}))
 
     # How it is done.
 
     async def _stop(self, url: str) -> None:
-        task = self._tasks.pop(url, None)
-        if task is not None:
+        found = [self._tasks.pop(url, None), self._learning.pop(url, None)]
+        tasks = [task for task in found if task is not None]
+        for task in tasks:
             task.cancel()
-            await asyncio.wait([task])
+        if tasks:
+            await asyncio.wait(tasks)
 
     async def _keep(self, address: Address, gateway: Gateway | None, ready: "asyncio.Future[None] | None") -> None:
         """Log in (unless that is done), follow the events, and start over when that breaks."""
@@ -245,15 +289,19 @@ class Connections:
             try:
                 if gateway is None:
                     self._set_link(url, Link.connecting)
-                    gateway = await self._login(address, self._passwords.get(url))
+                    gateway = await self._way(address)
                 await self._follow(gateway, follower, ready)
                 return
-            except (Declined, AlreadyConnected) as refusal:
-                text = _("not connected") if isinstance(refusal, Declined) else _("connected already")
-                self._fail(url, ready, refusal, text)
+            except AlreadyConnected as refusal:
+                self._fail(url, ready, refusal, _("connected already"))
+                return
+            except Declined as refusal:
+                why = "" if refusal.failure is None else " ".join(part for part in sentence(refusal.failure) if part)
+                self._fail(url, ready, refusal, " · ".join(part for part in (_("not connected"), why) if part))
                 return
             except Exception as error:
                 text = self._reason(url, error)
+                self._because(url, text)
                 if ready is not None and not ready.done():
                     self._fail(url, ready, error, text)
                     return
@@ -271,16 +319,88 @@ class Connections:
         log.exception("%s", url)
         return _("an error in this program: {error}", error=type(error).__name__)
 
+    async def _way(self, address: Address) -> Gateway:
+        """Log in at the address that is known, else where the pool's other hosts lead."""
+        try:
+            return await self._login(address, self._passwords.get(address.url))
+        except WIRE_ERRORS as failure:
+            gateway = await self._way_of_members(address, failure)
+            if gateway is None:
+                raise
+            return gateway
+
+    async def _way_of_members(self, address: Address, failure: Exception) -> Gateway | None:
+        """Log in at the first of the pool's other hosts that is the coordinator, or leads to it."""
+        if not isinstance(failure, (Unreachable, NotSpeaking, ServerFailure)):
+            return None
+        if isinstance(failure, ServerFailure) and failure.code not in ELSEWHERE:
+            return None
+        members = self._servers[address.url].members
+        password = self._passwords.get(address.url)
+        if password is None and members:
+            password = await self._secrets.get(address)
+        if password is None:
+            return None
+        trusted = self._trusted(address.url)
+        dead = {address.url} | ({failure.url} if isinstance(failure, Unreachable) else set())
+        for url in members:
+            if url in dead:
+                continue
+            try:
+                gateway = await self._wire.login(Address(url, address.user), password, trusted, frozenset(dead))
+                self._passwords[address.url] = password
+                return gateway
+            except WIRE_ERRORS as refusal:
+                log.info("%s: %s", url, refusal)
+                if isinstance(refusal, Unreachable):
+                    dead.add(refusal.url)
+        return None
+
+    def _trusted(self, server: str) -> Trusted:
+        """What is trusted on the way to a server: at its own address what the operator trusts, at other hosts of its
+        pool what the pool says, too."""
+
+        def trusted(url: str, shown: str) -> str | None:
+            known = self._servers.get(server)
+            told = known.members.get(url) if known is not None and url != server else None
+            return told or self._trust.trusted(url, shown)
+
+        return trusted
+
+    def _look_for_members(self, url: str, pool: PoolId) -> None:
+        """Ask the pool for its hosts, unless that is being done or they are known."""
+        gateway, inventory, server = self._gateways.get(pool), self._store.inventory(pool), self._servers.get(url)
+        if gateway is None or inventory is None or server is None:
+            return
+        if url in self._learning and not self._learning[url].done():
+            if set(addresses(inventory, gateway.url).values()) == set(server.members):
+                return
+            self._learning[url].cancel()
+        self._learning[url] = asyncio.create_task(self._learn(url, pool, gateway), name=f"members of {url}")
+
+    async def _learn(self, url: str, pool: PoolId, gateway: Gateway) -> None:
+        """Keep what the pool says of its hosts; again from time to time, since certificates are renewed."""
+        while self._gateways.get(pool) is gateway and (inventory := self._store.inventory(pool)) is not None:
+            try:
+                members = await learn(gateway, inventory)
+            except WIRE_ERRORS as failure:
+                log.info("%s: %s", url, failure)
+                return
+            server = self._servers.get(url)
+            if server is not None:
+                self._set(replace(server, members=members))
+            await self._clock.sleep(AGAIN)
+
     async def _follow(self, gateway: Gateway, follower: _Follower, ready: "asyncio.Future[None] | None") -> None:
         """Follow until it breaks. The session is ended only where the server can still hear it."""
         try:
             self._set_link(follower.url, Link.loading)
             await gateway.follow(_Announcing(follower, self, gateway, ready))
-        except (Unreachable, SessionLost):
+        except (Unreachable, SessionLost) as error:
             try:
                 self._lost(follower)
             finally:
-                await gateway.drop()
+                await (gateway.logout() if isinstance(error, OtherPool) else gateway.drop())
             raise
         except BaseException:
             try:
@@ -299,7 +419,15 @@ class Connections:
     def _lost(self, follower: _Follower) -> None:
         if follower.pool is not None:
             self._gateways.pop(follower.pool, None)
+            if follower.url in self._learning:
+                self._learning[follower.url].cancel()
+            self._lost_since.setdefault(follower.pool, self._clock.now())
             self._store.disconnected(follower.pool)
+
+    def _because(self, url: str, reason: str) -> None:
+        server = self._servers.get(url)
+        if server is not None and server.pool is not None:
+            self._reasons[server.pool] = reason
 
     async def _pause(self, url: str, why: str, attempt: int) -> None:
         """Count down to the next attempt; `open` cuts it short."""
@@ -331,7 +459,7 @@ class Connections:
                     raise Declined(rejected)
                 self._set_link(address.url, Link.connecting)
             try:
-                gateway = await self._wire.login(address, password, self._trust.trusted)
+                gateway = await self._wire.login(address, password, self._trusted(address.url))
                 self._passwords[address.url] = password
                 if kept is not None and password != kept:  # the one that is kept no longer opens the server
                     try:
@@ -354,16 +482,22 @@ class Connections:
         """The server is being added: its dialog shows the error itself."""
         return address.url not in self._tasks
 
-    def _expect_alone(self, url: str, inventory: Inventory) -> None:
+    def _expect_alone(self, url: str, inventory: Inventory, gateway: Gateway) -> None:
         other = self.server_of(inventory.id)
         if other is not None and other.address.url != url:
             raise AlreadyConnected(other.name)
+        if gateway.url != url and self._servers[url].pool not in (None, inventory.id):
+            raise OtherPool(gateway.url, _("another pool answers there"), via=url)
 
     def _loaded(self, url: str, inventory: Inventory, gateway: Gateway) -> None:
-        self._gateways[inventory.id] = gateway
-        server = self._servers[url]
-        self._set(Server(server.address, inventory.name, Link.connected, "", inventory.id, gateway.is_old))
+        pool, server = inventory.id, self._servers[url]
+        self._gateways[pool] = gateway
+        self._lost_since.pop(pool, None)
+        self._reasons.pop(pool, None)
+        old, members = gateway.is_old, server.members
+        self._set(Server(server.address, inventory.name, Link.connected, "", pool, old, members=members))
         self._store.put(inventory)
+        self._look_for_members(url, pool)
 
     def _set_link(self, url: str, link: Link, detail: str = "", why: str = "", short: str = "") -> None:
         server = self._servers.get(url)
@@ -386,6 +520,7 @@ class Connections:
 
     def _fail(self, url: str, ready: "asyncio.Future[None] | None", error: Exception, text: str) -> None:
         self._tasks.pop(url, None)
+        self._because(url, text)
         self._set_link(url, Link.failed, text)
         if ready is not None and not ready.done():
             ready.set_exception(error)

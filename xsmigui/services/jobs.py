@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec.structs import replace
 
@@ -30,6 +30,7 @@ from xsmigui.core.text import _
 from xsmigui.core.units import duration
 from xsmigui.services.asking import Asker
 from xsmigui.services.carrier import Context, Gateways
+from xsmigui.services.connections import Trouble
 from xsmigui.services.exchange import ExchangeCarrier
 from xsmigui.services.movers import Movers
 from xsmigui.services.recognition import Recognition
@@ -67,13 +68,19 @@ class _Place:
     is_vouched: bool = False
 
 
+class Connected(Gateways, Protocol):
+    """The ways to the pools, and why there is none at present."""
+
+    def trouble(self, pool: PoolId) -> Trouble | None: ...
+
+
 class Jobs:
     """All jobs of this run of the program, and those it took up.
 
     `limit` is how many storage migrations may leave a pool at once, 1 to 3.
     """
 
-    def __init__(self, store: Store, gateways: Gateways, asker: Asker, clock: Clock, journal: Journal) -> None:
+    def __init__(self, store: Store, gateways: Connected, asker: Asker, clock: Clock, journal: Journal) -> None:
         self._store = store
         self._gateways = gateways
         self._asker = asker
@@ -107,6 +114,13 @@ class Jobs:
     def claims(self) -> tuple[Claim, ...]:
         """What the jobs that have not ended will still take at their destinations."""
         return claims(self._jobs.values(), self._store.inventory)
+
+    def trouble(self, job: str) -> Trouble | None:
+        """Why the pools of a job are not connected; None where they are."""
+        plan = self._jobs[job].plan
+        found = [self._gateways.trouble(PoolId(pool.uuid)) for pool in (plan.source, plan.target)]
+        known = [trouble for trouble in found if trouble is not None]
+        return max(known, key=lambda trouble: (trouble.given_up, trouble.seconds), default=None)
 
     def subscribe(self, listener: Listener) -> None:
         """Hear of every change of a job."""

@@ -307,12 +307,11 @@ class SendingCarrier(Carrier):
             self._refusals += 1
         if self._refusals >= BUSY_TRIES:
             await self._give_up(self._problem(failure))
-        self._lost()
+        self._lost(failure)
         await self._pause(RETRY_DELAY_S)
 
-    def _lost(self) -> None:
-        text = _("The connection was lost. The server goes on by itself; what it does is not known at present.")
-        self._tell(state=State.lost, message=text)
+    def _lost_text(self) -> str:
+        return _("The connection was lost. The server goes on by itself; what it does is not known at present.")
 
     async def _give_up(self, why: Problem) -> None:
         text = _("How it ended cannot be seen: {reason}", reason=why.message)

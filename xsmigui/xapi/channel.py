@@ -55,6 +55,12 @@ class Channel:
         except aiohttp.ServerFingerprintMismatch as error:
             shown, trusted = tls.normal(error.got.hex()), tls.normal(self._fingerprint)
             raise CertificateChanged(self._url, shown, trusted) from None
+        except asyncio.CancelledError:
+            # aiohttp cancels those who wait for a free socket of a session that is closed: nobody has cancelled them.
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            raise Unreachable(self._url, "the connection was closed", method) from None
         except TimeoutError as error:
             if isinstance(error, aiohttp.ServerTimeoutError):
                 deadline = min(deadline, limits.CONNECT)

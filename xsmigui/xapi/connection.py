@@ -71,6 +71,9 @@ class Connection:
             return await self._transport.call(method, [self._session, *params], deadline)
         except ServerFailure as failure:
             raise self._told(failure) from None
+        except CertificateChanged:
+            await self._transport.close()  # the sockets that are left would hide it from whoever follows the events
+            raise
 
     def _told(self, failure: ServerFailure) -> Exception:
         """The failure without secrets; a session that ended is its own type."""
@@ -156,7 +159,9 @@ class XapiWire:
         self._prefer_xml = prefer_xml
         self._proxy_of = proxy_of
 
-    async def login(self, address: Address, password: str, trusted: Trusted) -> Connection:
+    async def login(
+        self, address: Address, password: str, trusted: Trusted, dead: frozenset[str] = frozenset()
+    ) -> Connection:
         """Log in at the coordinator, following HOST_IS_SLAVE. Certificates are compared before the password is sent,
         the coordinator's own as well. What fails behind a member names both."""
         url = normal_url(address.url)
@@ -173,16 +178,14 @@ class XapiWire:
                     raise failure from None
                 if coordinator in seen or len(seen) > MEMBERS:
                     raise Unreachable(coordinator, f"it names {url} in turn", failure.call, seen[0]) from None
+                if coordinator in dead:
+                    raise Unreachable(coordinator, "it did not answer", failure.call, url) from None
                 log.info("%s is a pool member; its coordinator is %s", url, coordinator)
                 url = coordinator
                 seen.append(url)
             except (Unreachable, NotSpeaking, CertificateUnknown, CertificateChanged) as failure:
                 failure.via = seen[-2] if len(seen) > 1 else ""
                 raise
-
-    async def fingerprint(self, url: str) -> str:
-        """The certificate that a server shows at this moment. Raises as `login` does."""
-        return (await tls.look_at(url, self._through(url))).fingerprint
 
     def _through(self, url: str) -> Proxy | None:
         try:

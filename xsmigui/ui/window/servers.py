@@ -54,7 +54,7 @@ class ServerCommands:
     def remember(self, server: Server) -> None:
         """Keep a server that has been connected, so that it is connected again at the next start."""
         if server.link is Link.connected and server.pool:
-            wanted = Remembered(server.address.url, server.address.user, server.name, True)
+            wanted = _remembered(server, connect=True)
             if wanted not in self._services.preferences.now.servers:
                 self._services.preferences.remember(wanted)
 
@@ -80,8 +80,7 @@ class ServerCommands:
 
     async def _closing(self, server: Server) -> None:
         await self._services.connections.close(server.address.url)
-        kept = Remembered(server.address.url, server.address.user, server.name, False)
-        self._services.preferences.remember(kept)
+        self._services.preferences.remember(_remembered(server, connect=False))
 
     def remove(self) -> None:
         server = self.current()
@@ -114,6 +113,10 @@ class ServerCommands:
 def can_try(server: Server) -> bool:
     """It may be connected now."""
     return server.link in (Link.closed, Link.failed, Link.waiting)
+
+
+def _remembered(server: Server, connect: bool) -> Remembered:
+    return Remembered(server.address.url, server.address.user, server.name, connect, dict(server.members))
 
 
 def link_text(server: Server) -> str:

@@ -1,0 +1,247 @@
+"""The command line does not wait for ever: it says why it ends, what goes on where, and the line that takes it up."""
+
+import json
+import re
+import shlex
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from tests.simulated import Simulated
+from tests.test_cli import Run, as_it_was, at, only, run, site
+from xsmigui.simulator.clock import Clock
+from xsmigui.simulator.failures import Failure
+from xsmigui.simulator.profiles import PROFILES
+from xsmigui.simulator.scenarios.builder import Builder, Disk
+from xsmigui.simulator.site import Site
+
+__all__ = ["as_it_was", "run", "site"]
+
+MOVE = ["--vm", "web-01", "--to", "Lisboa", "--sr", "NFS Lisboa", "--yes", "--json"]
+
+
+def when(site: Simulated, condition: Callable[[], object], act: Callable[[], object]) -> threading.Thread:
+    """Do something as soon as the simulator shows a condition."""
+
+    def wait() -> None:
+        over = threading.Event()
+        while not over.wait(0.02) and not site.run(condition):
+            pass
+        act()
+
+    thread = threading.Thread(target=wait, name="when", daemon=True)
+    thread.start()
+    return thread
+
+
+def stuck(site: Simulated) -> Any:
+    return site.run(lambda: site["Madrid"].pool.faults.add("VM.migrate_send", stuck=True))
+
+
+def release(site: Simulated) -> None:
+    site.fault(site["Madrid"], "release")
+
+
+def resumed(err: str, run: Run) -> tuple[int, str, str]:
+    """What the printed line does when it is pasted."""
+    line = next(line for line in err.splitlines() if "--resume" in line)
+    words = shlex.split(line)
+    return run(*words[words.index("jobs") :])
+
+
+def test_a_certificate_that_is_renewed_in_mid_migration(site: Simulated, run: Run) -> None:
+    pool = site["Madrid"]
+    held = stuck(site)
+
+    def renew() -> None:
+        site.fault(pool, "exchange_certificate")
+        site.fault(pool, "hang_up")
+
+    thread = when(site, lambda: held.seen, renew)
+    status, out, err = run("migrate", *at(*site.pools), *MOVE)
+    thread.join()
+    document = only(out)
+    assert (status, document["state"]) == (3, "interrupted")
+    assert "another certificate" in err
+    assert pool.fingerprint in err
+    assert "web-01" in err
+    assert document["resume"] in err
+    new = site.run(lambda: pool.pool.certificates[pool.pool.master].fingerprint)
+    assert new in err
+    release(site)
+    status, out, _err = resumed(err.replace(pool.fingerprint, new), run)
+    assert (status, "web-01" in out) == (0, True)
+
+
+def test_a_certificate_that_is_renewed_while_the_connection_holds(site: Simulated, run: Run) -> None:
+    """Only further sockets meet the new one: the old ones must not hide it."""
+    pool = site["Madrid"]
+    held = stuck(site)
+
+    def renew() -> None:
+        site.fault(pool, "exchange_certificate")
+        for door in site._servers._of(pool.pool, pool.pool.master):  # type: ignore[union-attr]
+            site.run(lambda door=door: _abort_some(door))
+
+    thread = when(site, lambda: held.seen, renew)
+    status, _out, err = run("migrate", *at(*site.pools), *MOVE)
+    thread.join()
+    assert status == 3
+    assert "another certificate" in err
+    release(site)
+
+
+def _abort_some(door: Any) -> None:
+    """All sockets but the one on which events are waited for."""
+    for handler in list(door.runner.server.connections):
+        if handler.transport is not None and not getattr(handler, "_current_request", None):
+            handler.transport.abort()
+
+
+def test_a_password_that_is_rotated_in_mid_migration(site: Simulated, run: Run) -> None:
+    pool = site["Madrid"]
+    held = stuck(site)
+
+    def rotate() -> None:
+        site.run(lambda: pool.pool.account("root", "new one"))
+        site.run(lambda: [pool.pool.sessions.end(ref) for ref in list(pool.pool.sessions.live)] and None)
+
+    thread = when(site, lambda: held.seen, rotate)
+    status, out, err = run("migrate", *at(*site.pools), *MOVE)
+    thread.join()
+    assert (status, only(out)["state"]) == (3, "interrupted")
+    assert "password" in err
+    assert "web-01" in err
+    assert "--resume" in err
+    release(site)
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [Failure("INTERNAL_ERROR", "Not_found"), Failure("SOMETHING_NEW", "x"), Failure("RBAC_PERMISSION_DENIED", "x")],
+)
+def test_unforeseen_answers_about_a_migration(site: Simulated, run: Run, failure: Failure) -> None:
+    pool = site["Madrid"]
+    held = stuck(site)
+
+    def break_it() -> None:
+        site.run(lambda: pool.pool.faults.add("task.get_record", times=0, failure=failure))
+        site.run(lambda: pool.pool.faults.add("VM.get_record", times=0, failure=failure))
+        site.fault(pool, "hang_up")
+
+    thread = when(site, lambda: held.seen, break_it)
+    status, out, err = run("migrate", *at(*site.pools), *MOVE, "--patience", "0.05")
+    thread.join()
+    assert (status, only(out)["state"]) == (130, "interrupted")
+    assert "Nothing was heard" in err
+    assert "--resume" in err
+    release(site)
+
+
+def test_a_pool_that_stays_away(site: Simulated, run: Run) -> None:
+    pool = site["Madrid"]
+    held = stuck(site)
+    thread = when(site, lambda: held.seen, lambda: [site.fault(pool, "lose_host", host=f"madrid-0{n}") for n in "123"])
+    status, out, err = run("migrate", *at(*site.pools), *MOVE, "--patience", "0.05")
+    thread.join()
+    document = only(out)
+    assert (status, document["state"]) == (130, "interrupted")
+    assert "Madrid → Lisboa" in err
+    assert pool.member_urls[0] in err
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "soon", "nan", "inf"])
+def test_patience_is_a_number_of_minutes(run: Run, text: str) -> None:
+    status, _out, err = run("inventory", "--server", "x", f"--patience={text}")
+    assert status == 2
+    assert "--patience" in err
+
+
+# A batch of twenty, and a coordinator that dies in the middle of it.
+
+
+def twenty(site: Site) -> None:
+    """Twenty running VMs on the third of four hosts; the first coordinates."""
+    b = Builder(site, "Ports", seed=1, profile=PROFILES["8.4"])
+    hosts = [b.host(f"port-{n}", memory=64, cpus=16) for n in range(1, 5)]
+    management = b.network("Management", bridge="xenbr0")
+    guests = b.network("Guests", bridge="xenbr1")
+    b.nic(management, "eth0", [f"10.70.0.{n}" for n in range(1, 5)], management=True)
+    b.nic(guests, "eth1", [None] * 4)
+    nfs = b.sr("NFS", "nfs", 2000)
+    other = b.sr("NFS 2", "nfs", 2000)
+    for n in range(20):
+        b.vm(
+            f"vm-{n:02d}", host=hosts[2], memory=1, disks=[Disk(nfs, 8, 0.5)], networks=[guests], ip=f"10.70.1.{n + 1}"
+        )
+    b.finish(default_sr=nfs)
+    assert other
+
+
+@pytest.fixture
+def ports() -> Iterator[Simulated]:
+    made = Site(Clock(0))
+    twenty(made)
+    with Simulated.start(site=made) as served:
+        yield served
+
+
+def batch() -> list[str]:
+    return [word for n in range(20) for word in ("--vm", f"vm-{n:02d}")]
+
+
+@pytest.mark.parametrize("storage", [[], ["--sr", "NFS 2"]], ids=["live", "storage"])
+def test_the_coordinator_dies_in_the_middle_of_twenty(ports: Simulated, run: Run, storage: list[str]) -> None:
+    pool = ports["Ports"]
+    method = "VM.migrate_send" if storage else "VM.pool_migrate"
+    seen = ports.run(lambda: pool.pool.faults.add(method, nth=3, delay=0.2))
+
+    def die() -> None:
+        ports.fault(pool, "lose_host", host="port-1")
+        ports.fault(pool, "move_coordinator", host="port-2")
+
+    thread = when(ports, lambda: seen.seen >= 3, die)
+    arguments = [*at(pool), *batch(), "--to", "port-4", *storage, "--yes", "--json"]
+    status, out, err = run("migrate", *arguments)
+    thread.join()
+    document = only(out)
+    states = {vm["state"] for vm in document["vms"]}
+    assert states <= {"done", "failed"}, err  # what the dead coordinator had begun may have ended unfinished
+    assert status == (0 if states == {"done"} else 4)
+    done = [vm for vm in document["vms"] if vm["state"] == "done"]
+    assert done
+    assert storage == [] or len(done) >= 14  # three at once: the others had not begun
+    rows = ports.run(
+        lambda: {r["uuid"]: dict(r) for r in pool.pool.db.table("VM").values() if not r["is_control_domain"]}
+    )
+    names = ports.run(lambda: {ref: r["name_label"] for ref, r in pool.pool.db.table("host").items()})
+    for vm in document["vms"]:
+        row = rows[vm["uuid"]]
+        assert row["power_state"] == "Running"
+        assert (names[row["resident_on"]] == "port-4") is (vm["state"] == "done"), vm
+        assert vm["state"] == "done" or "port-3" in vm["message"] or vm["problems"], vm
+
+
+def test_the_coordinator_dies_and_nobody_takes_over(ports: Simulated, run: Run) -> None:
+    pool = ports["Ports"]
+    seen = ports.run(lambda: pool.pool.faults.add("VM.pool_migrate", nth=3, times=0, stuck=True))
+    thread = when(ports, lambda: seen.seen >= 3, lambda: ports.fault(pool, "lose_host", host="port-1"))
+    arguments = [*at(pool), *batch(), "--to", "port-4", "--yes", "--json", "--patience", "0.1"]
+    status, out, err = run("migrate", *arguments)
+    thread.join()
+    document = only(out)
+    assert (status, document["state"]) == (130, "interrupted")
+    assert "Nothing was heard" in err
+    assert re.search(r"This goes on in the servers \(Ports\): vm-", err)
+    assert "--resume" in err
+    assert all(url in err for url in pool.member_urls)
+    ports.fault(pool, "clear")
+    ports.fault(pool, "move_coordinator", host="port-2")
+    words = shlex.split(document["resume"])
+    words[words.index(pool.url)] = pool.member_urls[0]
+    new = ports.run(lambda: pool.pool.certificates[pool.pool.master].fingerprint)
+    status, out, err = run(*words[words.index("jobs") :], "--fingerprint", new, "--json")
+    ended = json.loads(out)
+    assert all(vm["state"] in ("done", "failed") for vm in ended["vms"]), err

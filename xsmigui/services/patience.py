@@ -1,0 +1,60 @@
+"""How long a job is waited for that nobody watches: until it cannot go on without a person, or nothing moved for long.
+
+What runs in the servers goes on there; the journal has it, and another process takes it up.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+from xsmigui.core.jobs import Job, State
+from xsmigui.core.ports import Clock
+from xsmigui.core.text import n_
+from xsmigui.services.jobs import Jobs
+
+PATIENCE: Final = 300.0
+"""Seconds without a word of a server. High availability takes some three minutes until another host coordinates."""
+
+LOOK: Final = 1.0
+"""Seconds between two looks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hopeless:
+    """Why a job is no longer waited for; `refused` says that the connection was (a certificate, a password), so that
+    waiting longer would not help."""
+
+    reason: str
+    refused: bool
+    hosts: tuple[str, ...] = ()
+    """Other hosts of the pool that does not answer."""
+
+
+async def until_hopeless(jobs: Jobs, job: str, clock: Clock, patience: float = PATIENCE) -> Hopeless:
+    """Wait until a job has no hope of going on by itself; for ever where it has."""
+    silent = 0.0
+    while True:
+        trouble = jobs.trouble(job)
+        if trouble is not None and trouble.given_up:
+            return Hopeless(trouble.reason, refused=True)
+        silent = silent + LOOK if _stands(jobs.get(job)) else 0.0
+        if trouble is not None and max(silent, trouble.seconds) >= patience:
+            return Hopeless(_silence(patience, trouble.reason), refused=False, hosts=trouble.hosts)
+        if silent >= patience:
+            return Hopeless(_silence(patience, _message(jobs.get(job))), refused=False)
+        await clock.sleep(LOOK)
+
+
+def _stands(job: Job) -> bool:
+    """Nothing of it moves: some VMs are lost sight of, and the others wait for them."""
+    states = {vm.state for vm in job.vms if not vm.state.has_ended}
+    return State.lost in states and states <= {State.lost, State.waiting}
+
+
+def _message(job: Job) -> str:
+    return next((vm.message for vm in job.vms if vm.state is State.lost), "")
+
+
+def _silence(seconds: float, why: str) -> str:
+    minutes = max(1, round(seconds / 60))
+    text = n_("Nothing was heard for {n} minute.", "Nothing was heard for {n} minutes.", minutes)
+    return f"{text} {why}" if why else text
