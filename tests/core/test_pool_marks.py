@@ -39,3 +39,21 @@ def test_what_a_pool_is_known_by() -> None:
     assert mark.pool == inventory.id
     coordinator = inventory.host[inventory.pool.master].address if inventory.pool.master in inventory.host else ""
     assert set(mark.members) == {"10.0.0.1", "10.0.0.2"} - {coordinator}
+
+
+@pytest.mark.parametrize(
+    ("address", "url", "same"),
+    [
+        ("10.0.0.2", "https://10.0.0.2", True),
+        ("10.0.0.2", "https://10.0.0.2:8443", True),
+        ("10.0.0.2:8443", "https://10.0.0.2:8443", True),
+        ("10.0.0.2:8443", "https://10.0.0.2:8444", False),
+        ("2001:DB8:0::2", "https://[2001:db8::2]", True),
+        ("Xen2", "https://xen2", True),
+        ("[", "https://xen2", False),
+        ("", "https://xen2", False),
+    ],
+)
+def test_members_are_recognised_however_their_address_is_written(address: str, url: str, same: bool) -> None:
+    mark = PoolMark(pool=PoolId("p"), url="https://10.0.0.1", fingerprint="ab", members=(address,))
+    assert is_same(mark, url, "cd") is same

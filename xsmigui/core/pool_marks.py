@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from xsmigui.core.addresses import BadAddress, beside
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.refs import PoolId
 
@@ -36,4 +37,13 @@ def is_same(mark: PoolMark, url: str, fingerprint: str) -> bool:
         return True
     if url == mark.url:
         return fingerprint == mark.fingerprint
-    return urlsplit(url).hostname in mark.members
+    return any(_is_at(url, address) for address in mark.members)
+
+
+def _is_at(url: str, address: str) -> bool:
+    """The url leads to this address, however that is written; an address without a port means any."""
+    try:
+        named = beside(url, address)
+    except BadAddress:
+        return False
+    return named == url or (urlsplit(named).port is None and urlsplit(named).hostname == urlsplit(url).hostname)
