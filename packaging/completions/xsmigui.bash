@@ -7,12 +7,12 @@
 
 _shtab_xsmigui_subparsers=(inventory preflight migrate move-disk evacuate jobs simulate)
 
-_shtab_xsmigui_inventory_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --json)
-_shtab_xsmigui_preflight_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --plan --vm --to --host --sr --disk --network --storage-network --copy --compress --start-after --leave-out-blocked --not-before --json)
-_shtab_xsmigui_migrate_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --plan --vm --to --host --sr --disk --network --storage-network --copy --compress --start-after --leave-out-blocked --not-before --yes --report --json)
-_shtab_xsmigui_move_disk_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --vdi --sr --storage-network --keep-source --yes --report --json)
-_shtab_xsmigui_evacuate_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --host --network --at-once --leave --leave-out-blocked --yes --report --json)
-_shtab_xsmigui_jobs_option_strings=(-h --help --show --resume --revert --same-pool --server --user --password-stdin --fingerprint --trust-on-first-use --report --json)
+_shtab_xsmigui_inventory_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --proxy --no-proxy --patience --json)
+_shtab_xsmigui_preflight_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --proxy --no-proxy --patience --plan --vm --to --host --sr --disk --network --storage-network --copy --compress --start-after --leave-out-blocked --not-before --json)
+_shtab_xsmigui_migrate_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --proxy --no-proxy --patience --plan --vm --to --host --sr --disk --network --storage-network --copy --compress --start-after --leave-out-blocked --not-before --yes --report --json)
+_shtab_xsmigui_move_disk_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --proxy --no-proxy --patience --vdi --sr --storage-network --keep-source --yes --report --json)
+_shtab_xsmigui_evacuate_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --proxy --no-proxy --patience --host --network --at-once --leave --leave-out-blocked --yes --report --json)
+_shtab_xsmigui_jobs_option_strings=(-h --help --show --resume --revert --same-pool --server --user --password-stdin --fingerprint --trust-on-first-use --proxy --no-proxy --patience --report --json)
 _shtab_xsmigui_simulate_option_strings=(-h --help --scenario --database --vms --listen --http --user --password --speed --seed)
 _shtab_xsmigui_option_strings=(-h --help --version --demo --lang --self-test --support-bundle)
 

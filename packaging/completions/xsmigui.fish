@@ -51,7 +51,7 @@ function _shtab_xsmigui_using
 end
 
 set -g _shtab_xsmigui_commands inventory preflight migrate move-disk evacuate jobs simulate
-set -g _shtab_xsmigui_opts_with_value --at-once --database --disk --fingerprint --host --keep-source --lang --listen --network --not-before --password --plan --report --resume --revert --scenario --seed --server --show --speed --sr --storage-network --support-bundle --to --user --vdi --vm --vms
+set -g _shtab_xsmigui_opts_with_value --at-once --database --disk --fingerprint --host --keep-source --lang --listen --network --no-proxy --not-before --password --patience --plan --proxy --report --resume --revert --scenario --seed --server --show --speed --sr --storage-network --support-bundle --to --user --vdi --vm --vms
 
 complete -c xsmigui -e
 complete -c xsmigui -f
@@ -69,6 +69,9 @@ complete -c xsmigui -n '_shtab_xsmigui_using inventory' -l user -x -d 'who logs 
 complete -c xsmigui -n '_shtab_xsmigui_using inventory' -l password-stdin -d 'read the passwords from stdin: a line for each server, in their order, or one for all; otherwise the keyring has them, or they are asked for. Example: --password-stdin < passwords'
 complete -c xsmigui -n '_shtab_xsmigui_using inventory' -l fingerprint -x -d 'the SHA-256 fingerprint that a server'"'"'s certificate must have; may be repeated, in any order. Example: --fingerprint 3b:5c:…:9f'
 complete -c xsmigui -n '_shtab_xsmigui_using inventory' -l trust-on-first-use -d 'trust the certificate of a server that was never connected before, and remember it'
+complete -c xsmigui -n '_shtab_xsmigui_using inventory' -l proxy -x -d 'the HTTP proxy through which the servers are reached, or “direct” for none; otherwise what is set in the window, or in HTTPS_PROXY and NO_PROXY. Example: --proxy http://proxy:3128'
+complete -c xsmigui -n '_shtab_xsmigui_using inventory' -l no-proxy -x -d 'servers that are reached without it. Example: --no-proxy 10.0.0.0/8,.example.com'
+complete -c xsmigui -n '_shtab_xsmigui_using inventory' -l patience -x -d 'how many minutes a job is waited for whose servers stay silent, 5 if left out; what runs in them goes on, and the line that takes it up again is printed. Example: --patience 30'
 complete -c xsmigui -n '_shtab_xsmigui_using inventory' -l json -d 'print one JSON document, and nothing else, on stdout'
 complete -c xsmigui -n '_shtab_xsmigui_using; and test $_shtab_xsmigui_npos -eq 0' -a preflight -d 'Checks a migration as the wizard does, and asks the servers. Nothing is changed.'
 complete -c xsmigui -n '_shtab_xsmigui_using preflight' -s h -l help -d 'show this text and end'
@@ -77,6 +80,9 @@ complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l user -x -d 'who logs 
 complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l password-stdin -d 'read the passwords from stdin: a line for each server, in their order, or one for all; otherwise the keyring has them, or they are asked for. Example: --password-stdin < passwords'
 complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l fingerprint -x -d 'the SHA-256 fingerprint that a server'"'"'s certificate must have; may be repeated, in any order. Example: --fingerprint 3b:5c:…:9f'
 complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l trust-on-first-use -d 'trust the certificate of a server that was never connected before, and remember it'
+complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l proxy -x -d 'the HTTP proxy through which the servers are reached, or “direct” for none; otherwise what is set in the window, or in HTTPS_PROXY and NO_PROXY. Example: --proxy http://proxy:3128'
+complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l no-proxy -x -d 'servers that are reached without it. Example: --no-proxy 10.0.0.0/8,.example.com'
+complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l patience -x -d 'how many minutes a job is waited for whose servers stay silent, 5 if left out; what runs in them goes on, and the line that takes it up again is printed. Example: --patience 30'
 complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l plan -xka "(__fish_complete_path (commandline -ct))" -d 'a plan as preflight --json prints it, instead of VMs and a destination. Example: --plan plan.json'
 complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l vm -x -d 'a VM, by name or uuid; may be repeated, for VMs of one pool. Example: --vm web-01 --vm mail'
 complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l to -x -d 'the destination: a pool by name or uuid, or a host by name, uuid or address. Example: --to Lisboa'
@@ -98,6 +104,9 @@ complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l user -x -d 'who logs in
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l password-stdin -d 'read the passwords from stdin: a line for each server, in their order, or one for all; otherwise the keyring has them, or they are asked for. Example: --password-stdin < passwords'
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l fingerprint -x -d 'the SHA-256 fingerprint that a server'"'"'s certificate must have; may be repeated, in any order. Example: --fingerprint 3b:5c:…:9f'
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l trust-on-first-use -d 'trust the certificate of a server that was never connected before, and remember it'
+complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l proxy -x -d 'the HTTP proxy through which the servers are reached, or “direct” for none; otherwise what is set in the window, or in HTTPS_PROXY and NO_PROXY. Example: --proxy http://proxy:3128'
+complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l no-proxy -x -d 'servers that are reached without it. Example: --no-proxy 10.0.0.0/8,.example.com'
+complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l patience -x -d 'how many minutes a job is waited for whose servers stay silent, 5 if left out; what runs in them goes on, and the line that takes it up again is printed. Example: --patience 30'
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l plan -xka "(__fish_complete_path (commandline -ct))" -d 'a plan as preflight --json prints it, instead of VMs and a destination. Example: --plan plan.json'
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l vm -x -d 'a VM, by name or uuid; may be repeated, for VMs of one pool. Example: --vm web-01 --vm mail'
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l to -x -d 'the destination: a pool by name or uuid, or a host by name, uuid or address. Example: --to Lisboa'
@@ -121,6 +130,9 @@ complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l user -x -d 'who logs 
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l password-stdin -d 'read the passwords from stdin: a line for each server, in their order, or one for all; otherwise the keyring has them, or they are asked for. Example: --password-stdin < passwords'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l fingerprint -x -d 'the SHA-256 fingerprint that a server'"'"'s certificate must have; may be repeated, in any order. Example: --fingerprint 3b:5c:…:9f'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l trust-on-first-use -d 'trust the certificate of a server that was never connected before, and remember it'
+complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l proxy -x -d 'the HTTP proxy through which the servers are reached, or “direct” for none; otherwise what is set in the window, or in HTTPS_PROXY and NO_PROXY. Example: --proxy http://proxy:3128'
+complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l no-proxy -x -d 'servers that are reached without it. Example: --no-proxy 10.0.0.0/8,.example.com'
+complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l patience -x -d 'how many minutes a job is waited for whose servers stay silent, 5 if left out; what runs in them goes on, and the line that takes it up again is printed. Example: --patience 30'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l vdi -x -d 'a disk, by uuid (or by name, where it is the only one of it); may be repeated. Example: --vdi 5f0e…'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l sr -x -d 'the SR that the disks go to. Example: --sr "NFS Madrid"'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l storage-network -x -d 'the network that carries disks and memory, at the destination. Example: --storage-network Storage'
@@ -135,6 +147,9 @@ complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l user -x -d 'who logs i
 complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l password-stdin -d 'read the passwords from stdin: a line for each server, in their order, or one for all; otherwise the keyring has them, or they are asked for. Example: --password-stdin < passwords'
 complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l fingerprint -x -d 'the SHA-256 fingerprint that a server'"'"'s certificate must have; may be repeated, in any order. Example: --fingerprint 3b:5c:…:9f'
 complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l trust-on-first-use -d 'trust the certificate of a server that was never connected before, and remember it'
+complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l proxy -x -d 'the HTTP proxy through which the servers are reached, or “direct” for none; otherwise what is set in the window, or in HTTPS_PROXY and NO_PROXY. Example: --proxy http://proxy:3128'
+complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l no-proxy -x -d 'servers that are reached without it. Example: --no-proxy 10.0.0.0/8,.example.com'
+complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l patience -x -d 'how many minutes a job is waited for whose servers stay silent, 5 if left out; what runs in them goes on, and the line that takes it up again is printed. Example: --patience 30'
 complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l host -x -d 'the host, by name, uuid or address. Example: --host madrid-02'
 complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l network -x -d 'the network over which they leave. Example: --network Migration'
 complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l at-once -x -d 'how many leave at once, 10 if left out. Example: --at-once 3'
@@ -154,6 +169,9 @@ complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l user -x -d 'who logs in to
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l password-stdin -d 'read the passwords from stdin: a line for each server, in their order, or one for all; otherwise the keyring has them, or they are asked for. Example: --password-stdin < passwords'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l fingerprint -x -d 'the SHA-256 fingerprint that a server'"'"'s certificate must have; may be repeated, in any order. Example: --fingerprint 3b:5c:…:9f'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l trust-on-first-use -d 'trust the certificate of a server that was never connected before, and remember it'
+complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l proxy -x -d 'the HTTP proxy through which the servers are reached, or “direct” for none; otherwise what is set in the window, or in HTTPS_PROXY and NO_PROXY. Example: --proxy http://proxy:3128'
+complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l no-proxy -x -d 'servers that are reached without it. Example: --no-proxy 10.0.0.0/8,.example.com'
+complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l patience -x -d 'how many minutes a job is waited for whose servers stay silent, 5 if left out; what runs in them goes on, and the line that takes it up again is printed. Example: --patience 30'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l report -xka "(__fish_complete_directories)" -d 'write what became of it into this folder, as a page and as JSON. Example: --report reports'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l json -d 'print one JSON document, and nothing else, on stdout'
 complete -c xsmigui -n '_shtab_xsmigui_using; and test $_shtab_xsmigui_npos -eq 0' -a simulate -d 'Serves simulated pools on this computer, for training and tests: a line of JSON for each, then READY. Ends at SIGTERM or Ctrl+C.'
