@@ -79,7 +79,7 @@ async def test_templates_clones_and_copies() -> None:
     assert {one.pool.db.get("VDI", d, "SR") for d in await one.disks(copy)} == {target}
     isos = await one.named("SR", "ISO library")
     assert (await one.refused("VM.copy", vm, "x", isos))[0] == "OPERATION_NOT_ALLOWED"
-    await one("SR.set_physical_size", target, one.pool.db.get("SR", target, "physical_utilisation"))
+    one.pool.db.set("SR", target, physical_size=one.pool.db.get("SR", target, "physical_utilisation"))
     assert (await one.refused("VM.copy", vm, "x", target))[0] == "SR_BACKEND_FAILURE_44"
     await one("VM.set_is_a_template", vm, True)
     assert (await one.refused("VM.start", vm, False, False))[0] == "VM_IS_TEMPLATE"
@@ -121,7 +121,8 @@ async def test_disks() -> None:
     copy = await one("VDI.copy", vdi, other)
     assert await one("VDI.get_virtual_size", copy) == 2 * GIB
     assert (await one("VDI.copy", vdi, NULL, NULL, copy)) == copy
-    await one("VDI.set_read_only", copy, True)
+    assert await one.refused("VDI.set_read_only", copy, True) == ["PERMISSION_DENIED", ""]
+    one.pool.db.set("VDI", copy, read_only=True)
     assert await one.refused("VDI.copy", vdi, NULL, NULL, copy) == ["VDI_READONLY", copy]
     snap = await one("VDI.snapshot", vdi)
     assert await one("VDI.get_snapshot_of", snap) == vdi
@@ -130,9 +131,10 @@ async def test_disks() -> None:
     assert await one("VDI.list_changed_blocks", vdi, snap) == ""
     assert (await one.refused("VDI.enable_cbt", snap))[0] == "OPERATION_NOT_ALLOWED"
     assert (await one.refused("VDI.data_destroy", snap))[0] == "VDI_NO_CBT_METADATA"
-    for name, value in (("name_label", "x"), ("name_description", "y"), ("allow_caching", True), ("sharable", True)):
+    for name, value in (("name_label", "x"), ("name_description", "y"), ("allow_caching", True)):
         await one(f"VDI.set_{name}", vdi, value)
         assert await one(f"VDI.get_{name}", vdi) == value
+    one.pool.db.set("VDI", vdi, sharable=True)
     assert (await one.refused("VDI.snapshot", vdi))[0] == "VDI_IS_SHARABLE"
     await one("SR.scan", sr)
     assert "nfs" in await one("SR.get_supported_types")
@@ -299,7 +301,7 @@ async def test_the_namesake_at_the_destination() -> None:
     networks = dict.fromkeys(await two("VM.get_VIFs", there), await one.named("network", "Guests"))
     params = [there, back, True, dict.fromkeys(await two.disks(there), place), networks, {}]
     assert await two.refused("VM.assert_can_migrate", *params) == [
-        "VM_TO_IMPORT_IS_NOT_NEWER_VERSION", there, "5", "1",
+        "VM_TO_IMPORT_IS_NOT_NEWER_VERSION", old, "5", "1",
     ]  # fmt: skip
     one.pool.db.set("VM", old, version=0)
     returned = await two("VM.migrate_send", *params)

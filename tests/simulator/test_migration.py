@@ -231,7 +231,7 @@ async def test_a_full_destination_is_noticed_by_nobody_beforehand(profile: str, 
     one.pool.profile = replace(PROFILES[profile], platform="3.4.0")
     params = await migration(one, two, "mail", "NFS Lisboa")
     sr = params[3][next(iter(params[3]))]
-    await two("SR.set_physical_size", sr, two.pool.db.get("SR", sr, "physical_utilisation") + GIB)
+    two.pool.db.set("SR", sr, physical_size=two.pool.db.get("SR", sr, "physical_utilisation") + GIB)
     before = _counts(two)
     assert await one("VM.assert_can_migrate", *params) == ""
     refusal = await one.refused("VM.migrate_send", *params)

@@ -66,6 +66,11 @@ class Profile:
         return self.at_least("25.15.0")
 
     @property
+    def drops_old_licences(self) -> bool:
+        """A copy with the drivers from Windows Update needs no licence of its own any more (24.14)."""
+        return self.at_least("24.14.0")
+
+    @property
     def tools_matter_only_live(self) -> bool:
         """feature-suspend and the guest's refusal are asked of running VMs only (26.13)."""
         return self.at_least("26.13.0")

@@ -230,7 +230,7 @@ def _by_expression(messages: dict[str, Message], cls: str, enums: dict[str, list
     expression = (Param("expr", parse_type("string", enums)),)
     messages["get_all_records_where"] = replace(whole, name="get_all_records_where", params=expression)
     every = messages.get("get_all")
-    if every is not None and version >= (24, 20):
+    if every is not None and cls != "message" and version >= (24, 20):
         messages["get_all_where"] = replace(every, name="get_all_where", params=expression)
 
 

@@ -59,6 +59,13 @@ def features(pool: Pool, sr: str) -> dict[str, int]:
     return dict(found[0]) if found else {}
 
 
+def only_features(pool: Pool, sr: str) -> dict[str, int]:
+    """As a destination counts them: none where several plug-ins have the SR's type (xapi_vm_migrate.ml,
+    assert_sr_support_operations)."""
+    found = pool.plugins().get(pool.db.get("SR", sr, "type"), [])
+    return dict(found[0]) if len(found) == 1 else {}
+
+
 def error(pool: Pool, ref: str, op: str, *, ignore: str = NULL) -> Failure | None:
     """Why `op` may not begin now; None if it may (xapi_vdi.ml, check_operation_error)."""
     vdi = pool.db.row("VDI", ref)
@@ -189,7 +196,19 @@ def allowed(pool: Pool, ref: str) -> list[str]:
     return [op for op in LISTED if error(pool, ref, op) is None]
 
 
-def sr_error(pool: Pool, ref: str, op: str) -> Failure | None:
+def reach_sr(pool: Pool, sr: str, *, unplugged: bool = False) -> None:
+    """What storage does is done by a host that has it attached; where several have a PBD, by the coordinator or by
+    nobody (message_forwarding.ml, choose_pbd_for_sr)."""
+    pbds = [pool.db.row("PBD", p) for p in pool.db.get("SR", sr, "PBDs")]
+    able = [p["host"] for p in pbds if unplugged or p["currently_attached"]]
+    if len(pbds) > 1:
+        able = [h for h in able if h == pool.master]
+    if not able:
+        raise Failure("SR_HAS_NO_PBDS", sr)
+    pool.reach(able[0])
+
+
+def sr_error(pool: Pool, ref: str, op: str, *, ignore: str = NULL) -> Failure | None:
     """Why `op` may not be done to an SR now (xapi_sr_operations.ml, valid_operations)."""
     row = pool.db.row("SR", ref)
     if op not in _SR_DURING_UPGRADE and pool.rolling_upgrade():
@@ -206,14 +225,14 @@ def sr_error(pool: Pool, ref: str, op: str) -> Failure | None:
         disks = (pool.db.find("VDI", v) for v in row["VDIs"])
         if any(vdi and vdi["managed"] and vdi["type"] != "rrd" for vdi in disks):
             return Failure("SR_NOT_EMPTY")
-    current = row["current_operations"]
+    current = {task: running for task, running in row["current_operations"].items() if task != ignore}
     if current and (op != "plug" or set(current.values()) != {"plug"}):
         return other_operation(pool.profile, "SR", ref, current)
     return None
 
 
-def assert_sr(pool: Pool, ref: str, op: str) -> None:
-    failure = sr_error(pool, ref, op)
+def assert_sr(pool: Pool, ref: str, op: str, *, ignore: str = NULL) -> None:
+    failure = sr_error(pool, ref, op, ignore=ignore)
     if failure is not None:
         raise failure
 

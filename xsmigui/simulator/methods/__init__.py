@@ -13,6 +13,7 @@ from xsmigui.simulator.methods import (
     migration,
     networks,
     pools,
+    reading,
     roles,
     runtime,
     settings,
@@ -24,5 +25,6 @@ from xsmigui.simulator.methods import (
 
 __all__ = [
     "availability", "certificates", "copies", "drives", "evacuation", "guests", "interfaces", "lifecycle", "limits",
-    "migration", "networks", "pools", "roles", "runtime", "settings", "snapshots", "storage", "system", "values",
+    "migration", "networks", "pools", "reading", "roles", "runtime", "settings", "snapshots", "storage", "system",
+    "values",
 ]  # fmt: skip

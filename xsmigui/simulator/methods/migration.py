@@ -7,7 +7,7 @@ from typing import Final
 
 from xsmigui.simulator import guests
 from xsmigui.simulator.dispatch import Call, method
-from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.failures import NULL, Failure, internal
 from xsmigui.simulator.faults import Moving
 from xsmigui.simulator.gates import availability
 from xsmigui.simulator.gates import host as host_gate
@@ -59,9 +59,11 @@ async def migrate_send(
     vgpu_map: Map | None = None,
     format_map: Map | None = None,
 ) -> str:
+    call.db.row("VM", vm)
+    if "host" not in dest:
+        raise internal("Not_found")
     async with operation(call, "VM", vm, "migrate_send", lambda: gate(call, vm, "migrate_send")):
         target = checks.assert_can_migrate(call, vm, dest, vdi_map, vif_map, options, vgpu_map)
-        checks.assert_sendable(call.pool, vm, target, vgpu_map or {})
         return await _send(call, vm, target, vdi_map, vif_map, options, format_map or {}, vgpu_map or {})
 
 
@@ -492,17 +494,23 @@ async def vdi_pool_migrate(call: Call, vdi: str, sr: str, options: Options) -> s
         raise Failure("VDI_NEEDS_VM_FOR_MIGRATE", vdi)
     vm = db.get("VBD", row["VBDs"][0], "VM")
     async with operation(call, "VM", vm, "migrate_send", lambda: gate(call, vm, "migrate_send")):
-        db.row("SR", sr)
-        host = _host_for_disk(call, vm, sr, options)
-        host_gate.assert_can_boot_here(pool, vm, host, cpu=False)
+        live = db.get("VM", vm, "power_state") in {"Running", "Paused"}
+        sender = db.get("VM", vm, "resident_on") if live else _host_for_disk(call, vm, sr)
+        host_gate.assert_can_boot_here(pool, vm, sender, cpu=False)
 
         def disk_gate() -> None:
             vdi_gate.assert_valid(pool, vdi, "mirror", ignore=call.task)
 
         async with operation(call, "VDI", vdi, "mirror", disk_gate):
+            pool.reach(sender)
+            if row["type"] == "cbt_metadata":
+                raise Failure("VDI_INCOMPATIBLE_TYPE", vdi, "cbt_metadata")
+            if row["cbt_enabled"]:
+                raise Failure("VDI_CBT_ENABLED", vdi)
             vbd = next((v for v in row["VBDs"] if db.get("VBD", v, "VM") == vm), None)
             if vbd is None:
                 raise Failure("VBD_MISSING")
+            host = sender if _sees(call, vm, sr, sender) else _host_for_disk(call, vm, sr)
             if management_pif(call, host) is None or not pool.management_known:
                 raise Failure("HOST_HAS_NO_MANAGEMENT_IP")
             vdi_map = {d: db.get("VDI", d, "SR") for d in vm_gate.disk_refs(pool, db.row("VM", vm), cds=True)}
@@ -515,18 +523,15 @@ async def vdi_pool_migrate(call: Call, vdi: str, sr: str, options: Options) -> s
         return str(db.get("VBD", vbd, "VDI"))
 
 
-def _host_for_disk(call: Call, vm: str, sr: str, options: Options) -> str:
-    """Where the VM runs, if that host sees all its SRs and the new one, else another host that does."""
+def _sees(call: Call, vm: str, sr: str, host: str) -> bool:
+    return host_gate.sees_all(call.pool, host, call.db.row("VM", vm)) and host_gate.sees(call.pool, host, sr)
+
+
+def _host_for_disk(call: Call, vm: str, sr: str) -> str:
+    """A host that sees all the SRs of the VM and the new one; for a VM that is off, one that could start it."""
     pool, row = call.pool, call.db.row("VM", vm)
-    able = [
-        h
-        for h in call.db.table("host")
-        if pool.live(h) and host_gate.sees_all(pool, h, row) and host_gate.sees(pool, h, sr)
-    ]
-    if row["power_state"] in {"Running", "Paused"} and row["resident_on"] in able:
-        return str(row["resident_on"])
-    if row["power_state"] not in {"Running", "Paused"}:
-        able = [h for h in able if host_gate.fits(pool, vm, h)]
-    if not able:
-        raise Failure("NO_HOSTS_AVAILABLE")
-    return able[0]
+    live = row["power_state"] in {"Running", "Paused"}
+    for host in call.db.table("host"):
+        if pool.live(host) and _sees(call, vm, sr, host) and (live or host_gate.fits(pool, vm, host)):
+            return host
+    raise Failure("NO_HOSTS_AVAILABLE")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from xsmigui.simulator import features
 from xsmigui.simulator.dispatch import Call
 from xsmigui.simulator.failures import NULL, Failure, internal
 from xsmigui.simulator.gates import devices
@@ -21,6 +22,7 @@ from xsmigui.simulator.tables import Row
 
 Options = dict[str, str]
 KEYS = ("master", "xenops", "SM", "session_id", "host")
+_DEFAULT_TEMPLATE = "assert_can_migrate: inter_pool_metadata_transfer returned a nonempty list"
 _VIFS_STAY = "VIF mapping is not allowed for intra-pool migration -all VIFs must be on the same network"
 
 
@@ -58,15 +60,18 @@ def assert_can_migrate(
     pool, db = call.pool, call.db
     vm = db.row("VM", vm_ref)
     devices.assert_known_types(pool, vm)
-    if db.has("host", vm["resident_on"]):
-        pool.reach(vm["resident_on"])
-    if pool.row["restrictions"].get("restrict_storage_xen_motion") == "true":
-        raise Failure("LICENCE_RESTRICTION", "Storage_motion")
+    features.assert_enabled(pool, "Storage_motion")
     if any(key not in dest for key in KEYS):
         raise internal("Not_found")
+    if true(options, "copy") and vm["has_vendor_device"] and not pool.profile.drops_old_licences:
+        features.assert_enabled(pool, "PCI_device_for_auto_update")
     assert_disks_mapped(pool, vm, vdi_map)
+    if not pool.profile.cbt_only_where_moving:
+        for vdi in vm_gate.disk_refs(pool, vm):
+            if db.get("VDI", vdi, "cbt_enabled"):
+                raise Failure("VDI_CBT_ENABLED", vdi)
     target = destination(call, dest)
-    source_host = db.row("host", vm["resident_on"] if db.has("host", vm["resident_on"]) else pool.master)
+    source_host = db.row("host", vm["resident_on"] if vm["resident_on"] != NULL else pool.master)
     target_host = target.pool.db.row("host", target.host)
     older = not host_gate.not_older(pool, source_host, target_host)
     if target.cross:
@@ -77,11 +82,16 @@ def assert_can_migrate(
     else:
         if older:
             raise Failure("NOT_SUPPORTED_DURING_UPGRADE")
+        if dest["session_id"] not in pool.sessions.live:
+            raise Failure("SESSION_INVALID", dest["session_id"])
         _capabilities(pool, target, vdi_map)
         host_gate.assert_can_boot_here(pool, vm_ref, target.host, cpu=not true(options, "force"), sr=False)
         if vif_map:
             raise Failure("OPERATION_NOT_ALLOWED", _VIFS_STAY)
     assert_movable(pool, vdi_map)
+    if vm["power_state"] in {"Running", "Paused"}:
+        pool.reach(vm["resident_on"])  # the rest is asked of the host that sends
+    assert_sendable(pool, vm_ref, target, vgpu_map or {})
     return target
 
 
@@ -92,19 +102,22 @@ def assert_disks_mapped(pool: Pool, vm: Row, vdi_map: dict[str, str]) -> None:
 
 
 def _capabilities(pool: Pool, target: Destination, vdi_map: dict[str, str]) -> None:
-    """Source: VDI_SNAPSHOT and VDI_MIRROR; destination: VDI_SNAPSHOT and VDI_MIRROR_IN, which VDI_MIRROR implies."""
+    """Of every SR that a disk leaves, and then of the one that it goes to."""
+    moved: list[tuple[str, str]] = []
     for vdi, sr in vdi_map.items():
         source = pool.db.get("VDI", vdi, "SR")
-        there = target.pool.db.row("SR", sr)
-        if there["uuid"] == pool.db.get("SR", source, "uuid"):
-            continue
-        ours, theirs = vdi_gate.features(pool, source), vdi_gate.features(target.pool, sr)
-        lacking = [f for f in ("VDI_SNAPSHOT", "VDI_MIRROR") if f not in ours]
+        if pool.db.get("SR", source, "uuid") != target.pool.db.get("SR", sr, "uuid"):
+            moved.append((source, sr))
+    mirrors = pool.profile.mirrors_into_newer_drivers
+    wanted = ("VDI_SNAPSHOT", "VDI_MIRROR") if mirrors else ("VDI_MIRROR", "VDI_SNAPSHOT")
+    for source, sr in moved:
+        ours = vdi_gate.features(pool, source)
+        lacking = [name for name in wanted if name not in ours]
         if lacking:
             raise _unsupported(pool, source, lacking)
+        theirs = vdi_gate.only_features(target.pool, sr)
         lacking = [] if "VDI_SNAPSHOT" in theirs else ["VDI_SNAPSHOT"]
-        into = {"VDI_MIRROR_IN", "VDI_MIRROR"} if pool.profile.mirrors_into_newer_drivers else {"VDI_MIRROR"}
-        if not into & set(theirs):
+        if "VDI_MIRROR" not in theirs and not (mirrors and "VDI_MIRROR_IN" in theirs):
             lacking.append("VDI_MIRROR_IN")
         if lacking:
             raise _unsupported(pool, sr, lacking)
@@ -116,14 +129,14 @@ def _unsupported(pool: Pool, sr: str, lacking: list[str]) -> Failure:
 
 
 def assert_movable(pool: Pool, vdi_map: dict[str, str]) -> None:
-    """14. No changed block tracking and no encryption; before 25.15 asked of disks that stay, too."""
+    """14. No changed block tracking and no encryption."""
     for vdi, sr in vdi_map.items():
         row = pool.db.row("VDI", vdi)
-        moves = row["SR"] != sr
-        if row["cbt_enabled"] and (moves or not pool.profile.cbt_only_where_moving):
-            raise Failure("VDI_CBT_ENABLED", vdi)
-        if moves and "key_hash" in row["sm_config"]:
-            raise Failure("VDI_IS_ENCRYPTED", vdi)
+        if row["SR"] != sr:
+            if row["cbt_enabled"]:
+                raise Failure("VDI_CBT_ENABLED", vdi)
+            if "key_hash" in row["sm_config"]:
+                raise Failure("VDI_IS_ENCRYPTED", vdi)
 
 
 def _cross(
@@ -142,11 +155,11 @@ def _cross(
     host_gate.hardware(vm_ref, vm, target.host, host)
     if not host["enabled"]:
         raise Failure("HOST_DISABLED", target.host)
+    host_gate.processors(vm, host)
     if not force and not pool.profile.imports_check_processors and vm["power_state"] != "Halted":
         failure = host_gate.cpu_error(vm_ref, vm, host_gate.booted_as(pool, vm), target.host, host)
         if failure:
             raise failure
-    host_gate.processors(vm, host)
     infer_vif_map(pool, vm, vif_map)
     if not target.pool.live(target.host):  # the metadata are sent to that host itself
         raise Failure("CANNOT_CONTACT_HOST", host["address"])
@@ -172,7 +185,9 @@ def assert_port_open(pool: Pool, sender: str, target: Destination) -> None:
 
 def infer_vif_map(pool: Pool, vm: Row, vif_map: dict[str, str]) -> dict[str, str]:
     """The map for the VIFs of the VM and its snapshots: those left out take the network of a mapped one by MAC."""
-    by_mac = {pool.db.get("VIF", vif, "MAC"): network for vif, network in vif_map.items()}
+    by_mac: dict[str, str] = {}
+    for vif, network in vif_map.items():
+        by_mac.setdefault(pool.db.get("VIF", vif, "MAC"), network)
     whole = dict(vif_map)
     snapshots = [pool.db.row("VM", s) for s in vm["snapshots"]]
     for vif in [v for row in (vm, *snapshots) for v in row["VIFs"]]:
@@ -195,34 +210,69 @@ def assert_importable(
     vgpu_map: dict[str, str] | None = None,
 ) -> None:
     """What the destination says while it imports the VM's metadata (import.ml)."""
-    vm, there = pool.db.row("VM", vm_ref), target.pool.db.table("VM")
+    vm = pool.db.row("VM", vm_ref)
+    rows = [(vm_ref, vm), *((r, pool.db.row("VM", r)) for r in ([] if copy else vm["snapshots"]))]
     if not copy:
-        seed = vm["other_config"].get("mac_seed")
-        for other in there.values():
-            if other["uuid"] == vm["uuid"]:
-                if other["power_state"] != "Halted":
-                    raise Failure("VM_BAD_POWER_STATE", vm_ref, "Halted", other["power_state"])
-                if other["version"] >= vm["version"]:
-                    raise Failure("VM_TO_IMPORT_IS_NOT_NEWER_VERSION", vm_ref, other["version"], vm["version"])
-            elif seed is not None and other["other_config"].get("mac_seed") == seed and not other["is_a_snapshot"]:
-                raise Failure("DUPLICATE_MAC_SEED", seed)
-    if vm["power_state"] in {"Running", "Paused"}:
-        needed, free = needed_memory(pool, vm), free_memory(target.pool, target.host)
-        if needed > free:
-            raise Failure("HOST_NOT_ENOUGH_FREE_MEMORY", needed, free)
-    if not force and pool.profile.imports_check_processors and vm["power_state"] != "Halted":
-        snapshots = [] if copy else [pool.db.row("VM", r) for r in vm["snapshots"]]
-        with_memory = [s for s in snapshots if s["power_state"] == "Suspended"]
-        for row in [vm, *with_memory]:
-            host = target.pool.db.row("host", target.host)
-            failure = host_gate.cpu_error("OpaqueRef:NULL", row, host_gate.booted_as(pool, row), target.host, host)
-            if failure:
-                raise failure
+        _assert_seeds_free(pool, target.pool, [row for _, row in rows])
+    there = {row["uuid"]: (ref, row) for ref, row in target.pool.db.table("VM").items()}
+    for _, row in rows:
+        if _is_default(row) and any(o["name_label"] == row["name_label"] for _, o in there.values()):
+            raise internal(_DEFAULT_TEMPLATE)
+        ref, other = there.get(row["uuid"], (NULL, None))
+        if other is not None and not copy:
+            if other["power_state"] != "Halted":
+                raise Failure("VM_BAD_POWER_STATE", ref, "Halted", other["power_state"])
+            if other["version"] >= row["version"]:
+                raise Failure("VM_TO_IMPORT_IS_NOT_NEWER_VERSION", ref, other["version"], row["version"])
+        if row["power_state"] in {"Running", "Paused"}:
+            needed, free = needed_memory(pool, row), free_memory(target.pool, target.host)
+            if needed > free:
+                raise Failure("HOST_NOT_ENOUGH_FREE_MEMORY", needed, free)
+        if not force and vm["power_state"] != "Halted" and pool.profile.imports_check_processors:
+            _assert_processor(pool, target, row)
     for ref in vm["VGPUs"]:
         vgpu = pool.db.row("VGPU", ref)
         group = gpu_group(target, ref, vgpu, vgpu_map or {})
         if devices.gpu_for(target.pool, group, same_type(pool, target.pool, vgpu["type"]), target.host) is None:
             raise Failure("VM_REQUIRES_GPU", vm_ref, vgpu["GPU_group"] if group == NULL else group)
+
+
+def _assert_processor(pool: Pool, target: Destination, row: Row) -> None:
+    """Of what is not halted; snapshots of a VM that was halted say nothing about it."""
+    booted = host_gate.booted_as(pool, row)
+    if row["power_state"] == "Halted" or (row["is_a_snapshot"] and booted == "unspecified"):
+        return
+    failure = host_gate.cpu_error(NULL, row, booted, target.host, target.pool.db.row("host", target.host))
+    if failure:
+        raise failure
+
+
+def _is_default(row: Row) -> bool:
+    named = row["is_a_template"] and row["other_config"].get("default_template") == "true"
+    return bool(row.get("is_default_template") or named)
+
+
+def _assert_seeds_free(pool: Pool, there: Pool, rows: list[Row]) -> None:
+    """Only a VM and its own snapshots share a seed for their addresses (import.ml, assert_can_restore_backup)."""
+    seeds: dict[str, list[Row]] = {}
+    for other in there.db.table("VM").values():
+        seed = other["other_config"].get("mac_seed")
+        if seed is not None:
+            seeds.setdefault(seed, []).append(other)
+    for row in rows:
+        seed = row["other_config"].get("mac_seed")
+        for other in seeds.get(seed, []) if seed is not None else []:
+            ours, theirs = _lineage(pool, row), _lineage(there, other)
+            if ours is None or ours != theirs:
+                raise Failure("DUPLICATE_MAC_SEED", seed)
+
+
+def _lineage(pool: Pool, row: Row) -> str | None:
+    """The uuid of the VM that a row is, or is a snapshot of."""
+    if not row["is_a_snapshot"]:
+        return str(row["uuid"])
+    origin = pool.db.find("VM", row["snapshot_of"])
+    return str(origin["uuid"]) if origin else None
 
 
 def gpu_group(target: Destination, ref: str, vgpu: Row, vgpu_map: dict[str, str]) -> str:

@@ -8,7 +8,7 @@ from typing import Final
 from xsmigui.simulator.dispatch import Call, child, method
 from xsmigui.simulator.failures import Failure, internal
 from xsmigui.simulator.gates import devices
-from xsmigui.simulator.gates import host as host_gate
+from xsmigui.simulator.gates.vdi import reach_sr
 from xsmigui.simulator.methods.guests import gate
 from xsmigui.simulator.methods.locking import operation
 from xsmigui.simulator.tables import Row
@@ -16,7 +16,6 @@ from xsmigui.simulator.tables import Row
 
 @method("VM.get_cooperative")
 def cooperative(call: Call, vm: str) -> bool:
-    call.db.row("VM", vm)
     return vm not in call.pool.faults.unresponsive
 
 
@@ -82,33 +81,43 @@ def _measured(call: Call, vm: str) -> dict[str, float]:
 
 
 @method("VM.get_data_sources")
-def vm_data_sources(call: Call, vm: str) -> list[Row]:
-    return [
-        {"name_label": name, "name_description": "", "enabled": True, "standard": True, "units": "B/s", "min": 0.0,
-         "max": math.inf, "value": value}
-        for name, value in _measured(call, vm).items()
-    ]  # fmt: skip
+async def vm_data_sources(call: Call, vm: str) -> list[Row]:
+    async with operation(call, "VM", vm, "data_source_op", lambda: gate(call, vm, "data_source_op")):
+        return [
+            {"name_label": name, "name_description": "", "enabled": True, "standard": True, "units": "B/s", "min": 0.0,
+             "max": math.inf, "value": value}
+            for name, value in _measured(call, vm).items()
+        ]  # fmt: skip
 
 
 @method("VM.query_data_source")
 def query_data_source(call: Call, vm: str, name: str) -> float:
+    state = str(call.db.get("VM", vm, "power_state"))
+    if state not in {"Running", "Paused"}:
+        raise Failure("VM_BAD_POWER_STATE", vm, "running;paused", state.lower())
     found = _measured(call, vm)
     if name not in found:
         raise internal(f'Rrd.Invalid_data_source("{name}")')
     return found[name]
 
 
+@method("VM.record_data_source")
+@method("VM.forget_data_source_archives")
+async def data_source(call: Call, vm: str, name: str) -> None:
+    """Everything that can be measured is, and nothing is kept."""
+    async with operation(call, "VM", vm, "data_source_op", lambda: gate(call, vm, "data_source_op")):
+        pass
+
+
 @method("host.get_data_sources")
 @method("SR.get_data_sources")
 def data_sources(call: Call, ref: str) -> list[Row]:
     """Nothing is measured."""
-    call.db.row(call.message.cls, ref)
+    if call.message.cls == "host":
+        call.pool.reach(ref)
+    else:
+        reach_sr(call.pool, ref)
     return []
-
-
-@method("VM.get_SRs_required_for_recovery")
-def srs_for_recovery(call: Call, vm: str, session: str) -> list[str]:
-    return host_gate.required_srs(call.pool, call.db.row("VM", vm))
 
 
 _OF_MEMBERS = {"start": "VM.start", "clean_shutdown": "VM.clean_shutdown", "hard_shutdown": "VM.hard_shutdown",

@@ -6,7 +6,6 @@ from typing import Final
 
 from xsmigui.simulator.dispatch import Call, child, method
 from xsmigui.simulator.failures import NULL, Failure
-from xsmigui.simulator.methods.guests import gate
 from xsmigui.simulator.methods.networks import create_vlan
 
 # -- updates: repositories and when to look for them -------------------------------------------------------------------
@@ -283,13 +282,6 @@ def forget_pif_row(call: Call, pif: str) -> None:
 
 
 # -- VMs ---------------------------------------------------------------------------------------------------------------
-
-
-@method("VM.query_services")
-def query_services(call: Call, vm: str) -> dict[str, str]:
-    """Driver domains offer services; there is none of these here."""
-    gate(call, vm, "query_services")
-    return {}
 
 
 @method("VMSS.snapshot_now")

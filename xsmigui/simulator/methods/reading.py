@@ -1,0 +1,148 @@
+"""Calls that only look: what a host or the pool answers without changing anything (xapi 24.10 and 26.17: xapi_host.ml,
+xapi_pool.ml, xapi_vm_helpers.ml, and who carries them out: message_forwarding.ml)."""
+
+from __future__ import annotations
+
+from xsmigui.simulator import features
+from xsmigui.simulator.dispatch import Call, method
+from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.methods.evacuation import preventing
+from xsmigui.simulator.tables import Row
+
+
+@method("pool.certificate_list")
+def certificates(call: Call) -> list[str]:
+    """Names of the authorities' certificates that are installed."""
+    rows = call.db.table("Certificate").values() if "Certificate" in call.db.tables else []
+    return [row["name"] for row in rows if row["type"] == "ca"]
+
+
+@method("pool.crl_list")
+def revocations(call: Call) -> list[str]:
+    """None is installed."""
+    return []
+
+
+@method("pool.test_archive_target")
+def archive_target(call: Call, pool: str, config: dict[str, str]) -> str:
+    raise Failure("MESSAGE_REMOVED")
+
+
+@method("pool.check_update_readiness")
+def update_readiness(call: Call, pool: str, reboot: bool = False) -> list[list[str]]:
+    """What speaks against an update now: HA, hosts that are offline, VMs that cannot leave."""
+    features.assert_enabled(call.pool, "Updates")
+    found: list[list[str]] = [["HA_IS_ENABLED"]] if call.pool.row["ha_enabled"] else []
+    for host in call.db.table("host"):
+        if not call.pool.live(host):
+            found.append(["HOST_OFFLINE", host])
+        elif reboot:
+            found += preventing(call, host).values()
+    return found
+
+
+@method("pool.get_guest_secureboot_readiness")
+def secureboot(call: Call, pool: str) -> str:
+    """No keys are installed on the hosts."""
+    return "not_ready"
+
+
+@method("host.get_sched_gran")
+def scheduling(call: Call, host: str) -> str:
+    call.pool.reach(host)
+    return "cpu"
+
+
+@method("host.get_ntp_servers_status")
+@method("host.get_tracked_user_agents")
+def nothing_known(call: Call, host: str) -> list[Row]:
+    call.pool.reach(host)
+    return []
+
+
+@method("host.get_ntp_synchronized")
+def synchronized(call: Call, host: str) -> bool:
+    call.pool.reach(host)
+    return True
+
+
+@method("host.list_timezones")
+def timezones(call: Call, host: str) -> list[str]:
+    call.pool.reach(host)
+    return ["UTC"]
+
+
+@method("host.get_system_status_capabilities")
+@method("host.query_data_source")
+@method("host.record_data_source")
+@method("host.forget_data_source_archives")
+@method("host.call_extension")
+@method("host.bugreport_upload")
+@method("host.license_add")
+@method("host.license_remove")
+def of_a_host(call: Call, host: str, *rest: object) -> None:
+    """A host that is offline says so; what one that is there would answer is not simulated."""
+    call.pool.reach(host)
+    raise Failure("NOT_IMPLEMENTED", call.message.full)
+
+
+@method("PCI.get_dom0_access_status")
+def dom0_access(call: Call, pci: str) -> str:
+    row = call.db.row("PCI", pci)
+    gpus = [g for g in call.db.table("PGPU").values() if g["PCI"] == pci]
+    return str(gpus[0]["dom0_access"]) if gpus and row else "enabled"
+
+
+# -- recovery from a replicated database -------------------------------------------------------------------------------
+
+
+def _required(call: Call, vm: str) -> list[str]:
+    """SRs of the drives, without CDs and ISO libraries, in the order of their references."""
+    db = call.db
+    drives = [db.row("VBD", v) for v in db.get("VM", vm, "VBDs")]
+    found = {db.get("VDI", d["VDI"], "SR") for d in drives if d["type"] != "CD"}
+    return sorted(sr for sr in found if db.get("SR", sr, "content_type") != "iso")
+
+
+def _attached(call: Call, sr: str, session: str) -> str | None:
+    """The SR with the same uuid where that session belongs, if a host has it attached."""
+    assert call.pool.site is not None
+    there = call.pool.site.by_session(session).db
+    uuid = call.db.get("SR", sr, "uuid")
+    for ref, row in there.table("SR").items():
+        if row["uuid"] == uuid:
+            return ref if any(there.get("PBD", p, "currently_attached") for p in row["PBDs"]) else None
+    return None
+
+
+@method("VM.get_SRs_required_for_recovery")
+def missing_srs(call: Call, vm: str, session: str) -> list[str]:
+    return [sr for sr in _required(call, vm) if _attached(call, sr, session) is None]
+
+
+@method("VM.assert_can_be_recovered")
+def assert_recoverable(call: Call, vm: str, session: str) -> None:
+    for sr in _required(call, vm):
+        if _attached(call, sr, session) is None:
+            raise Failure("VM_REQUIRES_SR", vm, sr)
+
+
+@method("VM_appliance.get_SRs_required_for_recovery")
+def missing_srs_of_appliance(call: Call, appliance: str, session: str) -> list[str]:
+    vms = call.db.get("VM_appliance", appliance, "VMs")
+    return sorted({sr for vm in vms for sr in missing_srs(call, vm, session)})
+
+
+@method("VM_appliance.assert_can_be_recovered")
+def assert_appliance_recoverable(call: Call, appliance: str, session: str) -> None:
+    for vm in call.db.get("VM_appliance", appliance, "VMs"):
+        assert_recoverable(call, vm, session)
+
+
+@method("VM.recover")
+def recover(call: Call, vm: str, session: str, force: bool) -> None:
+    appliance = call.db.get("VM", vm, "appliance")
+    if appliance != NULL and call.db.has("VM_appliance", appliance):
+        raise Failure("VM_IS_PART_OF_AN_APPLIANCE", vm, appliance)
+    assert_recoverable(call, vm, session)
+    raise Failure("NOT_IMPLEMENTED", call.message.full)
