@@ -11,6 +11,7 @@ from typing import Any
 
 from xsmigui.simulator.failures import NULL, Failure, internal, no_text
 from xsmigui.simulator.faults import Cut, Dropped
+from xsmigui.simulator.hidden import refusal
 from xsmigui.simulator.implicit import implicit
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.records import Records
@@ -133,6 +134,8 @@ async def _dispatch(pool: Pool, method_name: str, params: list[Value], host: str
     if host != pool.master and message.full in _NO_SESSION_HOST_CHECK:
         raise Failure("HOST_IS_SLAVE", pool_address(pool))
     live = pool.sessions.check(session) if message.needs_session else None
+    if message.internal:
+        raise internal(refusal(message.full))
     if live is not None and host != pool.master:
         raise Failure("HOST_IS_SLAVE", pool_address(pool))
     if message.removed:

@@ -16,6 +16,7 @@ from typing import Any
 
 import msgspec
 
+from xsmigui.simulator.hidden import FOR_CLIENTS, FOR_SERVERS
 from xsmigui.simulator.types import Type, Value, parse_type
 
 # xapi idl/datamodel.ml, all_relations: (class, field with one reference) ↔ (class, field with the set)
@@ -58,12 +59,6 @@ EVENTLESS = frozenset({
 })  # fmt: skip
 NO_ASYNC = frozenset({"session", "event", "task", "data_source", "blob"})
 
-# What servers know and the files leave out, because their documentation hides it (idl/datamodel.ml, hide_from_docs):
-# name, result, parameters, the least role
-HIDDEN_MESSAGES: dict[str, tuple[tuple[str, str, tuple[tuple[str, str], ...], str], ...]] = {
-    "VDI": (("checksum", "string", (("self", "VDI ref"),), "vm-admin"),),  # since 6.0
-}
-
 Release = tuple[int, ...]
 
 
@@ -101,6 +96,7 @@ class Message:
     implicit: bool
     needs_session: bool = True
     removed: bool = False  # known, and answered MESSAGE_REMOVED
+    internal: bool = False  # for other servers of the pool only
 
     @property
     def full(self) -> str:
@@ -189,10 +185,7 @@ def schema(version: Release = (24, 10, 0)) -> Schema:
         fields = {row[0]: _field(row, enums) for row in rows}
         calls = _rows(name, "messages", described["messages"], version)
         messages = {row[0]: _message(name, row, enums, roles, version) for row in calls}
-        for word, result, params, least in HIDDEN_MESSAGES.get(name, ()):
-            own = tuple(Param(p, parse_type(t, enums)) for p, t in params)
-            who = frozenset(_at_least(least))
-            messages[word] = Message(name, word, parse_type(result, enums), own, who, False)
+        messages |= _left_out(name, enums)
         _by_expression(messages, name, enums, version)
         classes[name] = Class(name, fields, messages, {f.name: f.default for f in fields.values()})
     hidden, absent = _as_it_was(classes, version)
@@ -256,6 +249,23 @@ def _as_it_was(classes: dict[str, Class], version: Release) -> tuple[dict[str, f
         if gone:
             hidden[name] = gone
     return hidden, frozenset(absent)
+
+
+def _left_out(cls: str, enums: dict[str, list[str]]) -> dict[str, Message]:
+    """What the published files do not say."""
+    found = {}
+    for owner, name, result, params, least in FOR_CLIENTS:
+        if owner == cls:
+            parts = [p.partition(": ") for p in params]
+            own = tuple(Param(p, parse_type(t, enums)) for p, _, t in parts)
+            found[name] = Message(cls, name, parse_type(result, enums), own, frozenset(_at_least(least)), False)
+    for owner, name, types in FOR_SERVERS:
+        if owner == cls:
+            words = types.split(", ") if types else []
+            own = tuple(Param(f"p{n}", parse_type(t, enums)) for n, t in enumerate(words))
+            who = frozenset({"pool-admin"})
+            found[name] = Message(cls, name, parse_type("void", enums), own, who, False, internal=True)
+    return found
 
 
 def _at_least(role: str) -> list[str]:
