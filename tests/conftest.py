@@ -24,7 +24,7 @@ BESIDE = Path(__file__).parents[2] / "shared"
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """The ordinary run needs the checkout, Python and nothing else: the tests that need more are left out of it, rather
     than skipped, unless they are asked for (``-m node``) or what they need is there."""
-    absent = {"shared": not BESIDE.is_dir(), "node": "node" not in config.getoption("markexpr")}
+    absent = {"shared": not BESIDE.is_dir(), **{m: m not in config.getoption("markexpr") for m in ("node", "ansible")}}
     left_out = [item for item in items if any(absent[m.name] for m in item.iter_markers() if m.name in absent)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)

@@ -44,8 +44,9 @@ class Move:
 
     def names(self) -> dict[str, str]:
         seed = self.db.get("VM", self.vm, "other_config").get("mac_seed", "")
-        return {self.vm: "vm", self.host: "host", self.disk: "vdi", self.vif: "vif", self.target: "target",
-                self.place: "sr", seed: "seed"}  # fmt: skip
+        same = [r for r, row in self.there.table("VM").items() if row["uuid"] == self.db.get("VM", self.vm, "uuid")]
+        return {**dict.fromkeys(same, "twin"), self.vm: "vm", self.host: "host", self.disk: "vdi", self.vif: "vif",
+                self.target: "target", self.place: "sr", seed: "seed"}  # fmt: skip
 
     async def refusal(self, method: str) -> list[str] | None:
         if method == "VM.pool_migrate":
@@ -69,7 +70,7 @@ async def move() -> Move:
 def inside(move: Move) -> None:
     """The same VM to another SR and host of its own pool."""
     sr = next(r for r, row in move.db.table("SR").items() if row["name_label"] == "iSCSI Madrid")
-    move.params[1] = {**move.params[1], "host": move.host}
+    move.params[1] = {**move.params[1], "host": move.host, "session_id": move.one.session}
     move.params[3] = {move.disk: sr}
     move.params[4] = {}
 
@@ -321,6 +322,16 @@ def _same(move: Move, **fields: Any) -> None:
     _twin(move, uuid=move.db.get("VM", move.vm, "uuid"), **fields)
 
 
+def _dead(move: Move, host: str = "") -> None:
+    metrics = move.db.get("host", host or move.host, "metrics")
+    move.db.set("host_metrics", metrics, live=False)
+
+
+def _lost(move: Move) -> None:
+    """The VM's own host is down; nobody has said yet that the VM is."""
+    _dead(move, move.db.get("VM", move.vm, "resident_on"))
+
+
 def _no_mirror(move: Move) -> None:
     """The source's SR cannot mirror."""
     for ref, row in move.db.table("SM").items():
@@ -340,7 +351,7 @@ def _checkpoint(move: Move) -> None:
     _import_checks(move)
     move.db.create("VM", {
         "is_a_snapshot": True, "snapshot_of": move.vm, "power_state": "Suspended", "domain_type": "hvm",
-        "last_boot_CPU_flags": AMD,
+        "last_boot_CPU_flags": AMD, "metrics": move.db.create("VM_metrics", {"current_domain_type": "hvm"}),
     })  # fmt: skip
 
 
@@ -366,14 +377,22 @@ ASSERT: dict[str, tuple[Callable[[Move], Any], list[str]]] = {
     "6.2-11c": (lambda m: m.params[4].clear(), ["VIF_NOT_IN_MAP", "vif"]),
     "6.2-12c seed": (lambda m: _twin(m), ["DUPLICATE_MAC_SEED", "seed"]),
     "6.2-12c same uuid runs": (lambda m: _same(m, power_state="Running"),
-                               ["VM_BAD_POWER_STATE", "vm", "Halted", "Running"]),
-    "6.2-12c not newer": (lambda m: _same(m, version=7), ["VM_TO_IMPORT_IS_NOT_NEWER_VERSION", "vm", "7", "0"]),
+                               ["VM_BAD_POWER_STATE", "twin", "Halted", "Running"]),
+    "6.2-12c not newer": (lambda m: _same(m, version=7), ["VM_TO_IMPORT_IS_NOT_NEWER_VERSION", "twin", "7", "0"]),
     "6.2-12c memory": (lambda m: _memory(m.two, m.target), ["HOST_NOT_ENOUGH_FREE_MEMORY", "*", "0"]),
     "6.2 processor, by the source": (lambda m: m.set(last_boot_CPU_flags=AMD),
                                      ["VM_INCOMPATIBLE_WITH_THIS_HOST", "vm", "target", "*"]),
     "6.2-12c processor": (lambda m: _import_checks(m, last_boot_CPU_flags=AMD),
                           ["VM_INCOMPATIBLE_WITH_THIS_HOST", NULL, "target", "*"]),
+    "6.2-12c processor before 24.40": (lambda m: (m.params[4].clear(), m.set(last_boot_CPU_flags=AMD)),
+                                       ["VM_INCOMPATIBLE_WITH_THIS_HOST", "vm", "target", "*"]),
     "6.2-12c snapshot with memory": (_checkpoint, ["VM_INCOMPATIBLE_WITH_THIS_HOST", NULL, "target", "*"]),
+    "6.2-5i session": (lambda m: (inside(m), m.params[1].update(session_id="OpaqueRef:none")),
+                       ["SESSION_INVALID", "OpaqueRef:none"]),
+    "6.2-6 offline, disks first": (lambda m: (inside(m), _dead(m), m.params[3].clear()), ["VDI_NOT_IN_MAP", "vdi"]),
+    "6.2-6 offline, SRs first": (lambda m: (inside(m), _dead(m), m.params[3].update({m.disk: "OpaqueRef:none"})),
+                                 ["HANDLE_INVALID", "SR", "sr"]),
+    "6.2-6 its own host offline": (lambda m: _lost(m), ["HOST_OFFLINE", "*"]),
     "6.2-12c vGPU": (lambda m: m.db.create("VGPU", {"VM": m.vm, "GPU_group": "OpaqueRef:g"}),
                      ["VM_REQUIRES_GPU", "vm", "OpaqueRef:g"]),
     "6.2-13c": (lambda m: m.there.set("host_metrics", m.there.get("host", m.target, "metrics"), live=False),
@@ -745,7 +764,7 @@ SHAPES: dict[str, tuple[Callable[[Move], Any], str, list[str]]] = {
     "11 VM_BAD_POWER_STATE gate": (lambda m: m.set(power_state="Paused"), "VM.pool_migrate",
                                    ["VM_BAD_POWER_STATE", "vm", "running", "paused"]),
     "11 VM_BAD_POWER_STATE import": (lambda m: _same(m, power_state="Running"), "VM.assert_can_migrate",
-                                     ["VM_BAD_POWER_STATE", "vm", "Halted", "Running"]),
+                                     ["VM_BAD_POWER_STATE", "twin", "Halted", "Running"]),
     "11 VM_IS_TEMPLATE with the operation": (lambda m: m.set(is_a_template=True), "VM.pool_migrate",
                                              ["VM_IS_TEMPLATE", "vm", "pool_migrate"]),
     "11 VM_HOST_INCOMPATIBLE_VERSION_MIGRATE": (_older, "VM.assert_can_migrate",

@@ -89,8 +89,6 @@ def _copy_metadata(state: ExchangeState, at: int, it: Replacement) -> Iterator[S
             yield Request(f"VDI.set_{name}", (it.new, it.vdi[name]), does, at)
     if sorted(new["tags"]) != sorted(it.vdi["tags"]):
         yield Request("VDI.set_tags", (it.new, list(it.vdi["tags"])), does, at)
-    if it.is_copied and it.vdi["read_only"] and not new["read_only"]:
-        yield Request("VDI.set_read_only", (it.new, True), does, at)
     yield from without_mark(state, it.new, KEPT, at)
     for key, value in it.vdi["other_config"].items():
         if key not in (JOB, KEPT) and new["other_config"].get(key) != value:
