@@ -36,8 +36,8 @@ _LIGHT: Final = {
     Role.Dark: "#8d959f", Role.Shadow: "#60676f", Role.Link: "#0b57d0", Role.BrightText: "#ffffff",
 }  # fmt: skip
 _DARK: Final = {
-    Role.Window: "#24272b", Role.WindowText: "#e8eaed", Role.Base: "#1b1d20", Role.AlternateBase: "#212428",
-    Role.Text: "#e8eaed", Role.Button: "#33373d", Role.ButtonText: "#e8eaed", Role.ToolTipBase: "#33373d",
+    Role.Window: "#303439", Role.WindowText: "#eceef0", Role.Base: "#191b1e", Role.AlternateBase: "#1f2226",
+    Role.Text: "#eceef0", Role.Button: "#42474e", Role.ButtonText: "#e8eaed", Role.ToolTipBase: "#33373d",
     Role.ToolTipText: "#e8eaed", Role.Light: "#4a5058", Role.Midlight: "#3c4148", Role.Mid: "#565d66",
     Role.Dark: "#17191c", Role.Shadow: "#0e0f11", Role.Link: "#8ab4f8", Role.BrightText: "#ffffff",
 }  # fmt: skip
