@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from xsmigui.core.migration.exchange.checks import give_up
+from xsmigui.core.migration.exchange.placing import is_held, stray_copies
 from xsmigui.core.migration.exchange.values import (
     CHECKSUM,
     COPY,
@@ -59,9 +60,8 @@ def copy_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement
         now = state.signs(it)
         if it.signs != now or it.watch != state.watch:
             yield Note({"signs": now, "watch": state.watch}, at)
-        found = state.named.get(at, ())
-        if not it.new and found:
-            yield Note({"new": found[0]}, at)
+        if not it.new:
+            yield from stray_copies(spec, state, at, it)
         if not it.new:
             does = _("make room for a copy of {disk}", disk=it.name)
             yield Request("VDI.create", (_blank(spec, it, state.vdis[it.old]),), does, at, then={"new": ANSWER})
@@ -82,7 +82,7 @@ def _thrown_away(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacem
     mine, copy = state.connection(it.new), state.vdis.get(it.new)
     if mine:
         yield Request("VBD.destroy", (mine,), _("release the copy of {disk}", disk=it.name), at)
-    if copy is not None:
+    if copy is not None and not is_held(state, it.new):
         if not is_free(copy):
             yield Wait(_("The copy of {disk} is still in use.", disk=it.name))
         does = _("throw away the copy of {disk}", disk=it.name)

@@ -146,11 +146,19 @@ def _keep_source(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacem
 
 
 def stray_copies(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
-    """What a `VDI.create` has made whose answer was lost and which was carried out late."""
+    """What a `VDI.create` of this job has made whose answer was lost. A snapshot of a copy in the making bears its name
+    and its mark too, and is somebody's."""
     for ref in state.named.get(at, ()):
         vdi = state.vdis.get(ref)
-        if ref not in (it.old, it.new) and vdi is not None and is_free(vdi):
+        if vdi is None or ref in (it.old, it.new) or vdi["is_a_snapshot"]:
+            continue
+        if is_free(vdi) and not vdi["snapshots"] and vdi["other_config"].get(JOB) == spec.job:
             yield Request("VDI.destroy", (ref,), _("remove an empty copy of {disk}", disk=it.name), at)
+
+
+def is_held(state: ExchangeState, ref: str) -> bool:
+    """Somebody else has the disk connected by now (a snapshot, say): it is theirs, and stays."""
+    return any(not other.is_control_domain for other in state.holders.get(ref, ()))
 
 
 def unmark(spec: ExchangeSpec, state: ExchangeState, at: int, vdi: str) -> Iterator[Step]:

@@ -6,7 +6,7 @@ import msgspec
 
 from xsmigui.core.migration.exchange.checks import account, other_job, why_no_way_back
 from xsmigui.core.migration.exchange.copying import is_in_use
-from xsmigui.core.migration.exchange.placing import connection_of, stray_copies, unblock, unmark, without_mark
+from xsmigui.core.migration.exchange.placing import connection_of, is_held, stray_copies, unblock, unmark, without_mark
 from xsmigui.core.migration.exchange.values import (
     COPY,
     JOB,
@@ -36,6 +36,8 @@ def roll_back(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
         new = state.vdis.get(it.new)
         if new is not None and it.spare:
             yield from _spared(state, at, it)
+            yield from unmark(spec, state, at, it.new)
+        elif new is not None and is_held(state, it.new):
             yield from unmark(spec, state, at, it.new)
         elif new is not None:
             if not is_free(new):
