@@ -23,6 +23,7 @@ from PySide6.QtWidgets import QApplication
 from xsmigui import __version__
 from xsmigui.console import INTERRUPTED, say
 from xsmigui.core.capacity import AT_ONCE
+from xsmigui.core.journal import SetAside, unreadable_text
 from xsmigui.core.outline import Link
 from xsmigui.core.ports import Address, Gateway, Trusted, Wire
 from xsmigui.core.proxies import Proxy, ProxyOf
@@ -171,7 +172,7 @@ class Program:
             self.store, LateWire(self._proxy_of), self.trust, self._secrets, self._decisions, clock
         )
         asker = Asker(self.connections.gateway)
-        self._journal = JournalFile(home)
+        self._journal = JournalFile(home, self._journal_set_aside)
         self.jobs = Jobs(self.store, self.connections, asker, clock, self._journal)
         self.jobs.limit = min(max(self.settings.now.storage_limit, 1), AT_ONCE)
         self._demo = DemoSite() if options.demo else None
@@ -224,10 +225,15 @@ class Program:
             self.connections.remember(server.address, server.name, server.connect, dict(server.members))
         try:
             await self.jobs.take_up()
+            if text := unreadable_text(await self.jobs.unreadable()):
+                await tell(self.window, _("Journal"), text)
         except OSError as error:
             log.error("%s", error)
             text = _("The journal cannot be used, so nothing can be started: {reason}", reason=str(error))
             await tell(self.window, _("Journal"), text)
+
+    def _journal_set_aside(self, aside: SetAside) -> None:
+        self.window.say(_("Journal"), aside.sentence())
 
     async def _start_demo(self, demo: DemoSite) -> None:
         try:

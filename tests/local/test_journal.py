@@ -6,7 +6,7 @@ import os
 import sqlite3
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,8 +14,11 @@ from msgspec.structs import replace
 
 from tests.core.migration.helpers import answered, away
 from tests.core.site import TwoPools
-from xsmigui.core.jobs import Job, State, Step, VmJob
-from xsmigui.local.journal import FILE, JournalFile
+from xsmigui.core.jobs import DiskResult, Job, State, Step, VmJob
+from xsmigui.core.journal import unreadable_text
+from xsmigui.core.report import html_report
+from xsmigui.local.journal import JournalFile
+from xsmigui.local.journalfile import FILE, LOCK
 
 
 def a_job(name: str = "20261126-1") -> Job:
@@ -79,7 +82,7 @@ async def test_a_job_belongs_to_one_process(tmp_path: Path) -> None:
     assert await third.adopt() == []  # ended
     assert len(await third.all()) == 1
     await third.close()
-    assert names(tmp_path) == [FILE]
+    assert names(tmp_path) == [LOCK, FILE]
 
 
 KILLED = """
@@ -108,14 +111,8 @@ async def test_a_process_that_is_killed_leaves_its_jobs(tmp_path: Path, journal:
     other.kill()
     await other.wait()
     assert await journal.adopt() == [a_job()]
-    assert len([name for name in names(tmp_path) if name.endswith(".lock")]) == 1  # ours; the dead one's is gone
-
-
-async def test_a_spoiled_file_is_put_aside(tmp_path: Path, journal: JournalFile) -> None:
-    (tmp_path / FILE).write_bytes(b"not a database at all, and longer than a header" * 10)
-    await journal.write(a_job(), 0)
-    assert len(await journal.all()) == 1
-    assert (tmp_path / "journal.spoiled").read_bytes().startswith(b"not a database")
+    locks = [name for name in names(tmp_path) if name.startswith("journal-") and name.endswith(".lock")]
+    assert len(locks) == 1  # ours; the dead one's is gone
 
 
 async def test_a_later_versions_file_is_left_alone(tmp_path: Path, journal: JournalFile) -> None:
@@ -126,14 +123,160 @@ async def test_a_later_versions_file_is_left_alone(tmp_path: Path, journal: Jour
         await journal.write(a_job(), 0)
 
 
-async def test_a_row_that_cannot_be_read(tmp_path: Path, journal: JournalFile) -> None:
-    await journal.write(a_job(), 0)
-    db = sqlite3.connect(tmp_path / FILE)
+def change(folder: Path, sql: str, *values: object) -> None:
+    """Somebody's hand in the file."""
+    db = sqlite3.connect(folder / FILE)
     with db:
-        db.execute("update vm set document = '{}'")
+        db.execute(sql, values)
     db.close()
-    with pytest.raises(OSError, match="journal"):
-        await journal.all()
+
+
+SPOILED = {
+    "plan": "update job set plan = '{}' where id = 'bad'",
+    "plan-no-json": "update job set plan = x'00ff' where id = 'bad'",
+    "plan-later": "update job set version = 99 where id = 'bad'",
+    "plan-format-later": "update job set plan = replace(plan, '\"format\":1', '\"format\":99') where id = 'bad'",
+    "version": "update job set version = 'x' where id = 'bad'",
+    "date": "update job set created = 'yesterday' where id = 'bad'",
+    "part": "update vm set document = '{}' where job = 'bad'",
+    "part-number": "update vm set document = 7 where job = 'bad'",
+    "part-later": "update vm set version = 99 where job = 'bad'",
+    "part-missing": "delete from vm where job = 'bad'",
+    "job-missing": "delete from job where id = 'bad'",
+}
+
+
+@pytest.mark.parametrize("how", SPOILED)
+async def test_a_row_that_cannot_be_read_stops_no_other(tmp_path: Path, how: str) -> None:
+    first, second = JournalFile(tmp_path), JournalFile(tmp_path)
+    for name in ("before", "bad", "later"):
+        await first.write(a_job(name), 0)
+    change(tmp_path, SPOILED[how])
+    rows = raw(tmp_path)
+    found = {job.id: job for job in await first.all()}
+    assert {"before", "later"} <= set(found) <= {"before", "bad", "later"}
+    (bad,) = await first.unreadable()
+    assert (bad.id, bad.ended) == ("bad", False)
+    assert bad.reason
+    assert bad.vms == ("web",)
+    assert (bad.created is None) == (how in ("date", "job-missing"))
+    assert "bad (web): " in unreadable_text([bad])
+    if "bad" in found:
+        (vm,) = found["bad"].vms
+        assert (vm.state, vm.is_over) == (State.interrupted, True)
+        assert bad.reason in vm.message
+    assert len(await first.history("bad")) == 1
+    await first.close()
+    assert [job.id for job in await second.adopt()] == ["before", "later"]
+    assert await second.adopt("bad") == []
+    await second.close()
+    assert [row for row in raw(tmp_path) if "bad" in row] == [row for row in rows if "bad" in row]
+
+
+def raw(folder: Path) -> list[tuple[object, ...]]:
+    db = sqlite3.connect(folder / FILE)
+    found = db.execute("select * from job").fetchall() + db.execute("select * from vm").fetchall()
+    db.close()
+    return found
+
+
+async def test_of_a_job_the_parts_that_can_be_read_go_on(tmp_path: Path) -> None:
+    one = a_job("two parts")
+    moves = (*one.plan.moves, replace(one.plan.moves[0], vm=replace(one.plan.moves[0].vm, name="mail")))
+    job = replace(one, plan=replace(one.plan, moves=moves), vms=tuple(VmJob(move=move) for move in moves))
+    first, second = JournalFile(tmp_path), JournalFile(tmp_path)
+    await first.write(job, 0)
+    await first.close()
+    change(tmp_path, "update vm set document = 'nothing' where place = 0")
+    (left,) = await second.adopt()
+    assert [vm.state for vm in left.vms] == [State.interrupted, State.waiting]
+    assert left.vms[1] == job.vms[1]
+    await second.write(replace(left, vms=(left.vms[0], replace(left.vms[1], state=State.done))), 1)
+    (kept,) = await second.all()
+    assert kept.vms[1].state is State.done
+    assert [row[3] for row in raw(tmp_path) if row[1] == 0] == ["nothing"]  # as it was
+    await second.close()
+
+
+async def test_a_line_whose_time_cannot_be_read(tmp_path: Path, journal: JournalFile) -> None:
+    for state in (State.waiting, State.running, State.done):
+        await journal.write(at(a_job(), state=state), 0)
+    change(tmp_path, "update entry set at = ?, message = ? where number = 2", b"\xff", b"\xfe")
+    assert [line.state for line in await journal.history(a_job().id)] == ["waiting", "running", "done"]
+
+
+async def test_every_connection_syncs_each_write(tmp_path: Path, journal: JournalFile) -> None:
+    """2 is FULL: the write-ahead log is synced at each commit, so that what has returned survives a power cut."""
+
+    async def settings() -> tuple[str, int]:
+        def ask(db: sqlite3.Connection) -> tuple[str, int]:
+            return db.execute("pragma journal_mode").fetchone()[0], db.execute("pragma synchronous").fetchone()[0]
+
+        return await journal._do(ask)
+
+    assert await settings() == ("wal", 2)
+    await journal.write(a_job(), 0)
+    (tmp_path / FILE).rename(tmp_path / "elsewhere")
+    await journal.write(a_job("another"), 0)
+    assert await settings() == ("wal", 2)
+
+
+async def test_jobs_that_ended_long_ago_are_folded_into_their_report(tmp_path: Path, journal: JournalFile) -> None:
+    now = datetime.now(UTC)
+
+    def ended(name: str, days: int, state: State = State.done) -> Job:
+        then = now - timedelta(days=days)
+        disks = (DiskResult("old", "new", "NFS"),)
+        vm = {"state": state, "step": Step.ended, "ended": then, "disks": disks, "message": f"{name} ended", "begun": 2}
+        return replace(at(a_job(name), **vm), created=then)
+
+    old, new, cut = ended("old", 400), ended("new", 300), ended("cut", 500, State.interrupted)
+    for job in (old, new, cut):
+        await journal.write(at(job, message="before"), 0)
+        await journal.write(job, 0)
+    unread = replace(ended("unread", 500), id="unread")
+    await journal.write(unread, 0)
+    change(tmp_path, "update vm set document = '{}' where job = 'unread'")
+    size = len(str(raw(tmp_path)))
+    before = {job.id: job for job in await journal.all()}
+    assert await journal.fold() == 1
+    assert await journal.fold() == 0
+    assert len(str(raw(tmp_path))) < size
+    after = {job.id: job for job in await journal.all()}
+    assert [after[name] == before[name] for name in ("old", "new", "cut")] == [False, True, True]
+    assert after["old"].as_json() == before["old"].as_json()
+    assert html_report([after["old"]], now) == html_report([before["old"]], now)
+    assert [entry.message for entry in await journal.history("old")] == ["old ended"]
+    assert len(await journal.history("new")) == 2
+    assert [job.id for job in await journal.adopt()] == []
+    assert ("unread", "{}") in [(row[0], row[3]) for row in raw(tmp_path)]
+
+
+async def test_many_rows(tmp_path: Path) -> None:
+    """Nothing is looked at once for each job that is there."""
+    first, second = JournalFile(tmp_path), JournalFile(tmp_path)
+    await first.write(a_job("a"), 0)
+    await first.close()
+    change(
+        tmp_path,
+        "with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000)"
+        " insert into job select 'job' || i, created, owner, plan, version, folded from job, n",
+    )
+    change(tmp_path, "insert into vm select job.id, 0, job.id != 'job5', document, 2 from job, vm where job.id != 'a'")
+    steps = 0
+
+    def count() -> int:
+        nonlocal steps
+        steps += 1
+        return 0
+
+    await second._do(lambda db: db.set_progress_handler(count, 100))
+    assert [job.id for job in await second.adopt()] == ["a", "job5"]
+    adopting, steps = steps, 0
+    assert len(await second.all()) == 3001
+    assert adopting < 20
+    assert steps < 3001 * 10
+    await second.close()
 
 
 async def test_no_place_for_it(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

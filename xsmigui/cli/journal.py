@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+from datetime import datetime
 from pathlib import Path
 
 from xsmigui.cli.starting import to_the_end
@@ -12,11 +13,13 @@ from xsmigui.console import (
     job_document,
     print_document,
     print_table,
+    say,
     show_job,
     state_word,
     write_report,
 )
 from xsmigui.core.jobs import Job
+from xsmigui.core.journal import SetAside, Unreadable
 from xsmigui.core.migration.diskdraft import DisksRefused
 from xsmigui.core.migration.kept import kept_sources, revert_plan
 from xsmigui.core.migration.plan import Plan
@@ -32,9 +35,12 @@ async def show_jobs(options: argparse.Namespace) -> int:
     """Show the journal, or one job of it; no server is asked."""
     if options.report and not options.show:
         raise BadArguments(_("--report belongs to --show, --resume or --revert."))
-    journal = JournalFile(paths.home())
+    journal = JournalFile(paths.home(), tell_set_aside)
     try:
         found = await journal.all()
+        unreadable = await journal.unreadable()
+        if options.show and options.show not in {job.id for job in found}:
+            _refuse_unreadable(unreadable, options.show)
         job = _named(found, options.show) if options.show else None
         history = await journal.history(job.id) if job is not None else []
     except OSError as error:
@@ -46,14 +52,35 @@ async def show_jobs(options: argparse.Namespace) -> int:
             return BAD_ARGUMENTS
         show_job(job, history, options.json)
     elif options.json:
-        print_document({"jobs": [job_document(job) for job in found]}, True)
+        document = {"jobs": [job_document(job) for job in found], "unreadable": [u.as_json() for u in unreadable]}
+        print_document(document, True)
     else:
         rows: list[tuple[str, ...]] = [(_("Job"), _("Started"), _("State"), _("VMs"))]
         for each in found:
             names = joined([vm.move.vm.name for vm in each.vms])
-            rows.append((each.id, f"{each.created.astimezone():%Y-%m-%d %H:%M}", state_word(each), names))
+            rows.append((each.id, _day(each.created), state_word(each), names))
+        for bad in unreadable:
+            started = _day(bad.created) if bad.created is not None else "?"
+            rows.append((bad.id, started, _("cannot be read"), joined(bad.vms)))
         print_table(rows)
+        for bad in unreadable:
+            say(_("The journal cannot be read here: {what}", what=bad.sentence()))
     return DONE
+
+
+def tell_set_aside(aside: SetAside) -> None:
+    """A damaged journal was put aside: where it lies."""
+    say(aside.sentence())
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M}"
+
+
+def _refuse_unreadable(unreadable: list[Unreadable], name: str) -> None:
+    for bad in unreadable:
+        if bad.id == name:
+            raise BadArguments(_("The journal cannot be read here: {what}", what=bad.sentence()))
 
 
 def _named(found: list[Job], name: str) -> Job:
@@ -75,6 +102,7 @@ async def take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int:
         if plan is not None:
             return await to_the_end(options, jobs, lambda: jobs.start(plan))
     if not found:
+        _refuse_unreadable(await jobs.unreadable(), wanted)
         text = _("There is no unfinished job {job}, or another xsmigui is carrying it out.", job=wanted)
         raise BadArguments(text)
     (job,) = found

@@ -5,7 +5,7 @@ import asyncio
 
 from xsmigui.cli.connecting import Refusing, chosen_proxy, connect
 from xsmigui.cli.evacuating import evacuate
-from xsmigui.cli.journal import take_up
+from xsmigui.cli.journal import take_up, tell_set_aside
 from xsmigui.cli.later import moment_in
 from xsmigui.cli.selecting import evaluate, evaluate_disks, leaving_out_blocked
 from xsmigui.cli.starting import left_json, start
@@ -39,7 +39,7 @@ async def run(options: argparse.Namespace) -> int:
     proxy_of = chosen_proxy(options)
     connections = Connections(store, XapiWire(proxy_of=proxy_of), trust, Keyring(), Refusing(trust), clock)
     asker = Asker(connections.gateway)
-    journal = JournalFile(paths.home())
+    journal = JournalFile(paths.home(), tell_set_aside)
     jobs = Jobs(store, connections, asker, clock, journal)
     try:
         if not await connect(options, connections):

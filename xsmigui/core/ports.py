@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from xsmigui.core.changes import Event
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.jobs import Entry, Job
+from xsmigui.core.journal import Unreadable
 from xsmigui.core.records import Task
 
 
@@ -118,13 +119,19 @@ class Journal(Protocol):
         """Keep how the VM at this place of a job stands. Writes keep the order of their calls."""
 
     async def all(self) -> list[Job]:
-        """Every job, the latest first."""
+        """Every job that can be read, the latest first."""
+
+    async def unreadable(self) -> list[Unreadable]:
+        """What cannot be read of it, the latest first. It stays as it is."""
 
     async def history(self, job: str) -> list[Entry]:
         """What was written of a job, in its order."""
 
     async def adopt(self, job: str = "") -> list[Job]:
         """Take over the jobs that have not ended and whose process has (or this one of them), the oldest first."""
+
+    async def fold(self) -> int:
+        """Fold jobs that ended long ago into what a report tells of them; returns how many."""
 
 
 class Clock(Protocol):

@@ -23,8 +23,8 @@ import msgspec
 from xsmigui import __version__
 from xsmigui.core.redaction import redacted
 from xsmigui.local import settings, trust
-from xsmigui.local.journal import FILE as JOURNAL
 from xsmigui.local.journal import JournalFile
+from xsmigui.local.journalfile import FILE as JOURNAL
 
 LIBRARIES: Final = ("PySide6_Essentials", "qasync", "aiohttp", "XenAPI", "msgspec", "cryptography", "keyring")
 VARIABLES: Final = ("XSMIGUI_", "QT_", "LANG", "LC_", "XDG_", "DISPLAY", "WAYLAND_", "DESKTOP_SESSION", "PYTHON")
@@ -74,7 +74,9 @@ async def _journal(home: Path) -> str:
     """Every job with its history."""
     journal = JournalFile(home)
     jobs: list[Any] = []
+    unreadable: list[Any] = []
     try:
+        unreadable = [each.as_json() for each in await journal.unreadable()]
         for job in await journal.all():
             history = msgspec.to_builtins(await journal.history(job.id))
             jobs.append({"created": job.created.isoformat(), **job.as_json(), "history": history})
@@ -82,4 +84,4 @@ async def _journal(home: Path) -> str:
         jobs.append(str(error))
     finally:
         await journal.close()
-    return json.dumps({"jobs": jobs}, ensure_ascii=False, indent=1, default=str)
+    return json.dumps({"jobs": jobs, "unreadable": unreadable}, ensure_ascii=False, indent=1, default=str)

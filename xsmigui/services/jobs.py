@@ -21,6 +21,7 @@ from msgspec.structs import replace
 
 from xsmigui.core.capacity import AT_ONCE
 from xsmigui.core.jobs import Job, State, Step, VmJob, claims, is_moving, resumed, says_more, upgraded
+from xsmigui.core.journal import Unreadable
 from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan
@@ -108,6 +109,10 @@ class Jobs:
         known = {job.id: job for job in await self._journal.all()}
         return list((known | self._jobs).values())
 
+    async def unreadable(self) -> list[Unreadable]:
+        """What cannot be read of the journal; it stops nothing else. Raises `OSError`."""
+        return await self._journal.unreadable()
+
     def get(self, job: str) -> Job:
         return self._jobs[job]
 
@@ -172,7 +177,15 @@ class Jobs:
                     self._write_soon(job, index)
             found.append(job)
         self._pump()
+        if not wanted:
+            await self._fold()
         return found
+
+    async def _fold(self) -> None:
+        try:
+            await self._journal.fold()
+        except OSError as error:  # it only saves room, and is tried again at the next start
+            log.warning("%s", error)
 
     @property
     def limit(self) -> int:
@@ -187,7 +200,9 @@ class Jobs:
 
     def hold(self, job: str, index: int) -> None:
         """Let a VM that waits wait on, until it is continued; what runs is not held."""
-        self._set_held(job, index, True)
+        for place in self._queue:
+            if (place.job, place.index) == (job, index):
+                self._hold(place, True)
 
     def proceed(self, job: str, index: int | None = None) -> None:
         """Continue what is held: one VM of a job, or all of them. Where it was held because of a doubt about the pool,
@@ -195,9 +210,9 @@ class Jobs:
         for place in self._queue:
             if place.job == job and index in (None, place.index) and place.is_doubted:
                 place.is_vouched = True
-        for number in range(len(self._jobs[job].vms)):
-            if index in (None, number):
-                self._set_held(job, number, False)
+        for place in self._queue:
+            if place.job == job and index in (None, place.index):
+                self._hold(place, False)
         self._pump()
 
     def undo(self, job: str) -> None:
@@ -381,11 +396,10 @@ class Jobs:
                 self._queue.append(_Place(job.id, index, PoolId(job.plan.source.uuid), storage))
         self._tell(job)
 
-    def _set_held(self, job: str, index: int, held: bool) -> None:
-        for place in self._queue:
-            vm = self._jobs[job].vms[index]
-            if (place.job, place.index) == (job, index) and place.run is None and vm.held is not held:
-                self._set(place, replace(vm, held=held, message=""))
+    def _hold(self, place: _Place, held: bool) -> None:
+        vm = self._jobs[place.job].vms[place.index]
+        if place.run is None and vm.held is not held:
+            self._set(place, replace(vm, held=held, message=""))
 
     def _set(self, place: _Place, vm: VmJob) -> None:
         before = self._jobs[place.job].vms[place.index]

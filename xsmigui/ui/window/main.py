@@ -388,6 +388,10 @@ class MainWindow(QMainWindow):
         dialog.show()
         return dialog
 
+    def say(self, title: str, text: str) -> None:
+        """Show something that has to be read, whatever else is going on."""
+        self._scope.spawn(tell(self, title, text), "say")
+
     def _leftovers(self) -> None:
         self._scope.spawn(self._show_leftovers(), "leftovers")
 

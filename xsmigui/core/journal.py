@@ -1,0 +1,61 @@
+"""What is to be said of the journal itself: rows that cannot be read, a damaged file that was put aside."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+
+from xsmigui.core.text import _, joined, n_
+
+
+class Unreadable(msgspec.Struct, frozen=True):
+    """A job of the journal, or one VM's part of it, that cannot be read. `created` is None if even that is damaged;
+    `vms` are names, as far as they are known; `ended` that nothing of it was left to be done."""
+
+    id: str
+    created: datetime | None
+    vms: tuple[str, ...]
+    reason: str
+    ended: bool
+
+    def sentence(self) -> str:
+        return _("{job} ({vms}): {reason}", job=self.id, vms=joined(self.vms) or "?", reason=self.reason)
+
+    def as_json(self) -> dict[str, object]:
+        """The form that the command line promises."""
+        created = self.created.isoformat() if self.created is not None else None
+        return {
+            "job": self.id,
+            "created": created,
+            "vms": list(self.vms),
+            "state": "unreadable",
+            "finished": self.ended,
+            "reason": self.reason,
+        }
+
+
+class SetAside(msgspec.Struct, frozen=True):
+    """A damaged journal that was put aside as `path`; `jobs` is how many of its jobs the new one has."""
+
+    path: str
+    reason: str
+    jobs: int
+
+    def sentence(self) -> str:
+        text = _("The journal was damaged ({reason}). It is kept as {path}.", reason=self.reason, path=self.path)
+        if not self.jobs:
+            return f"{text} " + _("No job could be carried over; look on the servers where the VMs are.")
+        rest = n_("{n} job could be carried over.", "{n} jobs could be carried over.", self.jobs)
+        return f"{text} {rest}"
+
+
+def unreadable_text(unreadable: Iterable[Unreadable]) -> str:
+    """What the operator must know of jobs that had not ended and cannot be read; empty if there are none."""
+    left = [each.sentence() for each in unreadable if not each.ended]
+    if not left:
+        return ""
+    text = _(
+        "These jobs had not ended, and the journal cannot be read there. They are not gone on with; everything is kept"
+        " as it is. Look on the servers where their VMs are."
+    )
+    return "\n".join([text, *left])
