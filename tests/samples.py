@@ -28,20 +28,20 @@ def form() -> dict[str, Any]:
             return {key: bare(each) for key, each in value.items() if key != "description"}
         return [bare(each) for each in value] if isinstance(value, list) else value
 
-    _schemas, parts = msgspec.json.schema_components([Plan, VmJob])
+    _schemas, parts = msgspec.json.schema_components([Plan, VmJob], schema_hook=lambda _kind: {})
     return json.loads(json.dumps(bare(parts), sort_keys=True))  # type: ignore[no-any-return]
 
 
 async def make() -> None:
     """A job that has ended with its sources kept, and one that waits."""
     from tests.services.engine import engine
-    from tests.services.test_exchange import plan_of
+    from tests.services.test_exchange import own_plan
     from tests.simulated import Simulated
 
     home = Path(tempfile.mkdtemp())
     with Simulated.start("two-pools") as site:
         async with engine(site, home=home) as two:
-            await two.run(await plan_of(two, "erp-test"), 60)
+            await two.run(await own_plan(two), 60)
             job = two.jobs.start(await two.plan("web-01", to="Lisboa", sr="NFS Lisboa"))
             await two.jobs.wait(job.id)
     HERE.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,7 @@ not copied or created are the same today.
 """
 
 import asyncio
+import json
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator
@@ -33,28 +34,32 @@ STATES = {
     "moved-and-kept": [State.done],
     "migrated": [State.done, State.done],
 }
-OPERATIONS = [
-    "start",
-    "start_on",
-    "migrate_send",
-    "snapshot",
-    "clone",
-    "copy",
-    "export",
-    "revert",
-    "destroy",
-    "make_into_template",
-    "provision",
-]
+OPERATIONS = (
+    "start", "start_on", "migrate_send", "snapshot", "clone", "copy", "export", "revert", "destroy",
+    "make_into_template", "provision",
+)  # fmt: skip
 """What that version blocked."""
 
 
 @asynccontextmanager
 async def left(site: Simulated, home: Path, sample: str) -> AsyncIterator[Engine]:
-    if not (home / FILE).exists():
-        shutil.copy(SAMPLES / "817709c" / f"{sample}.sqlite3", home / FILE)
+    """The program at the journal of that commit, its references changed to those of today."""
+    shutil.copy(SAMPLES / "817709c" / f"{sample}.sqlite3", home / FILE)
+    known = json.loads((SAMPLES / "817709c" / f"{sample}.json").read_text())
+    today = {what: ref for ref, what in references(site).items()}
+    rewrite(home, {ref: today.get(tuple(what), ref) for ref, what in known.items()})
     async with engine(site, home=home) as made:
         yield made
+
+
+def references(site: Simulated) -> dict[str, tuple[str, str, str]]:
+    """Pool, class and uuid of everything in the site, by its reference."""
+    found = {}
+    for served in site.pools:
+        for cls in ("pool", "host", "VM", "VDI", "SR", "network", "VIF", "VBD", "PBD"):
+            rows = site.run(lambda served=served, cls=cls: dict(served.pool.db.table(cls)))
+            found |= {ref: (served.name, cls, row["uuid"]) for ref, row in rows.items()}
+    return found
 
 
 async def the_job(two: Engine) -> Job:
@@ -91,12 +96,12 @@ def room_for_the_copy(site: Simulated, job: Job) -> str:
     return str(site.call(madrid, "VDI.create", record))
 
 
-def rewrite(home: Path, sample: str, references: dict[str, str]) -> None:
+def rewrite(home: Path, changes: dict[str, str]) -> None:
     """The journal, with references that are others in this site."""
     db = sqlite3.connect(home / FILE)
     with db:
         for table, column in (("vm", "document"), ("job", "plan")):
-            for old, new in references.items():
+            for old, new in [pair for pair in changes.items() if pair[0] != pair[1]]:
                 db.execute(f"update {table} set {column} = cast(replace({column}, ?, ?) as blob)", (old, new))
     db.close()
 
@@ -139,17 +144,17 @@ async def test_while_the_first_disk_was_copied(site: Simulated, tmp_path: Path, 
         recreate(site, job)
         first = job.vms[0].replacements[0]
         copy = room_for_the_copy(site, job)
-        references = {first.new: copy}
+        changes = {first.new: copy}
         hold = None
         if task != "never arrived":
             hold = Hold(site)
             ref = site.call(site["Madrid"], "Async.VDI.copy", first.old, NULL, NULL, copy)
             if task != "lost":
-                references[job.vms[0].task] = str(ref)
+                changes[job.vms[0].task] = str(ref)
             if task != "runs":
                 hold.release()
                 await until(lambda: not site.run(lambda: site["Madrid"].pool.tasks.running))
-        rewrite(tmp_path, "copying", references)
+        rewrite(tmp_path, changes)
         (job,) = await two.jobs.take_up()
         assert job.vms[0].held
         two.jobs.proceed(job.id)
