@@ -6,8 +6,9 @@ import shutil
 import sqlite3
 import tempfile
 from contextlib import closing
+from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -21,15 +22,32 @@ HERE = JOURNALS / f"version-{VERSION}"
 
 
 def form() -> dict[str, Any]:
-    """The form of what is written, without the words that explain it."""
+    """The form of what is written: the fields of every struct with their types, the values of every choice."""
+    found: dict[str, Any] = {}
 
-    def bare(value: Any) -> Any:
-        if isinstance(value, dict):
-            return {key: bare(each) for key, each in value.items() if key != "description"}
-        return [bare(each) for each in value] if isinstance(value, list) else value
+    def look(kind: Any) -> None:
+        for inner in get_args(kind):
+            look(inner)
+        if not isinstance(kind, type) or kind.__name__ in found:
+            return
+        if issubclass(kind, msgspec.Struct):
+            fields = msgspec.structs.fields(kind)
+            found[kind.__name__] = {field.encode_name: _name(field.type) for field in fields}
+            for field in fields:
+                look(field.type)
+        elif issubclass(kind, Enum):
+            found[kind.__name__] = sorted(str(each.value) for each in kind)
 
-    _schemas, parts = msgspec.json.schema_components([Plan, VmJob], schema_hook=lambda _kind: {})
-    return json.loads(json.dumps(bare(parts), sort_keys=True))  # type: ignore[no-any-return]
+    look(Plan)
+    look(VmJob)
+    return found
+
+
+def _name(kind: Any) -> str:
+    """A type in words that are the same in every Python."""
+    inner = ", ".join(map(_name, get_args(kind)))
+    name = getattr(get_origin(kind) or kind, "__name__", str(kind))
+    return f"{name}[{inner}]" if inner else name
 
 
 async def make() -> None:
