@@ -8,7 +8,8 @@ import tempfile
 from contextlib import closing
 from enum import Enum
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from types import UnionType
+from typing import Any, Union, get_args, get_origin
 
 import msgspec
 
@@ -46,7 +47,8 @@ def form() -> dict[str, Any]:
 def _name(kind: Any) -> str:
     """A type in words that are the same in every Python."""
     inner = ", ".join(map(_name, get_args(kind)))
-    name = getattr(get_origin(kind) or kind, "__name__", str(kind))
+    origin = get_origin(kind) or kind
+    name = "Union" if origin in (Union, UnionType) else getattr(origin, "__name__", str(origin))
     return f"{name}[{inner}]" if inner else name
 
 
