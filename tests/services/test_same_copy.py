@@ -411,3 +411,28 @@ async def test_surprises_while_no_program_ran(site: Simulated, other: Somebody, 
         assert sums(other) == newest, vm.message
         assert vm.state in (State.failed, State.done, State.interrupted)
         one_disk_at_each_position(second)
+
+
+# Case 13: the operator disconnects the server.
+
+
+@pytest.mark.parametrize("motion", ["copied", "sent"])
+async def test_cancelled_on_a_server_that_was_disconnected(two: Engine, motion: str) -> None:
+    """It ends and says what goes on where; connected again, it can be resumed."""
+    plan = await own_plan(two) if motion == "copied" else await two.plan("web-01", to="Madrid", host="madrid-02")
+    hold = Hold(two.site, 4 if motion == "copied" else 2)
+    job = two.jobs.start(plan)
+    await until(lambda: two.vm(job).task)
+    assert [found.id for found in two.jobs.under_way(two.pool("Madrid"))] == [job.id]
+    server = two.connections.server_of(two.pool("Madrid"))
+    assert server is not None
+    await two.connections.close(server.address.url)
+    await until(lambda: two.vm(job).state is State.lost)
+    two.jobs.cancel(job.id)
+    vm = await to_the_end(two, job)
+    assert vm.state is State.interrupted
+    assert "is not connected" in vm.message
+    assert job.id in vm.message
+    hold.release()
+    two.connections.open(server.address.url)
+    await until(lambda: two.is_connected("Madrid"))

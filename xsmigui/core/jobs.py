@@ -334,6 +334,20 @@ def leaving(jobs: Iterable[Job]) -> str:
     return " ".join(parts)
 
 
+def disconnecting(jobs: Iterable[Job], server: str) -> str:
+    """What disconnecting a server means for the jobs that are under way there; empty if there are none."""
+    under_way = [vm for job in jobs for vm in job.vms if vm.has_begun and not vm.state.has_ended]
+    if not under_way:
+        return ""
+    text = _(
+        "These are under way: {names}. What the servers do goes on by itself, what xsmigui copies stops where it"
+        " stands; nobody watches, and nothing can be cancelled until {server} is connected again.",
+        names=joined([vm.move.vm.name for vm in under_way]),
+        server=server,
+    )
+    return text
+
+
 def step_text(vm: VmJob) -> str:
     """What is being done, or how it ended, in a few words."""
     if vm.state is State.lost:

@@ -29,6 +29,7 @@ from xsmigui.core.text import _
 from xsmigui.services.asking import Asker
 from xsmigui.services.beginning import begun_afresh
 from xsmigui.services.checking import Refused
+from xsmigui.services.connections import Trouble
 from xsmigui.services.reporting import Reporting
 from xsmigui.services.store import Store
 from xsmigui.services.verification import GONE
@@ -75,6 +76,8 @@ class Gateways(Protocol):
     def gateway(self, pool: PoolId) -> Gateway | None: ...
 
     async def wait_for_gateway(self, pool: PoolId) -> Gateway: ...
+
+    def trouble(self, pool: PoolId) -> Trouble | None: ...
 
 
 def passes(failure: Exception) -> bool:
@@ -262,10 +265,36 @@ class Carrier(Reporting):
         await self._give_up(self._problem(failure))
 
     async def _way(self, pool: PoolId) -> Gateway:
-        """The way to a pool; while there is none, that is shown."""
-        if self._gateways.gateway(pool) is None:
-            self._lost()
-        return await self._gateways.wait_for_gateway(pool)
+        """The way to a pool; while there is none, that is shown. Raises `Ended` if the operator has disconnected the
+        server and wants no more of the job."""
+        if (gateway := self._gateways.gateway(pool)) is not None:
+            return gateway
+        self._lost()
+        waiting = asyncio.ensure_future(self._gateways.wait_for_gateway(pool))
+        try:
+            while not waiting.done():
+                if self.job.cancelling:
+                    trouble = self._gateways.trouble(pool)
+                    if trouble is not None and trouble.given_up:
+                        raise self._left_alone()
+                stirred = asyncio.ensure_future(self._stirred.wait())
+                await asyncio.wait([waiting, stirred], return_when=asyncio.FIRST_COMPLETED)
+                stirred.cancel()
+                await asyncio.gather(stirred, return_exceptions=True)
+                self._stirred.clear()
+            return waiting.result()
+        finally:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+
+    def _left_alone(self) -> Ended:
+        """Nothing can be cancelled on a server that is not connected: what it does it goes on with."""
+        text = _(
+            "Its server is not connected, so that nothing could be cancelled there: what was begun goes on, and what"
+            " was set stays. Connect it and resume to bring it to an end: xsmigui jobs --resume {job}",
+            job=self._whole.id,
+        )
+        return Ended(State.interrupted, text, self.job.problems)
 
     def _lost(self, failure: Exception | None = None) -> None:
         text = self._lost_text()

@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -69,19 +69,13 @@ class _Place:
     is_vouched: bool = False
 
 
-class Connected(Gateways, Protocol):
-    """The ways to the pools, and why there is none at present."""
-
-    def trouble(self, pool: PoolId) -> Trouble | None: ...
-
-
 class Jobs:
     """All jobs of this run of the program, and those it took up.
 
     `limit` is how many storage migrations may leave a pool at once, 1 to 3.
     """
 
-    def __init__(self, store: Store, gateways: Connected, asker: Asker, clock: Clock, journal: Journal) -> None:
+    def __init__(self, store: Store, gateways: Gateways, asker: Asker, clock: Clock, journal: Journal) -> None:
         self._store = store
         self._gateways = gateways
         self._asker = asker
@@ -119,6 +113,11 @@ class Jobs:
     def claims(self) -> tuple[Claim, ...]:
         """What the jobs that have not ended will still take at their destinations."""
         return claims(self._jobs.values(), self._store.inventory)
+
+    def under_way(self, pool: PoolId) -> list[Job]:
+        """The jobs that have begun something in a pool and have not ended."""
+        found = [job for job in self.running if pool in (job.plan.source.uuid, job.plan.target.uuid)]
+        return [job for job in found if any(vm.has_begun and not vm.state.has_ended for vm in job.vms)]
 
     def trouble(self, job: str) -> Trouble | None:
         """Why the pools of a job are not connected; None where they are."""

@@ -2,6 +2,7 @@
 
 from PySide6.QtWidgets import QWidget
 
+from xsmigui.core.jobs import disconnecting
 from xsmigui.core.outline import Link
 from xsmigui.core.ports import Address
 from xsmigui.core.preferences import Server as Remembered
@@ -79,6 +80,9 @@ class ServerCommands:
             self._scope.spawn(self._closing(server))
 
     async def _closing(self, server: Server) -> None:
+        text = self._under_way(server)
+        if text and not await ask(self._window, _("Disconnect"), text, _("Disconnect"), _("Stay connected")):
+            return
         await self._services.connections.close(server.address.url)
         self._services.preferences.remember(_remembered(server, connect=False))
 
@@ -92,9 +96,16 @@ class ServerCommands:
             "{name} will be disconnected and forgotten, its password too. Nothing changes on the server.",
             name=server.name,
         )
+        question = " ".join(part for part in (self._under_way(server), question) if part)
         if await ask(self._window, _("Remove a server"), question, _("Remove"), _("Keep it")):
             await self._services.connections.remove(server.address.url)
             self._services.preferences.forget(server.address.url)
+
+    def _under_way(self, server: Server) -> str:
+        """What disconnecting means for the jobs that are under way there; empty if there are none."""
+        if server.pool is None:
+            return ""
+        return disconnecting(self._services.jobs.under_way(server.pool), server.name)
 
     def activate(self) -> None:
         server = self.current()
