@@ -3,6 +3,8 @@
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
+from msgspec.structs import replace
+
 from tests.core.migration.helpers import answered, away
 from tests.core.site import TwoPools
 from xsmigui.core.jobs import DiskResult, Job, State, VmJob
@@ -10,6 +12,7 @@ from xsmigui.core.migration import evacuation
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.problems import Problem, Severity, Subject
 from xsmigui.core.report import html_report
+from xsmigui.core.verified import What, differs, unknown
 
 NOW = datetime(2026, 11, 27, 3, 0, tzinfo=UTC)
 
@@ -90,10 +93,16 @@ def test_what_was_done_and_not_found_as_planned() -> None:
     site = TwoPools()
     plan = answered(site.site, evacuation.evacuation(site.site, site.madrid.id, site.m1)).plan
     assert plan is not None
-    job = Job(id="j", plan=plan, created=NOW, vms=(VmJob(move=plan.moves[0], state=State.done, ended=NOW),))
+    items = (differs(What.tags, "", "gold", "tin"), unknown(What.addresses, "", "10.0.0.9"))
+    done = VmJob(move=plan.moves[0], state=State.done, ended=NOW, items=items)
+    job = Job(id="j", plan=plan, created=NOW, vms=(done,))
     text = Reader(html_report([job], NOW)).text
     assert "m1 was emptied" in text
     assert "✗ not as planned" in text
+    assert "tags: tin, not gold" in text
+    assert "addresses of the guest: could not be read (10.0.0.9 expected)" in text
+    unread = replace(done, items=items[1:])
+    assert "✗ not all was read" in Reader(html_report([replace(job, vms=(unread,))], NOW)).text
     assert "stay where they are" in text
     waiting = Job(id="k", plan=plan, created=NOW, vms=(VmJob(move=plan.moves[0], state=State.cancelled, ended=NOW),))
     assert "cancelled" in Reader(html_report([waiting], NOW)).text

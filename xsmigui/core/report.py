@@ -9,6 +9,8 @@ from xsmigui.core.jobs import Job, State, VmJob, job_text, title
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.text import LINE, _, middle, n_, printable
 from xsmigui.core.units import duration, size
+from xsmigui.core.verified import Outcome
+from xsmigui.core.verified import text as item_text
 
 STYLE: Final = """
 body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:0 1em;color:#1c1c1c;background:#fff}
@@ -94,8 +96,12 @@ def _vm(vm: VmJob) -> str:
         words = _("as planned")
         read = f'<span class="good">✓ {escape(words)}</span>'
     elif vm.state is State.done:
-        words = _("not as planned")
+        words = _("not as planned") if any(i.outcome is Outcome.differs for i in vm.items) else _("not all was read")
         read = f'<span class="bad">✗ {escape(words)}</span>'
+    if vm.items:
+        lines = "".join(f"<li>{escape(item_text(item))}</li>" for item in vm.items)
+        heading = n_("{n} item", "{n} items", len(vm.items))
+        read += f"<details><summary>{escape(heading)}</summary><ul>{lines}</ul></details>"
     return f"<tr><td>{name}</td><td>{result}</td><td>{read}</td><td>{_disks(vm)}</td></tr>"
 
 
