@@ -210,7 +210,7 @@ def test_the_coordinator_dies_in_the_middle_of_twenty(ports: Simulated, run: Run
     thread.join()
     document = only(out)
     states = {vm["state"] for vm in document["vms"]}
-    assert states <= {"done", "failed"}, err  # what the dead coordinator had begun may have ended unfinished
+    assert states <= {"done", "failed", "interrupted"}, err  # what the dead coordinator had begun may have ended anyhow
     assert status == (0 if states == {"done"} else 4)
     done = [vm for vm in document["vms"] if vm["state"] == "done"]
     assert done
@@ -223,7 +223,7 @@ def test_the_coordinator_dies_in_the_middle_of_twenty(ports: Simulated, run: Run
         row = rows[vm["uuid"]]
         assert row["power_state"] == "Running"
         assert (names[row["resident_on"]] == "port-4") is (vm["state"] == "done"), vm
-        assert vm["state"] == "done" or "port-3" in vm["message"] or vm["problems"], vm
+        assert vm["state"] in ("done", "interrupted") or "port-3" in vm["message"] or vm["problems"], vm
 
 
 def test_the_coordinator_dies_and_nobody_takes_over(ports: Simulated, run: Run) -> None:

@@ -52,7 +52,9 @@ async def show_jobs(options: argparse.Namespace) -> int:
             return BAD_ARGUMENTS
         show_job(job, history, options.json)
     elif options.json:
-        document = {"jobs": [job_document(job) for job in found], "unreadable": [u.as_json() for u in unreadable]}
+        document: dict[str, object] = {"jobs": [job_document(job) for job in found]}
+        if unreadable:
+            document["unreadable"] = [bad.as_json() for bad in unreadable]
         print_document(document, True)
     else:
         rows: list[tuple[str, ...]] = [(_("Job"), _("Started"), _("State"), _("VMs"))]
