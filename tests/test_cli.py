@@ -442,7 +442,7 @@ def test_interrupted_the_server_goes_on(site: Simulated, run: Run) -> None:
     assert (status, document["state"]) == (130, "interrupted")
     assert {vm["name"] for vm in document["vms"]} == {"web-01", "web-02"}
     assert not any(vm["verified"] for vm in document["vms"])
-    assert "This goes on in the servers: web-01" in err
+    assert "This goes on in the servers (Madrid → Lisboa): web-01 and web-02." in err
     release()
     eventually(lambda: site.call(site["Lisboa"], "VM.get_by_name_label", "web-01"))
     eventually(lambda: not site.call(site["Madrid"], "VM.get_by_name_label", "web-01"))

@@ -108,6 +108,24 @@ def test_backend_failures_without_an_entry_tell_the_driver_s_words() -> None:
     assert problem(failure, SUBJECT).page is Page.storage
 
 
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ServerFailure("SR_BACKEND_FAILURE_46", ("", "The VDI is not available [opterr=VDI x already attached RW]", "")),
+        ServerFailure(
+            "INTERNAL_ERROR",
+            (
+                "Storage_error ([S(Backend_error);[S(SR_BACKEND_FAILURE_46);[S();"
+                "S(The VDI is not available [opterr=VDI x already attached RW]);S()]]])",
+            ),
+        ),
+    ],
+)
+def test_a_disk_that_a_host_still_holds(failure: ServerFailure) -> None:
+    assert sentence(failure)[0] == "The SR cannot attach the disk: a host still holds it."
+    assert problem(failure, SUBJECT).rule == "R69"
+
+
 def test_image_formats_come_as_free_text() -> None:
     failure = ServerFailure("VDI_INCOMPATIBLE_TYPE", ("Image format qcow2 is not supported by x",))
     assert sentence(failure)[0] == "Image format qcow2 is not supported by x."

@@ -19,13 +19,9 @@ from xsmigui.core.jobs import State
 from xsmigui.core.outline import Link, Node
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import ObjectId
-from xsmigui.ui.wizard.pages import (
-    DestinationPage,
-    HomeServerPage,
-    NetworksPage,
-    StorageNetworkPage,
-    StoragePage,
-)
+from xsmigui.ui.wizard.mapping import NetworksPage
+from xsmigui.ui.wizard.pages import DestinationPage, HomeServerPage, StorageNetworkPage
+from xsmigui.ui.wizard.placement import StoragePage
 from xsmigui.ui.wizard.summary import SummaryPage
 
 POOLS = Path(__file__).parents[3] / "shared" / "data" / "pools"

@@ -31,8 +31,8 @@ def test_transcript(name: str) -> None:
         command = [sys.executable, str(TOOL), urls, "root", "secret", str(path)]
         done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
         for pool in site.pools:  # a recording may take away what it has connected
-            for name in site.run(lambda pool=pool.pool: {row["name_label"] for row in pool.db.table("VM").values()}):  # type: ignore[misc]
-                site.lets_go_of(name)
+            for vm in site.run(lambda pool=pool.pool: {row["name_label"] for row in pool.db.table("VM").values()}):  # type: ignore[misc]
+                site.lets_go_of(vm)
     agreed = re.findall(r"^agree (\d+) of", done.stdout, re.MULTILINE)
     assert agreed, done.stderr
     assert int(agreed[0]) == AGREEMENT[name], done.stdout

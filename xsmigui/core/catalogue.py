@@ -23,7 +23,6 @@ INSIDE: Final = (
     ("SR_SOURCE_SPACE_INSUFFICIENT", "SR_SOURCE_SPACE_INSUFFICIENT"),
     ("SR_BACKEND_FAILURE_44", "SR_BACKEND_FAILURE_44"),
     ("No space left on device", "SR_BACKEND_FAILURE_44"),
-    ("SR_BACKEND_FAILURE_46", "SR_BACKEND_FAILURE_46"),
 )
 """Storage errors that xapi since 25.17 wraps in the text of INTERNAL_ERROR, and their codes."""
 
@@ -50,6 +49,14 @@ LACKING: Final = Entry(
     Page.storage,
 )
 """Since xapi 26.1 the second parameter names what is missing, with semicolons."""
+
+HELD: Final = Entry(
+    N_("The SR cannot attach the disk: a host still holds it."),
+    N_("Start its VM and shut it down again, or free the disk on the host."),
+    "R69",
+    Page.storage,
+)
+"""SR_BACKEND_FAILURE_46 has several causes; this is a lock, of which the driver's words tell (sm, blktap2.py)."""
 
 BUSY: Final = Entry(N_("{0} is busy: {1} is running."), N_("Wait until it has ended."), "R06")
 OCCUPIED: Final = Entry(N_("{0} is busy with something else."), N_("Wait until it has ended."), "R06")
@@ -108,6 +115,8 @@ def understood(failure: ServerFailure) -> Reading | None:
             return Reading(SOURCE_FULL, params, code)
         case "SR_DOES_NOT_SUPPORT_MIGRATION" if len(params) > 1:
             return Reading(LACKING, (params[0], ", ".join(params[1].split(";"))), code)
+        case "SR_BACKEND_FAILURE_46" if "already attached" in " ".join(params):
+            return Reading(HELD, params, code)
         case "XENAPI_PLUGIN_FAILURE":  # what it printed comes after its status, and may be empty
             return Reading(ENTRIES[code], (" ".join(filter(None, map(str.strip, params))),), code)
         case "OTHER_OPERATION_IN_PROGRESS":

@@ -53,12 +53,6 @@ STORAGE: Final[dict[str, Entry]] = {
     "SR_FULL": Entry(
         N_("The SR is full: {0} needed, {1} at most."), N_("Free some space there."), "R50", Page.storage, "sizes"
     ),
-    "SR_BACKEND_FAILURE_46": Entry(
-        N_("The SR cannot attach the disk: a host still holds it."),
-        N_("Start its VM and shut it down again, or free the disk on the host."),
-        "R69",
-        Page.storage,
-    ),
     "SR_BACKEND_FAILURE_44": Entry(
         N_("The SR has not enough space."), N_("Free some space there, then start the move again."), "R50", Page.storage
     ),
