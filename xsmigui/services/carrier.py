@@ -364,11 +364,12 @@ class Carrier(Reporting):
             sent=self._clock.now().isoformat(),
             then=dict(request.then),
         )
+        phase = self._phase(request)
         self._tell(
             state=State.running,
-            step=self._phase(request),
+            step=phase,
             message=_sentence(request.does),
-            progress=None,
+            progress=self.job.progress if phase is self.job.step else None,
             pending=pending,
             task="",
         )
@@ -396,7 +397,7 @@ class Carrier(Reporting):
         """Note what a call has brought, and that it is over."""
         changes = {key: answer if value == ANSWER else value for key, value in pending.then.items()}
         self.job = self._noted(pending.disk, changes)
-        self.job = replace(self.job, pending=None, task="", progress=None)
+        self.job = replace(self.job, pending=None, task="")
         self._report(self.job)
         await self._write()
 
@@ -421,7 +422,7 @@ class Carrier(Reporting):
             await self._give_up(self._block(wait.reason))
             return
         self._refusals += bool(wait.patience)
-        self._tell(state=State.running, message=wait.reason, progress=None)
+        self._tell(state=State.running, message=wait.reason)
         await self._pause(self._delay)
         self._delay = min(self._delay * 1.5, LONGEST_DELAY_S)
 

@@ -282,9 +282,10 @@ class ExchangeCarrier(Carrier):
         if pending is None or pending.method != COPY or self.job.undoing:
             return
         sizes = [int(it.vdi["virtual_size"]) for it in self.job.replacements]
-        done = sum(sizes[: pending.disk]) + sizes[pending.disk] * task.progress
+        done = (sum(sizes[: pending.disk]) + sizes[pending.disk] * task.progress) / max(1, sum(sizes))
         since = self.job.step_started or self._clock.now()
-        self._tell(state=State.running, progress=done / max(1, sum(sizes)), step_started=since)
+        shown = max(done, self.job.progress or 0.0)  # a copy that is made once more begins at 0
+        self._tell(state=State.running, progress=shown, step_started=since)
 
     async def _task_failed(self, pending: Pending, failure: ServerFailure) -> None:
         if pending.method == CHECKSUM:

@@ -265,7 +265,7 @@ class SendingCarrier(Carrier):
         if fields.pop("unknown", ""):
             fields |= {"problems": (*self.job.problems, self._unknown_start())}
         if "arrived" in fields:
-            fields |= {"pending": None, "task": "", "progress": None}
+            fields |= {"pending": None, "task": ""}
         return replace(self.job, **fields)
 
     def _unknown_start(self) -> Problem:

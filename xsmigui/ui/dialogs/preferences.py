@@ -1,6 +1,6 @@
 """What the operator may set."""
 
-from PySide6.QtWidgets import QCheckBox, QDialog, QFormLayout, QLabel, QLineEdit, QWidget
+from PySide6.QtWidgets import QCheckBox, QDialog, QFormLayout, QLineEdit, QWidget
 
 from xsmigui.core.addresses import BadAddress
 from xsmigui.core.preferences import Preferences, Settings
@@ -9,7 +9,7 @@ from xsmigui.core.text import _
 from xsmigui.ui.dialogs.base import Sheet, opened
 from xsmigui.ui.fields import Combo
 from xsmigui.ui.style import STEP, THEMES, named
-from xsmigui.ui.words import hint
+from xsmigui.ui.words import Paragraph, hint
 
 SYSTEM = ""
 NAMED = "named"
@@ -71,9 +71,8 @@ class _ProxyFields:
         self._exceptions = QLineEdit(now.proxy_exceptions)
         self._exceptions.setPlaceholderText("10.0.0.0/8, .example.com")
         named(self._exceptions, "proxyExceptionsEdit", _("Servers that are reached without it"))
-        self._wrong = QLabel()
+        self._wrong = Paragraph()
         self._wrong.setObjectName("proxyState")
-        self._wrong.setWordWrap(True)
         self._wrong.hide()
         form = QFormLayout()
         form.setSpacing(STEP)
