@@ -42,7 +42,7 @@ async def test_login_and_calls(shared_site: Simulated, login: Login) -> None:
 
 async def test_values_of_every_kind_go_there_and_come_back(site: Simulated, login: Login) -> None:
     connection = await login(site["Madrid"])
-    vm = (await connection.call("VM.get_by_name_label", "web-01"))[0]
+    vm = (await connection.call("VM.get_by_name_label", "intranet-old"))[0]  # halted: its memory may be changed
     text = 'líneas "y" <más> & 漢字'
     await connection.call("VM.set_name_description", vm, text)
     await connection.call("VM.set_other_config", vm, {"a": "1", "b": text})

@@ -63,7 +63,8 @@ async def test_everything_is_loaded_then_changes_follow(site: Simulated, login: 
         assert listener.inventory.name == "Madrid"
         for cls in CLASSES:
             if cls != "task":
-                assert listener.inventory.tables[cls].keys() == set(site.run(lambda c=cls: list(pool.pool.db.table(c))))
+                kept = site.run(lambda c=cls: list(pool.pool.db.table(c)) if c in pool.pool.db.tables else [])
+                assert listener.inventory.tables[cls].keys() == set(kept)  # empty where the release lacks the class
         vm = site.vm(pool, "web-01")
         await connection.call("VM.set_name_label", vm, "web-first")
         await until(lambda: listener.name(vm) == "web-first")
@@ -277,6 +278,7 @@ async def test_the_events_of_both_transports_are_the_same(site: Simulated) -> No
     from xsmigui.xapi.connection import XapiWire
 
     pool = site["Madrid"]
+    classes = [cls for cls in CLASSES if cls != "task" and cls in pool.pool.db.tables]  # those its release has
     batches: list[EventBatch] = []
     tables: list[dict[str, Any]] = []
     for xml in (False, True):
@@ -284,7 +286,7 @@ async def test_the_events_of_both_transports_are_the_same(site: Simulated) -> No
         connection = await wire.login(Address(pool.url), pool.password, lambda _url, _shown: pool.fingerprint)
         transport, session = connection._transport, connection._session
         batches.append(await transport.events(session, "", 5))
-        tables.append({cls: await transport.records(session, cls, 30) for cls in CLASSES if cls != "task"})
+        tables.append({cls: await transport.records(session, cls, 30) for cls in classes})
         await connection.logout()
     json, xml_ = ({(e.cls, e.ref): e.record for e in b.events if e.cls != "task"} for b in batches)
     assert json == xml_

@@ -442,7 +442,7 @@ async def test_a_server_that_repeats_what_it_was_sent(wire: XapiWire, way: str) 
         task__get_all_records={"OpaqueRef:1": task},
     )
     async with Odd(answers.handler(), tls=False) as server, asyncio.timeout(WITHIN):
-        connection = await wire.login(Address(server.url), "hunter2", lambda _url: None)
+        connection = await wire.login(Address(server.url), "hunter2", lambda _url, _shown: None)
         assert isinstance(connection, Connection)
         if way in ("task event", "task record"):
             if way == "task event":

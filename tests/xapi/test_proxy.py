@@ -106,7 +106,12 @@ async def test_nobody_at_the_proxys_address(shared_site: Simulated, is_xml: bool
     assert "http://127.0.0.1:1" in sentence(caught.value)[0]
 
 
-@pytest.mark.parametrize("answer", [b"hello\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"", b"HTTP/1.1 503 No\r\n\r\n"])
+LONG_REASON = b"HTTP/1.1 503 " + b"\x1b[31mx" * 900 + b"\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "answer", [b"hello\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"", b"HTTP/1.1 503 No\r\n\r\n", LONG_REASON]
+)
 async def test_what_is_no_proxy(answer: bytes) -> None:
     async def odd(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -115,10 +120,12 @@ async def test_what_is_no_proxy(answer: bytes) -> None:
 
     async with await asyncio.start_server(odd, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
-        with pytest.raises(ProxyFailed):
+        with pytest.raises(ProxyFailed) as caught:
             await through(Proxy("127.0.0.1", port), False).login(
                 Address("https://127.0.0.1:1"), "secret", lambda _url, shown: shown
             )
+    assert caught.value.detail.isprintable()
+    assert len(caught.value.detail) < 1000
 
 
 async def test_a_setting_that_is_no_address_is_told(shared_site: Simulated) -> None:

@@ -251,6 +251,13 @@ async def test_suites_that_operators_leave(suites: str, is_old: bool, tmp_path: 
         assert await tls.look_at(silent.url) == tls.Shown(shown.fingerprint, is_old)
 
 
+def test_every_part_of_the_list_of_old_suites_is_understood() -> None:
+    """OpenSSL skips an item with a name that it does not know, and what is attached to it, without a word."""
+    context = tls.unverified_context(is_old=True)
+    assert context.security_level == 0
+    assert not [suite["name"] for suite in context.get_ciphers() if "CCM" in suite["name"]]
+
+
 def _short_group() -> bytes:
     """A Diffie-Hellman group of 1024 bits (RFC 2409, Oakley group 2), as hosts of that time have it."""
     prime = bytes.fromhex(

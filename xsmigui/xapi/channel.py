@@ -66,7 +66,7 @@ class Channel:
                 deadline = min(deadline, limits.CONNECT)
             raise Unreachable(self._url, f"no answer within {deadline:.0f} s", method) from None
         except aiohttp.ClientHttpProxyError as error:
-            raise self._proxy_failed(one_line(f"{error.status} {error.message}"), error.status) from None
+            raise self._proxy_failed(one_line(f"{error.status} {error.message}", SHOWN), error.status) from None
         except aiohttp.ClientProxyConnectionError as error:
             raise self._proxy_failed(tls.reason(error.os_error)) from None
         except aiohttp.ClientConnectorError as error:
@@ -91,7 +91,7 @@ class Channel:
             proxy_headers=authorization(self._proxy) if self._proxy else None,
         ) as answer:
             if answer.status != 200:
-                raise NotSpeaking(self._url, answer.status, one_line(answer.reason or ""))
+                raise NotSpeaking(self._url, answer.status, one_line(answer.reason or "", SHOWN))
             if (answer.content_length or 0) > most:
                 raise NotSpeaking(self._url, 200, f"an answer of more than {most >> 20} MB")
             encoding = answer.headers.get("Content-Encoding", "identity").strip().lower()
@@ -99,7 +99,7 @@ class Channel:
             if encoding in ("gzip", "x-gzip"):
                 chunks = self._inflated(chunks)
             elif encoding not in ("", "identity"):
-                raise NotSpeaking(self._url, 200, one_line(f"an answer encoded as {encoding}"))
+                raise NotSpeaking(self._url, 200, one_line(f"an answer encoded as {encoding}", SHOWN))
             body = bytearray()
             async for chunk in chunks:
                 body += chunk

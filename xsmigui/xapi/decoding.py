@@ -15,7 +15,7 @@ from xsmigui.core.text import one_line
 from xsmigui.xapi import limits
 
 SHOWN: Final = 300
-"""Characters of a decoder's complaint that are kept."""
+"""Characters of a decoder's complaint, or of a reason that a server gives, that are kept."""
 
 
 @contextmanager

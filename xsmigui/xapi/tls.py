@@ -24,7 +24,9 @@ from xsmigui.xapi.tunnel import open_tunnel
 
 HANDSHAKE_DEADLINE: Final = 15.0
 
-OLD_SUITES: Final = "ECDHE+AESGCM:ECDHE+AES:DHE+AES:kRSA+AESGCM:kRSA+AES+SHA256:kRSA+AES:!aNULL:!eNULL:!CCM@SECLEVEL=0"
+OLD_SUITES: Final = (
+    "ECDHE+AESGCM:ECDHE+AES:DHE+AES:kRSA+AESGCM:kRSA+AES+SHA256:kRSA+AES:!aNULL:!eNULL:!AESCCM:@SECLEVEL=0"
+)
 """The better ones first; at this level OpenSSL takes short Diffie-Hellman groups and signatures with SHA-1."""
 
 REFUSALS: Final = (

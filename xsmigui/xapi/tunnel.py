@@ -6,6 +6,8 @@ import base64
 from xsmigui.core.addresses import host_and_port
 from xsmigui.core.failures import ProxyFailed
 from xsmigui.core.proxies import Proxy
+from xsmigui.core.text import one_line
+from xsmigui.xapi.decoding import SHOWN
 
 
 def authorization(proxy: Proxy) -> dict[str, str]:
@@ -47,4 +49,4 @@ def _status(head: str) -> tuple[int, str]:
     if not version.startswith("HTTP/"):
         raise ValueError(version)
     number, _space, words = rest.partition(" ")
-    return int(number), f"{number} {words}".strip()
+    return int(number), one_line(f"{number} {words}", SHOWN)
