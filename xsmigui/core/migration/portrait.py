@@ -14,6 +14,9 @@ from xsmigui.core.records import VM, GuestMetrics, Record
 from xsmigui.core.refs import is_null
 from xsmigui.core.verified import Item, What, differs, same, unknown
 
+OUR_REASON: Final = "xsmigui: "
+"""How the reason begins that stands beside what this program blocks for a time: no setting of the VM."""
+
 Get = Callable[[str, str], Any]
 """The record of an object, by class and reference; None if it is not known."""
 
@@ -116,7 +119,7 @@ def portrait(vm: VM, get: Get) -> Portrait:
         order=vm.order,
         start_delay=vm.start_delay,
         shutdown_delay=vm.shutdown_delay,
-        blocked=tuple(sorted(vm.blocked_operations)),
+        blocked=tuple(sorted(op for op, reason in vm.blocked_operations.items() if not reason.startswith(OUR_REASON))),
         disks=disks,
         cds=cds,
         vifs=vifs,

@@ -62,11 +62,11 @@ def block(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
 def exchange_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
     mine, theirs = state.connection(it.new), state.connection(it.old)
     if it.vbd and not mine:
-        if not state.free:
+        if not state.free_position:
             yield give_up(spec, state, _("The VM has no free position for another disk."))
             return
         does = _("connect the new disk of {disk} to a free position", disk=it.name)
-        yield Request("VBD.create", (connection_of(it, it.new, state.free[0]),), does, at)
+        yield Request("VBD.create", (connection_of(it, it.new, state.free_position),), does, at)
     yield from _copy_metadata(state, at, it)
     if it.vbd:
         if theirs:

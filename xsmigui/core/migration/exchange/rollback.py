@@ -97,11 +97,11 @@ def _reconnected(state: ExchangeState, at: int, it: Replacement) -> Iterator[Ste
     mine, theirs, position = state.connection(it.new), state.connection(it.old), it.vbd["userdevice"]
     if mine and not theirs:
         if state.vbds[mine]["userdevice"] == position:
-            if not state.free:
+            if not state.free_position:
                 yield Stop(_("The VM has no free position for another disk."))
                 return
             does = _("move the new disk to a free position")
-            yield Request("VBD.set_userdevice", (mine, state.free[0]), does, at)
+            yield Request("VBD.set_userdevice", (mine, state.free_position), does, at)
         does = _("connect {disk} again", disk=it.name)
         yield Request("VBD.create", (connection_of(it, it.old, position),), does, at)
     if mine:

@@ -1,5 +1,6 @@
 """Copy and exchange, the values: what a job does to the disks of one VM, how far it has come, what the server shows."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -178,8 +179,30 @@ class ExchangeState:
         """The VM's connections at a position."""
         return [ref for ref, vbd in self.vbds.items() if vbd["userdevice"] == position]
 
+    @property
+    def free_position(self) -> str:
+        """A position that is free, and whose device no disk still has: after the VM has run, a disk that was put in
+        another position keeps its device until the next start, and the server refuses a second one of it
+        (DEVICE_ALREADY_EXISTS). Empty if there is none."""
+        taken = {_number_of(str(vbd.get("device", ""))) for vbd in self.vbds.values()}
+        return next((position for position in self.free if position not in taken), "")
+
     def signs(self, it: Replacement) -> Signs:
         return signs_of(self.vdis[it.old], self.started)
+
+
+def _number_of(device: str) -> str:
+    """The position that a device stands for: 2 for ``xvdc``, ``hdc`` and ``sdc``."""
+    found = _DEVICE.fullmatch(device)
+    if found is None:
+        return ""
+    number = 0
+    for letter in found[1]:
+        number = number * 26 + ord(letter) - ord("a") + 1
+    return str(number - 1)
+
+
+_DEVICE: Final = re.compile(r"(?:xvd|hd|sd)([a-z]+)")
 
 
 def kept_note(other_config: Mapping[str, str], uuid: str) -> Kept | None:
