@@ -219,7 +219,7 @@ async def test_the_storage_tab_of_an_sr(qapp: QApplication, home: Path, site: Si
         site.run(lambda: site["Madrid"].pool.faults.add("SR.scan", failure=broken, times=0))
         pane.storage.rescan.click()
         told = await dialog("messageDialog")
-        assert message(told).startswith("The SR cannot attach the disk: a host still holds it.")
+        assert message(told).startswith("The driver of the SR failed: The VDI is not available")
         told.accept()
         await gone("messageDialog")
         await select(program, vm_key(program, "web-01"))
