@@ -318,7 +318,7 @@ def _fold(db: sqlite3.Connection, now: datetime) -> int:
             for place, vm in enumerate(job.vms):
                 values = (encode(folded_part(vm)), VERSION, job.id, place)
                 db.execute("update vm set document = ?, version = ? where job = ? and place = ?", values)
-            last = "delete from entry where job = ?1 and number not in (select max(number) from entry where job = ?1"
-            db.execute(f"{last} group by place)", (job.id,))
+            last = "select max(number) from entry where job = ? group by place"
+            db.execute(f"delete from entry where job = ? and number not in ({last})", (job.id, job.id))
             count += 1
     return count
