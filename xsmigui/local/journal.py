@@ -47,6 +47,11 @@ SWITCHES: Final = 3
 
 T = TypeVar("T")
 
+_FORGET_LINES: Final = (
+    "delete from entry where job = ? and number not in (select max(number) from entry where job = ? group by place)"
+)
+"""All lines of a job but the last of each VM."""
+
 
 class JournalFile:
     """The `Journal` of `core.ports`. Everything of SQLite happens in one thread; writes keep their order."""
@@ -318,7 +323,6 @@ def _fold(db: sqlite3.Connection, now: datetime) -> int:
             for place, vm in enumerate(job.vms):
                 values = (encode(folded_part(vm)), VERSION, job.id, place)
                 db.execute("update vm set document = ?, version = ? where job = ? and place = ?", values)
-            last = "select max(number) from entry where job = ? group by place"
-            db.execute(f"delete from entry where job = ? and number not in ({last})", (job.id, job.id))
+            db.execute(_FORGET_LINES, (job.id, job.id))
             count += 1
     return count
