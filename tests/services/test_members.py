@@ -164,7 +164,8 @@ async def test_hosts_without_a_usable_address_are_left_out(site: Simulated) -> N
 @pytest.mark.parametrize(
     "answer",
     [
-        {"Certificate.get_all_records": Unreachable("https://x", "cut")},
+        {"Certificate.get_all_records": ServerFailure("MESSAGE_METHOD_UNKNOWN")},
+        {"host.get_server_certificate": Unreachable("https://x", "cut")},
         {"Certificate.get_all_records": ["x"]},
         {"Certificate.get_all_records": {"a": 1, "b": {"type": "host", "host": 3, "fingerprint": None}}},
         {"Certificate.get_all_records": {"a": {"type": "host", "host": "x", "fingerprint": "AB:CD"}}},
@@ -190,6 +191,31 @@ async def test_odd_answers_pin_nothing(direct: Engine, answer: dict[str, object]
     learned = await learn(Odd(), direct.inventory("Madrid"))  # type: ignore[arg-type]
     assert len(learned) == 3
     assert set(learned.values()) == {""}
+
+
+@pytest.mark.parametrize("answer", [Unreachable("https://x", "cut"), {}])
+async def test_what_cannot_be_read_any_more_is_trusted_as_before(
+    direct: Engine, monkeypatch: pytest.MonkeyPatch, answer: object
+) -> None:
+    """The pool is about to break: this is when its members are needed."""
+    before = madrid(direct).members
+    asked = asyncio.Event()
+
+    async def learn(*_given: object) -> dict[str, str]:
+        asked.set()
+        if isinstance(answer, Exception):
+            raise answer
+        return dict.fromkeys(before, "")
+
+    monkeypatch.setattr("xsmigui.services.connections.learn", learn)
+    url = direct.address("Madrid").url
+    direct.connections._learning[url].cancel()
+    await until(direct.connections._learning[url].done)
+    direct.connections._look_for_members(url, direct.pool("Madrid"))
+    slept = len(direct.clock.slept)
+    await until(lambda: asked.is_set() and len(direct.clock.slept) > slept)
+    assert madrid(direct).members == before
+    assert not direct.connections._learning[url].done()  # it is asked again later
 
 
 async def test_plain_http_has_no_certificates() -> None:

@@ -385,10 +385,12 @@ class Connections:
                 members = await learn(gateway, inventory)
             except WIRE_ERRORS as failure:
                 log.info("%s: %s", url, failure)
-                return
-            server = self._servers.get(url)
-            if server is not None:
-                self._set(replace(server, members=members))
+            else:
+                server = self._servers.get(url)
+                if server is not None:
+                    # What does not answer now, because its pool is about to break, is trusted as before.
+                    known = {host: shown or server.members.get(host, "") for host, shown in members.items()}
+                    self._set(replace(server, members=known))
             await self._clock.sleep(AGAIN)
 
     async def _follow(self, gateway: Gateway, follower: _Follower, ready: "asyncio.Future[None] | None") -> None:

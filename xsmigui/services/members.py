@@ -10,7 +10,7 @@ import logging
 from typing import Final
 
 from xsmigui.core.addresses import BadAddress, beside
-from xsmigui.core.failures import WIRE_ERRORS
+from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.ports import Gateway
 
@@ -52,7 +52,7 @@ async def _recorded(gateway: Gateway) -> dict[str, str]:
     """By the hosts' references, from the class Certificate; nothing from releases before it (stockholm, 8.2)."""
     try:
         rows = await gateway.call("Certificate.get_all_records", deadline=DEADLINE)
-    except WIRE_ERRORS as failure:
+    except ServerFailure as failure:
         log.info("%s: no certificates on record: %s", gateway.url, failure)
         return {}
     found = {}
