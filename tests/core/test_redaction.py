@@ -7,6 +7,7 @@ from xsmigui.core.catalogue import problem, raw, sentence
 from xsmigui.core.failures import NotSpeaking, ServerFailure, Unreachable
 from xsmigui.core.problems import Subject
 from xsmigui.core.redaction import redacted
+from xsmigui.xapi import limits
 
 SESSION = "OpaqueRef:0b1c2d3e-1111-2222-3333-444455556666"
 SUBJECT = Subject("VM", "u", "web")
@@ -49,7 +50,7 @@ def test_the_null_reference_is_no_secret() -> None:
     assert redacted("OpaqueRef:NULL, OpaqueRef:NULL") == "OpaqueRef:NULL, OpaqueRef:NULL"
 
 
-ODD = ("\x1b[2J\x07", "a\r\nb\x85c", "\u202eabc", "x" * 20_000_000, "\ud800")
+ODD = ("\x1b[2J\x07", "a\r\nb\x85c", "\u202eabc", "x" * limits.PARAMETER, "\ud800")
 
 
 @pytest.mark.parametrize("param", ODD, ids=["terminal", "lines", "direction", "long", "half"])
