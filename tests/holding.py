@@ -60,6 +60,13 @@ class Hold:
 
         self._simulated.run(forth)
 
+    def let_others_pass(self) -> None:
+        """What waits by now waits on; what begins from now on is not held."""
+        self._simulated.run(self._pass)
+
+    def _pass(self) -> None:
+        self._clock.sleep = self._sleep  # type: ignore[method-assign]
+
     def release(self) -> None:
         def end() -> None:
             assert self._go is not None
