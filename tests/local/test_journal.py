@@ -18,7 +18,7 @@ from xsmigui.core.jobs import DiskResult, Job, State, Step, VmJob
 from xsmigui.core.journal import unreadable_text
 from xsmigui.core.report import html_report
 from xsmigui.local.journal import JournalFile
-from xsmigui.local.journalfile import FILE, LOCK
+from xsmigui.local.journalfile import FILE, FORMAT, LOCK
 
 
 def a_job(name: str = "20261126-1") -> Job:
@@ -117,7 +117,7 @@ async def test_a_process_that_is_killed_leaves_its_jobs(tmp_path: Path, journal:
 
 async def test_a_later_versions_file_is_left_alone(tmp_path: Path, journal: JournalFile) -> None:
     with sqlite3.connect(tmp_path / FILE) as db:
-        db.execute("pragma user_version = 99")
+        db.execute(f"pragma user_version = {FORMAT + 1}")
     db.close()
     with pytest.raises(OSError, match="later version"):
         await journal.write(a_job(), 0)
@@ -134,13 +134,13 @@ def change(folder: Path, sql: str, *values: object) -> None:
 SPOILED = {
     "plan": "update job set plan = '{}' where id = 'bad'",
     "plan-no-json": "update job set plan = x'00ff' where id = 'bad'",
-    "plan-later": "update job set version = 99 where id = 'bad'",
+    "plan-later": "update job set version = version + 1 where id = 'bad'",
     "plan-format-later": "update job set plan = replace(plan, '\"format\":1', '\"format\":99') where id = 'bad'",
     "version": "update job set version = 'x' where id = 'bad'",
     "date": "update job set created = 'yesterday' where id = 'bad'",
     "part": "update vm set document = '{}' where job = 'bad'",
     "part-number": "update vm set document = 7 where job = 'bad'",
-    "part-later": "update vm set version = 99 where job = 'bad'",
+    "part-later": "update vm set version = version + 1 where job = 'bad'",
     "part-missing": "delete from vm where job = 'bad'",
     "job-missing": "delete from job where id = 'bad'",
 }

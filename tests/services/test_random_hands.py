@@ -8,9 +8,10 @@ import asyncio
 import contextlib
 import os
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -144,6 +145,15 @@ HANDS: dict[str, Callable[[Hand], object]] = {
 }
 
 
+async def at_last(work: Coroutine[Any, Any, None], release: Callable[[], None]) -> None:
+    """Do it while the site stands still, if that lets it."""
+    doing = asyncio.ensure_future(work)
+    await asyncio.wait([doing], timeout=1.0)
+    if not doing.done():
+        release()
+    await doing
+
+
 def meddle(does: Callable[[Hand], object], hand: Hand) -> None:
     with contextlib.suppress(Failure, IndexError, StopIteration):
         does(hand)
@@ -174,16 +184,15 @@ async def test_a_hand_between_kill_and_restart(site: Simulated, tmp_path: Path, 
     kind = list(MOTIONS)[seed % len(MOTIONS)]
     motion, name = MOTIONS[kind], chance.choice(sorted(HANDS))
     hand = Hand.of(site, motion)
-    async with engine(site, *motion.pools, home=tmp_path) as first:
+    async with contextlib.AsyncExitStack() as process:
+        first = await process.enter_async_context(engine(site, *motion.pools, home=tmp_path))
         plan = await motion.plan(first)
         job, where, release = await cut_off(first, plan, chance)
-        goes_on = chance.random() < 0.5
-        if goes_on:  # the server works on while the program is still there, or only then
-            release()
-    meddling = asyncio.ensure_future(asyncio.to_thread(meddle, HANDS[name], hand))
-    await asyncio.wait([meddling], timeout=1.0)  # the server may let it wait for what stands still
+        if chance.random() < 0.5:
+            release()  # the server works on already while the program still ends
+        await at_last(process.aclose(), release)
+    await at_last(asyncio.to_thread(meddle, HANDS[name], hand), release)
     release()
-    await meddling
     is_copied = plan.moves[0].kind is Kind.disk
     newest = sums(hand.pools["Madrid"]) if is_copied else {}
     if is_copied:

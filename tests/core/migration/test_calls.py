@@ -6,9 +6,10 @@ import pytest
 
 from tests.core.migration.helpers import answered, away, inside
 from tests.core.site import TwoPools
-from xsmigui.core.migration.calls import MIGRATED, RECEIVED, Call, calls
+from xsmigui.core.migration.calls import MIGRATED, RECEIVED, Call, calls, migrate_maps
 from xsmigui.core.migration.defaults import resolve
 from xsmigui.core.migration.draft import Draft
+from xsmigui.core.refs import NetworkRef, VifRef
 
 M, L = "OpaqueRef:Madrid/", "OpaqueRef:Lisboa/"
 
@@ -52,6 +53,18 @@ def test_storage_inside_a_pool_keeps_the_cd_and_maps_no_vif(site: TwoPools) -> N
         Call(a, "VM.migrate_send", (M + "VM/web", RECEIVED, True, vdi_map, {}, {})),
         Call(a, "VM.set_affinity", (M + "VM/web", M + "host/m3")),
     ]
+
+
+def test_networks_that_are_known_are_not_sent_inside_a_pool(site: TwoPools) -> None:
+    """xapi_vm_migrate.ml, assert_can_migrate: "VIF mapping is not allowed for intra-pool migration"."""
+    networks = {VifRef(M + "VIF/web 0"): NetworkRef(M + "network/LAN")}
+
+    def vif_map(draft: Draft) -> dict[str, str]:
+        (move,) = resolve(site.site, draft).moves
+        return migrate_maps(replace(move, networks=networks))[1]
+
+    assert vif_map(inside(site, site.web).on_same_sr(site.m_iscsi)) == {}
+    assert vif_map(away(site, site.web)) == networks
 
 
 def test_between_pools_with_a_snapshot(site: TwoPools) -> None:

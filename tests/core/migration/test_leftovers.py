@@ -133,6 +133,15 @@ def test_another_vms_disk_of_that_name_may_be_arriving(scene: Scene) -> None:
     assert scene.found() == ()
 
 
+def test_its_disk_was_renamed_and_it_is_on_its_way_again(scene: Scene) -> None:
+    """What is just being copied may still bear the name that the disk had."""
+    s = scene.site
+    s.madrid.set(disks_of(s)[1], name_label="renamed meanwhile")
+    assert len(scene.found()) == 1
+    s.madrid.set(s.web, current_operations={"t": "migrate_send"})
+    assert scene.found() == ()
+
+
 def test_without_both_pools_nothing_is_known(scene: Scene) -> None:
     s = scene.site
     for connected in ([s.madrid], [s.lisboa]):

@@ -71,6 +71,16 @@ def test_r51_space_at_the_source(site: TwoPools) -> None:
     assert "R51" not in rules(evaluate(site.site, away(site, site.sleeper)))
 
 
+@pytest.mark.parametrize(
+    ("free", "two", "one"), [(63, True, True), (100, True, False), (127, True, False), (128, False, False)]
+)
+def test_r51_every_disk_needs_its_own_room(site: TwoPools, free: int, two: bool, one: bool) -> None:
+    """Two disks of one SR want two temporary snapshots at the same time."""
+    site.madrid.set(site.m_nfs, physical_size=40 * GiB, physical_utilisation=40 * GiB - free * MiB)
+    assert ("R51" in blocks(evaluate(site.site, away(site, site.web)))) is two
+    assert ("R51" in blocks(evaluate(site.site, away(site, site.files)))) is one
+
+
 def test_r52_both_sides(site: TwoPools) -> None:
     site.madrid.driver("nfs", [f for f in MIGRATES if f != "VDI_MIRROR"])
     found = evaluate(site.site, away(site, site.web).on_same_sr(site.l1_local))

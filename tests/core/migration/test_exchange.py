@@ -1,0 +1,291 @@
+"""Copy and exchange as a table: what is noted, what the server shows, and what is next. No server, no loop."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from msgspec.structs import replace as noted
+
+from xsmigui.core.migration.exchange import (
+    BLOCKED,
+    JOB,
+    ExchangeSpec,
+    ExchangeState,
+    Replacement,
+    can_roll_back,
+    next_step,
+)
+from xsmigui.core.migration.sameness import OtherConnection, Signs, is_whole
+from xsmigui.core.migration.steps import Done, Note, Pending, Request, RollBack, Step, Stop, Wait
+
+NAME = "20260101-000000-abcd"
+SIZE = 8 << 30
+
+
+def vdi(uuid: str, **fields: Any) -> dict[str, Any]:
+    """A disk's record; it is free."""
+    record = {
+        "uuid": uuid, "name_label": "data", "name_description": "", "virtual_size": SIZE,
+        "physical_utilisation": 1 << 30,
+        "managed": True, "missing": False, "VBDs": [], "other_config": {}, "tags": [], "type": "user", "snapshots": [],
+        "is_a_snapshot": False, "current_operations": {}, "SR": "old SR",
+    }  # fmt: skip
+    return record | fields
+
+
+def vbd(disk: str, position: str = "0") -> dict[str, Any]:
+    return {
+        "VDI": disk, "userdevice": position, "type": "Disk", "empty": False, "VM": "vm", "mode": "RW", "device": "",
+        "bootable": False, "unpluggable": True, "other_config": {}, "qos_algorithm_type": "",
+        "qos_algorithm_params": {},
+    }  # fmt: skip
+
+
+SIGNS = Signs(uuid="old", size=SIZE, used=1 << 30, started="never")
+REASON = f"xsmigui: its virtual disks are being moved (job {NAME})"
+IT = Replacement(old="old", sr="new SR", vdi=vdi("old"), vbd=vbd("old"))
+COPIED = noted(IT, new="new", complete=True, copied=True, scanned=True, signs=SIGNS, watch="1")
+SPEC = ExchangeSpec(NAME, "vm", "vm-uuid", (COPIED,), True, "2026-01-01", "2026-01-08", blocks={})
+
+
+def vm(**fields: Any) -> dict[str, Any]:
+    record = {
+        "power_state": "Halted",
+        "other_config": {JOB: NAME},
+        "blocked_operations": dict.fromkeys(BLOCKED, REASON),
+    }
+    return record | fields
+
+
+MARKED = {"other_config": {JOB: NAME}}
+
+
+def state(**fields: Any) -> ExchangeState:
+    """The copy is complete and connected to nothing; the disk is at its position."""
+    known: dict[str, Any] = {
+        "vm": vm(),
+        "vdis": {"old": vdi("old", VBDs=["v0"], **MARKED), "new": vdi("new", SR="new SR", **MARKED)},
+        "vbds": {"v0": vbd("old")},
+        "free": ("1", "2"),
+        "started": "never",
+        "watch": "1",
+    }
+    return ExchangeState(**(known | fields))
+
+
+def swapped(**fields: Any) -> ExchangeState:
+    """The copy is in the disk's place, and the disk is released."""
+    disks = {"old": vdi("old", **MARKED), "new": vdi("new", SR="new SR", VBDs=["v1"], **MARKED)}
+    return state(**({"vdis": disks, "vbds": {"v1": vbd("new")}} | fields))
+
+
+def asks(step: Step, method: str) -> bool:
+    return isinstance(step, Request) and step.method == method
+
+
+def gives_up(step: Step) -> bool:
+    return isinstance(step, RollBack | Stop)
+
+
+def with_disk(found: ExchangeState, ref: str, **fields: Any) -> ExchangeState:
+    return replace(found, vdis={**found.vdis, ref: {**found.vdis[ref], **fields}})
+
+
+def test_all_is_well() -> None:
+    assert asks(next_step(SPEC, state()), "VBD.create")
+
+
+# Whole, or not.
+
+
+@pytest.mark.parametrize(("fields", "whole"), [
+    ({}, True), ({"missing": True}, False), ({"managed": False}, False), ({"managed": False, "missing": True}, False),
+])  # fmt: skip
+def test_a_disk_is_whole(fields: dict[str, bool], whole: bool) -> None:
+    assert is_whole(vdi("x", **fields)) is whole
+    assert not is_whole(None)
+
+
+@pytest.mark.parametrize("ref", ["old", "new"])
+@pytest.mark.parametrize("fields", [{"missing": True}, {"managed": False}])
+def test_a_disk_that_its_sr_no_longer_has(ref: str, fields: dict[str, bool]) -> None:
+    assert gives_up(next_step(SPEC, with_disk(state(), ref, **fields)))
+
+
+def test_a_source_that_is_missing_is_no_way_back() -> None:
+    assert can_roll_back(SPEC, state())
+    assert not can_roll_back(SPEC, with_disk(state(), "old", missing=True))
+
+
+def test_a_source_is_not_removed_for_a_copy_that_is_missing() -> None:
+    spec = replace(SPEC, keeps=False, settled=True, replacements=(noted(COPIED, placed=True),))
+    assert asks(next_step(spec, swapped()), "VDI.destroy")
+    assert next_step(spec, with_disk(swapped(), "new", missing=True)) == Note({"keeps": True})
+
+
+# Written to, or not.
+
+
+@pytest.mark.parametrize(("changed", "safe"), [
+    ({}, True),
+    ({"power_state": "Running"}, False),
+    ({"blocked_operations": {}}, False),
+    ({"blocked_operations": dict.fromkeys(set(BLOCKED) - {"start"}, REASON)}, False),
+    ({"blocked_operations": dict.fromkeys(set(BLOCKED) - {"clone"}, REASON)}, True),
+])  # fmt: skip
+def test_a_vm_that_may_have_run_on_its_new_disk_keeps_it(changed: dict[str, Any], safe: bool) -> None:
+    assert can_roll_back(replace(SPEC, blocks=None), swapped(vm=vm(**changed))) is safe
+    assert can_roll_back(replace(SPEC, blocks=None), state(vm=vm(**changed)))  # nothing new is connected
+
+
+@pytest.mark.parametrize("operation", BLOCKED)
+def test_a_block_that_was_lifted(operation: str) -> None:
+    spec = replace(SPEC, blocks={"destroy": "somebody's"})
+    blocks = dict.fromkeys(BLOCKED, REASON) | {"destroy": "somebody's"}
+    assert not gives_up(next_step(spec, state(vm=vm(blocked_operations=blocks))))
+    lifted = {name: reason for name, reason in blocks.items() if name != operation}
+    found = next_step(replace(spec, blocks=blocks), state(vm=vm(blocked_operations=lifted)))
+    assert gives_up(found)
+
+
+def test_the_vm_was_started_meanwhile() -> None:
+    assert gives_up(next_step(SPEC, state(started="today")))
+    assert not can_roll_back(SPEC, swapped(started="today"))
+
+
+def test_the_disk_has_become_larger() -> None:
+    assert next_step(SPEC, with_disk(state(), "old", virtual_size=2 * SIZE)) == Note({"void": True}, 0)
+
+
+def test_another_disk_under_the_same_reference() -> None:
+    assert gives_up(next_step(SPEC, with_disk(state(), "old", uuid="other")))
+
+
+# Copies.
+
+
+def test_a_copy_that_is_too_small() -> None:
+    spec = replace(SPEC, replacements=(noted(COPIED, complete=False),))
+    assert next_step(spec, state()) == Note({"complete": True}, 0)
+    assert next_step(spec, with_disk(state(), "new", virtual_size=2 * SIZE)) == Note({"complete": True}, 0)
+    assert gives_up(next_step(spec, with_disk(state(), "new", virtual_size=SIZE - 512)))
+
+
+def test_no_copy_goes_into_a_disk_of_unknown_state() -> None:
+    """The answer to the copy was lost: the server may still write, or has written something."""
+    it = noted(IT, new="new", signs=SIGNS, watch="1")
+    spec = replace(SPEC, replacements=(it,), pending=Pending(method="VDI.copy", disk=0))
+    busy = with_disk(state(), "new", VBDs=["of the control domain"])
+    assert isinstance(next_step(spec, busy), Wait)
+    assert next_step(spec, state()) == Note({"void": True}, 0)
+    void = replace(SPEC, replacements=(noted(it, void=True),))
+    assert asks(next_step(void, state()), "VDI.destroy")
+    gone = {"old": state().vdis["old"]}
+    assert not asks(next_step(void, state(vdis=gone)), "VDI.copy")
+
+
+@pytest.mark.parametrize(("used", "prove", "method"), [
+    (1 << 30, False, "VBD.create"), (1 << 31, False, "VDI.checksum"), (1 << 30, True, "VDI.checksum"),
+])  # fmt: skip
+def test_what_is_doubtful_is_compared(used: int, prove: bool, method: str) -> None:
+    spec = replace(SPEC, prove=prove, replacements=(noted(COPIED, summed="1"),))
+    assert asks(next_step(spec, with_disk(state(), "old", physical_utilisation=used)), method)
+
+
+def test_a_gap_in_the_watch_is_a_doubt() -> None:
+    spec = replace(SPEC, replacements=(noted(COPIED, summed="2"),))
+    assert asks(next_step(spec, state(watch="2")), "VDI.checksum")
+
+
+def test_sums_that_differ() -> None:
+    it = noted(COPIED, summed="1", sum_old="a", sum_new="b")
+    assert gives_up(next_step(replace(SPEC, prove=True, replacements=(it,)), state()))
+    same = noted(it, sum_new="a")
+    found = next_step(replace(SPEC, prove=True, replacements=(same,)), state())
+    assert isinstance(found, Note)
+    assert found.changes["proven"] == "1"
+
+
+def test_sums_of_different_sizes_prove_nothing() -> None:
+    spec = replace(SPEC, prove=True, replacements=(noted(COPIED, summed="1"),))
+    found = next_step(spec, with_disk(state(), "new", virtual_size=SIZE + (4 << 20)))
+    assert isinstance(found, Note)
+    assert "unprovable" in found.changes
+
+
+# Whose it is.
+
+
+def test_another_vm_has_the_disk() -> None:
+    other = {"old": (OtherConnection("v9", "backup", False, False),)}
+    assert gives_up(next_step(SPEC, state(holders=other)))
+    control = {"old": (OtherConnection("v9", "Control domain", True, False),)}
+    assert not gives_up(next_step(SPEC, state(holders=control)))
+
+
+@pytest.mark.parametrize("where", ["vm", "old", "new"])
+def test_the_mark_of_another_job(where: str) -> None:
+    theirs = {JOB: "20260101-000000-ffff"}
+    found = state(vm=vm(other_config=theirs)) if where == "vm" else with_disk(state(), where, other_config=theirs)
+    step = next_step(SPEC, found)
+    assert gives_up(step)
+    assert "20260101-000000-ffff" in getattr(step, "reason", "")
+
+
+@pytest.mark.parametrize("position", ["0", "1"])
+def test_exactly_one_connection_is_in_place(position: str) -> None:
+    twice = {"v0": vbd("old"), "v9": vbd("old", position)}
+    assert gives_up(next_step(SPEC, state(vbds=twice)))
+
+
+def test_somebody_else_s_disk_at_the_position() -> None:
+    assert gives_up(next_step(SPEC, state(vbds={"v9": vbd("foreign")})))
+
+
+# What becomes of the source.
+
+
+@pytest.mark.parametrize(("changed", "removed"), [({}, True), ({"VBDs": ["v9"]}, False)])
+def test_a_source_that_somebody_uses_is_not_removed(changed: dict[str, Any], removed: bool) -> None:
+    spec = replace(SPEC, keeps=False, settled=True, replacements=(noted(COPIED, placed=True),))
+    assert asks(next_step(spec, with_disk(swapped(), "old", **changed)), "VDI.destroy") is removed
+
+
+def test_a_source_without_its_proof_is_not_removed() -> None:
+    it = noted(COPIED, placed=True, unprovable="no such call")
+    spec = replace(SPEC, keeps=False, settled=True, prove=True, replacements=(it,))
+    assert next_step(spec, swapped()) == Note({"keeps": True})
+
+
+def test_the_source_of_another_disk_is_left_alone() -> None:
+    """A reference may be given again after the server's restart from another database."""
+    spec = replace(SPEC, keeps=False, settled=True, replacements=(noted(COPIED, placed=True),))
+    assert not asks(next_step(spec, with_disk(swapped(), "old", uuid="another")), "VDI.destroy")
+
+
+# The way back.
+
+
+def test_back_the_disk_is_connected_before_its_copy_is_released() -> None:
+    spec = replace(SPEC, rolling_back=True)
+    assert asks(next_step(spec, swapped()), "VBD.set_userdevice")
+    moved = swapped(vbds={"v1": vbd("new", "1")})
+    assert asks(next_step(spec, moved), "VBD.create")
+    both = state(vbds={"v0": vbd("old"), "v1": vbd("new", "1")})
+    assert asks(next_step(spec, both), "VBD.destroy")
+    assert asks(next_step(spec, state()), "VDI.destroy")
+
+
+def test_back_a_copy_that_somebody_holds_stays_without_our_mark() -> None:
+    held = {"new": (OtherConnection("v9", "somebody", False, True),)}
+    found = with_disk(state(holders=held), "new", VBDs=["v9"])
+    step = next_step(replace(SPEC, rolling_back=True), found)
+    assert asks(step, "VDI.remove_from_other_config")
+    assert isinstance(step, Request)
+    assert step.params == ("new", JOB)
+
+
+def test_back_nothing_is_left_to_do() -> None:
+    clean = {"old": vdi("old", VBDs=["v0"])}
+    spec = replace(SPEC, rolling_back=True, replacements=(noted(COPIED, new=""),))
+    assert next_step(spec, state(vdis=clean, vm=vm(other_config={}, blocked_operations={}))) == Done()
