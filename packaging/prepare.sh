@@ -1,6 +1,7 @@
 # Sets up what the program needs (`prepare window`), what it needs on a virtual screen (`prepare screen`), or what its
 # tests need as well (`prepare tests`). Sourced by packaging/demo, packaging/test and .ci/run; afterwards "$python" is the
-# interpreter of a virtual environment with the project in it (packaging/environment.py).
+# interpreter of a virtual environment with the project in it (packaging/environment.py), and "$workers" the number of
+# processes that run tests side by side.
 #
 # System packages are installed where we are root; otherwise the line that installs them is printed. What is there already
 # is not looked for in the network. XSMIGUI_PYTHON names the Python to use, instead of the first suitable one.
@@ -27,6 +28,9 @@ prepare() {
   [ -z "$missing" ] || install_packages "$missing"
   [ -n "$interpreter" ] || find_python
   python=$("$interpreter" packaging/environment.py "$kind")
+  # One more than there are processors: tests wait for sockets and windows most of the time.
+  workers=$(($(getconf _NPROCESSORS_ONLN) + 1))
+  [ "$workers" -le 6 ] || workers=6
 }
 
 # Sets $interpreter: the first Python of a suitable version, or nothing where there is none at all.
