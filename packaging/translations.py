@@ -14,7 +14,8 @@ from babel.messages.pofile import read_po, write_po
 ROOT = Path(__file__).resolve().parent.parent
 LOCALE = ROOT / "resources" / "locale"
 TEMPLATE = LOCALE / "xsmigui.pot"
-KEYWORDS = {"_": None, "N_": None, "n_": (1, 2)}
+KEYWORDS = {"_": None, "N_": None, "n_": (1, 2), "m_": None, "mn_": (1, 2)}
+"""The functions of `core.text` and `core.messages` that mark a text."""
 HEADER = "# Messages of xsmigui."
 NOISE = (
     "Project-Id-Version",

@@ -2,7 +2,9 @@ from xsmigui.core.problems import Problem, Severity, Subject, worst
 
 
 def problem(severity: Severity, raw: str = "") -> Problem:
-    return Problem(rule="R53", severity=severity, subject=Subject("VDI", "u", "disk"), message="A.", hint="B.", raw=raw)
+    return Problem(
+        rule="R53", severity=severity, subject=Subject("VDI", "u", "disk"), finding="A.", advice="B.", raw=raw
+    )
 
 
 def test_worst() -> None:
@@ -17,6 +19,7 @@ def test_json_is_what_the_command_line_promises() -> None:
         "subject": {"class": "VDI", "uuid": "u", "name": "disk"},
         "message": "A.",
         "hint": "B.",
+        "facts": {"message": "A.", "hint": "B."},
         "fix": "",
         "source": "local",
     }

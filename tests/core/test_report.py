@@ -61,7 +61,7 @@ def test_a_job_in_a_page() -> None:
     web, files = plan.moves
     disks = tuple(DiskResult(d.disk.uuid, f"new-{n}", "l-nfs") for n, d in enumerate(web.disks))
     subject = Subject("SR", "u", "l-nfs")
-    full = Problem(rule="R65", severity=Severity.block, subject=subject, message="It is full.", raw="SR_FULL <1>")
+    full = Problem(rule="R65", severity=Severity.block, subject=subject, finding="It is full.", raw="SR_FULL <1>")
     job = Job(
         id="20261127-020000-ab",
         plan=plan,
@@ -116,7 +116,7 @@ def test_nothing_of_a_server_is_obeyed_by_what_shows_the_page() -> None:
     plan = plan_of(site)
     web = plan.moves[0]
     disks = tuple(DiskResult(evil, evil, evil) for _disk in web.disks)
-    problem = Problem(rule="R65", severity=Severity.block, subject=Subject("SR", "u", evil), message=evil, raw=evil)
+    problem = Problem(rule="R65", severity=Severity.block, subject=Subject("SR", "u", evil), finding=evil, raw=evil)
     vm = VmJob(move=web, state=State.failed, message=evil, problems=(problem,), disks=disks)
     page = html_report([Job(id="j", plan=plan, created=NOW, vms=(vm,))], NOW)
     assert len(page) < 100_000

@@ -14,10 +14,11 @@ from xsmigui.core.errors.entry import Entry
 from xsmigui.core.errors.reading import UUID, Reading, read
 from xsmigui.core.failures import ServerFailure
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.messages import Size, Text, Value, coded, listed, m_, render, sentences, with_texts
 from xsmigui.core.problems import Page, Problem, Severity, Subject
 from xsmigui.core.redaction import redacted
-from xsmigui.core.text import LINE, N_, _, middle, one_line
-from xsmigui.core.units import size, whole
+from xsmigui.core.text import LINE, N_, middle, one_line
+from xsmigui.core.units import whole
 
 INSIDE: Final = (
     ("SR_SOURCE_SPACE_INSUFFICIENT", "SR_SOURCE_SPACE_INSUFFICIENT"),
@@ -136,18 +137,18 @@ def _busy(params: tuple[str, ...]) -> Reading:
     return Reading(BUSY, (subject, ", ".join(operation.strip("{}").split(","))), "OTHER_OPERATION_IN_PROGRESS")
 
 
-def named(params: Sequence[str], inventories: Sequence[Inventory]) -> list[str]:
+def named(params: Sequence[Value], inventories: Sequence[Inventory]) -> list[Value]:
     """Parameters with references and uuids replaced by the names of what they stand for."""
-    return [_named(param, inventories) for param in params]
+    return [_named(param, inventories) if isinstance(param, str) else param for param in params]
 
 
-def _named(param: str, inventories: Sequence[Inventory]) -> str:
+def _named(param: str, inventories: Sequence[Inventory]) -> Text:
     for inventory in inventories:
         for cls in CLASSES:
             if param in inventory.tables[cls]:
                 return one_line(inventory.name_of(cls, param), WORDS)
     if param.startswith("OpaqueRef:") and " " not in param:
-        return _("an unknown object")
+        return m_("an unknown object")
     text = redacted(param, _known(inventories))
     return one_line(UUID.sub(lambda found: _by_uuid(found.group(), inventories), text), WORDS)
 
@@ -175,69 +176,70 @@ def _by_uuid(uuid: str, inventories: Sequence[Inventory]) -> str:
     return uuid
 
 
-def _fill(text: str, params: Sequence[str]) -> str:
-    """The sentence with its parameters; parameters that the server left out read as a dash, and as nothing at the
-    end."""
-    return re.sub(r":\s*–?$", ".", _(text).format(*params, *["–"] * 6)) if text else ""
-
-
 def sentence(failure: Exception, *inventories: Inventory) -> tuple[str, str]:
-    """What went wrong and what to do, for a reader."""
+    """What went wrong and what to do, in the reader's language of this moment."""
+    finding, advice = stated(failure, *inventories)
+    return render(finding), render(advice)
+
+
+def stated(failure: Exception, *inventories: Inventory) -> tuple[Text, Text]:
+    """What went wrong and what to do, as values."""
     match failure:
         case ServerFailure():
             reading = understood(failure)
             if reading is None:
-                return _("The server refused: {raw}", raw=raw(failure, *inventories)), _(UNKNOWN)
+                return m_("The server refused: {raw}", raw=raw(failure, *inventories)), m_(UNKNOWN)
             return _said(reading, inventories)
         case _:
             message, hint = explained(failure) or (one_line(str(failure)) or type(failure).__name__, "")
-            return redacted(message), hint
+            return with_texts(message, redacted), hint
 
 
-def _said(reading: Reading, inventories: Sequence[Inventory]) -> tuple[str, str]:
+def _said(reading: Reading, inventories: Sequence[Inventory]) -> tuple[Text, Text]:
     """Sentence and remedy of what was understood."""
-    entry, params = reading.entry, list(reading.params)
+    entry, told = reading.entry, list(reading.params)
+    params: list[Value] = list(told)
     if entry.holds == "sizes":
-        params = [p if (number := whole(p)) is None else size(number) for p in params]
+        params = [p if (number := whole(p)) is None else Size(number) for p in told]
     if entry.holds == "states":
-        params = [_states(p) for p in params]
+        params = [_states(p) for p in told]
     if entry is ENTRIES["RBAC_PERMISSION_DENIED"]:
-        params = [params[0], *ROLES.findall(" ".join(params[1:]))] if params else []
-    if entry is ENTRIES["CANNOT_EVACUATE_HOST"] and params:
-        params = [_of_each(params[0], inventories)]
+        params = [told[0], *ROLES.findall(" ".join(told[1:]))] if told else []
+    if entry is ENTRIES["CANNOT_EVACUATE_HOST"] and told:
+        params = [_of_each(told[0], inventories)]
     params = named(params, inventories)
     if reading.inner is not None:
         message, hint = _said(reading.inner, inventories)
-        return _fill(entry.message, [*params[:-1], message]), hint
-    return _fill(entry.message, params), _fill(entry.hint, params)
+        return coded(entry.message, *params[:-1], message), hint
+    return coded(entry.message, *params), coded(entry.hint, *params)
 
 
-def _states(text: str) -> str:
-    """``halted, suspended``: power states in the reader's language; servers join them in several ways."""
-    words = {"halted": _("halted"), "suspended": _("suspended"), "paused": _("paused"), "running": _("running")}
+def _states(text: str) -> Text:
+    """``halted, suspended``: power states as messages; servers join them in several ways."""
+    words = {"halted": m_("halted"), "suspended": m_("suspended"), "paused": m_("paused"), "running": m_("running")}
     parts = [part.strip().casefold() for part in re.split("[,;]", text)]
-    return ", ".join(words[part] for part in parts) if set(parts) <= words.keys() else text
+    return listed([words[part] for part in parts], mark=", ") if set(parts) <= words.keys() else text
 
 
-def _of_each(text: str, inventories: Sequence[Inventory]) -> str:
+def _of_each(text: str, inventories: Sequence[Inventory]) -> Text:
     """What CANNOT_EVACUATE_HOST says of each VM: ``CODE,parameter,…`` with bars between the VMs."""
-    found = []
+    found: list[Text] = []
     for part in text.split("|"):
         code, *params = part.split(",")
-        found.append(sentence(ServerFailure(code, tuple(params)), *inventories)[0] if code in ENTRIES else part)
-    return " ".join(dict.fromkeys(found))
+        found.append(stated(ServerFailure(code, tuple(params)), *inventories)[0] if code in ENTRIES else part)
+    return sentences(*dict.fromkeys(found))
 
 
 def problem(failure: Exception, subject: Subject, *inventories: Inventory, page: Page | None = None) -> Problem:
     """A server's refusal (or silence) as a problem about `subject`."""
-    message, hint = sentence(failure, *inventories)
+    finding, advice = stated(failure, *inventories)
     entry = entry_for(failure) if isinstance(failure, ServerFailure) else None
     return Problem(
         rule=(entry.rule if entry else "") or "R05",
         severity=Severity.block,
         subject=subject,
-        message=message,
-        hint=hint,
+        finding=finding,
+        advice=advice,
         source="server",
         page=page or (entry.page if entry else Page.summary),
         raw=raw(failure, *inventories),

@@ -4,6 +4,7 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
+from xsmigui.core.messages import Text, facts, render
 from xsmigui.core.migration.fixes import Fix
 from xsmigui.core.refs import ObjectId
 
@@ -36,19 +37,29 @@ class Subject(msgspec.Struct, frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
-    """One finding. `message` says what is wrong with what, `hint` what to do next, `raw` the server's own words.
-    `remedy` is a fix that can be done at the spot, where there is one."""
+    """One finding: `finding` states what is wrong with what, `advice` what to do next, both as values in no language;
+    `raw` has the server's own words. `remedy` is a fix that can be done at the spot, where there is one."""
 
     rule: str
     severity: Severity
     subject: Subject
-    message: str
-    hint: str = ""
+    finding: Text = msgspec.field(name="message")
+    advice: Text = msgspec.field(name="hint", default="")
     source: str = "local"
     page: Page = Page.summary
     raw: str = ""
     about: ObjectId | None = None
     remedy: Fix | None = None
+
+    @property
+    def message(self) -> str:
+        """The finding in the reader's language of this moment."""
+        return render(self.finding)
+
+    @property
+    def hint(self) -> str:
+        """The advice in the reader's language of this moment."""
+        return render(self.advice)
 
     @property
     def fix(self) -> str:
@@ -71,6 +82,7 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
             "subject": {"class": self.subject.cls, "uuid": self.subject.uuid, "name": self.subject.name},
             "message": self.message,
             "hint": self.hint,
+            "facts": {"message": facts(self.finding), "hint": facts(self.advice)},
             "fix": self.fix,
             "source": self.source,
             **({"raw": self.raw} if self.raw else {}),

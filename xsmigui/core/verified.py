@@ -5,8 +5,8 @@ from enum import StrEnum
 
 import msgspec
 
-from xsmigui.core.text import N_, _, n_
-from xsmigui.core.units import size
+from xsmigui.core.messages import Message, Size, Text, Value, listed, m_, mn_, render, sentences
+from xsmigui.core.text import N_
 
 
 class What(StrEnum):
@@ -102,41 +102,46 @@ _NAMES = {
 }
 
 
-def name(item: Item) -> str:
+def name(item: Item) -> Message:
     """What was compared, in a few words."""
-    return _(_NAMES[item.what]).format(subject=item.subject)
+    return m_(_NAMES[item.what], subject=item.subject)
 
 
 def text(item: Item) -> str:
+    """The item as a line, in the reader's language of this moment."""
+    return render(fact(item))
+
+
+def fact(item: Item) -> Message:
     """The item as a line: what it is, and how it was found."""
     expected, found = _value(item.what, item.expected), _value(item.what, item.found)
     match item.outcome:
         case Outcome.same:
-            return _("{what}: {found}", what=name(item), found=found or "–")
+            return m_("{what}: {found}", what=name(item), found=found or "–")
         case Outcome.differs:
-            found, expected = found or _("nothing"), expected or _("nothing")
-            return _("{what}: {found}, not {expected}", what=name(item), found=found, expected=expected)
+            found, expected = found or m_("nothing"), expected or m_("nothing")
+            return m_("{what}: {found}, not {expected}", what=name(item), found=found, expected=expected)
         case Outcome.unknown:
-            return _("{what}: could not be read ({expected} expected)", what=name(item), expected=expected or "–")
+            return m_("{what}: could not be read ({expected} expected)", what=name(item), expected=expected or "–")
 
 
 _WORDS = {"kept": N_("kept"), "removed": N_("removed"), "same": N_("the same sum"), "other": N_("another sum")}
 
 
-def _value(what: What, value: str) -> str:
+def _value(what: What, value: str) -> Value:
     if what is What.size and value.isdigit():
-        return size(int(value))
+        return Size(int(value))
     if what is What.gone:
-        return _("still in {pool}", pool=value) if value else _("gone")
-    return _(_WORDS[value]) if what in (What.source, What.content) and value in _WORDS else value
+        return m_("still in {pool}", pool=value) if value else m_("gone")
+    return m_(_WORDS[value]) if what in (What.source, What.content) and value in _WORDS else value
 
 
-def summary(items: Iterable[Item]) -> str:
+def summary(items: Iterable[Item]) -> Text:
     """How many items were compared and found as they should be; then those that could not be read."""
     items = list(items)
     good = sum(1 for item in items if item.outcome is Outcome.same)
-    parts = [n_("{n} item compared.", "{n} items compared.", good)] if good else []
+    parts: list[Text] = [mn_("{n} item compared.", "{n} items compared.", good)] if good else []
     missing = [name(item) for item in items if item.outcome is Outcome.unknown]
     if missing:
-        parts.append(_("Could not be read: {items}.", items=", ".join(missing)))
-    return " ".join(parts)
+        parts.append(m_("Could not be read: {items}.", items=listed(missing, mark=", ")))
+    return sentences(*parts)

@@ -15,10 +15,11 @@ from typing import Any, Final, Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from xsmigui.core.catalogue import problem, sentence
+from xsmigui.core.catalogue import problem, sentence, stated
 from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
 from xsmigui.core.jobs import Job, State, VmJob
 from xsmigui.core.jobs import Step as Phase
+from xsmigui.core.messages import Text, sentences
 from xsmigui.core.migration.plan import VmMove
 from xsmigui.core.migration.steps import ANSWER, Done, Note, Pending, Request, RollBack, Step, Stop, Wait
 from xsmigui.core.ports import Clock, Gateway
@@ -513,14 +514,14 @@ class Carrier(Reporting):
 
     def _problem(self, failure: Exception) -> Problem:
         found = problem(failure, self._subject(), *self._inventories())
-        text = " ".join(part for part in sentence(failure, *self._inventories()) if part)
-        return replace(found, message=text or found.message, hint="")
+        text = sentences(*stated(failure, *self._inventories()))
+        return replace(found, finding=text or found.finding, advice="")
 
-    def _block(self, message: str, hint: str = "") -> Problem:
-        return Problem(rule="R05", severity=Severity.block, subject=self._subject(), message=message, hint=hint)
+    def _block(self, finding: Text, advice: Text = "") -> Problem:
+        return Problem(rule="R05", severity=Severity.block, subject=self._subject(), finding=finding, advice=advice)
 
-    def _warn(self, message: str) -> None:
-        warning = replace(self._block(message), severity=Severity.warn)
+    def _warn(self, finding: Text) -> None:
+        warning = replace(self._block(finding), severity=Severity.warn)
         self._tell(problems=(*self.job.problems, warning))
 
 

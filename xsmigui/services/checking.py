@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from xsmigui.core.messages import Text
 from xsmigui.core.migration.evaluation import Evaluation, evaluate
 from xsmigui.core.migration.facts import Answer, Question
 from xsmigui.core.migration.plan import Plan, PlanRefused, VmMove, draft_of, same_intent
@@ -38,8 +39,8 @@ async def check_again(store: Store, asker: Asker, plan: Plan, move: VmMove) -> N
     single = replace(plan, moves=(move,))
     subject = Subject("VM", move.vm.uuid, move.vm.name)
 
-    def refused(message: str, hint: str = "") -> Refused:
-        return Refused((Problem(rule="R05", severity=Severity.block, subject=subject, message=message, hint=hint),))
+    def refused(finding: Text, advice: Text = "") -> Refused:
+        return Refused((Problem(rule="R05", severity=Severity.block, subject=subject, finding=finding, advice=advice),))
 
     try:
         evaluation = await judge_afresh(store, asker, single, move.vm.uuid)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
 from xsmigui.core.jobs import DiskResult, State, VmJob
 from xsmigui.core.jobs import Step as Phase
+from xsmigui.core.messages import sentences
 from xsmigui.core.migration.exchange import (
     CHECKSUM,
     COPY,
@@ -350,7 +351,7 @@ class ExchangeCarrier(Carrier):
         if self.job.keeps:
             message += " " + _("Their sources are kept until {date}.", date=self._spec().until)
         warnings = (*self.job.problems, *different)
-        message = " ".join([message, *(p.sentence() for p in warnings), summary(items)]).strip()
+        message = " ".join([message, *(p.sentence() for p in warnings), str(summary(items))]).strip()
         self._tell(verified=are_verified(items))
         self._end(State.done, message, warnings)
 
@@ -369,7 +370,7 @@ class ExchangeCarrier(Carrier):
         except WIRE_ERRORS as failure:
             what = _("It was not started.") if method == "VM.start_on" else _("Its home server was not set.")
             found = self._problem(failure)
-            warning = replace(found, severity=Severity.warn, message=f"{what} {found.message}")
+            warning = replace(found, severity=Severity.warn, finding=sentences(what, found.finding))
             self._tell(problems=(*self.job.problems, warning))
 
     async def _results(self) -> tuple[tuple[DiskResult, ...], tuple[Item, ...]]:

@@ -17,6 +17,7 @@ from xsmigui.core.catalogue import sentence
 from xsmigui.core.failures import WIRE_ERRORS, ServerFailure, Unreachable
 from xsmigui.core.jobs import State, VmJob
 from xsmigui.core.jobs import Step as Phase
+from xsmigui.core.messages import sentences
 from xsmigui.core.migration.calls import MOTIONS
 from xsmigui.core.migration.exchange import CHECKSUM
 from xsmigui.core.migration.leftovers import seen_before
@@ -322,7 +323,7 @@ class SendingCarrier(Carrier):
         """What follows a migration was refused: that is said, and undoes nothing."""
         found = self._problem(failure)
         what = _("It was not started.") if request.method == START else _("Its home server was not set.")
-        warning = replace(found, severity=Severity.warn, message=f"{what} {found.message}")
+        warning = replace(found, severity=Severity.warn, finding=sentences(what, found.finding))
         problems = (*self.job.problems, warning)
         await self._note(-1, {"followed": request.disk, "problems": problems, "pending": None})
 
@@ -420,7 +421,7 @@ class SendingCarrier(Carrier):
             raise Ended(State.failed, text, (*self.job.problems, *different))
         warnings = (*self.job.problems, *different)
         message = _("{vm} is on {host}.", vm=self._move.vm.name, host=found.host)
-        message = " ".join([message, *(p.sentence() for p in warnings), summary(items)]).strip()
+        message = " ".join([message, *(p.sentence() for p in warnings), str(summary(items))]).strip()
         self._tell(verified=are_verified(items))
         self._end(State.done, message, warnings)
 

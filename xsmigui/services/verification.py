@@ -13,6 +13,7 @@ import msgspec
 from xsmigui.core.failures import ServerFailure
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.jobs import DiskResult
+from xsmigui.core.messages import m_
 from xsmigui.core.migration.plan import Plan, VmMove
 from xsmigui.core.migration.portrait import Portrait, compared, needs, portrait
 from xsmigui.core.ports import Gateway
@@ -20,7 +21,7 @@ from xsmigui.core.problems import Problem, Severity, Subject
 from xsmigui.core.records import CLASSES, Record
 from xsmigui.core.refs import VmRef, is_null
 from xsmigui.core.text import _
-from xsmigui.core.verified import Item, Outcome, What, differs, same, text
+from xsmigui.core.verified import Item, Outcome, What, differs, fact, same
 
 GONE: Final = ("HANDLE_INVALID", "UUID_INVALID")
 
@@ -67,8 +68,8 @@ def problems(move: VmMove, items: tuple[Item, ...]) -> tuple[Problem, ...]:
             rule="verify",
             severity=Severity.warn if item.what in _SETTINGS else Severity.block,
             subject=subject,
-            message=text(item) + ".",
-            hint=hints.get(item.what, ""),
+            finding=m_("{item}.", item=fact(item)),
+            advice=hints.get(item.what, ""),
             source="server",
         )
         for item in items

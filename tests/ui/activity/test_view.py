@@ -22,7 +22,7 @@ from xsmigui.ui.activity.view import Act, ActivityView, Source, acts
 from xsmigui.ui.icons import Icons
 
 PROBLEM = Problem(
-    rule="R05", severity=Severity.block, subject=Subject("VM", "", "web"), message="no", hint="", page=Page.summary
+    rule="R05", severity=Severity.block, subject=Subject("VM", "", "web"), finding="no", advice="", page=Page.summary
 )
 
 

@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from xsmigui.core.capacity import Ledger, ledger
+from xsmigui.core.messages import Text, m_, mn_, sentences
 from xsmigui.core.migration.candidates import bare_move, host_problems
 from xsmigui.core.migration.defaults import Resolved, default_destination, resolve
 from xsmigui.core.migration.draft import Draft, Site, StorageMode
@@ -32,7 +33,6 @@ from xsmigui.core.migration.rules import BATCH_RULES, RULES, Batch
 from xsmigui.core.migration.rules.storage import flow_of
 from xsmigui.core.problems import Page, Problem, Severity, Subject
 from xsmigui.core.refs import VmRef
-from xsmigui.core.text import _, n_
 
 CHOICES: Final = ("R67", "R80")
 """The rules of disks without an SR and interfaces without a network."""
@@ -124,7 +124,7 @@ def evaluate(site: Site, draft: Draft, facts: Facts | None = None) -> Evaluation
     """Judge a draft. The VMs of the draft may be gone, its pools unreachable: that is a problem like any other."""
     facts = facts or {}
     if draft.source not in site.pools:
-        message, hint = _("The pool of the selected VMs is no longer connected."), _("Connect it again.")
+        message, hint = m_("The pool of the selected VMs is no longer connected."), m_("Connect it again.")
         gone = (_gone("pool", draft.source, message, hint),)
         empty = Resolved((), StorageMode.same, None, None)
         return Evaluation(site, draft, empty, flow(draft, ()), gone, (), Ledger({}, {}), None)
@@ -162,9 +162,9 @@ def evaluate(site: Site, draft: Draft, facts: Facts | None = None) -> Evaluation
     return Evaluation(site, draft, resolved, pages, tuple(ordered), tuple(questions), books, plan, verdicts, worst_of)
 
 
-def _gone(cls: str, ref: str, message: str, hint: str, page: Page = Page.destination) -> Problem:
+def _gone(cls: str, ref: str, finding: Text, advice: Text, page: Page = Page.destination) -> Problem:
     subject = Subject(cls, "", ref)
-    return Problem(rule="R05", severity=Severity.block, subject=subject, message=message, hint=hint, page=page)
+    return Problem(rule="R05", severity=Severity.block, subject=subject, finding=finding, advice=advice, page=page)
 
 
 def _missing(site: Site, draft: Draft) -> list[Problem]:
@@ -174,23 +174,23 @@ def _missing(site: Site, draft: Draft) -> list[Problem]:
         _gone(
             "VM",
             ref,
-            _("A selected VM is gone: it was removed, or moved by somebody else."),
-            _("Close this and select again."),
+            m_("A selected VM is gone: it was removed, or moved by somebody else."),
+            m_("Close this and select again."),
         )
         for ref in draft.vms
         if ref not in source.VM
     ]
     if draft.destination is None:
-        problems.append(_gone("pool", "", _("No destination is chosen yet."), _("Choose where the VMs shall go.")))
+        problems.append(_gone("pool", "", m_("No destination is chosen yet."), m_("Choose where the VMs shall go.")))
     elif draft.destination not in site.pools:
-        message, hint = _("The destination is no longer connected."), _("Connect it again, or choose another.")
+        message, hint = m_("The destination is no longer connected."), m_("Connect it again, or choose another.")
         problems.append(_gone("pool", draft.destination, message, hint))
     else:
         at = site.pools[draft.destination]
         for ref, host in draft.hosts.items():
             if host not in at.host and ref in source.VM:
-                message = _("The host chosen for {vm} is gone.", vm=source.VM[ref].name_label)
-                problems.append(_gone("host", host, message, _("Choose another host."), Page.home_server))
+                message = m_("The host chosen for {vm} is gone.", vm=source.VM[ref].name_label)
+                problems.append(_gone("host", host, message, m_("Choose another host."), Page.home_server))
     return problems
 
 
@@ -199,8 +199,8 @@ def _unreachable(site: Site, draft: Draft) -> list[Problem]:
     for pool in dict.fromkeys((draft.source, draft.destination)):
         if pool is not None and pool in site.pools and pool not in site.connected:
             name = site.pools[pool].name
-            message = _("The connection to {pool} is interrupted; what is shown is what was known last.", pool=name)
-            hint = _("Wait until it is back, or connect again.")
+            message = m_("The connection to {pool} is interrupted; what is shown is what was known last.", pool=name)
+            hint = m_("Wait until it is back, or connect again.")
             subject = Subject("pool", site.pools[pool].pool.uuid, name)
             problems.append(replace(_gone("pool", name, message, hint), subject=subject))
     return problems
@@ -227,16 +227,16 @@ def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
             continue
         if move.ref in move.draft.hosts:
             continue  # the chosen host is gone, which _missing says
-        message = _("No host of {pool} can take {vm}.", pool=move.target.name, vm=move.vm.name_label)
+        message = m_("No host of {pool} can take {vm}.", pool=move.target.name, vm=move.vm.name_label)
         told: list[Problem] = []
         others = [host for host in move.target.hosts_in_order if host != move.draft.leaves]
         for host in others[:MOST]:
             trial = bare_move(move.site, move.draft, move.source, move.target, move.ref, host)
             told += [p for p in host_problems(trial) if p.blocks][:1]
-        reasons = list(dict.fromkeys(p.message for p in told))
+        reasons = list(dict.fromkeys(p.finding for p in told))
         rest = len(others) - MOST
         if rest > 0:
-            reasons.append(n_("{n} more host cannot either.", "{n} more hosts cannot either.", rest))
+            reasons.append(mn_("{n} more host cannot either.", "{n} more hosts cannot either.", rest))
         subject = Subject("VM", move.vm.uuid, move.vm.name_label)
         rule = told[0].rule if told else "R05"
         remedy = next((p.remedy for p in told if p.remedy is not None), None)
@@ -245,8 +245,8 @@ def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
                 rule=rule,
                 severity=Severity.block,
                 subject=subject,
-                message=" ".join([message, *reasons]),
-                hint=_("Choose another destination."),
+                finding=sentences(message, *reasons),
+                advice=m_("Choose another destination."),
                 page=Page.home_server,
                 remedy=remedy,
             )
@@ -262,13 +262,13 @@ def _mended_by_shutting_down(problem: Problem, moves: tuple[Move, ...]) -> Probl
     move = next((move for move in moves if move.vm.uuid == problem.subject.uuid), None)
     if move is None or "clean_shutdown" not in move.vm.allowed_operations:
         return problem
-    hint = _("Mend that, or shut {vm} down so that the host can be emptied.", vm=move.vm.name_label)
+    hint: Text = m_("Mend that, or shut {vm} down so that the host can be emptied.", vm=move.vm.name_label)
     if problem.remedy is not None or problem.page is not Page.home_server:
-        hint = problem.hint
+        hint = problem.advice
     host = move.draft.leaves
     assert host is not None
     remedy = ShutDownHere(pool=move.source.id, host=host, vm=move.ref, vm_name=move.vm.name_label)
-    return replace(problem, remedy=remedy, hint=hint)
+    return replace(problem, remedy=remedy, advice=hint)
 
 
 def _writes(moves: tuple[Move, ...], facts: Facts) -> dict[VmRef, float]:

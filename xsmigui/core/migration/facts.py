@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from xsmigui.core.catalogue import problem
 from xsmigui.core.failures import ServerFailure, Unreachable
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.messages import listed, m_
 from xsmigui.core.migration import evacuation
 from xsmigui.core.migration.calls import calls, migrate_maps
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.problems import Page, Problem, Severity, Subject
 from xsmigui.core.refs import HostRef, NetworkRef, PoolId, VmRef
-from xsmigui.core.text import _
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -173,13 +173,15 @@ def denied(question: MayCall, answer: Answer | None, inventory: Inventory) -> It
         return
     found = problem(answer.failure, Subject("pool", question.pool, inventory.name), inventory)
     if isinstance(answer.failure, ServerFailure) and answer.failure.code == "RBAC_PERMISSION_DENIED":
-        message = _(
-            "Your role in {pool} does not allow {method}.", pool=inventory.name, method=", ".join(answer.failure.params)
+        message = m_(
+            "Your role in {pool} does not allow {method}.",
+            pool=inventory.name,
+            method=listed(answer.failure.params, mark=", "),
         )
-        hint = _("Log in there as a user with one of these roles: {roles}.", roles=", ".join(answer.roles))
+        hint = m_("Log in there as a user with one of these roles: {roles}.", roles=listed(answer.roles, mark=", "))
         if not answer.roles:
-            hint = _("Log in there as a user whose role does.")
-        found = replace(found, message=message, hint=hint)
+            hint = m_("Log in there as a user whose role does.")
+        found = replace(found, finding=message, advice=hint)
     yield replace(found, page=Page.destination)
 
 
@@ -189,13 +191,13 @@ def finding(move: Move, question: Question, answer: Answer | None) -> Iterator[P
     if answer is None:
         if isinstance(question, OperationValid):
             names = {"operation": question.operation, "vm": move.vm.name_label}
-            message = _("The server does not allow {operation} of {vm} at present; asking for the reason.", **names)
+            message = m_("The server does not allow {operation} of {vm} at present; asking for the reason.", **names)
             yield Problem(
                 rule="R05",
                 severity=Severity.block,
                 subject=subject,
-                message=message,
-                hint=_("Wait for the answer."),
+                finding=message,
+                advice=m_("Wait for the answer."),
                 source="server",
                 page=Page.destination,
             )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from xsmigui.core.messages import Text
 from xsmigui.core.refs import HostRef, PoolId, PoolRef, SrRef, VbdRef, VdiRef, VmRef
 from xsmigui.core.text import _
 
@@ -27,7 +28,7 @@ class DisableCbt(_Fix, frozen=True, kw_only=True, tag="disable-cbt"):
     """Disable changed block tracking of a disk."""
 
     vdi: VdiRef
-    disk: str
+    disk: Text
 
 
 class EjectCd(_Fix, frozen=True, kw_only=True, tag="eject-cd"):

@@ -44,7 +44,7 @@ def site() -> TwoPools:
 def test_r61_kinds_of_disks(site: TwoPools, fields: dict[str, Any], reason: str) -> None:
     site.madrid.set(DISK, **fields)
     inventory = site.madrid.inventory()
-    assert unmovable(inventory, inventory.VDI[DISK]) == reason  # type: ignore[index]
+    assert str(unmovable(inventory, inventory.VDI[DISK])) == reason  # type: ignore[index]
     found = evaluate(site.site, away(site, site.web))
     assert ("R61" in blocks(found)) is bool(reason)
     if reason:
@@ -55,7 +55,7 @@ def test_r61_physical_devices_and_snapshots(site: TwoPools) -> None:
     usb = site.madrid.sr("usb", "udev")
     site.madrid.set(DISK, SR=usb)
     inventory = site.madrid.inventory()
-    assert unmovable(inventory, inventory.VDI[DISK]) == "a physical device"  # type: ignore[index]
+    assert str(unmovable(inventory, inventory.VDI[DISK])) == "a physical device"  # type: ignore[index]
     site.madrid.set("OpaqueRef:Madrid/VDI/files 0", is_a_snapshot=True)
     (move,) = resolve(site.site, away(site, site.files)).moves
     assert list(kind_of_disk(move)) == []

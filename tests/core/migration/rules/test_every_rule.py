@@ -12,6 +12,7 @@ from msgspec.structs import replace as replace_struct
 from tests.core.migration.rules.cases import ACCEPTED, CASES, SOURCE, TARGET, WELL, Case, Scene
 from tests.judged import Judge, Way
 from tests.simulator.inside import Client
+from tests.spanish import in_spanish
 from xsmigui.core.catalogue import entry_for
 from xsmigui.core.failures import ServerFailure
 from xsmigui.core.migration.draft import Draft
@@ -59,6 +60,22 @@ async def test_it_fires(name: str) -> None:
 async def test_it_is_silent(name: str) -> None:
     _scene, found = await evaluation(CASES[name].quiet or Case())
     assert name[:3] not in {p.rule for p in found.problems}
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+async def test_its_findings_are_facts(name: str) -> None:
+    """The same evaluation is read in English and then in Spanish; one made under Spanish is the same."""
+    case = CASES[name]
+    made, found = await evaluation(case)
+    site = made.judge.site()
+    english = [p.sentence() for p in found.problems]
+    with in_spanish():
+        spanish = [p.sentence() for p in found.problems]
+        again = evaluate(site, made.draft(case, site))
+    assert again.problems == found.problems
+    assert not set(english) & set(spanish)
+    assert [p.sentence() for p in again.problems] == english
+    assert not [p for p in found.problems if isinstance(p.finding, str) or (isinstance(p.advice, str) and p.advice)]
 
 
 @pytest.mark.parametrize("name", ORDINARY)

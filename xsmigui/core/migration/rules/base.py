@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from xsmigui.core.capacity import Ledger
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.messages import Text
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.fixes import Fix, ShutDown
 from xsmigui.core.migration.moves import Kind, Move
@@ -90,8 +91,8 @@ def found(
     inventory: Inventory,
     cls: str,
     ref: str,
-    message: str,
-    hint: str = "",
+    finding: Text,
+    advice: Text = "",
     *,
     page: Page = Page.summary,
     remedy: Fix | None = None,
@@ -102,8 +103,8 @@ def found(
         rule=rule_id,
         severity=severity,
         subject=Subject(cls, record.uuid if record else "", inventory.name_of(cls, ref)),
-        message=message,
-        hint=hint,
+        finding=finding,
+        advice=advice,
         page=page,
         about=inventory.object_id(cls, ref),
         remedy=remedy,

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.messages import Message, Size, Text, listed, m_, mn_
 from xsmigui.core.migration.fixes import DeleteSnapshots
 from xsmigui.core.migration.holders import Hold, Holder, holders, other_holders
 from xsmigui.core.migration.moves import Kind, Move, own_disks
@@ -13,8 +14,8 @@ from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import HostRef, SrRef, VdiRef
 from xsmigui.core.releases import Since, pool_knows
-from xsmigui.core.text import N_, _, joined, n_
-from xsmigui.core.units import size, whole
+from xsmigui.core.text import N_
+from xsmigui.core.units import whole
 
 STORAGE: Final = Page.storage
 
@@ -29,21 +30,21 @@ KINDS: Final = {
 """Kinds of disk that the server keeps for itself."""
 
 
-def unmovable(inventory: Inventory, vdi: VDI) -> str:
+def unmovable(inventory: Inventory, vdi: VDI) -> Text:
     """Why a disk cannot move because of what it is; empty where it can."""
     sr = inventory.SR.get(vdi.SR)
     if vdi.type in KINDS:
-        return _(KINDS[vdi.type])
+        return m_(KINDS[vdi.type])
     if vdi.is_tools_iso:
-        return _("the tools' CD")
+        return m_("the tools' CD")
     if sr is not None and sr.type == "udev":
-        return _("a physical device")
+        return m_("a physical device")
     if vdi.missing:
-        return _("missing from its SR")
+        return m_("missing from its SR")
     if not vdi.managed:
-        return _("a hidden part of other disks")
+        return m_("a hidden part of other disks")
     if vdi.sharable:
-        return _("shared by several VMs")
+        return m_("shared by several VMs")
     return ""
 
 
@@ -52,8 +53,8 @@ def _moving(move: Move) -> Iterator[tuple[VdiRef, VDI]]:
         yield ref, move.source.VDI[ref]
 
 
-def _name(move: Move, vdi: VDI) -> str:
-    return vdi.name_label or _("a disk of {vm}", vm=move.vm.name_label)
+def _name(move: Move, vdi: VDI) -> Text:
+    return vdi.name_label or m_("a disk of {vm}", vm=move.vm.name_label)
 
 
 @rule("R61", "kind of disk", "SHD", STORAGE)
@@ -65,14 +66,14 @@ def kind_of_disk(move: Move) -> Problems:
             continue  # the next rule names who else has it
         reason = unmovable(move.source, vdi)
         if not reason and move.kind is Kind.disk and vdi.is_a_snapshot:
-            reason = _("a snapshot")
+            reason = m_("a snapshot")
         if reason:
-            message = _("{disk} cannot be moved: it is {reason}.", disk=_name(move, vdi), reason=reason)
-            hint = _("Leave it where it is, or take it off {vm} first.", vm=move.vm.name_label)
+            message = m_("{disk} cannot be moved: it is {reason}.", disk=_name(move, vdi), reason=reason)
+            hint = m_("Leave it where it is, or take it off {vm} first.", vm=move.vm.name_label)
             if move.loose is not None:
-                hint = _("Leave it where it is.")
+                hint = m_("Leave it where it is.")
             if vdi.missing:
-                hint = _("Rescan its SR, or take it off {vm} first.", vm=move.vm.name_label)
+                hint = m_("Rescan its SR, or take it off {vm} first.", vm=move.vm.name_label)
             yield found("R61", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
@@ -101,32 +102,32 @@ def held(move: Move) -> Problems:
         for holder in _losing(move, ref):
             by_hold.setdefault(holder.hold, []).append(holder.name)
         for hold, names in by_hold.items():
-            message, hint = _loss(move, _name(move, vdi), hold, joined(list(dict.fromkeys(names))))
+            message, hint = _loss(move, _name(move, vdi), hold, listed(list(dict.fromkeys(names))))
             yield found("R61", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
-def _loss(move: Move, disk: str, hold: Hold, holder: str) -> tuple[str, str]:
+def _loss(move: Move, disk: Text, hold: Hold, holder: Text) -> tuple[Text, Text]:
     """What one kind of holder would lose, and what to do about it."""
     name = {"disk": disk, "vm": move.name, "holder": holder}
-    hint = _("Detach it from {holder} first, or leave it where it is.", **name)
+    hint = m_("Detach it from {holder} first, or leave it where it is.", **name)
     match hold:
         case Hold.control_domain:
-            message = _("{disk} is attached to {holder} too, a control domain, which would lose it.", **name)
-            hint = _("A backup or an import may have left it there: detach it from the control domain first.")
+            message = m_("{disk} is attached to {holder} too, a control domain, which would lose it.", **name)
+            hint = m_("A backup or an import may have left it there: detach it from the control domain first.")
         case Hold.memory:
-            message = _("{disk} holds the memory of {holder} too, which could not be resumed any more.", **name)
-            hint = _("Leave it where it is.")
+            message = m_("{disk} holds the memory of {holder} too, which could not be resumed any more.", **name)
+            hint = m_("Leave it where it is.")
         case Hold.kept:
-            message = _("{disk} is the kept source of a move of {holder}.", **name)
-            hint = _("Revert that move, or remove the kept source.")
+            message = m_("{disk} is the kept source of a move of {holder}.", **name)
+            hint = m_("Revert that move, or remove the kept source.")
         case Hold.unknown:
-            message = _("{disk} has a connection that is not known here; whoever has it would lose it.", **name)
-            hint = _("Wait until the server shows whose it is.")
+            message = m_("{disk} has a connection that is not known here; whoever has it would lose it.", **name)
+            hint = m_("Wait until the server shows whose it is.")
         case Hold.snapshot:
-            message = _("{disk} is attached to the snapshot {holder} too, which would lose it.", **name)
-            hint = _("Delete the snapshot if it is no longer needed, or leave the disk where it is.")
+            message = m_("{disk} is attached to the snapshot {holder} too, which would lose it.", **name)
+            hint = m_("Delete the snapshot if it is no longer needed, or leave the disk where it is.")
         case _:
-            message = _("{disk} is attached to {holder} too, which would lose it.", **name)
+            message = m_("{disk} is attached to {holder} too, which would lose it.", **name)
     return message, hint
 
 
@@ -138,28 +139,28 @@ def _needed_srs(move: Move) -> set[SrRef]:
     return needed | ({image.SR} if image else set())
 
 
-def _lacks(move: Move, host: HostRef) -> tuple[list[str], int]:
+def _lacks(move: Move, host: HostRef) -> tuple[list[Message], int]:
     """What a host lacks to start the VM where it is now, and the bytes of memory that are missing (xapi_vm_helpers.ml,
     assert_can_boot_here without the processor's features)."""
     record, source = move.source.host[host], move.source
     lacking, short = [], max(0, move.memory - source.free_memory(host))
     if not record.enabled:
-        lacking.append(_("it is in maintenance mode"))
+        lacking.append(m_("it is in maintenance mode"))
     unseen = _needed_srs(move) - source.visible_srs.get(host, frozenset())
-    lacking += [_("it does not see {sr}", sr=source.name_of("SR", sr)) for sr in sorted(unseen)]
+    lacking += [m_("it does not see {sr}", sr=source.name_of("SR", sr)) for sr in sorted(unseen)]
     versions = record.virtual_hardware_platform_versions
     if versions and move.vm.hardware_platform_version not in versions:
-        lacking.append(_("it does not offer the VM's virtual hardware"))
+        lacking.append(m_("it does not offer the VM's virtual hardware"))
     count = whole(record.cpu_info.get("cpu_count", ""))
     if count is not None and move.vm.VCPUs_max > count and move.vm.platform.get("vcpu-unrestricted") != "true":
-        lacking.append(_("it has {n} processors for {vcpus} vCPUs", n=count, vcpus=move.vm.VCPUs_max))
+        lacking.append(m_("it has {n} processors for {vcpus} vCPUs", n=count, vcpus=move.vm.VCPUs_max))
     for network in dict.fromkeys(vif.network for _ref, vif in source.vifs(move.ref)):
         if network in source.network and (
             not host_attaches(source, host, network) or pinned_elsewhere(source, host, network)
         ):
-            lacking.append(_("it is not on {network}", network=source.name_of("network", network)))
+            lacking.append(m_("it is not on {network}", network=source.name_of("network", network)))
     if short:
-        lacking.append(_("it lacks {size} of memory", size=size(short)))
+        lacking.append(m_("it lacks {size} of memory", size=Size(short)))
     return lacking, short
 
 
@@ -172,10 +173,10 @@ def sender(move: Move) -> Problems:
         return
     needed = _needed_srs(move)
     live = [host for host in move.source.hosts_in_order if move.source.is_live(host)]
-    name = {"pool": move.source.name, "vm": move.vm.name_label, "memory": size(move.memory)}
+    name = {"pool": move.source.name, "vm": move.vm.name_label, "memory": Size(move.memory)}
     if not any(needed <= move.source.visible_srs.get(host, frozenset()) for host in live):
-        message = _("No host of {pool} sees everything that {vm} needs, so none can send it.", **name)
-        hint = _("Attach its SRs to one host, or eject its CD.")
+        message = m_("No host of {pool} sees everything that {vm} needs, so none can send it.", **name)
+        hint = m_("Attach its SRs to one host, or eject its CD.")
         yield found("R05", Severity.block, move.source, "VM", move.ref, message, hint, page=STORAGE)
         return
     if move.crosses and pool_knows(move.source, Since.SENDS_WITHOUT_ROOM):
@@ -184,20 +185,20 @@ def sender(move: Move) -> Problems:
     if not all(lacking for lacking, _short in lacks.values()):
         return
     nearest = min(lacks, key=lambda host: (len(lacks[host][0]), lacks[host][1]))
-    name |= {"host": move.source.name_of("host", nearest), "lacks": joined(lacks[nearest][0])}
+    name |= {"host": move.source.name_of("host", nearest), "lacks": listed(lacks[nearest][0])}
     if move.crosses:
-        message = _(
+        message = m_(
             "{vm} can leave {pool} only if a host there could start it, which servers before xapi 26.14 want; it needs"
             " {memory} of memory. {host} comes nearest: {lacks}.",
             **name,
         )
     else:
-        message = _(
+        message = m_(
             "No host of {pool} could hold {vm} while its disks move; it needs {memory} of memory. {host} comes nearest:"
             " {lacks}.",
             **name,
         )
-    hint = _("Make room on a host that sees its disks and is on its networks.")
+    hint = m_("Make room on a host that sees its disks and is on its networks.")
     yield found("R05", Severity.block, move.source, "VM", move.ref, message, hint, page=STORAGE)
 
 
@@ -209,7 +210,7 @@ def local_disk(move: Move) -> Problems:
     own = own_disks(move.source, move.ref)
     for ref, vdi in _moving(move):
         if ref in own and not move.target.sees(move.host, vdi.SR):
-            message = _(
+            message = m_(
                 "{host} cannot see {sr}, so {disk} moves too.",
                 host=move.target.name_of("host", move.host),
                 sr=move.source.name_of("SR", vdi.SR),
@@ -226,7 +227,7 @@ def shared_storage(move: Move) -> Problems:
     )
     if move.crosses:
         for sr in shared:
-            message = _(
+            message = m_(
                 "Shared storage cannot span pools: disks on {sr} are copied to {pool}.",
                 sr=move.source.name_of("SR", sr),
                 pool=move.target.name,
@@ -241,7 +242,7 @@ def coalescing(move: Move) -> Problems:
     for sr in dict.fromkeys(vdi.SR for _ref, vdi in _moving(move)):
         waiting = len(move.source.coalescing.get(sr, ()))
         if waiting:
-            message = n_(
+            message = mn_(
                 "{sr} is still tidying up after deleted snapshots: {n} hidden disk has at most one disk that rests on"
                 " it.",
                 "{sr} is still tidying up after deleted snapshots: {n} hidden disks have at most one disk that rests on"
@@ -249,7 +250,7 @@ def coalescing(move: Move) -> Problems:
                 waiting,
                 sr=move.source.name_of("SR", sr),
             )
-            hint = _("Wait until it has ended if the move can wait.")
+            hint = m_("Wait until it has ended if the move can wait.")
             yield found("R64", Severity.warn, move.source, "SR", sr, message, hint, page=STORAGE)
 
 
@@ -264,13 +265,13 @@ def lock_left(move: Move) -> Problems:
     for ref, vdi in _moving(move):
         locked = any(key.startswith(LOCK) for key in vdi.sm_config)
         if locked and not any(holder.active for holder in holders(move.source, ref)):
-            message = _(
+            message = m_(
                 "{disk} is not in use, and a host still holds a lock on it: copying it will fail.",
                 disk=_name(move, vdi),
             )
-            hint = _("Start {vm} and shut it down again, or free the disk on the host.", vm=move.name)
+            hint = m_("Start {vm} and shut it down again, or free the disk on the host.", vm=move.name)
             if move.loose is not None:
-                hint = _("Free the disk on the host.")
+                hint = m_("Free the disk on the host.")
             yield found("R69", Severity.warn, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
@@ -286,13 +287,13 @@ def chain(move: Move) -> Problems:
     for ref, vdi in _moving(move):
         length = 1 + sum(1 for _ in move.source.ancestors(vdi)) if ref in own else 0
         if length >= LONG:
-            message = _(
+            message = m_(
                 "{disk} rests on a chain of {length} disks; {limit} are the most.",
                 disk=_name(move, vdi),
                 length=length,
                 limit=LONGEST,
             )
-            hint = _("Delete snapshots and let the SR tidy up first.")
+            hint = m_("Delete snapshots and let the SR tidy up first.")
             snapshots = tuple(move.source.snapshots(move.ref))
             fix = DeleteSnapshots(pool=move.source.id, vm=move.ref, snapshots=snapshots, vm_name=move.vm.name_label)
             remedy = fix if snapshots else None
@@ -316,10 +317,10 @@ def backups(move: Move) -> Problems:
     """A disk that moves gets another uuid, so that the next backup of it is a full one or fails."""
     signs = sorted(set(_backup_signs(move))) if move.moving and not move.draft.copy else []
     if signs:
-        message = _(
+        message = m_(
             "{vm} is backed up ({evidence}); its disks get new uuids, so incremental backups break.",
             vm=move.vm.name_label,
-            evidence=joined(signs),
+            evidence=listed(signs),
         )
-        hint = _("Plan a full backup after the move.")
+        hint = m_("Plan a full backup after the move.")
         yield found("R66", Severity.warn, move.source, "VM", move.ref, message, hint, page=STORAGE)

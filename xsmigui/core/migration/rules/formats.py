@@ -2,10 +2,10 @@
 
 from typing import Final
 
+from xsmigui.core.messages import listed, m_
 from xsmigui.core.migration.moves import Kind, Move, image_formats
 from xsmigui.core.migration.rules.base import Problems, found, rule
 from xsmigui.core.problems import Page, Severity
-from xsmigui.core.text import _, joined
 
 STORAGE: Final = Page.storage
 
@@ -32,10 +32,10 @@ def image_format(move: Move) -> Problems:
             and form not in driver.supported_image_formats
         ):
             name = {"disk": _name(move, ref), "sr": there.name_label, "format": form}
-            message = _(
+            message = m_(
                 "{disk} is a {format} image, which {sr} does not know: it will be stored in another format.", **name
             )
-            hint = _("Choose another SR if the format matters.")
+            hint = m_("Choose another SR if the format matters.")
             yield found("R62", Severity.warn, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
@@ -49,8 +49,8 @@ def chosen_format(move: Move) -> Problems:
         if sr is None or form in offered:
             continue
         name = {"disk": _name(move, ref), "sr": move.target.name_of("SR", sr), "format": form}
-        message = _("{disk} cannot be stored as {format} on {sr}.", **name)
-        hint = _("Leave the format to the SR.")
+        message = m_("{disk} cannot be stored as {format} on {sr}.", **name)
+        hint = m_("Leave the format to the SR.")
         if offered:
-            hint = _("Choose one of these: {formats}.", formats=joined(list(offered)))
+            hint = m_("Choose one of these: {formats}.", formats=listed(list(offered)))
         yield found("R62", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)

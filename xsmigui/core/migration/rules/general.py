@@ -2,12 +2,12 @@
 
 from typing import Final
 
+from xsmigui.core.messages import Text, m_
 from xsmigui.core.migration import arriving
 from xsmigui.core.migration.fixes import Unblock
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.rules.base import Problems, found, rule
 from xsmigui.core.problems import Page, Severity
-from xsmigui.core.text import _
 
 DESTINATION: Final = Page.destination
 
@@ -43,14 +43,14 @@ def source_host(move: Move) -> Problems:
     host = move.vm.resident_on
     if not move.is_running or move.source.is_live(host):
         return
-    message = _("The host on which {vm} runs is not known any more.", vm=move.vm.name_label)
+    message = m_("The host on which {vm} runs is not known any more.", vm=move.vm.name_label)
     if host in move.source.host:
-        message = _(
+        message = m_(
             "{host}, on which {vm} runs, cannot be reached by its coordinator.",
             host=move.source.name_of("host", host),
             vm=move.vm.name_label,
         )
-    hint = _("Wait until the host is back.")
+    hint = m_("Wait until the host is back.")
     yield found("R05", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
@@ -58,10 +58,10 @@ def source_host(move: Move) -> Problems:
 def copied_inside(move: Move) -> Problems:
     """The server refuses `copy` inside a pool (xapi 6.4 #1)."""
     if move.draft.copy and move.draft.destination == move.draft.source:
-        message = _(
+        message = m_(
             "{vm} is in {pool} already; this copies to another pool.", vm=move.vm.name_label, pool=move.target.name
         )
-        hint = _("Choose another destination.")
+        hint = m_("Choose another destination.")
         yield found("R05", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
@@ -69,23 +69,23 @@ def copied_inside(move: Move) -> Problems:
 def blocked(move: Move) -> Problems:
     reason = move.vm.blocked_operations.get(move.operation)
     if reason is not None:
-        message = _(
+        message = m_(
             "Somebody has blocked the migration of {vm}: “{reason}”.", vm=move.vm.name_label, reason=reason or "–"
         )
-        hint = _(
+        hint = m_(
             "Ask whoever set the block, then remove “{operation}” from the VM's blocked operations.",
             operation=move.operation,
         )
         fix = None
         if reason.startswith(OUR_BLOCK):
-            message = _(
+            message = m_(
                 "This program has blocked the migration of {vm}: “{reason}”.", vm=move.vm.name_label, reason=reason
             )
-            hint = _("Remove the block if nothing of it goes on any more.")
+            hint = m_("Remove the block if nothing of it goes on any more.")
             ours = tuple(op for op, why in move.vm.blocked_operations.items() if why.startswith(OUR_BLOCK))
             fix = Unblock(pool=move.source.id, vm=move.ref, operations=ours, vm_name=move.vm.name_label)
             if any(claim.vm == move.vm.uuid for claim in move.site.claims):
-                hint, fix = _("Let that job end, or revert it in the journal."), None
+                hint, fix = m_("Let that job end, or revert it in the journal."), None
         yield found("R07", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION, remedy=fix)
 
 
@@ -94,17 +94,17 @@ def power(move: Move) -> Problems:
     """Paused VMs never migrate; a live migration needs a running VM (xapi 4 #2: VM_BAD_POWER_STATE)."""
     name = move.vm.name_label
     if move.vm.power_state == "Paused":
-        message = _("{vm} is paused; paused VMs cannot be migrated.", vm=name)
-        hint = _("Resume {vm} or shut it down first.", vm=name)
+        message = m_("{vm} is paused; paused VMs cannot be migrated.", vm=name)
+        hint = m_("Resume {vm} or shut it down first.", vm=name)
         yield found("R10", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
     elif move.draft.copy and move.crosses and move.vm.power_state != "Halted":
-        message = _("{vm} is not halted; only halted VMs can be copied to another pool.", vm=name)
-        hint = _("Shut {vm} down, or migrate it instead of copying it.", vm=name)
+        message = m_("{vm} is not halted; only halted VMs can be copied to another pool.", vm=name)
+        hint = m_("Shut {vm} down, or migrate it instead of copying it.", vm=name)
         yield found("R10", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
     elif move.vm.power_state == "Suspended" and move.kind is Kind.live and move.host is not None:
         # pool_migrate is for running VMs (xapi 4 #2); a suspended one has no host that could change.
-        message = _("{vm} is suspended and none of its disks would move.", vm=name)
-        hint = _("Resume it on the other host instead, or choose another SR for its disks.")
+        message = m_("{vm} is suspended and none of its disks would move.", vm=name)
+        hint = m_("Resume it on the other host instead, or choose another SR for its disks.")
         yield found("R10", Severity.block, move.source, "VM", move.ref, message, hint, page=Page.storage)
 
 
@@ -113,14 +113,14 @@ def template(move: Move) -> Problems:
     """Snapshots never move by themselves, default templates never, custom ones only to another pool (xapi 4 #4, #5)."""
     name = move.vm.name_label
     if move.vm.is_control_domain:
-        message = _("{vm} is a control domain, which belongs to its host.", vm=name)
+        message = m_("{vm} is a control domain, which belongs to its host.", vm=name)
     elif move.vm.is_a_snapshot:
-        message = _("{vm} is a snapshot; it moves with its VM.", vm=name)
+        message = m_("{vm} is a snapshot; it moves with its VM.", vm=name)
     elif move.vm.is_default_template or move.vm.other_config.get("default_template") == "true":
-        message = _("{vm} is one of the templates that come with the server.", vm=name)
+        message = m_("{vm} is one of the templates that come with the server.", vm=name)
     else:
         return
-    hint = _("Leave {vm} out of the selection.", vm=name)
+    hint = m_("Leave {vm} out of the selection.", vm=name)
     yield found("R11", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
@@ -128,8 +128,8 @@ def template(move: Move) -> Problems:
 def arrives(move: Move) -> Problems:
     source = arriving.coming_from(move.site, move.source.id, move.ref) if move.loose is None else ""
     if source:
-        message = _("{vm} is just arriving from {pool}.", vm=move.vm.name_label, pool=source)
-        hint = _("Wait until it is here.")
+        message = m_("{vm} is just arriving from {pool}.", vm=move.vm.name_label, pool=source)
+        hint = m_("Wait until it is here.")
         yield found("R06", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
@@ -139,17 +139,17 @@ def busy(move: Move) -> Problems:
     inventory = move.source
     for task, operation in move.vm.current_operations.items():
         if operation in CONFLICTING:
-            message = _("{vm} is busy: {operation} is running.", vm=move.vm.name_label, operation=operation)
-            hint = _("Wait until it has ended.")
+            message = m_("{vm} is busy: {operation} is running.", vm=move.vm.name_label, operation=operation)
+            hint = m_("Wait until it has ended.")
             if task in inventory.tables["task"]:
-                hint = _("Wait until “{task}” has ended.", task=inventory.name_of("task", task))
+                hint = m_("Wait until “{task}” has ended.", task=inventory.name_of("task", task))
             yield found("R06", Severity.block, inventory, "VM", move.ref, message, hint, page=DESTINATION)
     for vdi_ref in move.moving:
         vdi = inventory.VDI[vdi_ref]
         for operation in sorted(set(vdi.current_operations.values())):
             names = {"disk": vdi.name_label, "vm": move.vm.name_label, "operation": operation}
-            message = _("{disk} of {vm} is busy: {operation} is running.", **names)
-            hint = _("Wait until it has ended.")
+            message = m_("{disk} of {vm} is busy: {operation} is running.", **names)
+            hint = m_("Wait until it has ended.")
             yield found("R06", Severity.block, inventory, "VDI", vdi_ref, message, hint, page=Page.storage)
         holders = [
             vbd.VM
@@ -158,8 +158,10 @@ def busy(move: Move) -> Problems:
         ]
         backups = [v for v in holders if v in inventory.VM and inventory.VM[v].is_control_domain]
         if backups:
-            message = _("{disk} of {vm} is attached to the control domain.", disk=vdi.name_label, vm=move.vm.name_label)
-            hint = _("This is what a running backup or import does; wait until it has ended.")
+            message = m_(
+                "{disk} of {vm} is attached to the control domain.", disk=vdi.name_label, vm=move.vm.name_label
+            )
+            hint = m_("This is what a running backup or import does; wait until it has ended.")
             yield found("R06", Severity.block, inventory, "VDI", vdi_ref, message, hint, page=Page.storage)
 
 
@@ -170,12 +172,12 @@ def same_place(move: Move) -> Problems:
         return
     names = {"vm": move.vm.name_label, "host": move.target.name_of("host", move.host)}
     if move.vm.power_state == "Halted":
-        message = _("{vm} is halted and all its disks would stay where they are, so nothing would move.", **names)
-        hint = _("Choose another SR for its disks, or start {vm} on {host}.", **names)
+        message = m_("{vm} is halted and all its disks would stay where they are, so nothing would move.", **names)
+        hint = m_("Choose another SR for its disks, or start {vm} on {host}.", **names)
         page = Page.storage
     elif move.runs_on:
-        message = _("{vm} already runs on {host} and all its disks would stay where they are.", **names)
-        hint = _("Choose another host, or another SR for its disks.")
+        message = m_("{vm} already runs on {host} and all its disks would stay where they are.", **names)
+        hint = m_("Choose another host, or another SR for its disks.")
         page = Page.home_server
     else:
         return
@@ -187,8 +189,8 @@ def upgrading(move: Move) -> Problems:
     """The server refuses only what would go to an older host, which R01 says."""
     for inventory in dict.fromkeys((move.source, move.target)):
         if "rolling_upgrade_in_progress" in inventory.pool.other_config:
-            message = _("{pool} is being upgraded: its hosts may differ.", pool=inventory.name)
-            hint = _("Finish the upgrade first if it can wait.")
+            message = m_("{pool} is being upgraded: its hosts may differ.", pool=inventory.name)
+            hint = m_("Finish the upgrade first if it can wait.")
             yield found("R14", Severity.warn, inventory, "pool", inventory.pool_ref, message, hint, page=DESTINATION)
 
 
@@ -198,12 +200,12 @@ def protection(move: Move) -> Problems:
         if move.target.pool.ha_enabled:
             return
         name = {"vm": move.vm.name_label, "source": move.source.name, "target": move.target.name}
-        message = _("High availability restarts {vm} in {source}; it is off in {target}.", **name)
+        message = m_("High availability restarts {vm} in {source}; it is off in {target}.", **name)
         severity = Severity.warn
         if not move.source.pool.ha_enabled:
-            message = _("{vm} is marked to be restarted by high availability, which is off in {target} too.", **name)
+            message = m_("{vm} is marked to be restarted by high availability, which is off in {target} too.", **name)
             severity = Severity.info
-        hint = _("Nothing will restart {vm} there by itself.", vm=move.vm.name_label)
+        hint = m_("Nothing will restart {vm} there by itself.", vm=move.vm.name_label)
         yield found("R15", severity, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
@@ -215,18 +217,18 @@ def failover_plan(move: Move) -> Problems:
     if move.crosses or not move.is_running or move.host is None or move.runs_on:
         return
     if pool.ha_enabled and not pool.ha_allow_overcommit and pool.ha_plan_exists_for > 0:
-        message = _(
+        message = m_(
             "Not checked: whether high availability of {pool} could still restart every VM.", pool=move.target.name
         )
-        hint = _("The server decides when the move starts.")
+        hint = m_("The server decides when the move starts.")
         yield found("R15", Severity.info, move.target, "pool", move.target.pool_ref, message, hint, page=DESTINATION)
 
 
-def _may(move: Move, restriction: str, what: str) -> Problems:
+def _may(move: Move, restriction: str, what: Text) -> Problems:
     for inventory in dict.fromkeys((move.source, move.target)):
         if inventory.pool.restrictions.get(restriction) == "true":
-            message = _("The licence of {pool} does not include {what}.", pool=inventory.name, what=what)
-            hint = _("Assign a licence that does.")
+            message = m_("The licence of {pool} does not include {what}.", pool=inventory.name, what=what)
+            hint = m_("Assign a licence that does.")
             yield found("R09", Severity.block, inventory, "pool", inventory.pool_ref, message, hint, page=DESTINATION)
 
 
@@ -234,6 +236,6 @@ def _may(move: Move, restriction: str, what: str) -> Problems:
 def licence(move: Move) -> Problems:
     """`restrict_xen_motion` for moves in memory, `restrict_storage_xen_motion` for disks (xapi 5.1 #7, 6.2 #2)."""
     if move.kind is Kind.live:
-        yield from _may(move, "restrict_xen_motion", _("live migration"))
+        yield from _may(move, "restrict_xen_motion", m_("live migration"))
     elif move.crosses or move.moving:
-        yield from _may(move, "restrict_storage_xen_motion", _("migration of storage"))
+        yield from _may(move, "restrict_storage_xen_motion", m_("migration of storage"))

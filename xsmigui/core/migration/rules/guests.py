@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 from typing import Final
 
+from xsmigui.core.messages import Size, listed, m_
 from xsmigui.core.migration.moves import Kind, Move, own_disks
 from xsmigui.core.migration.rules.base import Problems, found, offer_shut_down, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VGPU
 from xsmigui.core.refs import NetworkRef
 from xsmigui.core.releases import Since, pool_knows, version_of
-from xsmigui.core.text import _, joined
-from xsmigui.core.units import size
 
 DESTINATION: Final = Page.destination
 
@@ -44,11 +43,11 @@ def tools(move: Move) -> Problems:
     )
     if says == "1" or (drivers_count and {"major", "minor"} <= seen):
         return
-    hint = _("Install them in the guest, or shut {vm} down and move it halted.", vm=move.vm.name_label)
+    hint = m_("Install them in the guest, or shut {vm} down and move it halted.", vm=move.vm.name_label)
     if domain == "hvm":
-        message, severity = _("VM Tools are not running in {vm}.", vm=move.vm.name_label), Severity.block
+        message, severity = m_("VM Tools are not running in {vm}.", vm=move.vm.name_label), Severity.block
     else:
-        message = _("VM Tools were not seen in {vm}, and how it was started is not known.", vm=move.vm.name_label)
+        message = m_("VM Tools were not seen in {vm}, and how it was started is not known.", vm=move.vm.name_label)
         severity = Severity.warn
     yield found("R02", severity, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
@@ -57,8 +56,8 @@ def tools(move: Move) -> Problems:
 def tools_age(move: Move) -> Problems:
     guest = move.source.VM_guest_metrics.get(move.vm.guest_metrics)
     if move.is_running and guest and guest.PV_drivers_version and not guest.PV_drivers_up_to_date:
-        message = _("VM Tools in {vm} are not up to date.", vm=move.vm.name_label)
-        hint = _("Update them in the guest if you can before it moves.")
+        message = m_("VM Tools in {vm} are not up to date.", vm=move.vm.name_label)
+        hint = m_("Update them in the guest if you can before it moves.")
         yield found("R03", Severity.warn, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
@@ -73,10 +72,10 @@ def cannot_suspend(move: Move) -> Problems:
         pool_knows(move.source, Since.DRIVERS_COUNT_AGAIN) and not pool_knows(move.source, Since.GUESTS_MATTER_LIVE)
     )
     if counts and reason is not None:
-        message = _(
+        message = m_(
             "The guest of {vm} says that it cannot be paused: “{reason}”.", vm=move.vm.name_label, reason=reason
         )
-        hint = _("Shut {vm} down and move it halted.", vm=move.vm.name_label)
+        hint = m_("Shut {vm} down and move it halted.", vm=move.vm.name_label)
         severity = Severity.block if refused else Severity.warn
         yield offer_shut_down(
             move, found("R76", severity, move.source, "VM", move.ref, message, hint, page=DESTINATION)
@@ -89,15 +88,15 @@ def pci(move: Move) -> Problems:
     VM_HAS_PCI_ATTACHED)."""
     own = {gpu.PCI for gpu in move.source.vgpus(move.ref) if _implementation(move, gpu) == "nvidia_sriov"}
     if move.is_running and set(move.vm.attached_PCIs) - own:
-        message = _("{vm} uses a PCI device of its host, which cannot move with it.", vm=move.vm.name_label)
+        message = m_("{vm} uses a PCI device of its host, which cannot move with it.", vm=move.vm.name_label)
         networks = [move.source.name_of("network", n) for n in _virtual_functions(move)]
         if networks:
-            message = _(
+            message = m_(
                 "{vm} uses a virtual function (SR-IOV) of its host on {networks}, which cannot move with it.",
                 vm=move.vm.name_label,
-                networks=joined(networks),
+                networks=listed(networks),
             )
-        hint = _("Shut {vm} down and move it halted.", vm=move.vm.name_label)
+        hint = m_("Shut {vm} down and move it halted.", vm=move.vm.name_label)
         yield offer_shut_down(
             move, found("R70", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
         )
@@ -106,8 +105,8 @@ def pci(move: Move) -> Problems:
 @rule("R71", "USB devices", page=DESTINATION)
 def usb(move: Move) -> Problems:
     if move.vm.VUSBs:
-        message = _("{vm} has a USB device of its host attached.", vm=move.vm.name_label)
-        hint = _("Detach it in the VM's USB settings; the guest loses it until it is attached again.")
+        message = m_("{vm} has a USB device of its host attached.", vm=move.vm.name_label)
+        hint = m_("Detach it in the VM's USB settings; the guest loses it until it is attached again.")
         yield found("R71", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
@@ -118,12 +117,12 @@ def immobile(move: Move) -> Problems:
     platform = move.vm.platform
     reasons = []
     if metrics.nomigrate if metrics else platform.get("nomigrate") == "true":
-        reasons.append(_("it is marked as not to be migrated"))
+        reasons.append(m_("it is marked as not to be migrated"))
     if metrics.nested_virt if metrics else platform.get("nested-virt") == "true":
-        reasons.append(_("it uses nested virtualisation"))
+        reasons.append(m_("it uses nested virtualisation"))
     if reasons:
-        message = _("{vm} cannot be migrated live: {reasons}.", vm=move.vm.name_label, reasons=joined(reasons))
-        hint = _("Shut {vm} down and move it halted.", vm=move.vm.name_label)
+        message = m_("{vm} cannot be migrated live: {reasons}.", vm=move.vm.name_label, reasons=listed(reasons))
+        hint = m_("Shut {vm} down and move it halted.", vm=move.vm.name_label)
         yield offer_shut_down(
             move, found("R73", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
         )
@@ -146,7 +145,7 @@ def virtual_gpus(move: Move) -> Problems:
     gpus = move.source.vgpus(move.ref)
     if move.vm.power_state == "Halted":
         if move.crosses:
-            message = _(
+            message = m_(
                 "{vm} has a virtual GPU: {pool} must have a GPU of the same kind.",
                 vm=move.vm.name_label,
                 pool=move.target.name,
@@ -154,19 +153,19 @@ def virtual_gpus(move: Move) -> Problems:
             yield found("R72", Severity.info, move.source, "VM", move.ref, message, page=DESTINATION)
         return
     if len(gpus) < len(move.vm.VGPUs) or not all(_moves(move, gpu) for gpu in gpus):
-        message = _("{vm} uses a virtual GPU that cannot move.", vm=move.vm.name_label)
-        hint = _("Shut {vm} down and move it halted.", vm=move.vm.name_label)
+        message = m_("{vm} uses a virtual GPU that cannot move.", vm=move.vm.name_label)
+        hint = m_("Shut {vm} down and move it halted.", vm=move.vm.name_label)
         yield offer_shut_down(
             move, found("R72", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
         )
         return
     kinds = [move.source.VGPU_type[gpu.type] for gpu in gpus]
-    message = _(
+    message = m_(
         "The memory of the virtual GPU of {vm} ({size}) is sent while {vm} pauses.",
         vm=move.vm.name_label,
-        size=size(sum(kind.framebuffer_size for kind in kinds)),
+        size=Size(sum(kind.framebuffer_size for kind in kinds)),
     )
-    hint = _("Use a fast network, and expect a longer pause.")
+    hint = m_("Use a fast network, and expect a longer pause.")
     yield found("R72", Severity.warn, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
@@ -182,12 +181,14 @@ def virtual_tpm(move: Move) -> Problems:
     host = move.target.host.get(move.host) if move.host is not None else None
     version = host.software_version.get("platform_version", "") if host else ""
     if version and version_of(version) < version_of(VTPM_FROM):
-        message = _("{vm} has a virtual TPM, which {pool} does not know.", vm=move.vm.name_label, pool=move.target.name)
-        hint = _("Choose a destination of a newer version.")
+        message = m_(
+            "{vm} has a virtual TPM, which {pool} does not know.", vm=move.vm.name_label, pool=move.target.name
+        )
+        hint = m_("Choose a destination of a newer version.")
         yield found("R74", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
     else:
-        message = _("The virtual TPM of {vm} moves with it.", vm=move.vm.name_label)
-        hint = _("Have the recovery keys of the guest's encrypted disks at hand.")
+        message = m_("The virtual TPM of {vm} moves with it.", vm=move.vm.name_label)
+        hint = m_("Have the recovery keys of the guest's encrypted disks at hand.")
         yield found("R74", Severity.info, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
@@ -203,14 +204,14 @@ def ipv6_kernel(move: Move) -> Problems:
         return
     kernel = guest.os_version.get("uname", "")
     if not kernel:
-        message = _("{vm} uses IPv6, and the version of its kernel is not known.", vm=move.vm.name_label)
+        message = m_("{vm} uses IPv6, and the version of its kernel is not known.", vm=move.vm.name_label)
         severity = Severity.info
     elif version_of(kernel) < (3,):
-        message = _("{vm} uses IPv6 with an old kernel ({kernel}).", vm=move.vm.name_label, kernel=kernel)
+        message = m_("{vm} uses IPv6 with an old kernel ({kernel}).", vm=move.vm.name_label, kernel=kernel)
         severity = Severity.warn
     else:
         return
-    hint = _("Kernels before 3.0 may lose IPv6 addresses; check them after the move.")
+    hint = m_("Kernels before 3.0 may lose IPv6 addresses; check them after the move.")
     yield found("R75", severity, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
@@ -229,23 +230,23 @@ def desktop(move: Move) -> Problems:
     holders += [(disk.name_label, disk.other_config, disk.tags) for disk in disks]
     marked = [name for name, config, tags in holders if SCHEME in config or any(t.startswith(SCHEME) for t in tags)]
     if marked:
-        message = _(
+        message = m_(
             "{vm} belongs to a catalog of Machine Creation Services ({evidence}), which cannot follow it to another"
             " SR.",
             vm=move.vm.name_label,
-            evidence=_("{mark} on {names}", mark=SCHEME, names=joined(marked)),
+            evidence=m_("{mark} on {names}", mark=SCHEME, names=listed(marked)),
         )
-        hint = _("Move the catalog with the tools of Citrix Virtual Apps and Desktops.")
+        hint = m_("Move the catalog with the tools of Citrix Virtual Apps and Desktops.")
         yield found("R18", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
         return
     signs = [tag for tag in move.vm.tags if tag.casefold() in GUESSES]
     signs += [key for key in move.vm.other_config if key.casefold() in GUESSES]
     signs += [disk.name_label for disk in disks if "identitydisk" in disk.name_label.casefold().replace(" ", "")]
     if signs:
-        message = _(
+        message = m_(
             "{vm} looks like a machine of Citrix Virtual Apps and Desktops: {evidence}.",
             vm=move.vm.name_label,
-            evidence=joined(signs),
+            evidence=listed(signs),
         )
-        hint = _("If it belongs to a catalog, do not move it from here.")
+        hint = m_("If it belongs to a catalog, do not move it from here.")
         yield found("R18", Severity.warn, move.source, "VM", move.ref, message, hint, page=DESTINATION)

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Final
 
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.messages import listed, m_
 from xsmigui.core.migration.moves import Move
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.refs import HostRef
 from xsmigui.core.releases import Since, knows, version_of
-from xsmigui.core.text import _, joined
 
 HOME: Final = Page.home_server
 LEAVING: Final = frozenset({"evacuate", "shutdown", "reboot"})
@@ -37,8 +37,8 @@ def version(move: Move) -> Problems:
     target = move.target.host.get(move.host)
     comparison = older(target.software_version, source.software_version) if source and target else ""
     if target and not version_of(target.software_version.get("platform_version", "")):
-        message = _("The version of {host} is not known.", host=target.name_label)
-        hint = _("The server compares the versions before it starts.")
+        message = m_("The version of {host} is not known.", host=target.name_label)
+        hint = m_("The server compares the versions before it starts.")
         yield found("R01", Severity.info, move.target, "host", move.host, message, hint, page=HOME)
     if comparison and target:
         yield found(
@@ -47,8 +47,8 @@ def version(move: Move) -> Problems:
             move.target,
             "host",
             move.host,
-            _("{host} is older than the current server ({versions}).", host=target.name_label, versions=comparison),
-            _("Choose a host of the same version or a newer one."),
+            m_("{host} is older than the current server ({versions}).", host=target.name_label, versions=comparison),
+            m_("Choose a host of the same version or a newer one."),
             page=HOME,
         )
 
@@ -66,14 +66,14 @@ def restart(move: Move) -> Problems:
         return
     product = (source.software_version.get("product_version"), target.software_version.get("product_version"))
     if product == (RESTART_FROM, RESTART_TO):
-        message = _(
+        message = m_(
             "{vm} comes from version {old}: on {host} with {new} it keeps its old features until it is restarted.",
             vm=move.vm.name_label,
             old=RESTART_FROM,
             host=target.name_label,
             new=RESTART_TO,
         )
-        hint = _("Shut {vm} down after the move and start it again.", vm=move.vm.name_label)
+        hint = m_("Shut {vm} down after the move and start it again.", vm=move.vm.name_label)
         yield found("R16", Severity.warn, move.source, "VM", move.ref, message, hint, page=HOME)
 
 
@@ -96,19 +96,19 @@ def port_80(move: Move) -> Problems:
     if not old:
         return
     name = {
-        "hosts": joined([move.source.host[ref].name_label for ref in old]),
+        "hosts": listed([move.source.host[ref].name_label for ref in old]),
         "pool": move.source.name,
         "host": target.name_label,
     }
-    message = _("{hosts} of {pool} need port 80 of {host}, which is closed there.", **name)
+    message = m_("{hosts} of {pool} need port 80 of {host}, which is closed there.", **name)
     severity = Severity.block
     if unknown == old:
-        message = _("{hosts} of {pool} may need port 80 of {host}, which is closed there.", **name)
+        message = m_("{hosts} of {pool} may need port 80 of {host}, which is closed there.", **name)
         severity = Severity.warn
-    hint = _("Update {pool}, or open port 80 of {host} for a time.", **name)
+    hint = m_("Update {pool}, or open port 80 of {host} for a time.", **name)
     versions = {move.source.host[ref].software_version.get("product_version") for ref in old}
     if versions == {RESTART_TO} and severity is Severity.block:
-        hint = _("Install the hotfix {hotfix} in {pool}, or open port 80 for a time.", hotfix=HOTFIX, **name)
+        hint = m_("Install the hotfix {hotfix} in {pool}, or open port 80 for a time.", hotfix=HOTFIX, **name)
     yield found("R17", severity, move.target, "host", move.host, message, hint, page=HOME)
 
 
@@ -127,8 +127,8 @@ def leaves(move: Move) -> Problems:
     """It is no target of the VMs that leave it."""
     if move.host is None or move.host != move.draft.leaves:
         return
-    message = _("{host} is the host that is to be emptied.", host=move.target.name_of("host", move.host))
-    hint = _("Choose another host.")
+    message = m_("{host} is the host that is to be emptied.", host=move.target.name_of("host", move.host))
+    hint = m_("Choose another host.")
     yield found("R05", Severity.block, move.target, "host", move.host, message, hint, page=HOME)
 
 
@@ -138,8 +138,8 @@ def may_leave(batch: Batch) -> Problems:
     host = batch.draft.leaves
     pool = batch.target.pool
     if host is not None and pool.ha_enabled and pool.master == host:
-        message = _("{host} coordinates a pool with high availability.", host=batch.target.name_of("host", host))
-        hint = _("Let another host coordinate the pool first, or switch high availability off for the time.")
+        message = m_("{host} coordinates a pool with high availability.", host=batch.target.name_of("host", host))
+        hint = m_("Let another host coordinate the pool first, or switch high availability off for the time.")
         yield found("R05", Severity.block, batch.target, "host", host, message, hint, page=HOME)
 
 
@@ -157,8 +157,8 @@ def available(move: Move) -> Problems:
             move.target,
             "host",
             move.host,
-            _("{host} cannot be reached by its coordinator.", host=name),
-            _("Wait until it is back, or choose another host."),
+            m_("{host} cannot be reached by its coordinator.", host=name),
+            m_("Wait until it is back, or choose another host."),
             page=HOME,
         )
     elif not host.enabled and not move.runs_on:
@@ -168,8 +168,8 @@ def available(move: Move) -> Problems:
             move.target,
             "host",
             move.host,
-            _("{host} is in maintenance mode.", host=name),
-            _("Leave maintenance mode there, or choose another host."),
+            m_("{host} is in maintenance mode.", host=name),
+            m_("Leave maintenance mode there, or choose another host."),
             page=HOME,
         )
 
@@ -181,6 +181,6 @@ def leaving(move: Move) -> Problems:
     if host is None or move.host is None:
         return
     for operation in sorted(LEAVING.intersection(host.current_operations.values())):
-        message = _("{host} is busy: {operation} is running.", host=host.name_label, operation=operation)
-        hint = _("Wait until it has ended, or choose another host.")
+        message = m_("{host} is busy: {operation} is running.", host=host.name_label, operation=operation)
+        hint = m_("Wait until it has ended, or choose another host.")
         yield found("R06", Severity.block, move.target, "host", move.host, message, hint, page=HOME)

@@ -2,11 +2,11 @@
 
 from typing import Final
 
+from xsmigui.core.messages import listed, m_
 from xsmigui.core.migration.moves import Move
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.refs import HostRef, VmRef, is_null
-from xsmigui.core.text import _, joined
 
 DESTINATION: Final = Page.destination
 
@@ -23,19 +23,19 @@ def duplicate(move: Move) -> Problems:
         other = move.target.VM[ref]
         name = {"vm": move.vm.name_label, "other": other.name_label, "pool": move.target.name}
         if other.power_state == "Halted" and other.version < move.vm.version:
-            message = _("{pool} has an older, halted VM with the identity of {vm}; the move replaces it.", **name)
-            hint = _("Keep a copy of {other} first if its disks are still needed.", **name)
+            message = m_("{pool} has an older, halted VM with the identity of {vm}; the move replaces it.", **name)
+            hint = m_("Keep a copy of {other} first if its disks are still needed.", **name)
             yield found("R13", Severity.warn, move.target, "VM", ref, message, hint, page=DESTINATION)
         else:
-            message = _("{pool} already has a VM with the identity of {vm}: {other}.", **name)
-            hint = _("Remove {other} there if it is a leftover, or copy {vm} instead of moving it.", **name)
+            message = m_("{pool} already has a VM with the identity of {vm}: {other}.", **name)
+            hint = m_("Remove {other} there if it is a leftover, or copy {vm} instead of moving it.", **name)
             yield found("R13", Severity.block, move.target, "VM", ref, message, hint, page=DESTINATION)
     for ref in known.get(f"mac_seed={move.vm.other_config.get('mac_seed', '')}", ()):
         other = move.target.VM[ref]
         name = {"vm": move.vm.name_label, "other": other.name_label, "pool": move.target.name}
         if ref not in twins:
-            message = _("{other} in {pool} makes its MAC addresses from the same seed as {vm}.", **name)
-            hint = _("Remove {other} there if it is a leftover, or copy {vm} instead of moving it.", **name)
+            message = m_("{other} in {pool} makes its MAC addresses from the same seed as {vm}.", **name)
+            hint = m_("Remove {other} there if it is a leftover, or copy {vm} instead of moving it.", **name)
             yield found("R13", Severity.block, move.target, "VM", ref, message, hint, page=DESTINATION)
 
 
@@ -52,8 +52,10 @@ def twins(batch: Batch) -> Problems:
         for move in moves[1:]:
             first = moves[0]
             name = {"vm": move.vm.name_label, "other": first.vm.name_label, "pool": batch.target.name}
-            message = _("{vm} makes its MAC addresses from the same seed as {other}, which goes to {pool} too.", **name)
-            hint = _("Copy one of them instead of moving it, or leave it out.")
+            message = m_(
+                "{vm} makes its MAC addresses from the same seed as {other}, which goes to {pool} too.", **name
+            )
+            hint = m_("Copy one of them instead of moving it, or leave it out.")
             yield found("R13", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
@@ -65,22 +67,22 @@ def left_behind(move: Move) -> Problems:
     tables = move.source.tables
     left = []
     if not is_null(move.vm.appliance):
-        left.append(_("the vApp {name}", name=move.source.name_of("VM_appliance", move.vm.appliance)))
+        left.append(m_("the vApp {name}", name=move.source.name_of("VM_appliance", move.vm.appliance)))
     if not is_null(move.vm.snapshot_schedule):
-        left.append(_("the snapshot schedule {name}", name=move.source.name_of("VMSS", move.vm.snapshot_schedule)))
+        left.append(m_("the snapshot schedule {name}", name=move.source.name_of("VMSS", move.vm.snapshot_schedule)))
     left += [
-        _("the group {name}", name=move.source.name_of("VM_group", group))
+        m_("the group {name}", name=move.source.name_of("VM_group", group))
         for group in move.vm.groups
         if group in tables["VM_group"]
     ]
     if left:
-        message = _(
+        message = m_(
             "{vm} does not take along what belongs to {pool}: {left}.",
             vm=move.vm.name_label,
             pool=move.source.name,
-            left=joined(left),
+            left=listed(left),
         )
-        hint = _("Set it up again in {pool} if it is needed there.", pool=move.target.name)
+        hint = m_("Set it up again in {pool} if it is needed there.", pool=move.target.name)
         yield found("R21", Severity.info, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 
@@ -105,13 +107,13 @@ def kept_apart(batch: Batch) -> Problems:
         for host, vms in together.items():
             moved = [vm for vm in vms if vm in coming and batch.target.VM[vm].resident_on != host]
             if len(vms) > 1 and moved:
-                message = _(
+                message = m_(
                     "{vms} of the group {group}, which are to be kept apart, would run on {host} together.",
-                    vms=joined(sorted(batch.target.name_of("VM", vm) for vm in vms)),
+                    vms=listed(sorted(batch.target.name_of("VM", vm) for vm in vms)),
                     group=group.name_label,
                     host=batch.target.name_of("host", host),
                 )
-                hint = _("Choose another host for some of them.")
+                hint = m_("Choose another host for some of them.")
                 yield found("R22", Severity.warn, batch.target, "host", host, message, hint, page=Page.home_server)
 
 
@@ -127,14 +129,14 @@ def address_in_use(move: Move) -> Problems:
             owner = move.target.VM.get(there.VM)
             if there.network != network or owner is None or owner.uuid == move.vm.uuid:
                 continue
-            message = _(
+            message = m_(
                 "The MAC address {mac} of {vm} is in use on {network} already: by {other}.",
                 mac=vif.MAC,
                 vm=move.vm.name_label,
                 network=move.target.name_of("network", there.network),
                 other=owner.name_label,
             )
-            hint = _(
+            hint = m_(
                 "Shut {other} down or give one of them another address; a copy gets new ones.", other=owner.name_label
             )
             yield found("R85", Severity.warn, move.source, "VIF", ref, message, hint, page=Page.networks)

@@ -3,13 +3,12 @@
 from typing import Final
 
 from xsmigui.core.capacity import AT_ONCE
+from xsmigui.core.messages import Duration, Size, Text, m_, mn_, sentences
 from xsmigui.core.migration.estimates import estimate, total
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found
 from xsmigui.core.problems import Severity
 from xsmigui.core.releases import Since, pool_knows
-from xsmigui.core.text import _, n_
-from xsmigui.core.units import duration, size
 
 
 @batch_rule("R04", "three at once")
@@ -30,7 +29,7 @@ def queue(batch: Batch) -> Problems:
     before = len(queued | others)
     waiting = len(ours) - max(0, AT_ONCE - before)
     if waiting > 0:
-        message = n_(
+        message = mn_(
             "{n} VM will wait in the queue: at most {most} storage migrations leave {pool} at once, and {before} are"
             " under way.",
             "{n} VMs will wait in the queue: at most {most} storage migrations leave {pool} at once, and {before} are"
@@ -53,26 +52,27 @@ def how_long(batch: Batch) -> Problems:
         return
     gbit = f"{whole.speed / 1000:g}" if whole.speed else ""
     name = {
-        "low": duration(max(1.0, whole.low)),
-        "high": duration(max(1.0, whole.high)),
-        "disks": size(whole.disks),
-        "memory": size(whole.memory),
-        "speed": _("{gbit} Gbit/s", gbit=gbit) if gbit else _("an unknown speed"),
-        "pause": duration(max(1.0, whole.pause_high)),
+        "low": Duration(max(1.0, whole.low)),
+        "high": Duration(max(1.0, whole.high)),
+        "disks": Size(whole.disks),
+        "memory": Size(whole.memory),
+        "speed": m_("{gbit} Gbit/s", gbit=gbit) if gbit else m_("an unknown speed"),
+        "pause": Duration(max(1.0, whole.pause_high)),
     }
+    message: Text
     if whole.memory:
-        message = _(
+        message = m_(
             "Estimate: {low} to {high} in all, for {disks} of disks and {memory} of memory at {speed}. Meanwhile"
             " running VMs are slower, and at the end each pauses for up to {pause}.",
             **name,
         )
     else:
-        message = _("Estimate: {low} to {high} in all, for {disks} of disks at {speed}.", **name)
+        message = m_("Estimate: {low} to {high} in all, for {disks} of disks at {speed}.", **name)
     if batch.writes:
-        rate = size(int(sum(batch.writes.values())))
-        message += " " + _("The guests write {rate} a second at present, which is counted.", rate=rate)
+        rate = Size(int(sum(batch.writes.values())))
+        message = sentences(message, m_("The guests write {rate} a second at present, which is counted.", rate=rate))
     elif whole.memory and whole.disks:
-        message += " " + _("How fast the guests write is not known.")
+        message = sentences(message, m_("How fast the guests write is not known."))
     yield found("R19", Severity.info, batch.target, "pool", batch.target.pool_ref, message)
 
 
@@ -89,13 +89,13 @@ def too_long(batch: Batch) -> Problems:
             continue
         high = estimate(move, batch.writes.get(move.ref, 0.0)).high
         if high > CAREFUL_HOURS * 3600 and not pool_knows(move.source, Since.REFRESHED_SESSIONS):
-            message = _(
+            message = m_(
                 "{vm} may take up to {high}: servers before xapi 26.6 give a migration up after {hours} hours.",
                 vm=move.vm.name_label,
-                high=duration(high),
+                high=Duration(high),
                 hours=SESSION_HOURS,
             )
-            hint = _("Use a faster network, move its disks one by one, or update {pool} first.", pool=move.source.name)
+            hint = m_("Use a faster network, move its disks one by one, or update {pool} first.", pool=move.source.name)
             yield found("R19", Severity.warn, move.source, "VM", move.ref, message, hint)
 
 
@@ -103,7 +103,7 @@ def too_long(batch: Batch) -> Problems:
 def may_stop(batch: Batch) -> Problems:
     """A live migration that fails (the network breaks) can leave the VM halted on the source."""
     if any(move.is_running and move.host is not None and (move.moving or not move.runs_on) for move in batch.moves):
-        message = _(
+        message = m_(
             "A live migration that fails, say because the network breaks, can leave its VM halted at the source."
         )
         yield found("R20", Severity.info, batch.target, "pool", batch.target.pool_ref, message)

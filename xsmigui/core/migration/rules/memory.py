@@ -3,13 +3,12 @@
 from typing import Final
 
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.messages import Size, listed, m_
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.refs import HostRef
 from xsmigui.core.releases import Since, pool_knows
-from xsmigui.core.text import _, joined
-from xsmigui.core.units import size
 
 HOME: Final = Page.home_server
 
@@ -17,14 +16,14 @@ HOME: Final = Page.home_server
 def lacks_memory(target: Inventory, host: HostRef, vm_name: str, need: int, free: int) -> Problems:
     """R40 for one host and what must fit on it."""
     if need > free:
-        message = _(
+        message = m_(
             "{host} has {free} of memory free; {vm} needs {need}.",
             host=target.name_of("host", host),
-            free=size(free),
+            free=Size(free),
             vm=vm_name,
-            need=size(need),
+            need=Size(need),
         )
-        hint = _("Choose another host, or lower the VM's minimum memory.")
+        hint = m_("Choose another host, or lower the VM's minimum memory.")
         yield found("R40", Severity.block, target, "host", host, message, hint, page=HOME)
 
 
@@ -39,14 +38,14 @@ def memory(move: Move) -> Problems:
     if move.is_running or move.starts or not move.crosses:
         yield from lacks_memory(move.target, move.host, move.vm.name_label, need, free)
     elif need > free:
-        message = _(
+        message = m_(
             "{host} has {free} of memory free, and {vm} needs {need} when it is resumed.",
             host=move.target.name_of("host", move.host),
-            free=size(free),
+            free=Size(free),
             vm=move.vm.name_label,
-            need=size(need),
+            need=Size(need),
         )
-        hint = _("Choose another host, or make room there before you resume it.")
+        hint = m_("Choose another host, or make room there before you resume it.")
         yield found("R40", Severity.warn, move.target, "host", move.host, message, hint, page=HOME)
 
 
@@ -71,13 +70,13 @@ def memory_twice(move: Move) -> Problems:
     name = {
         "vm": move.vm.name_label,
         "host": move.target.name_of("host", move.host),
-        "need": size(move.memory + (keeps if more else 0)),
-        "free": size(max(0, free - (keeps if more else 0))),
+        "need": Size(move.memory + (keeps if more else 0)),
+        "free": Size(max(0, free - (keeps if more else 0))),
     }
-    message = _(
+    message = m_(
         "While its disks move, {vm} needs its memory a second time on {host}: {need}, and {free} is free.", **name
     )
-    hint = _("Choose another host for {vm}, or shut it down and move its disks then.", vm=move.vm.name_label)
+    hint = m_("Choose another host for {vm}, or shut it down and move its disks then.", vm=move.vm.name_label)
     severity = Severity.block if move.memory > free else Severity.warn
     yield found("R42", severity, move.target, "host", move.host, message, hint, page=HOME)
 
@@ -90,15 +89,15 @@ def room_at_the_source(move: Move) -> Problems:
     able = [h for h in move.source.host if move.source.is_live(h) and move.source.host[h].enabled]
     free = max((move.source.free_memory(host) for host in able), default=0)
     if move.memory > free:
-        message = _(
+        message = m_(
             "If {vm} stops while it moves and another VM takes its memory, no host of {pool} could start it again:"
             " it needs {need}, and {free} is free.",
             vm=move.vm.name_label,
             pool=move.source.name,
-            need=size(move.memory),
-            free=size(free),
+            need=Size(move.memory),
+            free=Size(free),
         )
-        hint = _("Start no other VM there until the move has ended.")
+        hint = m_("Start no other VM there until the move has ended.")
         yield found("R41", Severity.warn, move.source, "VM", move.ref, message, hint, page=HOME)
 
 
@@ -108,14 +107,14 @@ def dynamic_memory(move: Move) -> Problems:
     fixed = move.vm.memory_dynamic_min == move.vm.memory_dynamic_max == move.vm.memory_static_max
     if move.host is None or fixed or move.target.pool.restrictions.get("restrict_dmc") != "true":
         return
-    message = _(
+    message = m_(
         "The licence of {pool} does not include dynamic memory, and {vm} has a range: {low} to {high}.",
         pool=move.target.name,
         vm=move.vm.name_label,
-        low=size(move.vm.memory_dynamic_min),
-        high=size(move.vm.memory_static_max),
+        low=Size(move.vm.memory_dynamic_min),
+        high=Size(move.vm.memory_static_max),
     )
-    hint = _("Give {vm} a fixed amount of memory first.", vm=move.vm.name_label)
+    hint = m_("Give {vm} a fixed amount of memory first.", vm=move.vm.name_label)
     yield found("R43", Severity.block, move.source, "VM", move.ref, message, hint, page=HOME)
 
 
@@ -126,20 +125,20 @@ def memory_of_batch(batch: Batch) -> Problems:
         coming = [m for m in batch.moves if m.host == host and (m.is_running or m.starts) and not m.runs_on]
         name = {
             "host": batch.target.name_of("host", host),
-            "free": size(account.free),
-            "running": size(account.running),
-            "vms": joined([m.vm.name_label for m in coming]),
-            "need": size(account.incoming),
+            "free": Size(account.free),
+            "running": Size(account.running),
+            "vms": listed([m.vm.name_label for m in coming]),
+            "need": Size(account.incoming),
         }
         if not coming or account.incoming <= account.room or any(m.memory_there > account.free for m in coming):
             continue
         if account.running:
-            message = _(
+            message = m_(
                 "{host} has {free} of memory free, of which running jobs will take {running}; {vms} need {need}.",
                 **name,
             )
-            hint = _("Choose another host, or wait until the jobs have ended.")
+            hint = m_("Choose another host, or wait until the jobs have ended.")
         else:
-            message = _("{host} has {free} of memory free; {vms} need {need} together.", **name)
-            hint = _("Choose another host for some of them.")
+            message = m_("{host} has {free} of memory free; {vms} need {need} together.", **name)
+            hint = m_("Choose another host for some of them.")
         yield found("R40", Severity.block, batch.target, "host", host, message, hint, page=HOME)

@@ -3,12 +3,12 @@
 from typing import Final
 
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.messages import listed, m_
 from xsmigui.core.migration.moves import Move
 from xsmigui.core.migration.rules.base import Problems, found, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import PIF
 from xsmigui.core.refs import HostRef, NetworkRef, is_null
-from xsmigui.core.text import _, joined
 
 NETWORKS: Final = Page.networks
 CARRIER: Final = Page.storage_network
@@ -47,26 +47,26 @@ def mapped(move: Move) -> Problems:
         }
         same = move.target.networks_by_name.get(move.source.name_of("network", vif.network), ())
         if network is None and len(same) > 1:
-            message = _(
+            message = m_(
                 "{pool} has {n} networks named {network}: it is not known which one the interface {mac} of {vm} means.",
                 n=len(same),
                 **name,
             )
-            hint = _("Choose one of them.")
+            hint = m_("Choose one of them.")
         elif network is None:
-            message = _("The interface {mac} of {vm} (now on {network}) has no network in {pool} yet.", **name)
-            hint = _("Choose the network that it shall be on.")
+            message = m_("The interface {mac} of {vm} (now on {network}) has no network in {pool} yet.", **name)
+            hint = m_("Choose the network that it shall be on.")
         elif network not in move.target.network:
-            message = _("The network chosen for the interface {mac} of {vm} is not in {pool}.", **name)
-            hint = _("Choose another network.")
+            message = m_("The network chosen for the interface {mac} of {vm} is not in {pool}.", **name)
+            hint = m_("Choose another network.")
         elif move.host is not None and not host_attaches(move.target, move.host, network):
-            message = _(
+            message = m_(
                 "{host} is not on the network {target}, which the interface {mac} of {vm} shall use.",
                 host=move.target.name_of("host", move.host),
                 target=move.target.name_of("network", network),
                 **name,
             )
-            hint = _("Choose another network, or another host.")
+            hint = m_("Choose another network, or another host.")
         else:
             continue
         yield found("R80", Severity.block, move.source, "VIF", ref, message, hint, page=NETWORKS)
@@ -81,21 +81,21 @@ def reachable(move: Move) -> Problems:
         if network not in move.target.network:
             continue
         if pinned_elsewhere(move.target, move.host, network):
-            message = _(
+            message = m_(
                 "{network}, which {vm} uses, is an internal network of another host, with running VMs on it.",
                 network=move.target.name_of("network", network),
                 vm=move.vm.name_label,
             )
-            hint = _("Shut {vm} down, or take it off this network.", vm=move.vm.name_label)
+            hint = m_("Shut {vm} down, or take it off this network.", vm=move.vm.name_label)
             yield found("R81", Severity.block, move.target, "host", move.host, message, hint, page=Page.home_server)
         elif not host_attaches(move.target, move.host, network):
-            message = _(
+            message = m_(
                 "{host} is not on the network {network}, which {vm} uses.",
                 host=move.target.name_of("host", move.host),
                 network=move.target.name_of("network", network),
                 vm=move.vm.name_label,
             )
-            hint = _("Choose another host.")
+            hint = m_("Choose another host.")
             yield found("R81", Severity.block, move.target, "host", move.host, message, hint, page=Page.home_server)
 
 
@@ -109,20 +109,20 @@ def has_address(pif: PIF) -> bool:
 def carries(inventory: Inventory, host: HostRef, network: NetworkRef) -> Problems:
     """R82: the host can receive disks over this network: a PIF, plugged, with an address (xapi 7.1)."""
     if network not in inventory.network:
-        message, hint = _("The chosen storage network is gone."), _("Choose another storage network.")
+        message, hint = m_("The chosen storage network is gone."), m_("Choose another storage network.")
         yield found("R82", Severity.block, inventory, "network", network, message, hint, page=CARRIER)
         return
     pif = inventory.pif(host, network)
     name = {"host": inventory.name_of("host", host), "network": inventory.name_of("network", network)}
     if pif is None:
-        message = _("{host} is not on the network {network}.", **name)
+        message = m_("{host} is not on the network {network}.", **name)
     elif not pif.currently_attached:
-        message = _("The interface of {host} on {network} is unplugged.", **name)
+        message = m_("The interface of {host} on {network} is unplugged.", **name)
     elif not has_address(pif):
-        message = _("{host} has no IP address on {network}.", **name)
+        message = m_("{host} has no IP address on {network}.", **name)
     else:
         return
-    hint = _("Choose another storage network.")
+    hint = m_("Choose another storage network.")
     yield found("R82", Severity.block, inventory, "network", network, message, hint, page=CARRIER)
 
 
@@ -132,10 +132,10 @@ def storage_network(move: Move) -> Problems:
         return
     if move.storage_network is None:
         host = move.target.name_of("host", move.host)
-        message = _(
+        message = m_(
             "No network of {host} can carry the disks: none has a plugged interface with an IP address.", host=host
         )
-        hint = _("Give an interface of the host an IP address, or choose another host.")
+        hint = m_("Give an interface of the host an IP address, or choose another host.")
         yield found("R82", Severity.block, move.target, "host", move.host, message, hint, page=CARRIER)
     else:
         yield from carries(move.target, move.host, move.storage_network)
@@ -154,11 +154,11 @@ def management(move: Move) -> Problems:
     if network is None or not (move.crosses or move.carries_disks):
         return
     if move.target.is_management(network):
-        message = _(
+        message = m_(
             "The disks travel over the management network {network}; this is not recommended for performance.",
             network=move.target.name_of("network", network),
         )
-        hint = _("Choose another network if there is one.")
+        hint = m_("Choose another network if there is one.")
         yield found("R83", Severity.warn, move.target, "network", network, message, hint, page=CARRIER)
 
 
@@ -183,7 +183,7 @@ def packet_size(move: Move) -> Problems:
     here = move.source.pif(sender, leaves) if leaves is not None else None
     there = move.target.pif(move.host, network)
     if here is not None and there is not None and here.MTU and there.MTU and here.MTU != there.MTU:
-        message = _(
+        message = m_(
             "The storage network {network} has packets of {there} bytes at {host} and of {here} bytes at {sender}.",
             network=move.target.name_of("network", network),
             there=there.MTU,
@@ -191,7 +191,7 @@ def packet_size(move: Move) -> Problems:
             here=here.MTU,
             sender=move.source.name_of("host", sender),
         )
-        hint = _("Give both the same MTU, or choose another storage network.")
+        hint = m_("Give both the same MTU, or choose another storage network.")
         yield found("R86", Severity.warn, move.target, "network", network, message, hint, page=CARRIER)
 
 
@@ -203,14 +203,14 @@ def locked_addresses(move: Move) -> Problems:
     for ref, vif in move.source.vifs(move.ref):
         if vif.locking_mode != "locked":
             continue
-        allowed = joined([*vif.ipv4_allowed, *vif.ipv6_allowed]) or _("no address")
-        message = _(
+        allowed = listed([*vif.ipv4_allowed, *vif.ipv6_allowed]) or m_("no address")
+        message = m_(
             "The interface {mac} of {vm} is locked to {addresses}; on another network nothing else passes.",
             mac=vif.MAC,
             vm=move.vm.name_label,
             addresses=allowed,
         )
-        hint = _("Change the addresses that it may use after the move, or unlock it first.")
+        hint = m_("Change the addresses that it may use after the move, or unlock it first.")
         yield found("R86", Severity.warn, move.source, "VIF", ref, message, hint, page=NETWORKS)
 
 
@@ -218,7 +218,7 @@ def locked_addresses(move: Move) -> Problems:
 def routes(move: Move) -> Problems:
     """Cannot be checked from a client, so it is said."""
     if move.crosses and move.host is not None:
-        message = _(
+        message = m_(
             "Not checked: whether the hosts of {source} can reach {host} over the storage network, and the coordinator"
             " of {target} on port 443.",
             source=move.source.name,

@@ -4,12 +4,12 @@ from typing import Final
 
 from xsmigui.core.features import comparable, missing
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.messages import listed, m_, mn_
 from xsmigui.core.migration.moves import Move
 from xsmigui.core.migration.rules.base import Problems, found, offer_shut_down, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VM, Host
 from xsmigui.core.releases import Since, knows, pool_knows
-from xsmigui.core.text import _, joined, n_
 from xsmigui.core.units import whole
 
 HOME: Final = Page.home_server
@@ -24,14 +24,14 @@ def vendor(move: Move) -> Problems:
         return
     had, has = move.vm.last_boot_CPU_flags.get("vendor"), host.cpu_info.get("vendor")
     if had and has and had != has:
-        message = _(
+        message = m_(
             "{vm} cannot run on {host}: it was started on a processor of {had}, and {host} has one of {has}.",
             vm=move.vm.name_label,
             host=host.name_label,
             had=had,
             has=has,
         )
-        hint = _("Shut {vm} down and move it halted.", vm=move.vm.name_label)
+        hint = m_("Shut {vm} down and move it halted.", vm=move.vm.name_label)
         yield offer_shut_down(
             move, found("R30", Severity.block, move.target, "host", move.host, message, hint, page=HOME)
         )
@@ -74,13 +74,13 @@ def snapshots_with_memory(move: Move) -> Problems:
             continue
         had, has = snapshot.last_boot_CPU_flags.get("vendor"), host.cpu_info.get("vendor")
         if (had and has and had != has) or _lacking(move.source, snapshot, host):
-            message = _(
+            message = m_(
                 "The memory in the snapshot {snapshot} of {vm} cannot run on {host}: its processor differs too much.",
                 snapshot=snapshot.name_label,
                 vm=move.vm.name_label,
                 host=host.name_label,
             )
-            hint = _("Choose another host, or delete the snapshot if it is no longer needed.")
+            hint = m_("Choose another host, or delete the snapshot if it is no longer needed.")
             severity = Severity.block if refused else Severity.warn
             yield found("R31", severity, move.target, "host", move.host, message, hint, page=HOME)
 
@@ -99,20 +99,20 @@ def features(move: Move) -> Problems:
     lacking = missing(used, offered)
     name = {"vm": move.vm.name_label, "host": host.name_label}
     if lacking:
-        message = n_(
+        message = mn_(
             "{vm} cannot run on {host}: its processor lacks {n} feature that {vm} uses: {features}.",
             "{vm} cannot run on {host}: its processor lacks {n} features that {vm} uses: {features}.",
             len(lacking),
-            features=joined(lacking, TOLD),
+            features=listed(lacking, TOLD),
             **name,
         )
-        hint = _("Shut {vm} down and start it there, or choose another host.", **name)
+        hint = m_("Shut {vm} down and start it there, or choose another host.", **name)
         yield offer_shut_down(
             move, found("R31", Severity.block, move.target, "host", move.host, message, hint, page=HOME)
         )
     elif used and not comparable(used, offered):
-        message = _("The processor features of {vm} and {host} cannot be compared from here.", **name)
-        hint = _("The server compares them before it starts.")
+        message = m_("The processor features of {vm} and {host} cannot be compared from here.", **name)
+        hint = m_("The server compares them before it starts.")
         yield found("R31", Severity.info, move.target, "host", move.host, message, hint, page=HOME)
 
 
@@ -120,7 +120,7 @@ def features(move: Move) -> Problems:
 def levelled(move: Move) -> Problems:
     """The pool offers VMs only what all its hosts have (xapi 4.3: `pool.cpu_info`)."""
     if move.host is not None and not move.runs_on and len(move.target.feature_sets) > 1:
-        message = _(
+        message = m_(
             "The processors of the hosts of {pool} differ; the pool offers its VMs what all of them have.",
             pool=move.target.name,
         )
@@ -134,10 +134,10 @@ def pcpus(move: Move) -> Problems:
         return
     count = whole(host.cpu_info.get("cpu_count", ""))
     if count is None:
-        message = _("How many processors {host} has is not known.", host=host.name_label)
+        message = m_("How many processors {host} has is not known.", host=host.name_label)
         yield found("R33", Severity.info, move.target, "host", move.host, message, page=HOME)
     elif move.vm.VCPUs_max > count:
-        message = _(
+        message = m_(
             "{vm} may have up to {vcpus} vCPUs; {host} has {pcpus} processors.",
             vm=move.vm.name_label,
             vcpus=move.vm.VCPUs_max,
@@ -151,7 +151,7 @@ def pcpus(move: Move) -> Problems:
             "host",
             move.host,
             message,
-            _("Choose a larger host, or give the VM fewer vCPUs."),
+            m_("Choose a larger host, or give the VM fewer vCPUs."),
             page=HOME,
         )
 
@@ -161,12 +161,12 @@ def hardware_platform(move: Move) -> Problems:
     host = move.target.host.get(move.host) if move.host is not None else None
     offered = host.virtual_hardware_platform_versions if host else []
     if host and move.host is not None and offered and move.vm.hardware_platform_version not in offered:
-        message = _(
+        message = m_(
             "{host} does not offer version {version} of the virtual hardware, which {vm} needs.",
             host=host.name_label,
             version=move.vm.hardware_platform_version,
             vm=move.vm.name_label,
         )
         yield found(
-            "R34", Severity.block, move.target, "host", move.host, message, _("Choose a newer host."), page=HOME
+            "R34", Severity.block, move.target, "host", move.host, message, m_("Choose a newer host."), page=HOME
         )

@@ -2,13 +2,12 @@
 
 from typing import Final
 
+from xsmigui.core.messages import Size, m_, mn_
 from xsmigui.core.migration.moves import Move, following_disks
 from xsmigui.core.migration.rules.base import Problems, found, rule
 from xsmigui.core.migration.rules.general import OUR_BLOCK
 from xsmigui.core.migration.rules.storage import sr_creates
 from xsmigui.core.problems import Page, Severity
-from xsmigui.core.text import _, n_
-from xsmigui.core.units import size
 
 STORAGE: Final = Page.storage
 
@@ -18,16 +17,16 @@ def other_job(move: Move) -> Problems:
     """Two jobs at the same disks would exchange each other's copies."""
     ours = [reason for reason in move.vm.blocked_operations.values() if reason.startswith(OUR_BLOCK)]
     if ours:
-        message = _("{vm} is blocked by another job of this program: “{reason}”.", vm=move.name, reason=ours[0])
-        hint = _("Let that job end, or revert it in the journal.")
+        message = m_("{vm} is blocked by another job of this program: “{reason}”.", vm=move.name, reason=ours[0])
+        hint = m_("Let that job end, or revert it in the journal.")
         yield found("R07", Severity.block, move.source, "VM", move.ref, message, hint, page=STORAGE)
 
 
 @rule("R12", "the disk is there already", "D", STORAGE)
 def there_already(move: Move) -> Problems:
     if move.loose is not None and not move.moving:
-        message = _("{disk} is on that SR already.", disk=move.name)
-        hint = _("Choose another SR.")
+        message = m_("{disk} is on that SR already.", disk=move.name)
+        hint = m_("Choose another SR.")
         yield found("R12", Severity.block, move.source, "VDI", move.loose, message, hint, page=STORAGE)
 
 
@@ -38,8 +37,8 @@ def takes_disks(move: Move) -> Problems:
         yield from sr_creates(move.target, sr)
     for sr in dict.fromkeys(move.source.VDI[ref].SR for ref in move.moving) if not move.draft.keep_days else ():
         if "VDI_DELETE" not in move.source.sr_features(sr):
-            message = _("No virtual disk can be removed from {sr}.", sr=move.source.name_of("SR", sr))
-            hint = _("Keep the source.")
+            message = m_("No virtual disk can be removed from {sr}.", sr=move.source.name_of("SR", sr))
+            hint = m_("Keep the source.")
             yield found("R52", Severity.block, move.source, "SR", sr, message, hint, page=STORAGE)
 
 
@@ -48,8 +47,8 @@ def tracking(move: Move) -> Problems:
     for ref in move.moving:
         vdi = move.source.VDI[ref]
         if vdi.cbt_enabled:
-            message = _("Changed block tracking is on for {disk}; its copy starts without it.", disk=vdi.name_label)
-            hint = _("The next backup will be a full one; enable it again afterwards.")
+            message = m_("Changed block tracking is on for {disk}; its copy starts without it.", disk=vdi.name_label)
+            hint = m_("The next backup will be a full one; enable it again afterwards.")
             yield found("R53", Severity.warn, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
@@ -59,8 +58,8 @@ def resets(move: Move) -> Problems:
     for ref in move.moving:
         vdi = move.source.VDI[ref]
         if vdi.on_boot == "reset":
-            message = _("{disk} is reset at each boot; such disks cannot be copied.", disk=vdi.name_label)
-            hint = _("Let the disk persist first.")
+            message = m_("{disk} is reset at each boot; such disks cannot be copied.", disk=vdi.name_label)
+            hint = m_("Let the disk persist first.")
             yield found("R54", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
@@ -73,8 +72,8 @@ def copier(move: Move) -> Problems:
         vdi = move.source.VDI[ref]
         if sr is not None and not any({sr, vdi.SR} <= srs for srs in seen.values()):
             names = {"source": move.source.name_of("SR", vdi.SR), "sr": move.source.name_of("SR", sr)}
-            message = _("No host sees both {source} and {sr}, so none can copy {disk}.", disk=vdi.name_label, **names)
-            hint = _("Choose another SR, or attach both to one host.")
+            message = m_("No host sees both {source} and {sr}, so none can copy {disk}.", disk=vdi.name_label, **names)
+            hint = m_("Choose another SR, or attach both to one host.")
             yield found("R56", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
@@ -86,8 +85,8 @@ def home(move: Move) -> Problems:
     for sr in dict.fromkeys(sr for sr in move.moving.values() if sr is not None):
         if sr in move.target.SR and move.target.sr_hosts.get(sr) and not move.target.sees(move.host, sr):
             names = {"host": move.target.name_of("host", move.host), "sr": move.target.name_of("SR", sr)}
-            message = _("{host}, the home server of {vm}, cannot see {sr}.", vm=move.name, **names)
-            hint = _("{vm} will start on another host.", vm=move.name)
+            message = m_("{host}, the home server of {vm}, cannot see {sr}.", vm=move.name, **names)
+            hint = m_("{vm} will start on another host.", vm=move.name)
             yield found("R56", Severity.warn, move.source, "SR", sr, message, hint, page=STORAGE)
 
 
@@ -100,20 +99,20 @@ def staying(move: Move) -> Problems:
         behind = [vdi for _ref, vdi, leader in following_disks(move.source, move.ref) if leader in move.moving]
     for sr in dict.fromkeys(vdi.SR for vdi in behind):
         there = [vdi for vdi in behind if sr == vdi.SR]
-        message = n_(
+        message = mn_(
             "{n} disk of snapshots ({total}) stays on {sr}.",
             "{n} disks of snapshots ({total}) stay on {sr}.",
             len(there),
-            total=size(sum(vdi.virtual_size for vdi in there)),
+            total=Size(sum(vdi.virtual_size for vdi in there)),
             sr=move.source.name_of("SR", sr),
         )
-        hint = _("Reverting to a snapshot brings the VM back to that SR.")
+        hint = m_("Reverting to a snapshot brings the VM back to that SR.")
         yield found("R60", Severity.info, move.source, "SR", sr, message, hint, page=STORAGE)
 
 
 @rule("R61", "memory of a suspended VM", "D", STORAGE)
 def image(move: Move) -> Problems:
     if move.loose is not None and move.source.VDI[move.loose].type == "suspend":
-        message = _("{disk} holds the memory of a suspended VM.", disk=move.name)
-        hint = _("Resume the VM first, or move it as a whole.")
+        message = m_("{disk} holds the memory of a suspended VM.", disk=move.name)
+        hint = m_("Resume the VM first, or move it as a whole.")
         yield found("R61", Severity.block, move.source, "VDI", move.loose, message, hint, page=STORAGE)

@@ -5,6 +5,7 @@ from typing import Final
 
 from xsmigui.core.capacity import Flow, load, written
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.messages import Size, Text, listed, m_, mn_
 from xsmigui.core.migration.fixes import DisableCbt, EjectCd, SetDefaultSr
 from xsmigui.core.migration.moves import Kind, Move, following_disks, own_disks
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
@@ -12,8 +13,7 @@ from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import HostRef, SrRef, VdiRef
 from xsmigui.core.releases import Since, pool_knows
-from xsmigui.core.text import _, joined, n_
-from xsmigui.core.units import MiB, TiB, natural, size
+from xsmigui.core.units import MiB, TiB, natural
 
 STORAGE: Final = Page.storage
 DISKLESS: Final = frozenset({"iso", "udev", "tmpfs"})
@@ -33,12 +33,12 @@ def sr_health(inventory: Inventory, sr: SrRef) -> Problems:
     """R68: an SR that holds no disks, is gone, or is attached nowhere."""
     record = inventory.SR.get(sr)
     if record is None:
-        message, hint = _("The chosen SR is gone."), _("Choose another SR.")
+        message, hint = m_("The chosen SR is gone."), m_("Choose another SR.")
     elif holds_no_disks(inventory, sr):
-        message, hint = _("{sr} holds no virtual disks.", sr=record.name_label), _("Choose another SR.")
+        message, hint = m_("{sr} holds no virtual disks.", sr=record.name_label), m_("Choose another SR.")
     elif not inventory.sr_hosts.get(sr):
-        message = _("{sr} is detached.", sr=record.name_label)
-        hint = _("Repair it, or choose another SR.")
+        message = m_("{sr} is detached.", sr=record.name_label)
+        hint = m_("Repair it, or choose another SR.")
     else:
         return
     yield found("R68", Severity.block, inventory, "SR", sr, message, hint, page=STORAGE)
@@ -47,8 +47,8 @@ def sr_health(inventory: Inventory, sr: SrRef) -> Problems:
 def sr_visible(inventory: Inventory, host: HostRef, sr: SrRef) -> Problems:
     """R56: the host sees the SR (an attached PBD). Of an SR that no host sees R68 speaks."""
     if sr in inventory.SR and inventory.sr_hosts.get(sr) and not inventory.sees(host, sr):
-        message = _("{host} cannot see {sr}.", host=inventory.name_of("host", host), sr=inventory.name_of("SR", sr))
-        hint = _("Choose another SR or another host, or attach the SR there.")
+        message = m_("{host} cannot see {sr}.", host=inventory.name_of("host", host), sr=inventory.name_of("SR", sr))
+        hint = m_("Choose another SR or another host, or attach the SR there.")
         yield found("R56", Severity.block, inventory, "SR", sr, message, hint, page=STORAGE)
 
 
@@ -57,21 +57,21 @@ def sr_receives(inventory: Inventory, sr: SrRef, sender: Inventory) -> Problems:
     VDI_MIRROR counts; before, VDI_MIRROR itself."""
     newer = pool_knows(sender, Since.MIRRORS_INTO_NEWER_DRIVERS)
     lacking = _lacks(inventory, sr, "VDI_SNAPSHOT", "VDI_MIRROR_IN" if newer else "VDI_MIRROR")
-    yield from _sr_can(inventory, sr, _("take migrated disks"), lacking, not newer)
+    yield from _sr_can(inventory, sr, m_("take migrated disks"), lacking, not newer)
 
 
 def sr_sends(inventory: Inventory, sr: SrRef) -> Problems:
     """R52, the sending side: VDI_SNAPSHOT and VDI_MIRROR."""
     lacking = _lacks(inventory, sr, "VDI_SNAPSHOT", "VDI_MIRROR")
     older = not pool_knows(inventory, Since.MIRRORS_FROM_NEWER_DRIVERS)
-    yield from _sr_can(inventory, sr, _("send disks away"), lacking, older)
+    yield from _sr_can(inventory, sr, m_("send disks away"), lacking, older)
 
 
 def sr_creates(inventory: Inventory, sr: SrRef) -> Problems:
     """R52 for disks that this program copies: VDI_CREATE."""
     if sr in inventory.SR and "VDI_CREATE" not in inventory.sr_features(sr):
-        message = _("No virtual disk can be created on {sr}.", sr=inventory.name_of("SR", sr))
-        yield found("R52", Severity.block, inventory, "SR", sr, message, _("Choose another SR."), page=STORAGE)
+        message = m_("No virtual disk can be created on {sr}.", sr=inventory.name_of("SR", sr))
+        yield found("R52", Severity.block, inventory, "SR", sr, message, m_("Choose another SR."), page=STORAGE)
 
 
 def _lacks(inventory: Inventory, sr: SrRef, *needed: str) -> list[str]:
@@ -85,26 +85,26 @@ CLUSTERED: Final = frozenset({"gfs2", "xfs"})
 """SR types for which the vendor rules storage migration out, until a release that mirrors them."""
 
 
-def _sr_can(inventory: Inventory, sr: SrRef, what: str, lacking: list[str], ruled_out: bool) -> Problems:
+def _sr_can(inventory: Inventory, sr: SrRef, what: Text, lacking: list[str], ruled_out: bool) -> Problems:
     record = inventory.SR.get(sr)
     if record is not None and not lacking and ruled_out and record.type in CLUSTERED:
-        message = _(
+        message = m_(
             "{sr} cannot {what}: the vendor rules it out for “{type}”.",
             sr=record.name_label,
             what=what,
             type=record.type,
         )
-        hint = _("Choose another SR, or halt the VM and copy the disks.")
+        hint = m_("Choose another SR, or halt the VM and copy the disks.")
         yield found("R52", Severity.block, inventory, "SR", sr, message, hint, page=STORAGE)
     if record is not None and lacking:
-        message = _(
+        message = m_(
             "{sr} cannot {what}: its driver “{type}” lacks {features}.",
             sr=record.name_label,
             what=what,
             type=record.type,
-            features=joined(lacking),
+            features=listed(lacking),
         )
-        hint = _("Choose another SR, or halt the VM and copy the disks.")
+        hint = m_("Choose another SR, or halt the VM and copy the disks.")
         yield found("R52", Severity.block, inventory, "SR", sr, message, hint, page=STORAGE)
 
 
@@ -113,27 +113,27 @@ def sr_space(inventory: Inventory, sr: SrRef, incoming: int, running: int = 0) -
     take."""
     free, name = inventory.free_space(sr), inventory.name_of("SR", sr)
     if running and incoming > free - running:
-        message = _(
+        message = m_(
             "{sr} has {free} free, of which running jobs will take {running}; the disks need {need}.",
             sr=name,
-            free=size(free),
-            running=size(running),
-            need=size(incoming),
+            free=Size(free),
+            running=Size(running),
+            need=Size(incoming),
         )
-        hint = _("Choose another SR, or wait until the jobs have ended.")
+        hint = m_("Choose another SR, or wait until the jobs have ended.")
         yield found("R50", Severity.block, inventory, "SR", sr, message, hint, page=STORAGE)
     elif incoming > free:
-        message = _("{sr} has {free} free; the disks need {need}.", sr=name, free=size(free), need=size(incoming))
-        hint = _("Choose another SR, or delete snapshots that are no longer needed.")
+        message = m_("{sr} has {free} free; the disks need {need}.", sr=name, free=Size(free), need=Size(incoming))
+        hint = m_("Choose another SR, or delete snapshots that are no longer needed.")
         yield found("R50", Severity.block, inventory, "SR", sr, message, hint, page=STORAGE)
     elif incoming * COMFORT > free - running:
-        message = _(
+        message = m_(
             "{sr} has {free} free, less than three times the {need} that the disks need.",
             sr=name,
-            free=size(free),
-            need=size(incoming),
+            free=Size(free),
+            need=Size(incoming),
         )
-        hint = _("The vendor advises this much, because a move may need room for snapshots meanwhile.")
+        hint = m_("The vendor advises this much, because a move may need room for snapshots meanwhile.")
         yield found("R50", Severity.warn, inventory, "SR", sr, message, hint, page=STORAGE)
 
 
@@ -144,9 +144,9 @@ def _moving(move: Move) -> Iterator[tuple[VdiRef, VDI, SrRef]]:
             yield ref, move.source.VDI[ref], sr
 
 
-def _disk(move: Move, vdi: VDI) -> str:
+def _disk(move: Move, vdi: VDI) -> Text:
     """A disk in a sentence: its own name, else its VM's."""
-    return vdi.name_label or _("a disk of {vm}", vm=move.vm.name_label)
+    return vdi.name_label or m_("a disk of {vm}", vm=move.vm.name_label)
 
 
 @batch_rule("R50", "space at the destination", STORAGE)
@@ -167,10 +167,11 @@ def space_of_others(batch: Batch) -> Problems:
         for vm in pool.VM.values()
         if vm.current_operations and "migrate_send" in vm.current_operations.values() and vm.uuid not in known
     ]
-    if others and any(move.moving for move in batch.moves):
-        message = _(
+    names = sorted((vm.name_label for vm in others), key=natural)
+    if names and any(move.moving for move in batch.moves):
+        message = m_(
             "Other clients move {vms} with their disks at present; what those will still write is not counted.",
-            vms=joined(sorted((vm.name_label for vm in others), key=natural)),
+            vms=listed(names),
         )
         yield found("R50", Severity.info, batch.target, "pool", batch.target.pool_ref, message, page=STORAGE)
 
@@ -186,21 +187,21 @@ def source_space(move: Move) -> Problems:
             by_sr.setdefault(vdi.SR, []).append(vdi)
     for sr, disks in by_sr.items():
         free, needed = move.source.free_space(sr), sum(vdi.virtual_size for vdi in disks)
-        name = {"sr": move.source.name_of("SR", sr), "vm": move.vm.name_label, "free": size(free)}
+        name = {"sr": move.source.name_of("SR", sr), "vm": move.vm.name_label, "free": Size(free)}
         if free < LEAST * len(disks):
-            message = _("{sr}, which the disks of {vm} come from, has no room for their temporary snapshots.", **name)
+            message = m_("{sr}, which the disks of {vm} come from, has no room for their temporary snapshots.", **name)
             severity = Severity.block
         elif move.is_running and free < needed:
-            message = _(
+            message = m_(
                 "{sr}, which the disks of {vm} come from, has {free} free; their temporary snapshots may need up to"
                 " {need}.",
-                need=size(needed),
+                need=Size(needed),
                 **name,
             )
             severity = Severity.warn
         else:
             continue
-        hint = _("Free some space there first.")
+        hint = m_("Free some space there first.")
         yield found("R51", severity, move.source, "SR", sr, message, hint, page=STORAGE)
 
 
@@ -222,14 +223,14 @@ def cbt(move: Move) -> Problems:
         disks |= own_disks(move.source, move.ref)
     for ref, vdi in disks.items():
         if vdi.cbt_enabled:
-            message = _("{disk}: changed block tracking is on.", disk=_disk(move, vdi))
+            message = m_("{disk}: changed block tracking is on.", disk=_disk(move, vdi))
             if ref not in move.moving:
-                message = _(
+                message = m_(
                     "{disk} stays where it is, and changed block tracking is on: servers before xapi 25.15 refuse that"
                     " too.",
                     disk=_disk(move, vdi),
                 )
-            hint = _("Disabling it makes the next backup a full one.")
+            hint = m_("Disabling it makes the next backup a full one.")
             fix = DisableCbt(pool=move.source.id, vdi=ref, disk=_disk(move, vdi))
             yield found("R53", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE, remedy=fix)
 
@@ -241,8 +242,8 @@ def on_boot(move: Move) -> Problems:
     for ref, vdi in disks.items():
         if vdi.on_boot == "reset":
             name = {"disk": _disk(move, vdi), "vm": move.vm.name_label}
-            message = _("{disk} is reset at each boot of {vm}; such disks cannot be migrated.", **name)
-            hint = _("Shut the VM down and let its disk persist first.")
+            message = m_("{disk} is reset at each boot of {vm}; such disks cannot be migrated.", **name)
+            hint = m_("Shut the VM down and let its disk persist first.")
             yield found("R54", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
@@ -250,8 +251,8 @@ def on_boot(move: Move) -> Problems:
 def encrypted(move: Move) -> Problems:
     for ref, vdi, _sr in _moving(move):
         if "key_hash" in vdi.sm_config:
-            message = _("{disk} is encrypted; encrypted disks cannot be migrated.", disk=_disk(move, vdi))
-            hint = _("Leave it where it is, or copy its contents inside the guest.")
+            message = m_("{disk} is encrypted; encrypted disks cannot be migrated.", disk=_disk(move, vdi))
+            hint = m_("Leave it where it is, or copy its contents inside the guest.")
             yield found("R55", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
@@ -274,16 +275,16 @@ def stranded(move: Move) -> Problems:
         return
     seeing = [host for host in move.target.host if places <= move.target.visible_srs.get(host, frozenset())]
     if not seeing and move.kind is Kind.disk:
-        message = _("Afterwards no host would see all disks of {vm}, so that it could not start.", vm=move.name)
-        hint = _("Choose SRs that one host sees together.")
+        message = m_("Afterwards no host would see all disks of {vm}, so that it could not start.", vm=move.name)
+        hint = m_("Choose SRs that one host sees together.")
         yield found("R57", Severity.block, move.source, "VM", move.ref, message, hint, page=STORAGE)
     elif len(seeing) == 1:
-        message = _(
+        message = m_(
             "Afterwards {host} is the only host that sees all disks of {vm}.",
             host=move.target.name_of("host", seeing[0]),
             vm=move.vm.name_label,
         )
-        hint = _("Choose shared storage if {vm} shall run elsewhere too.", vm=move.vm.name_label)
+        hint = m_("Choose shared storage if {vm} shall run elsewhere too.", vm=move.vm.name_label)
         yield found("R57", Severity.warn, move.source, "VM", move.ref, message, hint, page=STORAGE)
 
 
@@ -291,8 +292,8 @@ def stranded(move: Move) -> Problems:
 def snapshots(move: Move) -> Problems:
     following = [(ref, vdi) for ref, vdi, _leader in following_disks(move.source, move.ref) if ref in move.moving]
     if following:
-        total = size(sum(vdi.virtual_size for _ref, vdi in following))
-        message = n_(
+        total = Size(sum(vdi.virtual_size for _ref, vdi in following))
+        message = mn_(
             "{n} disk of snapshots and suspend images ({total}) moves with {vm}.",
             "{n} disks of snapshots and suspend images ({total}) move with {vm}.",
             len(following),
@@ -307,8 +308,8 @@ def size_limit(move: Move) -> Problems:
     for ref, vdi, sr in _moving(move):
         if vdi.virtual_size > 2 * TiB and sr in move.target.SR and "LARGE_VDI" not in move.target.sr_features(sr):
             name = {"disk": _disk(move, vdi), "sr": move.target.name_of("SR", sr)}
-            message = _("{disk} is larger than 2 TiB, which {sr} cannot hold.", **name)
-            yield found("R62", Severity.block, move.source, "VDI", ref, message, _("Choose another SR."), page=STORAGE)
+            message = m_("{disk} is larger than 2 TiB, which {sr} cannot hold.", **name)
+            yield found("R62", Severity.block, move.source, "VDI", ref, message, m_("Choose another SR."), page=STORAGE)
 
 
 @rule("R63", "inserted CDs", page=STORAGE)
@@ -322,13 +323,13 @@ def cds(move: Move) -> Problems:
         if stays:
             continue
         if move.operation == "pool_migrate":
-            message = _("{vm} has the CD {cd} in its drive, which the host cannot see.", **name)
+            message = m_("{vm} has the CD {cd} in its drive, which the host cannot see.", **name)
             fix = EjectCd(pool=move.source.id, vm=move.ref, vbd=vbd_ref, vdi=vbd.VDI, vm_name=name["vm"], cd=name["cd"])
-            hint = _("Eject the CD first.")
+            hint = m_("Eject the CD first.")
             yield found("R63", Severity.block, move.source, "VDI", vbd.VDI, message, hint, page=STORAGE, remedy=fix)
         else:
-            message = _("The CD {cd} in the drive of {vm} will be ejected.", **name)
-            hint = _("Put a CD of the destination in again afterwards if it is needed.")
+            message = m_("The CD {cd} in the drive of {vm} will be ejected.", **name)
+            hint = m_("Put a CD of the destination in again afterwards if it is needed.")
             yield found("R63", Severity.warn, move.source, "VDI", vbd.VDI, message, hint, page=STORAGE)
 
 
@@ -339,17 +340,17 @@ def placed(move: Move) -> Problems:
         if sr is None and (move.host is not None or move.loose is not None):
             name = {"disk": _disk(move, move.source.VDI[ref]), "vm": move.vm.name_label}
             if move.loose is not None:
-                message = _("{disk} has no place yet.", **name)
+                message = m_("{disk} has no place yet.", **name)
             elif ref in own:
-                message = _("{disk} of {vm} has no place yet.", **name)
+                message = m_("{disk} of {vm} has no place yet.", **name)
             else:
-                message = _("{disk}, which moves with {vm}, has no place yet.", **name)
-            hint = _("Choose an SR for it.")
+                message = m_("{disk}, which moves with {vm}, has no place yet.", **name)
+            hint = m_("Choose an SR for it.")
             yield found("R67", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
     homeless = any(sr is None for sr in move.placement.values())
     if homeless and move.host is not None and move.target.pool.default_SR not in move.target.SR:
-        message = _("{pool} has no default SR.", pool=move.target.name)
-        hint = _("Set one: suspend images and disks of snapshots go there where nothing else is said.")
+        message = m_("{pool} has no default SR.", pool=move.target.name)
+        hint = m_("Set one: suspend images and disks of snapshots go there where nothing else is said.")
         able = [sr for sr in move.target.srs_by_space if move.target.SR[sr].shared]
         best = next((sr for sr in able if not any(sr_health(move.target, sr))), None)
         pool = move.target.pool_ref
