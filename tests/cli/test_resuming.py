@@ -2,18 +2,21 @@
 
 import shlex
 import sys
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from xsmigui.cli.options import parser
 from xsmigui.cli.resuming import resume_line
 
+JOB: Any = SimpleNamespace(id="20260302-081500-9c1f", vms=())
 SERVERS = ["--server", "https://madrid-01", "--server", "fd00::1"]
 
 
 def pasted(*arguments: str) -> list[str]:
     options = parser().parse_args(["migrate", *arguments, "--vm", "x", "--to", "y"])
-    return shlex.split(resume_line(options, "20260302-081500-9c1f"))
+    return shlex.split(resume_line(options, JOB))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="quoted for sh")
@@ -66,3 +69,11 @@ def test_an_installed_program_is_named_by_its_name(monkeypatch: pytest.MonkeyPat
     assert pasted(*SERVERS)[0] == "/usr/lib/xsmigui/xsmigui"
     monkeypatch.setenv("APPIMAGE", "/home/ana/xsmigui 1.AppImage")
     assert pasted(*SERVERS)[0] == "/home/ana/xsmigui 1.AppImage"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="quoted for sh")
+def test_a_way_back_is_taken_up_as_one() -> None:
+    for action in ("--resume", "--revert"):
+        options = parser().parse_args(["jobs", action, "x", "--same-pool", *SERVERS])
+        words = shlex.split(resume_line(options, JOB))
+        assert words[:5] == ["xsmigui", "jobs", action, JOB.id, "--same-pool"]

@@ -44,11 +44,11 @@ def release(site: Simulated) -> None:
     site.fault(site["Madrid"], "release")
 
 
-def resumed(err: str, run: Run, *more: str) -> tuple[int, str, str]:
-    """What the printed line does when it is pasted."""
-    line = next(line for line in err.splitlines() if "--resume" in line)
+def resumed(err: str, run: Run, stdin: str = "secret\n") -> tuple[int, str, str]:
+    """What the printed line does when it is pasted, as it is."""
+    (line,) = (line for line in err.splitlines() if line.startswith("  ") and " jobs --re" in line)
     words = shlex.split(line)
-    return run(*words[words.index("jobs") :], *more)
+    return run(*words[words.index("jobs") :], stdin=stdin)
 
 
 def test_a_certificate_that_is_renewed_in_mid_migration(site: Simulated, run: Run) -> None:
@@ -71,7 +71,32 @@ def test_a_certificate_that_is_renewed_in_mid_migration(site: Simulated, run: Ru
     new = site.run(lambda: pool.pool.certificates[pool.pool.master].fingerprint)
     assert new in err
     release(site)
-    status, out, err = resumed(err.replace(pool.fingerprint, new), run, "--same-pool")
+    assert "If the new certificate is right" in err
+    status, out, err = resumed(err, run)
+    assert (status, "web-01" in out) == (0, True), err
+
+
+@pytest.mark.parametrize("trust", ["--trust-on-first-use", "remembered"])
+def test_after_a_renewed_certificate_the_line_names_those_of_all_servers(
+    site: Simulated, run: Run, trust: str
+) -> None:
+    """Where one fingerprint is given each server's must be; and it does not go together with --trust-on-first-use."""
+    pool, member = site["Madrid"], site["Lisboa"].member_urls[0]
+    servers = ["--server", pool.url, "--server", member, "--password-stdin"]
+    if trust == "remembered":
+        assert run("inventory", *servers, "--trust-on-first-use")[0] == 0
+    held = stuck(site)
+
+    def renew() -> None:
+        site.fault(pool, "exchange_certificate")
+        site.fault(pool, "hang_up")
+
+    thread = when(site, lambda: held.seen, renew)
+    status, _out, err = run("migrate", *servers, *([trust] if trust != "remembered" else []), *MOVE)
+    thread.join()
+    assert status == 3
+    release(site)
+    status, out, err = resumed(err, run)
     assert (status, "web-01" in out) == (0, True), err
 
 
@@ -114,8 +139,11 @@ def test_a_password_that_is_rotated_in_mid_migration(site: Simulated, run: Run) 
     assert (status, only(out)["state"]) == (3, "interrupted")
     assert "password" in err
     assert "web-01" in err
-    assert "--resume" in err
     release(site)
+    names = {pool.url: pool.name for pool in site.pools}
+    stdin = "".join("new one\n" if names[pool.url] == "Madrid" else "secret\n" for pool in site.pools)
+    status, out, err = resumed(err, run, stdin=stdin)
+    assert (status, "web-01" in out) == (0, True), err
 
 
 @pytest.mark.parametrize(
@@ -150,6 +178,61 @@ def test_a_pool_that_stays_away(site: Simulated, run: Run) -> None:
     assert (status, document["state"]) == (130, "interrupted")
     assert "Madrid → Lisboa" in err
     assert pool.member_urls[0] in err
+
+
+def test_a_start_whose_answer_was_lost_is_silence_too(site: Simulated, run: Run) -> None:
+    site.run(lambda: site["Madrid"].pool.faults.add("VM.migrate_send", drop=True))
+    status, out, err = run("migrate", *at(*site.pools), *MOVE, "--patience", "0.05")
+    assert (status, only(out)["state"]) == (130, "interrupted")
+    assert "Nothing was heard" in err
+    assert "may still begin" in err
+    assert "web-01" in err
+
+
+@pytest.mark.parametrize("failure", [Failure("INTERNAL_ERROR", "Not_found"), Failure("SOMETHING_NEW", "x")])
+def test_an_unforeseen_answer_that_lasts_is_no_failure(
+    site: Simulated, run: Run, failure: Failure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("xsmigui.services.sending.BUSY_TRIES", 2)
+    pool = site["Madrid"]
+    held = stuck(site)
+
+    def break_it() -> None:
+        site.run(lambda: pool.pool.faults.add("task.get_record", times=0, failure=failure))
+        site.run(lambda: pool.pool.faults.add("VM.get_record", times=0, failure=failure))
+        site.fault(pool, "hang_up")
+
+    thread = when(site, lambda: held.seen, break_it)
+    status, out, err = run("migrate", *at(*site.pools), *MOVE)
+    thread.join()
+    document = only(out)
+    assert (status, document["state"]) == (130, "interrupted")
+    assert document["resume"] in err
+    site.fault(pool, "clear")
+    release(site)
+    status, out, err = resumed(err, run)
+    assert (status, "web-01" in out) == (0, True), err
+
+
+def test_a_job_knows_its_servers(site: Simulated, run: Run) -> None:
+    """Sentences name `xsmigui jobs --resume ID` alone."""
+    pool = site["Madrid"]
+    held = stuck(site)
+
+    def rotate() -> None:
+        site.run(lambda: pool.pool.account("root", "new one"))
+        site.run(lambda: [pool.pool.sessions.end(ref) for ref in list(pool.pool.sessions.live)] and None)
+
+    thread = when(site, lambda: held.seen, rotate)
+    status, out, _err = run("migrate", *at(*site.pools), *MOVE)
+    thread.join()
+    assert status == 3
+    site.run(lambda: pool.pool.account("root", "secret"))
+    release(site)
+    status, out, err = run("jobs", "--resume", only(out)["job"], "--password-stdin")
+    assert (status, "web-01" in out) == (0, True), err
+    status, _out, err = run("jobs", "--resume", "20000101-000000-0000", "--password-stdin")
+    assert (status, "--server" in err) == (2, True)
 
 
 @pytest.mark.parametrize("text", ["0", "-1", "soon", "nan", "inf"])
@@ -211,7 +294,7 @@ def test_the_coordinator_dies_in_the_middle_of_twenty(ports: Simulated, run: Run
     document = only(out)
     states = {vm["state"] for vm in document["vms"]}
     assert states <= {"done", "failed", "interrupted"}, err  # what the dead coordinator had begun may have ended anyhow
-    assert status == (0 if states == {"done"} else 4)
+    assert status == (0 if states == {"done"} else 130 if "interrupted" in states else 4)
     done = [vm for vm in document["vms"] if vm["state"] == "done"]
     assert done
     assert storage == [] or len(done) >= 14  # three at once: the others had not begun
@@ -241,10 +324,9 @@ def test_the_coordinator_dies_and_nobody_takes_over(ports: Simulated, run: Run) 
     assert all(url in err for url in pool.member_urls)
     ports.fault(pool, "clear")
     ports.fault(pool, "move_coordinator", host="port-2")
-    words = shlex.split(document["resume"])
-    words[words.index(pool.url)] = pool.member_urls[0]
-    new = ports.run(lambda: pool.pool.certificates[pool.pool.master].fingerprint)
-    status, out, err = run(*words[words.index("jobs") :], "--fingerprint", new, "--json")
-    assert out, err
-    ended = json.loads(out)
-    assert all(vm["state"] in ("done", "failed", "interrupted") for vm in ended["vms"]), err
+    status, out, err = resumed(err, run)  # the address in it is that of the dead host
+    assert status in (0, 4, 130), err
+    assert "vm-19" in out
+    status, out, _err = run("jobs", "--json")
+    (job,) = json.loads(out)["jobs"]
+    assert all(vm["state"] in ("done", "failed", "interrupted") for vm in job["vms"]), job

@@ -5,6 +5,7 @@ import asyncio
 import codecs
 import getpass
 import sys
+from collections.abc import Callable
 
 from xsmigui.console import BadArguments, say
 from xsmigui.core.addresses import BadAddress, normal_url
@@ -20,6 +21,7 @@ from xsmigui.local.proxies import chosen
 from xsmigui.local.settings import SettingsFile
 from xsmigui.local.trust import GivenTrust, is_fingerprint
 from xsmigui.services.connections import AlreadyConnected, Connections, Declined, Server
+from xsmigui.services.members import Members
 
 
 class Refusing:
@@ -39,13 +41,16 @@ class Refusing:
         return isinstance(failure, CertificateUnknown) and self._trust.first_use
 
 
-async def connect(options: argparse.Namespace, connections: Connections) -> bool:
-    """Connect every server; False, with a sentence each, where one fails."""
+async def connect(
+    options: argparse.Namespace, connections: Connections, members: Callable[[str], Members] = lambda _url: {}
+) -> bool:
+    """Connect every server; False, with a sentence each, where one fails. `members` are the hosts of a server's pool,
+    as far as they are known."""
     check_fingerprints(options.fingerprint)
     addresses = [_address(server, options.user) for server in options.server]
     passwords = await _passwords(options, addresses)
     results = await asyncio.gather(
-        *(connections.add(a, p, keep=False) for a, p in zip(addresses, passwords, strict=True)),
+        *(connections.add(a, p, False, members(a.url)) for a, p in zip(addresses, passwords, strict=True)),
         return_exceptions=True,
     )
     fine = True

@@ -207,13 +207,17 @@ def _jobs(command: Any) -> None:
         "--resume",
         metavar="ID",
         help=_(
-            "take up an unfinished job and bring it to its end; wants --server. Example: --resume 20260302-081500-9c1f"
+            "take up an unfinished job and bring it to its end, on the servers of that time or those of --server."
+            " Example: --resume 20260302-081500-9c1f"
         ),
     )
     which.add_argument(
         "--revert",
         metavar="ID",
-        help=_("put back what a job has copied; wants --server. Example: --revert 20260302-081500-9c1f"),
+        help=_(
+            "put back what a job has copied, on the servers of that time or those of --server. Example: --revert"
+            " 20260302-081500-9c1f"
+        ),
     )
     jobs.add_argument(
         "--same-pool",

@@ -7,9 +7,11 @@ from xsmigui.cli.connecting import Refusing, chosen_proxy, connect
 from xsmigui.cli.evacuating import evacuate
 from xsmigui.cli.journal import take_up, tell_set_aside
 from xsmigui.cli.later import moment_in
+from xsmigui.cli.resuming import members_of, servers_of
 from xsmigui.cli.selecting import evaluate, evaluate_disks, leaving_out_blocked
 from xsmigui.cli.starting import left_json, start
 from xsmigui.console import DONE, NO_CONNECTION, REFUSED, BadArguments, print_document, say, show_evaluation
+from xsmigui.core.jobs import Job
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.leaving_out import LeftOut
 from xsmigui.core.outline import Link
@@ -28,8 +30,6 @@ from xsmigui.services.store import Store
 
 async def run(options: argparse.Namespace) -> int:
     """Connect, do it, and log out."""
-    if not options.server:
-        raise BadArguments(_("Say which servers to connect to: --server."))
     trust = GivenTrust(TrustFile(paths.home()), options.fingerprint, options.trust_on_first_use)
     store = Store()
     clock = SystemClock()
@@ -42,7 +42,12 @@ async def run(options: argparse.Namespace) -> int:
     journal = JournalFile(paths.home(), tell_set_aside)
     jobs = Jobs(store, connections, asker, clock, journal)
     try:
-        if not await connect(options, connections):
+        known = await _known_job(options, journal)
+        if known is not None and not options.server:
+            options.server = servers_of(known)
+        if not options.server:
+            raise BadArguments(_("Say which servers to connect to: --server."))
+        if not await connect(options, connections, lambda url: members_of(known, url) if known is not None else {}):
             return NO_CONNECTION
         _end_with_a_server(connections, jobs)
         match options.command:
@@ -66,6 +71,17 @@ async def run(options: argparse.Namespace) -> int:
         await jobs.shut_down()
         await journal.close()
         await connections.shut_down()
+
+
+async def _known_job(options: argparse.Namespace, journal: JournalFile) -> Job | None:
+    """The job that is to be taken up, if it is in this computer's journal: it knows its servers."""
+    wanted = (options.resume or options.revert) if options.command == "jobs" else ""
+    if not wanted:
+        return None
+    try:
+        return next((job for job in await journal.all() if job.id == wanted), None)
+    except OSError as error:
+        raise BadArguments(_("The journal cannot be read: {reason}", reason=str(error))) from None
 
 
 async def _evaluate(

@@ -24,11 +24,13 @@ from xsmigui.console import (
     show_outcome,
     write_report,
 )
+from xsmigui.core.failures import CertificateChanged
 from xsmigui.core.jobs import Job, State
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.leaving_out import LeftOut
 from xsmigui.core.text import _, joined, n_
 from xsmigui.local.clock import SystemClock
+from xsmigui.services.connections import Trouble
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.patience import Hopeless, until_hopeless
 
@@ -99,15 +101,21 @@ async def to_the_end(
         raise
     job = jobs.get(job.id)
     if hopeless is not None:
-        _left_unfinished(options, job, hopeless.reason, hopeless.hosts)
+        _left_unfinished(options, job, hopeless.reason, hopeless.trouble)
         return NO_CONNECTION if hopeless.refused else INTERRUPTED
     if getattr(options, "report", None):
         await asyncio.to_thread(write_report, job, Path(options.report))
     more = await after() if after is not None else {}
+    unclear = [vm for vm in job.vms if not vm.is_over]
+    more |= {"resume": resume_line(options, job)} if unclear else {}
     if options.json:
         print_document(job.as_json() | more, True)
     else:
         show_outcome(job)
+    if unclear:  # nobody can tell yet how it ends: that is no failure
+        say(_("This can be resumed: {names}.", names=joined([vm.move.vm.name for vm in unclear])))
+        say(f"  {more['resume']}")
+        return INTERRUPTED
     return DONE if job.state is State.done else FAILED
 
 
@@ -124,9 +132,8 @@ async def _wait_for(jobs: Jobs, job: str, patience: float) -> Hopeless | None:
         await asyncio.gather(ended, hopeless, return_exceptions=True)
 
 
-def _left_unfinished(options: argparse.Namespace, job: Job, reason: str, hosts: Sequence[str] = ()) -> None:
-    """Say why a job is no longer followed, what goes on where, and how it is taken up again: over one of the `hosts`,
-    if the server that was named stays away."""
+def _left_unfinished(options: argparse.Namespace, job: Job, reason: str, trouble: Trouble | None = None) -> None:
+    """Say why a job is no longer followed, what goes on where, and how it is taken up again."""
     say(reason)
     plan = job.plan
     going = [vm for vm in job.vms if vm.state in (State.running, State.lost) and vm.has_begun]
@@ -140,11 +147,14 @@ def _left_unfinished(options: argparse.Namespace, job: Job, reason: str, hosts: 
     ended = sum(1 for vm in job.vms if vm.state.has_ended)
     if ended:
         say(n_("{n} VM has ended.", "{n} VMs have ended.", ended))
-    resume = resume_line(options, job.id)
-    say(_("The journal keeps it. Take it up with:"))
+    resume = resume_line(options, job, trouble)
+    if trouble is not None and isinstance(trouble.failure, CertificateChanged):
+        say(_("The journal keeps it. If the new certificate is right, this line trusts it and takes the job up:"))
+    else:
+        say(_("The journal keeps it. Take it up with:"))
     say(f"  {resume}")
-    if hosts:
-        say(_("Other hosts of the pool, to be named with --server: {hosts}.", hosts=joined(list(hosts))))
+    if trouble is not None and trouble.hosts:
+        say(_("Other hosts of the pool, which are asked as well: {hosts}.", hosts=joined(list(trouble.hosts))))
     if options.json:
         print_document(job.as_json() | {"state": "interrupted", "reason": reason, "resume": resume}, True)
 

@@ -64,11 +64,15 @@ class GivenTrust:
 
     def accepts(self, fingerprint: str) -> bool:
         """One of the given fingerprints is this one, however it is spelled."""
-        bare = _bare(fingerprint)
-        return bool(bare) and any(_bare(given) == bare for given in self.given)
+        return any(same_fingerprint(given, fingerprint) for given in self.given)
 
     def trust(self, url: str, fingerprint: str) -> None:
         self._file.trust(url, fingerprint)
+
+
+def same_fingerprint(one: str, other: str) -> bool:
+    """Two spellings of one fingerprint; an empty one is like none."""
+    return bool(_bare(one)) and _bare(one) == _bare(other)
 
 
 def is_fingerprint(text: str) -> bool:

@@ -94,13 +94,14 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """A pool that is not connected: why, for how many seconds, and whether nobody tries any more. `hosts` are the urls
-    of its other hosts."""
+    """A pool that is not connected: why (`failure`, in words `reason`), for how many seconds, and whether nobody tries
+    any more. `hosts` are its other hosts."""
 
     reason: str
     seconds: float
     given_up: bool
-    hosts: tuple[str, ...] = ()
+    hosts: Members = field(default_factory=dict)
+    failure: Exception | None = None
 
 
 class _Follower:
@@ -144,7 +145,7 @@ class Connections:
         self._awaited: dict[PoolId, list[asyncio.Future[Gateway]]] = {}
         self._learning: dict[str, asyncio.Task[None]] = {}
         self._lost_since: dict[PoolId, datetime] = {}
-        self._reasons: dict[PoolId, str] = {}
+        self._reasons: dict[PoolId, tuple[str, Exception]] = {}
 
     # What others see.
 
@@ -177,8 +178,10 @@ class Connections:
         server = self.server_of(pool)
         given_up = server is None or server.link in (Link.failed, Link.closed)
         seconds = (self._clock.now() - self._lost_since[pool]).total_seconds()
-        hosts = tuple(url for url in server.members if url != server.address.url) if server is not None else ()
-        return Trouble(self._reasons.get(pool, ""), seconds, given_up, hosts)
+        members = server.members if server is not None else {}
+        hosts = {url: shown for url, shown in members.items() if server is None or url != server.address.url}
+        reason, failure = self._reasons.get(pool, ("", None))
+        return Trouble(reason, seconds, given_up, hosts, failure)
 
     async def wait_for_gateway(self, pool: PoolId) -> Gateway:
         """The way to a pool, once it is connected (again)."""
@@ -190,17 +193,18 @@ class Connections:
 
     # What the operator does.
 
-    async def add(self, address: Address, password: str, keep: bool = True) -> Server:
-        """Connect to a new server and load it.
+    async def add(self, address: Address, password: str, keep: bool = True, members: Members | None = None) -> Server:
+        """Connect to a new server and load it; over one of its pool's other hosts, if `members` names them and it does
+        not answer itself.
 
         Returns when everything is loaded. Raises the wire's errors, `Declined` or `AlreadyConnected` without leaving
         anything behind.
         """
         if address.url in self._tasks:
             await self.remove(address.url)
-        self._set(Server(address, address.url, Link.connecting))
+        self._set(Server(address, address.url, Link.connecting, members=members or {}))
         try:
-            gateway = await self._login(address, password)
+            gateway = await self._way(address, password, asks=True)
         except BaseException:
             if address.url not in self._tasks:
                 self._drop(address.url)
@@ -297,11 +301,12 @@ class Connections:
                 return
             except Declined as refusal:
                 why = "" if refusal.failure is None else " ".join(part for part in sentence(refusal.failure) if part)
-                self._fail(url, ready, refusal, " · ".join(part for part in (_("not connected"), why) if part))
+                text = " · ".join(part for part in (_("not connected"), why) if part)
+                self._fail(url, ready, refusal, text, refusal.failure)
                 return
             except Exception as error:
                 text = self._reason(url, error)
-                self._because(url, text)
+                self._because(url, text, error)
                 if ready is not None and not ready.done():
                     self._fail(url, ready, error, text)
                     return
@@ -319,24 +324,28 @@ class Connections:
         log.exception("%s", url)
         return _("an error in this program: {error}", error=type(error).__name__)
 
-    async def _way(self, address: Address) -> Gateway:
-        """Log in at the address that is known, else where the pool's other hosts lead."""
+    async def _way(self, address: Address, password: str | None = None, asks: bool = False) -> Gateway:
+        """Log in at the address that is known, else where the pool's other hosts lead. Their certificates, where the
+        pool has not said which they are, are asked about only if `asks`."""
+        if password is None:
+            password = self._passwords.get(address.url)
         try:
-            return await self._login(address, self._passwords.get(address.url))
+            return await self._login(address, password)
         except WIRE_ERRORS as failure:
-            gateway = await self._way_of_members(address, failure)
+            gateway = await self._way_of_members(address, failure, password, asks)
             if gateway is None:
                 raise
             return gateway
 
-    async def _way_of_members(self, address: Address, failure: Exception) -> Gateway | None:
+    async def _way_of_members(
+        self, address: Address, failure: Exception, password: str | None, asks: bool
+    ) -> Gateway | None:
         """Log in at the first of the pool's other hosts that is the coordinator, or leads to it."""
         if not isinstance(failure, (Unreachable, NotSpeaking, ServerFailure)):
             return None
         if isinstance(failure, ServerFailure) and failure.code not in ELSEWHERE:
             return None
         members = self._servers[address.url].members
-        password = self._passwords.get(address.url)
         if password is None and members:
             password = await self._secrets.get(address)
         if password is None:
@@ -344,17 +353,25 @@ class Connections:
         trusted = self._trusted(address.url)
         dead = {address.url} | ({failure.url} if isinstance(failure, Unreachable) else set())
         for url in members:
-            if url in dead:
-                continue
-            try:
-                gateway = await self._wire.login(Address(url, address.user), password, trusted, frozenset(dead))
-                self._passwords[address.url] = password
-                return gateway
-            except WIRE_ERRORS as refusal:
-                log.info("%s: %s", url, refusal)
-                if isinstance(refusal, Unreachable):
-                    dead.add(refusal.url)
+            is_tried = url in dead
+            while not is_tried:
+                try:
+                    gateway = await self._wire.login(Address(url, address.user), password, trusted, frozenset(dead))
+                    self._passwords[address.url] = password
+                    return gateway
+                except WIRE_ERRORS as refusal:
+                    log.info("%s: %s", url, refusal)
+                    if isinstance(refusal, Unreachable):
+                        dead.add(refusal.url)
+                    is_tried = not (asks and await self._trusts(refusal))
         return None
+
+    async def _trusts(self, failure: Exception) -> bool:
+        """The operator trusts a certificate that was unknown."""
+        if not isinstance(failure, CertificateUnknown) or not await self._decisions.trust(failure):
+            return False
+        self._trust.trust(failure.url, failure.fingerprint)
+        return True
 
     def _trusted(self, server: str) -> Trusted:
         """What is trusted on the way to a server: at its own address what the operator trusts, at other hosts of its
@@ -426,10 +443,10 @@ class Connections:
             self._lost_since.setdefault(follower.pool, self._clock.now())
             self._store.disconnected(follower.pool)
 
-    def _because(self, url: str, reason: str) -> None:
+    def _because(self, url: str, reason: str, failure: Exception) -> None:
         server = self._servers.get(url)
         if server is not None and server.pool is not None:
-            self._reasons[server.pool] = reason
+            self._reasons[server.pool] = reason, failure
 
     async def _pause(self, url: str, why: str, attempt: int) -> None:
         """Count down to the next attempt; `open` cuts it short."""
@@ -520,9 +537,17 @@ class Connections:
             for listener in tuple(self._listeners):
                 listener(Server(server.address, server.name, Link.closed))
 
-    def _fail(self, url: str, ready: "asyncio.Future[None] | None", error: Exception, text: str) -> None:
+    def _fail(
+        self,
+        url: str,
+        ready: "asyncio.Future[None] | None",
+        error: Exception,
+        text: str,
+        failure: Exception | None = None,
+    ) -> None:
+        """Nobody tries any more. `failure` is what stands behind the error."""
         self._tasks.pop(url, None)
-        self._because(url, text)
+        self._because(url, text, failure or error)
         self._set_link(url, Link.failed, text)
         if ready is not None and not ready.done():
             ready.set_exception(error)

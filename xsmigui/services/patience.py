@@ -6,9 +6,11 @@ What runs in the servers goes on there; the journal has it, and another process 
 from dataclasses import dataclass
 from typing import Final
 
-from xsmigui.core.jobs import Job, State
+from xsmigui.core.jobs import Job, State, VmJob
+from xsmigui.core.migration.calls import MOTIONS
 from xsmigui.core.ports import Clock
 from xsmigui.core.text import n_
+from xsmigui.services.connections import Trouble
 from xsmigui.services.jobs import Jobs
 
 PATIENCE: Final = 300.0
@@ -25,8 +27,8 @@ class Hopeless:
 
     reason: str
     refused: bool
-    hosts: tuple[str, ...] = ()
-    """Other hosts of the pool that does not answer."""
+    trouble: Trouble | None = None
+    """The pool that does not answer."""
 
 
 async def until_hopeless(jobs: Jobs, job: str, clock: Clock, patience: float = PATIENCE) -> Hopeless:
@@ -35,23 +37,30 @@ async def until_hopeless(jobs: Jobs, job: str, clock: Clock, patience: float = P
     while True:
         trouble = jobs.trouble(job)
         if trouble is not None and trouble.given_up:
-            return Hopeless(trouble.reason, refused=True)
+            return Hopeless(trouble.reason, refused=True, trouble=trouble)
         silent = silent + LOOK if _stands(jobs.get(job)) else 0.0
         if trouble is not None and max(silent, trouble.seconds) >= patience:
-            return Hopeless(_silence(patience, trouble.reason), refused=False, hosts=trouble.hosts)
+            return Hopeless(_silence(patience, trouble.reason), refused=False, trouble=trouble)
         if silent >= patience:
             return Hopeless(_silence(patience, _message(jobs.get(job))), refused=False)
         await clock.sleep(LOOK)
 
 
 def _stands(job: Job) -> bool:
-    """Nothing of it moves: some VMs are lost sight of, and the others wait for them."""
-    states = {vm.state for vm in job.vms if not vm.state.has_ended}
-    return State.lost in states and states <= {State.lost, State.waiting}
+    """Nothing of it moves: some VMs are out of sight, and the others wait for them."""
+    left = [vm for vm in job.vms if not vm.state.has_ended]
+    return any(map(_is_out_of_sight, left)) and all(_is_out_of_sight(vm) or vm.state is State.waiting for vm in left)
+
+
+def _is_out_of_sight(vm: VmJob) -> bool:
+    """Its servers do not answer, or the answer to its start was lost: no task is known that could be followed."""
+    pending = vm.pending
+    is_unanswered = pending is not None and pending.method in MOTIONS and not pending.task and not pending.gone
+    return vm.state is State.lost or (vm.state is State.running and is_unanswered)
 
 
 def _message(job: Job) -> str:
-    return next((vm.message for vm in job.vms if vm.state is State.lost), "")
+    return next((vm.message for vm in job.vms if not vm.state.has_ended and _is_out_of_sight(vm)), "")
 
 
 def _silence(seconds: float, why: str) -> str:
