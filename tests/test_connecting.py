@@ -134,7 +134,8 @@ def test_old_encryption_is_told(run: Run) -> None:
             status, _out, err = run(*arguments)
             assert (status, "old encryption" in err) == (3, True)
             status, out, err = run(*arguments, "--fingerprint", shown.fingerprint, "--json")
-            assert (status, only(out)["pools"][0]["url"]) == (0, front.url)
+            (pool,) = only(out)["pools"]
+            assert (status, pool["url"], pool["old_encryption"]) == (0, front.url, True)
             assert "old encryption" in err
 
 

@@ -77,9 +77,7 @@ def test_a_certificate_that_is_renewed_in_mid_migration(site: Simulated, run: Ru
 
 
 @pytest.mark.parametrize("trust", ["--trust-on-first-use", "remembered"])
-def test_after_a_renewed_certificate_the_line_names_those_of_all_servers(
-    site: Simulated, run: Run, trust: str
-) -> None:
+def test_after_a_renewed_certificate_the_line_names_those_of_all_servers(site: Simulated, run: Run, trust: str) -> None:
     """Where one fingerprint is given each server's must be; and it does not go together with --trust-on-first-use."""
     pool, member = site["Madrid"], site["Lisboa"].member_urls[0]
     servers = ["--server", pool.url, "--server", member, "--password-stdin"]

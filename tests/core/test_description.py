@@ -199,3 +199,12 @@ def test_networks_of_a_host() -> None:
         ("eth0", "management", "10.0.0.1", "connected, management"),
         ("eth1 · VLAN 20", "lan", "fd00::1", "no link"),
     ]
+
+
+def test_old_encryption_is_said_of_the_pool_and_of_its_coordinator() -> None:
+    site = TwoPools()
+    for inventory, is_old in ((site.madrid.inventory(), False), (site.madrid.inventory().over_old_encryption(), True)):
+        for cls, ref in (("pool", inventory.pool_ref), ("host", site.m1)):
+            said = rows(general(inventory, inventory.object_id(cls, ref))).get("Encryption", "")
+            assert ("old" in said) is is_old
+        assert "Encryption" not in rows(general(inventory, inventory.object_id("host", site.m2)))

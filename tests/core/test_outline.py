@@ -17,6 +17,7 @@ from xsmigui.core.outline import (
     build,
     node_of,
     replaced,
+    server_node,
     steps,
     updated,
     without,
@@ -397,3 +398,18 @@ def test_a_state_in_words_is_a_change_in_place() -> None:
     assert (way.removed, way.inserted) == ((), ())
     assert way.changed == (pool.inventory().object_id("host", m1),)
     assert not steps(old, replace(old))
+
+
+@pytest.mark.parametrize("link", Link)
+def test_old_encryption_stands_at_the_server(link: Link) -> None:
+    site = TwoPools()
+    alone = PoolBuilder("")
+    alone.host("alone")
+    for pool in (site.madrid, alone):
+        old = pool.inventory().over_old_encryption()
+        changed = old.replaced({"task": {}})  # as each event leaves it
+        assert changed.old_encryption
+        node = server_node(ServerView("k", "n", link, inventory=changed))
+        assert node.state == "old encryption"
+        assert server_node(ServerView("k", "n", link, inventory=pool.inventory())).state == ""
+        assert server_node(ServerView("k", "n", link, "lost", changed, "retry 3 s")).state == "retry 3 s"

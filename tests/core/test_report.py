@@ -10,6 +10,7 @@ from tests.core.site import TwoPools
 from xsmigui.core.jobs import DiskResult, Job, State, VmJob
 from xsmigui.core.migration import evacuation
 from xsmigui.core.migration.plan import Plan
+from xsmigui.core.pool_marks import mark_of
 from xsmigui.core.problems import Problem, Severity, Subject
 from xsmigui.core.report import html_report
 from xsmigui.core.verified import What, differs, unknown
@@ -122,3 +123,18 @@ def test_nothing_of_a_server_is_obeyed_by_what_shows_the_page() -> None:
     assert len(page) < 100_000
     assert all(char.isprintable() or char == "\n" for char in page)
     assert "⟨U+202E⟩" in Reader(page).text
+
+
+def test_a_pool_that_was_reached_over_old_encryption_is_named() -> None:
+    site = TwoPools()
+    plan = plan_of(site)
+    marks = tuple(
+        mark_of("https://x", "", pool.inventory() if pool is site.lisboa else pool.inventory().over_old_encryption())
+        for pool in (site.madrid, site.lisboa)
+    )
+    vms = tuple(VmJob(move=move, state=State.done, pools=marks) for move in plan.moves)
+    job = Job(id="20261127-020000-ab", plan=plan, created=NOW, vms=vms)
+    text = Reader(html_report([job], NOW)).text
+    assert "Madrid was reached over old encryption" in text
+    assert "Lisboa was reached" not in text
+    assert job.as_json()["old_encryption"] == ["Madrid"]

@@ -188,6 +188,7 @@ def _host(inventory: Inventory, ref: HostRef, host: records.Host) -> tuple[Secti
             (_("Description"), host.name_description),
             (_("Address"), host.address),
             (_("Coordinator"), _yes(ref == inventory.pool.master)),
+            (_("Encryption"), _encryption(inventory) if ref == inventory.pool.master else ""),
             (_("Enabled"), _yes(host.enabled)),
             (_("Reachable"), _yes(inventory.is_live(ref))),
             (_("Tags"), ", ".join(host.tags)),
@@ -209,6 +210,11 @@ def _host(inventory: Inventory, ref: HostRef, host: records.Host) -> tuple[Secti
             (_("VMs"), str(sum(1 for vm in host.resident_VMs if _is_user_vm(inventory, vm)))),
         ),
     )
+
+
+def _encryption(inventory: Inventory) -> str:
+    """Of the connection to the coordinator; empty where there is nothing to be said about it."""
+    return _("old (TLS 1.2 with RSA key exchange); updates of the host end it") if inventory.old_encryption else ""
 
 
 def _is_user_vm(inventory: Inventory, ref: VmRef) -> bool:
@@ -252,6 +258,7 @@ def _pool(inventory: Inventory, pool: records.Pool) -> tuple[Section, ...]:
             (_("Name"), inventory.name),
             (_("Description"), pool.name_description),
             (_("Coordinator"), inventory.name_of("host", pool.master)),
+            (_("Encryption"), _encryption(inventory)),
             (_("Default SR"), _("none") if is_null(pool.default_SR) else inventory.name_of("SR", pool.default_SR)),
             (_("High availability"), _("on") if pool.ha_enabled else _("off")),
             (_("Compress live migrations"), _yes(pool.migration_compression)),

@@ -64,7 +64,8 @@ DERIVED: Final[dict[str, frozenset[str]]] = {}
 
 
 class Inventory:
-    """All records of one pool. Tables are named as the API names its classes."""
+    """All records of one pool. Tables are named as the API names its classes. `old_encryption` says that the server
+    they come from allows nothing better (`core.connecting`)."""
 
     __slots__ = (
         "PBD",
@@ -86,12 +87,14 @@ class Inventory:
         "host",
         "host_metrics",
         "network",
+        "old_encryption",
         "pool_update",
         "tables",
         "task",
     )
 
-    def __init__(self, tables: Tables, made: dict[str, Any] | None = None) -> None:
+    def __init__(self, tables: Tables, made: dict[str, Any] | None = None, old_encryption: bool = False) -> None:
+        self.old_encryption: Final = old_encryption
         self.tables: Final = {cls: tables.get(cls, {}) for cls in CLASSES}
         self._made: Final[dict[str, Any]] = made or {}
         typed = cast(dict[str, Any], self.tables)
@@ -119,7 +122,11 @@ class Inventory:
     def replaced(self, tables: Tables) -> "Inventory":
         """The inventory with these tables in place of its own; what was derived from the others stays."""
         kept = {n: v for n, v in self._made.items() if DERIVED[n].isdisjoint(tables)}
-        return Inventory({**self.tables, **tables}, kept)
+        return Inventory({**self.tables, **tables}, kept, self.old_encryption)
+
+    def over_old_encryption(self) -> "Inventory":
+        """The same, from a server that allows old encryption only."""
+        return Inventory(self.tables, self._made, old_encryption=True)
 
     def with_record(self, cls: str, ref: str, record: Record) -> "Inventory":
         """The inventory as it would be with this record."""

@@ -186,9 +186,15 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     def has_ended(self) -> bool:
         return all(vm.state.has_ended for vm in self.vms)
 
+    @property
+    def old_encryption(self) -> list[str]:
+        """The names of its pools that were reached over old encryption."""
+        old = {str(mark.pool) for vm in self.vms for mark in vm.pools if mark.old_encryption}
+        return list(dict.fromkeys(pool.name for pool in (self.plan.source, self.plan.target) if pool.uuid in old))
+
     def as_json(self) -> dict[str, object]:
-        state = self.state
-        return {"job": self.id, "state": str(state), "vms": [vm.as_json() for vm in self.vms]}
+        vms = [vm.as_json() for vm in self.vms]
+        return {"job": self.id, "state": str(self.state), "old_encryption": self.old_encryption, "vms": vms}
 
 
 class Entry(msgspec.Struct, frozen=True):

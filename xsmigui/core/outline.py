@@ -113,7 +113,7 @@ def server_node(view: ServerView) -> Node:
             node,
             parent=None,
             order=(natural(node.label), view.key),
-            state=view.short or view.detail or node.state,
+            state=view.short or view.detail or ", ".join(filter(None, (node.state, _encryption(inventory)))),
             icon=node.icon if view.link is Link.connected else "host-unreachable",
             dimmed=view.link is not Link.connected,
         )
@@ -121,8 +121,12 @@ def server_node(view: ServerView) -> Node:
     connected = view.link is Link.connected
     icon = "pool" if connected else "pool-disconnected"
     name = inventory.name
-    state = view.short or view.detail
+    state = view.short or view.detail or _encryption(inventory)
     return Node(key, None, icon, name, state, (natural(name), view.key), dimmed=not connected)
+
+
+def _encryption(inventory: Inventory) -> str:
+    return _("old encryption") if inventory.old_encryption else ""
 
 
 def host_node(inventory: Inventory, ref: HostRef) -> Node:

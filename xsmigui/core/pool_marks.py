@@ -15,18 +15,25 @@ from xsmigui.core.refs import PoolId
 
 class PoolMark(msgspec.Struct, frozen=True, kw_only=True):
     """A pool as it was connected. `fingerprint` is that of its coordinator (empty for plain HTTP), `members` are the
-    addresses of the other hosts, any of which may become the coordinator."""
+    addresses of the other hosts, any of which may become the coordinator; `old_encryption` as in `Inventory`."""
 
     pool: PoolId
     url: str
     fingerprint: str
     members: tuple[str, ...] = ()
+    old_encryption: bool = False
 
 
 def mark_of(url: str, fingerprint: str, inventory: Inventory) -> PoolMark:
     """What this pool is known by."""
     others = (host.address for ref, host in inventory.host.items() if ref != inventory.pool.master)
-    return PoolMark(pool=inventory.id, url=url, fingerprint=fingerprint, members=tuple(sorted(filter(None, others))))
+    return PoolMark(
+        pool=inventory.id,
+        url=url,
+        fingerprint=fingerprint,
+        members=tuple(sorted(filter(None, others))),
+        old_encryption=inventory.old_encryption,
+    )
 
 
 def is_same(mark: PoolMark, url: str, fingerprint: str) -> bool:

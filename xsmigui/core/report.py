@@ -64,6 +64,9 @@ def _job(job: Job) -> Iterable[str]:
         + "; "
         + _("{verified} read back from the servers and found as planned.", verified=verified)
     )
+    for pool in job.old_encryption:
+        text = _("{pool} was reached over old encryption: whoever gets its key later can read what was recorded.")
+        yield _paragraph(text.format(pool=pool))
     heads = (_("VM"), _("Result"), _("Read back"), _("Disks: before, after, SR"))
     cells = "".join(f"<th>{escape(head)}</th>" for head in heads)
     yield f"<table><thead><tr>{cells}</tr></thead><tbody>"

@@ -25,6 +25,7 @@ def _pool(inventory: Inventory, url: str) -> dict[str, Any]:
         "uuid": inventory.pool.uuid,
         "url": url,
         "version": version.get("product_version", ""),
+        "old_encryption": inventory.old_encryption,
         "hosts": [_host(inventory, ref) for ref in inventory.hosts_in_order],
         "vms": [_vm(inventory, ref) for ref, _record in vms],
         "srs": [_sr(inventory, ref) for ref in srs],

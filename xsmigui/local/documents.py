@@ -79,7 +79,7 @@ def unreadable_part(move: VmMove, reason: str) -> VmJob:
 def folded_part(vm: VmJob) -> VmJob:
     """What a report tells of a part that ended long ago: what was moved, how it ended, uuids before and after. What
     only a job under way needs is left out."""
-    kept: dict[str, Any] = {"replacements": (), "pending": None, "blocks": None, "pools": (), "begun": 0, "followed": 0}
+    kept: dict[str, Any] = {"replacements": (), "pending": None, "blocks": None, "begun": 0, "followed": 0}
     return replace(vm, move=replace(vm.move, calls=()), **kept)
 
 

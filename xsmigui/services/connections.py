@@ -515,7 +515,7 @@ class Connections:
         self._reasons.pop(pool, None)
         old, members = gateway.is_old, server.members
         self._set(Server(server.address, inventory.name, Link.connected, "", pool, old, members=members))
-        self._store.put(inventory)
+        self._store.put(inventory.over_old_encryption() if old else inventory)
         self._look_for_members(url, pool)
 
     def _set_link(self, url: str, link: Link, detail: str = "", why: str = "", short: str = "") -> None:
