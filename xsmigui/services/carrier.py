@@ -272,6 +272,7 @@ class Carrier(Reporting):
             return gateway
         self._lost()
         waiting = asyncio.ensure_future(self._gateways.wait_for_gateway(pool))
+        is_stirred = False
         try:
             while not waiting.done():
                 if self.job.cancelling:
@@ -282,9 +283,12 @@ class Carrier(Reporting):
                 await asyncio.wait([waiting, stirred], return_when=asyncio.FIRST_COMPLETED)
                 stirred.cancel()
                 await asyncio.gather(stirred, return_exceptions=True)
+                is_stirred = is_stirred or self._stirred.is_set()
                 self._stirred.clear()
             return waiting.result()
         finally:
+            if is_stirred:  # whoever asked for the way may have looked at the job's wishes before
+                self._stirred.set()
             waiting.cancel()
             await asyncio.gather(waiting, return_exceptions=True)
 
