@@ -72,7 +72,7 @@ def test_a_job_in_a_page() -> None:
                 move=web, state=State.done, verified=True, disks=disks, started=NOW, ended=NOW + timedelta(minutes=5)
             ),
             VmJob(
-                move=files, state=State.failed, message="It is full. It stays in Madrid.", problems=(full,), ended=NOW
+                move=files, state=State.failed, status="It is full. It stays in Madrid.", problems=(full,), ended=NOW
             ),
         ),
     )
@@ -118,7 +118,7 @@ def test_nothing_of_a_server_is_obeyed_by_what_shows_the_page() -> None:
     web = plan.moves[0]
     disks = tuple(DiskResult(evil, evil, evil) for _disk in web.disks)
     problem = Problem(rule="R65", severity=Severity.block, subject=Subject("SR", "u", evil), finding=evil, raw=evil)
-    vm = VmJob(move=web, state=State.failed, message=evil, problems=(problem,), disks=disks)
+    vm = VmJob(move=web, state=State.failed, status=evil, problems=(problem,), disks=disks)
     page = html_report([Job(id="j", plan=plan, created=NOW, vms=(vm,))], NOW)
     assert len(page) < 100_000
     assert all(char.isprintable() or char == "\n" for char in page)

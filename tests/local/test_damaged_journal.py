@@ -38,7 +38,7 @@ async def checkpointed(tmp_path: Path) -> Path:
     for number in range(JOBS):
         job = a_job(f"job-{number:03}")
         await made.write(job, 0)
-        await made.write(at(job, state=State.running, message="x" * 300), 0)
+        await made.write(at(job, state=State.running, status="x" * 300), 0)
     await made.close()
     assert names(tmp_path) == [LOCK, FILE]
     return tmp_path / FILE
@@ -207,7 +207,7 @@ async def test_damage_that_comes_while_it_is_open(
     checkpointed: Path, journal: JournalFile, told: list[SetAside]
 ) -> None:
     assert len(await journal.all()) == JOBS
-    mine = at(a_job("mine"), message="y" * 200_000)
+    mine = at(a_job("mine"), status="y" * 200_000)
     await journal.write(mine, 0)
     other = sqlite3.connect(checkpointed)
     other.execute("pragma wal_checkpoint(truncate)")
@@ -266,7 +266,7 @@ async def test_a_full_disk_loses_nothing(tmp_path: Path, journal: JournalFile, t
 
     await journal._do(full)
     with pytest.raises(OSError, match="full"):
-        await journal.write(at(a_job(), message="z" * 100_000), 0)
+        await journal.write(at(a_job(), status="z" * 100_000), 0)
     await journal.write(at(a_job(), state=State.running), 0)  # there is room again
     assert [job.state for job in await journal.all()] == [State.running]
     assert told == []

@@ -14,11 +14,14 @@ from msgspec.structs import replace
 
 from tests.core.migration.helpers import answered, away
 from tests.core.site import TwoPools
+from tests.spanish import in_spanish
 from xsmigui.core.jobs import DiskResult, Job, State, Step, VmJob
 from xsmigui.core.journal import unreadable_text
+from xsmigui.core.messages import m_
 from xsmigui.core.report import html_report
 from xsmigui.local.journal import JournalFile
 from xsmigui.local.journalfile import FILE, FORMAT, LOCK
+from xsmigui.ui.activity.lines import Lines
 
 
 def a_job(name: str = "20261126-1") -> Job:
@@ -47,7 +50,7 @@ async def journal(tmp_path: Path) -> AsyncIterator[JournalFile]:
 async def test_what_is_written_is_there_again(journal: JournalFile, tmp_path: Path) -> None:
     job = a_job()
     await journal.write(job, 0)
-    running = at(job, state=State.running, step=Step.disks, begun=2, task="OpaqueRef:1", message="under way")
+    running = at(job, state=State.running, step=Step.disks, begun=2, task="OpaqueRef:1", status="under way")
     await journal.write(running, 0)
     assert await journal.all() == [running]
     history = await journal.history(job.id)
@@ -58,6 +61,42 @@ async def test_what_is_written_is_there_again(journal: JournalFile, tmp_path: Pa
     assert await journal.history("another") == []
     if os.name == "posix":
         assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_job_reads_in_the_language_of_now(tmp_path: Path) -> None:
+    """Written by a program that speaks Spanish, read by one that speaks English; Activity follows a switch."""
+    status = m_("{vm} is on {host}.", vm="web", host="l1")
+    job = at(a_job(), state=State.done, step=Step.ended, status=status)
+    with in_spanish():
+        first = JournalFile(tmp_path)
+        await first.write(job, 0)
+        spanish = job.vms[0].message
+        await first.close()
+    second = JournalFile(tmp_path)
+    (found,) = await second.all()
+    assert found == job
+    assert found.vms[0].message == "web is on l1." != spanish
+    (entry,) = await second.history(job.id)
+    assert (entry.status, entry.message) == (status, "web is on l1.")
+    assert found.vms[0].as_json()["facts"] == {"pattern": "{vm} is on {host}.", "fields": {"vm": "web", "host": "l1"}}
+    await second.close()
+    lines = Lines()
+    (group,) = lines.groups([found], job.created)
+    assert group.line.message == "web is on l1."
+    with in_spanish():
+        (group,) = lines.groups([found], job.created)
+        assert group.line.message == spanish
+    (group,) = lines.groups([found], job.created)
+    assert group.line.message == "web is on l1."
+
+
+async def test_words_that_look_like_a_message_stay_words(journal: JournalFile) -> None:
+    """A server may send anything; lines of earlier versions are plain."""
+    for words in ('{"kind":"message"}', '{"kind":[[[', "Moved."):
+        job = at(a_job(words), status=words)
+        await journal.write(job, 0)
+        (entry,) = await journal.history(words)
+        assert (entry.status, entry.message) == (words, words)
 
 
 async def test_the_latest_first(journal: JournalFile) -> None:
@@ -227,12 +266,12 @@ async def test_jobs_that_ended_long_ago_are_folded_into_their_report(tmp_path: P
     def ended(name: str, days: int, state: State = State.done) -> Job:
         then = now - timedelta(days=days)
         disks = (DiskResult("old", "new", "NFS"),)
-        vm = {"state": state, "step": Step.ended, "ended": then, "disks": disks, "message": f"{name} ended", "begun": 2}
+        vm = {"state": state, "step": Step.ended, "ended": then, "disks": disks, "status": f"{name} ended", "begun": 2}
         return replace(at(a_job(name), **vm), created=then)
 
     old, new, cut = ended("old", 400), ended("new", 300), ended("cut", 500, State.interrupted)
     for job in (old, new, cut):
-        await journal.write(at(job, message="before"), 0)
+        await journal.write(at(job, status="before"), 0)
         await journal.write(job, 0)
     unread = replace(ended("unread", 500), id="unread")
     await journal.write(unread, 0)

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from xsmigui.core.capacity import load
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.messages import Text, facts, render
 from xsmigui.core.migration.calls import MOTIONS, MOVING
 from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.exchange import COPY, Replacement
@@ -84,7 +85,7 @@ class DiskResult(msgspec.Struct, frozen=True):
 class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     """One VM's part of a job. `progress` is of the present step, 0 to 1, None where nothing can be said. Times are UTC.
 
-    `message` is a sentence on how it stands; `task` the server's task while there is one; `begun` how many of the
+    `status` states how it stands; `task` the server's task while there is one; `begun` how many of the
     move's calls were begun, so that a job which was cut off can be taken up where it stood; `held` that it waits for
     the operator; `before` has the uuids of the disks that were at the destination under the names of those to come
     (None: it was not looked), `after` those that were there when it ended. Of disks that this program copies itself
@@ -100,7 +101,7 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     state: State = State.waiting
     step: Step = Step.queued
     progress: float | None = None
-    message: str = ""
+    status: Text = msgspec.field(name="message", default="")
     cancellable: bool = True
     cancelling: bool = False
     started: datetime | None = None
@@ -127,6 +128,11 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     portrait: Portrait | None = None
     sums: dict[str, str] = {}
     items: tuple[Item, ...] = ()
+
+    @property
+    def message(self) -> str:
+        """How it stands, in the reader's language of this moment."""
+        return render(self.status)
 
     @property
     def is_over(self) -> bool:
@@ -157,6 +163,7 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
             "items": [item.as_json() for item in self.items],
             "problems": [p.as_json() for p in self.problems],
             "message": self.message,
+            "facts": facts(self.status),
         }
 
 
@@ -205,7 +212,12 @@ class Entry(msgspec.Struct, frozen=True):
     state: str
     step: str
     task: str
-    message: str
+    status: Text
+
+    @property
+    def message(self) -> str:
+        """What is told of it, in the reader's language of this moment."""
+        return render(self.status)
 
 
 def says_more(new: VmJob, old: VmJob) -> bool:

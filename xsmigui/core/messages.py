@@ -93,6 +93,16 @@ class Moment(msgspec.Struct, frozen=True, tag="moment", tag_field="kind"):
         return moment(self.text)
 
 
+class Sentence(msgspec.Struct, frozen=True, tag="sentence", tag_field="kind"):
+    """A part of a sentence as one of its own: with a capital letter and a full stop."""
+
+    text: "Text"
+
+    def __str__(self) -> str:
+        text = str(self.text)
+        return f"{text[:1].upper()}{text[1:]}."
+
+
 class Sentences(msgspec.Struct, frozen=True, tag="sentences", tag_field="kind"):
     """Several messages after each other."""
 
@@ -102,13 +112,13 @@ class Sentences(msgspec.Struct, frozen=True, tag="sentences", tag_field="kind"):
         return " ".join(filter(None, map(str, self.parts)))
 
 
-Text = str | Message | CodeMessage | Listed | Sentences
+Text = str | Message | CodeMessage | Listed | Sentence | Sentences
 """What can be shown as a sentence or a part of one."""
 
-Value = str | int | float | Message | CodeMessage | Listed | Size | Rate | Duration | Moment | Sentences
+Value = str | int | float | Message | CodeMessage | Listed | Size | Rate | Duration | Moment | Sentence | Sentences
 """What a field of a message may be."""
 
-_VALUES: Final = (Message, CodeMessage, Listed, Size, Rate, Duration, Moment, Sentences)
+_VALUES: Final = (Message, CodeMessage, Listed, Size, Rate, Duration, Moment, Sentence, Sentences)
 _DANGLING: Final = re.compile(r":\s*–?$")
 
 
@@ -169,6 +179,8 @@ def with_texts(text: Text, change: Callable[[str], str]) -> Text:
             return CodeMessage(text.pattern, tuple(_changed(value, change) for value in text.params))
         case Listed():
             return Listed(tuple(_changed(item, change) for item in text.items), text.most, text.mark)
+        case Sentence():
+            return Sentence(with_texts(text.text, change))
         case Sentences():
             return Sentences(tuple(with_texts(part, change) for part in text.parts))
         case _:
@@ -189,6 +201,8 @@ def facts(value: Value) -> object:
             return {"pattern": value.pattern, "fields": {str(n): facts(each) for n, each in enumerate(value.params)}}
         case Listed():
             return [facts(item) for item in value.items]
+        case Sentence():
+            return facts(value.text)
         case Sentences():
             return [facts(part) for part in value.parts]
         case Size():

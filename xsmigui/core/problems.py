@@ -4,7 +4,7 @@ from enum import IntEnum, StrEnum
 
 import msgspec
 
-from xsmigui.core.messages import Text, facts, render
+from xsmigui.core.messages import Text, facts, render, sentences
 from xsmigui.core.migration.fixes import Fix
 from xsmigui.core.refs import ObjectId
 
@@ -69,6 +69,11 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def blocks(self) -> bool:
         return self.severity is Severity.block
+
+    @property
+    def statement(self) -> Text:
+        """Finding and advice after each other."""
+        return sentences(self.finding, self.advice)
 
     def sentence(self) -> str:
         """Message and hint as one text."""

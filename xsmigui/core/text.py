@@ -40,6 +40,11 @@ def use(catalogue: NullTranslations) -> None:
     _door.catalogue = catalogue
 
 
+def in_use() -> NullTranslations:
+    """The catalogue of this moment: whoever keeps rendered texts compares it with that of then."""
+    return _door.catalogue
+
+
 def printable(text: str, keep: str = "") -> str:
     """The text with every control and formatting character as a visible symbol: ``␊`` for a line feed, ``⟨U+202E⟩`` for
     a change of the writing direction. Those in `keep` stay as they are."""

@@ -49,12 +49,13 @@ class Item(msgspec.Struct, frozen=True):
 
     what: What
     subject: str
-    expected: str
-    found: str
+    expected: Text
+    found: Text
     outcome: Outcome
 
     def as_json(self) -> dict[str, str]:
-        parts = {"what": str(self.what), "subject": self.subject, "expected": self.expected, "found": self.found}
+        expected, found = render(self.expected), render(self.found)
+        parts = {"what": str(self.what), "subject": self.subject, "expected": expected, "found": found}
         return {**parts, "outcome": str(self.outcome), "text": text(self)}
 
 
@@ -62,11 +63,11 @@ def same(what: What, subject: str, found: str) -> Item:
     return Item(what, subject, found, found, Outcome.same)
 
 
-def differs(what: What, subject: str, expected: str, found: str) -> Item:
+def differs(what: What, subject: str, expected: Text, found: Text) -> Item:
     return Item(what, subject, expected, found, Outcome.differs)
 
 
-def unknown(what: What, subject: str, expected: str) -> Item:
+def unknown(what: What, subject: str, expected: Text) -> Item:
     """It could not be read."""
     return Item(what, subject, expected, "", Outcome.unknown)
 
@@ -128,7 +129,9 @@ def fact(item: Item) -> Message:
 _WORDS = {"kept": N_("kept"), "removed": N_("removed"), "same": N_("the same sum"), "other": N_("another sum")}
 
 
-def _value(what: What, value: str) -> Value:
+def _value(what: What, value: Text) -> Value:
+    if not isinstance(value, str):
+        return value
     if what is What.size and value.isdigit():
         return Size(int(value))
     if what is What.gone:

@@ -4,12 +4,13 @@ A row that cannot be decoded is a row of its own misfortune: it is named with th
 """
 
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeVar, cast
 
 import msgspec
 from msgspec.structs import replace
 
 from xsmigui.core.jobs import State, Step, VmJob
+from xsmigui.core.messages import Text, m_
 from xsmigui.core.migration.plan import FORMAT as PLAN_FORMAT
 from xsmigui.core.migration.plan import Plan, VmMove
 from xsmigui.core.text import _
@@ -57,6 +58,21 @@ def _later() -> str:
     return _("a later version of this program wrote it")
 
 
+def encode_text(text: Text) -> str:
+    """A message as a line of the journal keeps it: words as they are, others as JSON."""
+    return text if isinstance(text, str) else msgspec.json.encode(text).decode()
+
+
+def decode_text(raw: str) -> Text:
+    """The message of a line; what is no message of ours is words."""
+    if raw.startswith('{"kind":'):
+        try:
+            return cast(Text, msgspec.json.decode(raw, type=Text))
+        except (msgspec.MsgspecError, RecursionError):
+            return raw
+    return raw
+
+
 def moment(text: object) -> datetime | None:
     """A time as it is written, in UTC where it does not say; None where it is none."""
     try:
@@ -68,12 +84,12 @@ def moment(text: object) -> datetime | None:
 
 def unreadable_part(move: VmMove, reason: str) -> VmJob:
     """Stands in for a part that cannot be read; it is never written."""
-    message = _(
+    message = m_(
         "What the journal holds of this VM cannot be read ({reason}), so it is not gone on with. Look on the server"
         " where it is and whether any of its operations are blocked.",
         reason=reason,
     )
-    return VmJob(move=move, state=State.interrupted, step=Step.ended, message=message, cancellable=False)
+    return VmJob(move=move, state=State.interrupted, step=Step.ended, status=message, cancellable=False)
 
 
 def folded_part(vm: VmJob) -> VmJob:

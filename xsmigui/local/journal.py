@@ -23,13 +23,16 @@ from typing import Final, TypeVar
 
 from xsmigui.core.jobs import Entry, Job, VmJob
 from xsmigui.core.journal import SetAside, Unreadable
+from xsmigui.core.messages import Text
 from xsmigui.core.text import _
 from xsmigui.local.documents import (
     VERSION,
     Undecodable,
     decode_part,
     decode_plan,
+    decode_text,
     encode,
+    encode_text,
     folded_part,
     folded_plan,
     moment,
@@ -63,7 +66,7 @@ class JournalFile:
         self._heard = heard
         self._thread = ThreadPoolExecutor(1, "journal")
         self._owner = secrets.token_hex(8)
-        self._told: dict[tuple[str, int], tuple[str, ...]] = {}
+        self._told: dict[tuple[str, int], tuple[Text, ...]] = {}
         self._open: sqlite3.Connection | None = None
         self._inode: tuple[int, int] | None = None
         self._lock: sqlite3.Connection | None = None
@@ -158,7 +161,7 @@ class JournalFile:
     def _write(self, db: sqlite3.Connection, job: Job, place: int, vm: VmJob, now: datetime) -> None:
         if self._lock is None:
             self._lock = hold(self._lock_of(self._owner))
-        told = (vm.state, vm.step, vm.task, vm.message)
+        told = (vm.state, vm.step, vm.task, vm.status)
         with transaction(db):
             if db.execute("select 1 from job where id = ?", (job.id,)).fetchone() is None:
                 row = (job.id, job.created.isoformat(), self._owner, encode(job.plan), VERSION)
@@ -175,7 +178,7 @@ class JournalFile:
                 return  # what a reader would see twice
             db.execute(
                 "insert into entry (job, place, at, vm, state, step, task, message) values (?, ?, ?, ?, ?, ?, ?, ?)",
-                (job.id, place, now.isoformat(), vm.move.vm.name, vm.state, vm.step, vm.task, vm.message),
+                (job.id, place, now.isoformat(), vm.move.vm.name, vm.state, vm.step, vm.task, encode_text(vm.status)),
             )
         self._told[job.id, place] = told
 
@@ -299,11 +302,11 @@ def _unreadable(db: sqlite3.Connection, name: object, created: datetime | None, 
 def _history(db: sqlite3.Connection, job: str) -> list[Entry]:
     rows = db.execute("select at, vm, state, step, task, message from entry where job = ? order by number", (job,))
     found: list[Entry] = []
-    for at, *rest in rows:
+    for at, vm, state, step, task, text in rows:
         known = moment(at)
         if known is None:
             known = found[-1].at if found else datetime.fromtimestamp(0, UTC)
-        found.append(Entry(known, *map(str, rest)))
+        found.append(Entry(known, str(vm), str(state), str(step), str(task), decode_text(str(text))))
     return found
 
 

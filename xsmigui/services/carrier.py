@@ -15,18 +15,17 @@ from typing import Any, Final, Protocol, TypeVar
 
 from msgspec.structs import replace
 
-from xsmigui.core.catalogue import problem, sentence, stated
+from xsmigui.core.catalogue import problem, stated
 from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
 from xsmigui.core.jobs import Job, State, VmJob
 from xsmigui.core.jobs import Step as Phase
-from xsmigui.core.messages import Text, sentences
+from xsmigui.core.messages import Sentence, Text, m_, render, sentences
 from xsmigui.core.migration.plan import VmMove
 from xsmigui.core.migration.steps import ANSWER, Done, Note, Pending, Request, RollBack, Step, Stop, Wait
 from xsmigui.core.ports import Clock, Gateway
 from xsmigui.core.problems import Problem, Severity, Subject
 from xsmigui.core.records import Task
 from xsmigui.core.refs import PoolId
-from xsmigui.core.text import _
 from xsmigui.services.asking import Asker
 from xsmigui.services.beginning import begun_afresh
 from xsmigui.services.checking import Refused
@@ -105,9 +104,9 @@ class Context:
 class Ended(Exception):
     """The job's part has ended otherwise than by success."""
 
-    def __init__(self, state: State, message: str, problems: tuple[Problem, ...] = ()) -> None:
-        super().__init__(message)
-        self.state, self.message, self.problems = state, message, problems
+    def __init__(self, state: State, status: Text, problems: tuple[Problem, ...] = ()) -> None:
+        super().__init__(render(status))
+        self.state, self.status, self.problems = state, status, problems
 
 
 class Carrier(Reporting):
@@ -158,21 +157,21 @@ class Carrier(Reporting):
             await self._finish()
         except Refused as refusal:
             await self._let_go()
-            message = _("Not started: {reason}", reason=refusal.problems[0].message)
+            message = m_("Not started: {reason}", reason=refusal.problems[0].finding)
             self._end(State.failed, message, refusal.problems)
         except Ended as end:
             await self._let_go()
-            self._end(end.state, end.message, end.problems)
+            self._end(end.state, end.status, end.problems)
 
     async def _check_and_begin(self) -> None:
-        self._tell(state=State.running, step=Phase.checking, started=self._clock.now(), message="", begun=0)
+        self._tell(state=State.running, step=Phase.checking, started=self._clock.now(), status="", begun=0)
         await self._begin()
 
     def _not_begun(self) -> None:
         """There is no connection to begin over. Raises `Ended` where that is no longer wanted."""
         if self.job.cancelling:
-            raise Ended(State.cancelled, _("Cancelled before anything was changed."))
-        self._tell(state=State.lost, step=Phase.checking, message=_("It begins when the connection is back."))
+            raise Ended(State.cancelled, m_("Cancelled before anything was changed."))
+        self._tell(state=State.lost, step=Phase.checking, status=m_("It begins when the connection is back."))
 
     async def cancel(self) -> None:
         """The operator wants it to end: what was begun is cancelled or put back, as far as the server lets it."""
@@ -294,7 +293,7 @@ class Carrier(Reporting):
 
     def _left_alone(self) -> Ended:
         """Nothing can be cancelled on a server that is not connected: what it does it goes on with."""
-        text = _(
+        text = m_(
             "Its server is not connected, so that nothing could be cancelled there: what was begun goes on, and what"
             " was set stays. Connect it and resume to bring it to an end: xsmigui jobs --resume {job}",
             job=self._whole.id,
@@ -303,15 +302,15 @@ class Carrier(Reporting):
 
     def _lost(self, failure: Exception | None = None) -> None:
         text = self._lost_text()
-        why = sentence(failure)[0] if failure is not None else ""
-        self._tell(state=State.lost, message=f"{text} {why}".strip())
+        why = stated(failure)[0] if failure is not None else ""
+        self._tell(state=State.lost, status=sentences(text, why))
 
-    def _lost_text(self) -> str:
-        return _("The connection was lost. It goes on where it stood when the connection is back.")
+    def _lost_text(self) -> Text:
+        return m_("The connection was lost. It goes on where it stood when the connection is back.")
 
-    def _stopped(self, reason: str) -> Ended:
-        hint = _("It can be resumed when that is settled: xsmigui jobs --resume {job}", job=self._whole.id)
-        return Ended(State.interrupted, f"{reason} {hint}", self.job.problems)
+    def _stopped(self, reason: Text) -> Ended:
+        hint = m_("It can be resumed when that is settled: xsmigui jobs --resume {job}", job=self._whole.id)
+        return Ended(State.interrupted, sentences(reason, hint), self.job.problems)
 
     async def _note(self, disk: int, changes: Mapping[str, Any]) -> None:
         """Write facts into the journal; on disk when this returns."""
@@ -329,11 +328,11 @@ class Carrier(Reporting):
                 await self._context.keep(self.job)
             except OSError as error:
                 log.error("%s", error)
-                text = _(
+                text = m_(
                     "The journal of this program cannot be written ({reason}). The job waits until it can be.",
                     reason=str(error),
                 )
-                self._tell(message=text)
+                self._tell(status=text)
                 await self._pause(RETRY_DELAY_S)
             else:
                 return
@@ -348,8 +347,8 @@ class Carrier(Reporting):
             await self._context.keep(self.job)
         except OSError as error:
             log.error("%s", error)
-            hint = _("Make room on this computer's disk, then start it again.")
-            message = _("The journal of this program cannot be written ({reason}).", reason=str(error))
+            hint = m_("Make room on this computer's disk, then start it again.")
+            message = m_("The journal of this program cannot be written ({reason}).", reason=str(error))
             raise Refused((self._block(message, hint),)) from None
 
     async def _request(self, request: Request) -> None:
@@ -358,7 +357,7 @@ class Carrier(Reporting):
             await self._cancel_task(request)
             return
         if self._last == (request.method, request.params):
-            text = _("Somebody undoes what this job does ({what}).", what=request.does)
+            text = m_("Somebody undoes what this job does ({what}).", what=request.does)
             await self._give_up(self._block(text))
             return
         pending = Pending(
@@ -373,7 +372,7 @@ class Carrier(Reporting):
         self._tell(
             state=State.running,
             step=phase,
-            message=_sentence(request.does),
+            status=Sentence(request.does),
             progress=self.job.progress if phase is self.job.step else None,
             pending=pending,
             task="",
@@ -415,7 +414,7 @@ class Carrier(Reporting):
         except ServerFailure as failure:
             log.info("%s: %s", CANCEL, failure)
             if failure.code not in GONE:
-                self._tell(message=_("The server does not let it be cancelled: {reason}", reason=failure.raw))
+                self._tell(status=m_("The server does not let it be cancelled: {reason}", reason=failure.raw))
         await self._follow(str(request.params[0]), CANCEL_RETRY_S)
 
     async def _wait(self, wait: Wait) -> None:
@@ -427,7 +426,7 @@ class Carrier(Reporting):
             await self._give_up(self._block(wait.reason))
             return
         self._refusals += bool(wait.patience)
-        self._tell(state=State.running, message=wait.reason)
+        self._tell(state=State.running, status=wait.reason)
         await self._pause(self._delay)
         self._delay = min(self._delay * 1.5, LONGEST_DELAY_S)
 
@@ -533,7 +532,3 @@ def result_of(task: Task) -> str:
     """The value in a task's result (XML-RPC's spelling of it)."""
     found = _VALUE.search(task.result)
     return found.group(1).strip() if found else task.result.strip()
-
-
-def _sentence(does: str) -> str:
-    return f"{does[:1].upper()}{does[1:]}."

@@ -2,12 +2,11 @@
 
 from msgspec.structs import replace
 
-from xsmigui.core.messages import Text
+from xsmigui.core.messages import Text, m_
 from xsmigui.core.migration.evaluation import Evaluation, evaluate
 from xsmigui.core.migration.facts import Answer, Question
 from xsmigui.core.migration.plan import Plan, PlanRefused, VmMove, draft_of, same_intent
 from xsmigui.core.problems import Problem, Severity, Subject
-from xsmigui.core.text import _
 from xsmigui.services.asking import Asker
 from xsmigui.services.store import Store
 
@@ -45,9 +44,9 @@ async def check_again(store: Store, asker: Asker, plan: Plan, move: VmMove) -> N
     try:
         evaluation = await judge_afresh(store, asker, single, move.vm.uuid)
     except PlanRefused as gone:
-        raise refused(_("{name} is no longer there.", name=str(gone))) from None
+        raise refused(m_("{name} is no longer there.", name=str(gone))) from None
     if evaluation.plan is None:
         raise Refused(tuple(p for p in evaluation.problems if p.blocks))
     if not same_intent(evaluation.plan, single):
-        message = _("{vm} has changed since the plan was made.", vm=move.vm.name)
-        raise refused(message, _("Make a new plan."))
+        message = m_("{vm} has changed since the plan was made.", vm=move.vm.name)
+        raise refused(message, m_("Make a new plan."))

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
 from xsmigui.core.jobs import DiskResult, State, VmJob
 from xsmigui.core.jobs import Step as Phase
-from xsmigui.core.messages import sentences
+from xsmigui.core.messages import Text, listed, m_, sentences
 from xsmigui.core.migration.exchange import (
     CHECKSUM,
     COPY,
@@ -34,7 +34,6 @@ from xsmigui.core.ports import Gateway
 from xsmigui.core.problems import Problem, Severity
 from xsmigui.core.records import Task
 from xsmigui.core.refs import VbdRef, VdiRef, VmRef, is_null
-from xsmigui.core.text import _, joined
 from xsmigui.core.verified import Item, What, are_verified, differs, same, summary, unknown
 from xsmigui.services.carrier import CALL_DEADLINE_S, TRIES, Carrier, Context, Ended
 from xsmigui.services.checking import Refused, check_again
@@ -102,9 +101,9 @@ class ExchangeCarrier(Carrier):
                 self._refuse_taken(spare, kept=True)
             vbd = next((dict(v) for v in vbds.values() if v["VDI"] == disk.disk.ref), {})
             if self._move.vm.uuid and vbd.get("userdevice", "") != disk.position:
-                message = _("{disk} is no longer connected to {vm} at position {position}.")
                 names = {"disk": disk.disk.name, "vm": self._move.vm.name, "position": disk.position}
-                raise Refused((self._block(message.format(**names), _("Make a new plan.")),))
+                message = m_("{disk} is no longer connected to {vm} at position {position}.", **names)
+                raise Refused((self._block(message, m_("Make a new plan.")),))
             sr = disk.target.ref
             found.append(Replacement(old=disk.disk.ref, sr=sr, vdi=vdi, vbd=vbd, spare=spare, new=new))
         return tuple(found)
@@ -113,11 +112,11 @@ class ExchangeCarrier(Carrier):
         """A disk that another job works on, or has kept since the plan was made, is left alone."""
         job = vdi["other_config"].get(JOB)
         if job is not None:
-            message = _("Another job of xsmigui works on {disk}: {job}.", disk=vdi["name_label"], job=job)
-            raise Refused((self._block(message, _("Let that one end, or revert it first.")),))
+            message = m_("Another job of xsmigui works on {disk}: {job}.", disk=vdi["name_label"], job=job)
+            raise Refused((self._block(message, m_("Let that one end, or revert it first.")),))
         if KEPT in vdi["other_config"] and not kept and not is_connected_to(vdi):
-            message = _("{disk} is the kept source of a disk that was moved meanwhile.", disk=vdi["name_label"])
-            raise Refused((self._block(message, _("Make a new plan.")),))
+            message = m_("{disk} is the kept source of a disk that was moved meanwhile.", disk=vdi["name_label"])
+            raise Refused((self._block(message, m_("Make a new plan.")),))
 
     # The rounds.
 
@@ -291,7 +290,7 @@ class ExchangeCarrier(Carrier):
     async def _task_failed(self, pending: Pending, failure: ServerFailure) -> None:
         if pending.method == CHECKSUM:
             if failure.code in NO_SUM or self._refusals >= 2:
-                reason = _("The server cannot sum up its content: {reason}", reason=failure.raw)
+                reason = m_("The server cannot sum up its content: {reason}", reason=failure.raw)
                 await self._note(pending.disk, {"unprovable": reason})
                 return
             raise failure
@@ -307,7 +306,7 @@ class ExchangeCarrier(Carrier):
         if isinstance(failure, ServerFailure) and summing and is_final and pending is None:
             at = next((n for n, it in enumerate(self.job.replacements) if not it.placed and not it.unprovable), -1)
             if at >= 0:
-                reason = _("The server cannot sum up its content: {reason}", reason=failure.raw)
+                reason = m_("The server cannot sum up its content: {reason}", reason=failure.raw)
                 self._refusals = 0
                 await self._note(at, {"unprovable": reason})
                 return
@@ -317,12 +316,12 @@ class ExchangeCarrier(Carrier):
         """Take the other way; if there is none, stop and say how it stands."""
         self._why = (*self._why, why)
         if self.job.undoing:
-            raise self._stopped(_("The change could not be rolled back: {reason}", reason=why.message))
+            raise self._stopped(m_("The change could not be rolled back: {reason}", reason=why.finding))
         if self._state is not None and can_roll_back(self._spec(), self._state):
             self._tell(problems=self._why)
             await self._note(-1, {"undoing": True})
         elif self.job.keeps:
-            raise self._stopped(why.message)
+            raise self._stopped(why.finding)
         else:
             self._tell(problems=self._why)
             await self._note(-1, {"keeps": True})  # part of the sources is removed: the rest is kept
@@ -333,9 +332,8 @@ class ExchangeCarrier(Carrier):
         """Everything is in its place, or was put back."""
         if self.job.undoing:
             state = State.failed if self._why else State.cancelled
-            text = _("Everything was put back; the disks are where they were.")
-            reasons = [p.sentence() for p in self._why]
-            raise Ended(state, " ".join([*reasons, text]), self._why)
+            text = m_("Everything was put back; the disks are where they were.")
+            raise Ended(state, sentences(*(p.statement for p in self._why), text), self._why)
         self._tell(step=Phase.finishing, progress=None, cancellable=False)
         for call in self._move.calls:
             if call.method in ("VM.set_affinity", "VM.start_on"):
@@ -345,15 +343,16 @@ class ExchangeCarrier(Carrier):
         different = problems(self._move, items)
         self._tell(disks=disks, items=items, host=self._move.host.name)
         if any(p.blocks for p in different):
-            text = " ".join([_("Moved, but not as planned."), *(p.sentence() for p in different)])
-            raise Ended(State.failed, text, (*self.job.problems, *different))
-        message = _("The disks are on {sr}.", sr=joined(sorted({disk.sr for disk in disks})))
+            moved = sentences(m_("Moved, but not as planned."), *(p.statement for p in different))
+            raise Ended(State.failed, moved, (*self.job.problems, *different))
+        message = m_("The disks are on {sr}.", sr=listed(sorted({disk.sr for disk in disks})))
+        kept: Text = ""
         if self.job.keeps:
-            message += " " + _("Their sources are kept until {date}.", date=self._spec().until)
+            kept = m_("Their sources are kept until {date}.", date=self._spec().until)
         warnings = (*self.job.problems, *different)
-        message = " ".join([message, *(p.sentence() for p in warnings), str(summary(items))]).strip()
+        status = sentences(message, kept, *(p.statement for p in warnings), summary(items))
         self._tell(verified=are_verified(items))
-        self._end(State.done, message, warnings)
+        self._end(State.done, status, warnings)
 
     async def _follow_up(self, method: str, params: tuple[Any, ...]) -> None:
         """What follows the exchange; its failure is told and undoes nothing."""
@@ -368,7 +367,7 @@ class ExchangeCarrier(Carrier):
             else:
                 await self._persist(send)
         except WIRE_ERRORS as failure:
-            what = _("It was not started.") if method == "VM.start_on" else _("Its home server was not set.")
+            what = m_("It was not started.") if method == "VM.start_on" else m_("Its home server was not set.")
             found = self._problem(failure)
             warning = replace(found, severity=Severity.warn, finding=sentences(what, found.finding))
             self._tell(problems=(*self.job.problems, warning))

@@ -22,13 +22,12 @@ from msgspec.structs import replace
 from xsmigui.core.capacity import AT_ONCE
 from xsmigui.core.jobs import Job, State, Step, VmJob, claims, is_moving, resumed, says_more, upgraded
 from xsmigui.core.journal import Unreadable
+from xsmigui.core.messages import Duration, Text, m_, render, sentences
 from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.ports import Clock, Journal
 from xsmigui.core.refs import PoolId
-from xsmigui.core.text import _
-from xsmigui.core.units import duration
 from xsmigui.services.asking import Asker
 from xsmigui.services.carrier import Context, Gateways
 from xsmigui.services.connections import Trouble
@@ -153,7 +152,7 @@ class Jobs:
         """Why a job that was left cannot be gone on with as it is: a server may be a copy of the pool. Empty where
         nothing stands against it."""
         left = (vm for vm in self._jobs[job].vms if not vm.state.has_ended)
-        return next(filter(None, map(self._recognition.doubt, left)), "")
+        return next((render(doubt) for vm in left if (doubt := self._recognition.doubt(vm))), "")
 
     def vouch(self, job: str) -> None:
         """The operator's word that the pools are those that the job has left."""
@@ -249,11 +248,11 @@ class Jobs:
                 if place.task is not None:
                     place.task.cancel()  # it rests
                 vm = self._jobs[job].vms[place.index]
-                message = _("Cancelled before anything was changed.")
+                message = m_("Cancelled before anything was changed.")
                 ended = self._clock.now()
                 self._set(
                     place,
-                    replace(vm, state=State.cancelled, step=Step.ended, message=message, ended=ended, held=False),
+                    replace(vm, state=State.cancelled, step=Step.ended, status=message, ended=ended, held=False),
                 )
             else:
                 task = asyncio.create_task(place.run.cancel(), name="cancel")
@@ -341,7 +340,7 @@ class Jobs:
             if reason := await self._doubt(place):
                 place.run, place.is_doubted = None, True
                 vm = self._jobs[place.job].vms[place.index]
-                self._set(place, replace(vm, state=State.waiting, held=True, message=reason))
+                self._set(place, replace(vm, state=State.waiting, held=True, status=reason))
                 return
             await run.run()
         except Crowded:
@@ -353,24 +352,24 @@ class Jobs:
             return
         except Exception as error:
             log.exception("job %s", place.job)
-            message = _("An error in this program: {error}. Look where the VM is.", error=type(error).__name__)
+            message: Text = m_("An error in this program: {error}. Look where the VM is.", error=type(error).__name__)
             if run.job.has_begun:
-                hint = _("It can be resumed when that is settled: xsmigui jobs --resume {job}", job=place.job)
-                message = f"{message} {hint}"
-            ended = {"state": State.interrupted, "step": Step.ended, "message": message, "ended": self._clock.now()}
+                hint = m_("It can be resumed when that is settled: xsmigui jobs --resume {job}", job=place.job)
+                message = sentences(message, hint)
+            ended = {"state": State.interrupted, "step": Step.ended, "status": message, "ended": self._clock.now()}
             self._set(place, replace(run.job, progress=None, cancelling=False, **ended))
             await self._until_still(place)
         self._queue.remove(place)
         self._pump()
 
-    async def _doubt(self, place: _Place) -> str:
+    async def _doubt(self, place: _Place) -> Text:
         """Why this part is not gone on with; what has begun waits for its pools."""
         vm = self._jobs[place.job].vms[place.index]
         if place.is_vouched:
             return ""
         if vm.has_begun and not self._recognition.is_connected(vm):
-            text = _("Begun before this program was started; how it stands is being asked.")
-            self._set(place, replace(vm, state=State.lost, message=text))
+            text = m_("Begun before this program was started; how it stands is being asked.")
+            self._set(place, replace(vm, state=State.lost, status=text))
             await self._recognition.connected(vm)
         return self._recognition.doubt(vm)
 
@@ -398,7 +397,7 @@ class Jobs:
     def _hold(self, place: _Place, held: bool) -> None:
         vm = self._jobs[place.job].vms[place.index]
         if place.run is None and vm.held is not held:
-            self._set(place, replace(vm, held=held, message=""))
+            self._set(place, replace(vm, held=held, status=""))
 
     def _set(self, place: _Place, vm: VmJob) -> None:
         before = self._jobs[place.job].vms[place.index]
@@ -437,15 +436,15 @@ def _as_left(vm: VmJob, now: datetime, away: timedelta, chosen: bool) -> VmJob:
     if vm.is_over:
         return vm
     if not vm.has_begun:
-        text = _("This program ended before it was begun; nothing was changed.")
-        return replace(vm, state=State.waiting, step=Step.queued, held=True, begun=0, message=text, cancelling=False)
+        text = m_("This program ended before it was begun; nothing was changed.")
+        return replace(vm, state=State.waiting, step=Step.queued, held=True, begun=0, status=text, cancelling=False)
     if vm.state is State.interrupted:
         vm = replace(resumed(vm), held=not chosen)
     elif vm.replacements and away > UNASKED and not chosen:
-        text = _(
+        text = m_(
             "Disks were being copied when this program ended, {time} ago. Nobody has watched them since: continue, and"
             " what has changed meanwhile is copied anew, or undo.",
-            time=duration(away.total_seconds()),
+            time=Duration(away.total_seconds()),
         )
-        vm = replace(vm, held=True, message=text, state=State.waiting)
+        vm = replace(vm, held=True, status=text, state=State.waiting)
     return upgraded(vm, now)

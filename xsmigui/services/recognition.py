@@ -1,10 +1,10 @@
 """Whether the pools that are connected are those in which a job was started, and not copies of their databases."""
 
 from xsmigui.core.jobs import VmJob
+from xsmigui.core.messages import Text, m_
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.pool_marks import PoolMark, is_same, mark_of
 from xsmigui.core.refs import PoolId
-from xsmigui.core.text import _
 from xsmigui.services.carrier import Gateways
 from xsmigui.services.store import Store
 
@@ -34,13 +34,13 @@ class Recognition:
         for mark in vm.pools:
             await self._gateways.wait_for_gateway(mark.pool)
 
-    def doubt(self, vm: VmJob) -> str:
+    def doubt(self, vm: VmJob) -> Text:
         """Why a pool may be another one than this part was started in; empty where all are known."""
         for mark in vm.pools:
             gateway = self._gateways.gateway(mark.pool)
             if gateway is not None and not is_same(mark, gateway.url, gateway.fingerprint):
                 inventory = self._store.inventory(mark.pool)
-                return _(
+                return m_(
                     "{url} shows another certificate than the coordinator on which this was left: it may be a copy of"
                     " {pool}. Continue only if you know that it is the pool itself.",
                     url=gateway.url,

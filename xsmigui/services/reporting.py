@@ -6,6 +6,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from xsmigui.core.jobs import State, Step, VmJob
+from xsmigui.core.messages import Text
 from xsmigui.core.ports import Clock
 from xsmigui.core.problems import Problem
 
@@ -18,11 +19,11 @@ class Reporting:
         self._clock = clock
         self._report = report
 
-    def _end(self, state: State, message: str, problems: tuple[Problem, ...] = ()) -> None:
+    def _end(self, state: State, status: Text, problems: tuple[Problem, ...] = ()) -> None:
         self._tell(
             state=state,
             step=Step.ended,
-            message=message,
+            status=status,
             problems=problems,
             ended=self._clock.now(),
             progress=None,

@@ -13,11 +13,11 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from xsmigui.core.catalogue import sentence
+from xsmigui.core.catalogue import stated
 from xsmigui.core.failures import WIRE_ERRORS, ServerFailure, Unreachable
 from xsmigui.core.jobs import State, VmJob
 from xsmigui.core.jobs import Step as Phase
-from xsmigui.core.messages import sentences
+from xsmigui.core.messages import Text, m_, sentences
 from xsmigui.core.migration.calls import MOTIONS
 from xsmigui.core.migration.exchange import CHECKSUM
 from xsmigui.core.migration.leftovers import seen_before
@@ -85,8 +85,8 @@ class SendingCarrier(Carrier):
     async def run(self) -> None:
         try:
             if self._taken_up:
-                text = _("Begun before this program was started; how it stands is being asked.")
-                self._tell(state=State.lost, held=False, message=text)
+                text = m_("Begun before this program was started; how it stands is being asked.")
+                self._tell(state=State.lost, held=False, status=text)
             await super().run()
         except CancelledError:
             self._keeps_session = self.job.has_begun and self.job.arrived is None  # the server still needs it
@@ -101,7 +101,7 @@ class SendingCarrier(Carrier):
 
     def _stop_if_cancelled(self) -> None:
         if self.job.cancelling:
-            raise Ended(State.cancelled, _("Cancelled before anything was changed."))
+            raise Ended(State.cancelled, m_("Cancelled before anything was changed."))
 
     # The rounds.
 
@@ -224,9 +224,8 @@ class SendingCarrier(Carrier):
 
     async def _refused(self, failure: Exception) -> Ended:
         """Nothing was begun: the server refused it, or never heard of it."""
-        parts = (await self._where(), *sentence(failure, *self._inventories()))  # first what is true of the VM now
-        text = " ".join(part for part in parts if part)
-        return Ended(State.failed, text, (*self.job.problems, self._problem(failure)))
+        parts = (await self._where(), *stated(failure, *self._inventories()))  # first what is true of the VM now
+        return Ended(State.failed, sentences(*parts), (*self.job.problems, self._problem(failure)))
 
     async def _commit(self, request: Request) -> None:
         """That a migration is about to begin is on disk before the call leaves; where that cannot be done nothing is
@@ -270,7 +269,7 @@ class SendingCarrier(Carrier):
         return replace(self.job, **fields)
 
     def _unknown_start(self) -> Problem:
-        return replace(self._block(_("It is not known whether it was started.")), severity=Severity.warn)
+        return replace(self._block(m_("It is not known whether it was started.")), severity=Severity.warn)
 
     async def _answered(self, pending: Pending, answer: object) -> None:
         if pending.method in MOTIONS:
@@ -283,7 +282,7 @@ class SendingCarrier(Carrier):
             return self._move.vm.ref
         found = _REFERENCE.search(result)
         if found is None:
-            raise Ended(State.interrupted, _("The server gave no reference of the migrated VM."), self.job.problems)
+            raise Ended(State.interrupted, m_("The server gave no reference of the migrated VM."), self.job.problems)
         return found.group()
 
     async def _task_failed(self, pending: Pending, failure: ServerFailure) -> None:
@@ -292,12 +291,12 @@ class SendingCarrier(Carrier):
             await self._note(-1, {str(pending.params[0]): ""})
             return
         if failure.code == "TASK_CANCELLED":
-            text = " ".join([_("Cancelled."), await self._where()])
+            text = sentences(m_("Cancelled."), await self._where())
             raise Ended(State.cancelled, text, self.job.problems)
         if failure.code == "TOO_MANY_STORAGE_MIGRATES":
             if self.job.cancelling:
-                raise Ended(State.cancelled, _("Cancelled before anything was changed."))
-            self._tell(state=State.waiting, step=Phase.queued, progress=None, begun=0, message="")
+                raise Ended(State.cancelled, m_("Cancelled before anything was changed."))
+            self._tell(state=State.waiting, step=Phase.queued, progress=None, begun=0, status="")
             raise Crowded
         raise await self._refused(failure)
 
@@ -311,18 +310,18 @@ class SendingCarrier(Carrier):
         self._lost(failure)
         await self._pause(RETRY_DELAY_S)
 
-    def _lost_text(self) -> str:
-        return _("The connection was lost. The server goes on by itself; what it does is not known at present.")
+    def _lost_text(self) -> Text:
+        return m_("The connection was lost. The server goes on by itself; what it does is not known at present.")
 
     async def _give_up(self, why: Problem) -> None:
-        text = _("How it ended cannot be seen: {reason}", reason=why.message)
-        hint = _("It can be resumed when that is settled: xsmigui jobs --resume {job}", job=self._whole.id)
-        raise Ended(State.interrupted, f"{text} {hint}", (*self.job.problems, why))
+        text = m_("How it ended cannot be seen: {reason}", reason=why.finding)
+        hint = m_("It can be resumed when that is settled: xsmigui jobs --resume {job}", job=self._whole.id)
+        raise Ended(State.interrupted, sentences(text, hint), (*self.job.problems, why))
 
     async def _did_not_follow(self, request: Request, failure: ServerFailure) -> None:
         """What follows a migration was refused: that is said, and undoes nothing."""
         found = self._problem(failure)
-        what = _("It was not started.") if request.method == START else _("Its home server was not set.")
+        what = m_("It was not started.") if request.method == START else m_("Its home server was not set.")
         warning = replace(found, severity=Severity.warn, finding=sentences(what, found.finding))
         problems = (*self.job.problems, warning)
         await self._note(-1, {"followed": request.disk, "problems": problems, "pending": None})
@@ -338,7 +337,7 @@ class SendingCarrier(Carrier):
         self._peak = max(self._peak, task.progress)
         changes: dict[str, Any] = {"progress": self._peak, "step": step, "step_started": since}
         cancellable = "cancel" in task.allowed_operations or not task.allowed_operations
-        self._tell(state=State.running, message="", cancellable=cancellable, **changes)
+        self._tell(state=State.running, status="", cancellable=cancellable, **changes)
 
     # The end.
 
@@ -348,39 +347,39 @@ class SendingCarrier(Carrier):
         here = await self._persist(lambda: self._find(self.pool))
         there = await self._persist(lambda: self._find(self._target)) if self._plan.crosses else None
         if lost.was_begun:
-            text = _("The server no longer knows of this migration; it was probably restarted meanwhile.")
+            text = m_("The server no longer knows of this migration; it was probably restarted meanwhile.")
         elif self._taken_up:
-            text = _("This program ended while the migration was being started, and the server shows no sign of it.")
+            text = m_("This program ended while the migration was being started, and the server shows no sign of it.")
         else:
-            text = _("The connection broke while the migration was being started, and the server shows no sign of it.")
+            text = m_("The connection broke while the migration was being started, and the server shows no sign of it.")
         where = await self._where()
         if self._plan.copy and here is not None:
-            hint = _("Not known: whether {pool} has a copy of {vm}. Look there before you start again.")
-            hint = hint.format(vm=self._move.vm.name, pool=self._plan.target.name)
-            raise self._unclear(f"{text} {hint}")
+            there_too = {"vm": self._move.vm.name, "pool": self._plan.target.name}
+            hint = m_("Not known: whether {pool} has a copy of {vm}. Look there before you start again.", **there_too)
+            raise self._unclear(sentences(text, hint))
         if here is not None and there is not None:
-            both = _("{pool} still has {vm} as well.", **names)
-            hint = _("Don't start it there: both use the same identity. Compare them, then remove the older one.")
-            raise self._unclear(f"{text} {both} {hint}")
+            both = m_("{pool} still has {vm} as well.", **names)
+            hint = m_("Don't start it there: both use the same identity. Compare them, then remove the older one.")
+            raise self._unclear(sentences(text, both, hint))
         if here is None:
-            raise self._unclear(f"{text} {where}")
+            raise self._unclear(sentences(text, where))
         if lost.may_begin:
             state = State.interrupted
             if self._received is not None:
                 state = State.cancelled if self.job.cancelling else State.failed
-            raise Ended(state, f"{text} {where} {await self._made_impossible()}", self.job.problems)
-        hint = _("Disks may be left behind at the destination: Storage › Leftovers of failed migrations… finds them.")
-        raise Ended(State.failed, f"{text} {where} {hint}", self.job.problems)
+            raise Ended(state, sentences(text, where, await self._made_impossible()), self.job.problems)
+        hint = m_("Disks may be left behind at the destination: Storage › Leftovers of failed migrations… finds them.")
+        raise Ended(State.failed, sentences(text, where, hint), self.job.problems)
 
-    def _unclear(self, text: str) -> Ended:
+    def _unclear(self, text: Text) -> Ended:
         return Ended(State.interrupted, text, self.job.problems)
 
-    async def _made_impossible(self) -> str:
+    async def _made_impossible(self) -> Text:
         """A migration to another pool cannot begin without the session that was opened for it."""
         if self._received is None:
-            return _("It may still begin: look at both pools before you start again.")
+            return m_("It may still begin: look at both pools before you start again.")
         await self._end_session()
-        return _("The session that it needs at the destination was ended, so that it cannot complete any more.")
+        return m_("The session that it needs at the destination was ended, so that it cannot complete any more.")
 
     async def _let_go(self) -> None:
         await self._end_session()
@@ -410,20 +409,20 @@ class SendingCarrier(Carrier):
                 found = await self._persist(look_at_both)
         except ServerFailure as failure:
             names = {"vm": self._move.vm.name, "pool": self._plan.target.name}
-            text = _("The server says that {vm} has moved, but it cannot be read in {pool}.", **names)
-            text = f"{text} {await self._where()}"
+            text: Text = m_("The server says that {vm} has moved, but it cannot be read in {pool}.", **names)
+            text = sentences(text, await self._where())
             raise Ended(State.failed, text, (*self.job.problems, self._problem(failure))) from None
         items = (*found.items, *self._content_items())
         self._tell(arrived=found.arrived, host=found.host, disks=found.disks, items=items, state=State.running)
         different = problems(self._move, items)
         if any(p.blocks for p in different):
-            text = " ".join([_("Moved, but not as planned."), *(p.sentence() for p in different), await self._where()])
+            text = sentences(m_("Moved, but not as planned."), *(p.statement for p in different), await self._where())
             raise Ended(State.failed, text, (*self.job.problems, *different))
         warnings = (*self.job.problems, *different)
-        message = _("{vm} is on {host}.", vm=self._move.vm.name, host=found.host)
-        message = " ".join([message, *(p.sentence() for p in warnings), str(summary(items))]).strip()
+        message = m_("{vm} is on {host}.", vm=self._move.vm.name, host=found.host)
+        status = sentences(message, *(p.statement for p in warnings), summary(items))
         self._tell(verified=are_verified(items))
-        self._end(State.done, message, warnings)
+        self._end(State.done, status, warnings)
 
     def _content_items(self) -> list[Item]:
         """Whether the contents of the disks are the same as before, where that was to be proved."""
@@ -451,7 +450,7 @@ class SendingCarrier(Carrier):
     async def _find(self, pool: PoolId) -> tuple[VmRef, dict[str, Any]] | None:
         return await find_vm(await self._way(pool), self._move.vm.uuid)
 
-    async def _where(self) -> str:
+    async def _where(self) -> Text:
         """Where the VM is: asked of the servers if they answer, else as far as we know."""
         pools = (self.pool, self._target) if self._plan.crosses else (self.pool,)
         gateways = [self._gateways.gateway(pool) for pool in pools]

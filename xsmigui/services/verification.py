@@ -13,14 +13,13 @@ import msgspec
 from xsmigui.core.failures import ServerFailure
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.jobs import DiskResult
-from xsmigui.core.messages import m_
+from xsmigui.core.messages import Text, m_, sentences
 from xsmigui.core.migration.plan import Plan, VmMove
 from xsmigui.core.migration.portrait import Portrait, compared, needs, portrait
 from xsmigui.core.ports import Gateway
 from xsmigui.core.problems import Problem, Severity, Subject
 from xsmigui.core.records import CLASSES, Record
 from xsmigui.core.refs import VmRef, is_null
-from xsmigui.core.text import _
 from xsmigui.core.verified import Item, Outcome, What, differs, fact, same
 
 GONE: Final = ("HANDLE_INVALID", "UUID_INVALID")
@@ -57,10 +56,10 @@ class Found:
 def problems(move: VmMove, items: tuple[Item, ...]) -> tuple[Problem, ...]:
     """What differs from the plan, each with what to do about it; a warning if it can simply be set again."""
     hints = {
-        What.power_state: _("Look at the VM's console before you start it again."),
-        What.size: _("Don't use it before you have found out why."),
-        What.content: _("Don't use it before you have found out why."),
-        What.gone: _("Don't start it there: both use the same identity. Compare them, then remove the older one."),
+        What.power_state: m_("Look at the VM's console before you start it again."),
+        What.size: m_("Don't use it before you have found out why."),
+        What.content: m_("Don't use it before you have found out why."),
+        What.gone: m_("Don't start it there: both use the same identity. Compare them, then remove the older one."),
     }
     subject = Subject("VM", move.vm.uuid, move.vm.name)
     return tuple(
@@ -147,7 +146,7 @@ def _disks(move: VmMove, there: Mapping[str, Any]) -> tuple[DiskResult, ...]:
     return tuple(found)
 
 
-async def look(plan: Plan, move: VmMove, source: Gateway | None, target: Gateway | None = None) -> str:
+async def look(plan: Plan, move: VmMove, source: Gateway | None, target: Gateway | None = None) -> Text:
     """Where a VM is, asked of the servers; empty if those that answer do not have it. If both pools have one of its
     uuid, also which of them counts, and what to do. Raises the wire's errors."""
     places = []
@@ -158,10 +157,10 @@ async def look(plan: Plan, move: VmMove, source: Gateway | None, target: Gateway
         home = found[1]["resident_on"]
         host = "" if is_null(home) else await gateway.call("host.get_name_label", home)
         places.append((pool.name, found[1]["power_state"], host))
-    return " ".join([*(_place(move.vm.name, *place) for place in places), *_which_counts(places)])
+    return sentences(*(_place(move.vm.name, *place) for place in places), *_which_counts(places))
 
 
-def _which_counts(places: list[tuple[str, str, str]]) -> list[str]:
+def _which_counts(places: list[tuple[str, str, str]]) -> list[Text]:
     """The server removes the source last, when everything has arrived (xapi_vm_migrate.ml `migrate_send'`): as long as
     it is there it is whole, unless the VM runs at the destination."""
     if len(places) < 2:
@@ -172,23 +171,23 @@ def _which_counts(places: list[tuple[str, str, str]]) -> list[str]:
     else:
         good, stale = here, there
     return [
-        _("The one in {good} counts; the one in {stale} is what the migration has left.", good=good, stale=stale),
-        _("Don't start it there: both use the same identity. Compare them, then remove it with its disks."),
+        m_("The one in {good} counts; the one in {stale} is what the migration has left.", good=good, stale=stale),
+        m_("Don't start it there: both use the same identity. Compare them, then remove it with its disks."),
     ]
 
 
-def _place(vm: str, pool: str, state: str, host: str) -> str:
+def _place(vm: str, pool: str, state: str, host: str) -> Text:
     """``mail is in Madrid, running on madrid-02.``"""
     if state == "Halted":
-        return _("{vm} is in {pool}, halted.", vm=vm, pool=pool)
+        return m_("{vm} is in {pool}, halted.", vm=vm, pool=pool)
     if state == "Suspended":
-        return _("{vm} is in {pool}, suspended.", vm=vm, pool=pool)
+        return m_("{vm} is in {pool}, suspended.", vm=vm, pool=pool)
     if host and state == "Running":
-        return _("{vm} is in {pool}, running on {host}.", vm=vm, pool=pool, host=host)
-    return _("{vm} is in {pool}.", vm=vm, pool=pool)
+        return m_("{vm} is in {pool}, running on {host}.", vm=vm, pool=pool, host=host)
+    return m_("{vm} is in {pool}.", vm=vm, pool=pool)
 
 
-def whereabouts(plan: Plan, move: VmMove, source: Inventory | None, target: Inventory | None) -> str:
+def whereabouts(plan: Plan, move: VmMove, source: Inventory | None, target: Inventory | None) -> Text:
     """Where a VM is as far as the inventories know, in one sentence: said when a move did not end as it should."""
     for pool, inventory in ((plan.source, source), (plan.target, target)):
         if inventory is None:
@@ -199,4 +198,4 @@ def whereabouts(plan: Plan, move: VmMove, source: Inventory | None, target: Inve
                 continue
             host = "" if is_null(vm.resident_on) else inventory.name_of("host", vm.resident_on)
             return _place(move.vm.name, pool.name, vm.power_state, host)
-    return _("It is not known where {vm} is: look at both pools before you do anything else.", vm=move.vm.name)
+    return m_("It is not known where {vm} is: look at both pools before you do anything else.", vm=move.vm.name)

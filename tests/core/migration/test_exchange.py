@@ -229,7 +229,7 @@ def test_the_mark_of_another_job(where: str) -> None:
     found = state(vm=vm(other_config=theirs)) if where == "vm" else with_disk(state(), where, other_config=theirs)
     step = next_step(SPEC, found)
     assert gives_up(step)
-    assert "20260101-000000-ffff" in getattr(step, "reason", "")
+    assert "20260101-000000-ffff" in str(getattr(step, "reason", ""))
 
 
 @pytest.mark.parametrize("position", ["0", "1"])

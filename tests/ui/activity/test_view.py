@@ -127,7 +127,7 @@ def test_the_headline() -> None:
 
 
 def test_filters_and_tables() -> None:
-    two = at(at(job("web", "db"), state=State.failed, message="It failed."), 1, state=State.done)
+    two = at(at(job("web", "db"), state=State.failed, status="It failed."), 1, state=State.done)
     groups = of(two)
     assert filtered(groups, None) is groups
     (left,) = filtered(groups, Kind.done)

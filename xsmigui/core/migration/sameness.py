@@ -12,8 +12,8 @@ from typing import Any
 
 import msgspec
 
+from xsmigui.core.messages import Text, m_
 from xsmigui.core.refs import is_null
-from xsmigui.core.text import _
 
 Record = Mapping[str, Any]
 
@@ -45,14 +45,14 @@ def signs_of(vdi: Record, started: str) -> Signs:
     )
 
 
-def difference(before: Signs, now: Signs) -> str:
+def difference(before: Signs, now: Signs) -> Text:
     """What shows that the disk is no longer what it was, as a sentence; empty if nothing does."""
     if now.uuid != before.uuid:
-        return _("Another disk is in its place.")
+        return m_("Another disk is in its place.")
     if now.size != before.size:
-        return _("Its size has changed.")
+        return m_("Its size has changed.")
     if now.started != before.started:
-        return _("Its VM was started meanwhile.")
+        return m_("Its VM was started meanwhile.")
     return ""
 
 

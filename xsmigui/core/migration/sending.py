@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from xsmigui.core.messages import m_
 from xsmigui.core.migration.calls import MIGRATED, MOTIONS, MOVING, RECEIVED, Call
 from xsmigui.core.migration.exchange import CHECKSUM
 from xsmigui.core.migration.plan import Plan, VmMove
 from xsmigui.core.migration.steps import ANSWER, Done, Note, Pending, Request, Step, Wait
 from xsmigui.core.records import Task
-from xsmigui.core.text import _
 
 Record = Mapping[str, Any]
 
@@ -94,8 +94,8 @@ def _before_motion(spec: SendingSpec) -> Step:
     motion = spec.move.calls[spec.motion - 1]
     receive = spec.move.calls[0]
     if receive.method == RECEIVE and not spec.received:
-        return Request(RECEIVE, receive.params, _("prepare the destination"), then={"received": ANSWER})
-    return Request(motion.method, motion.params, _("begin the migration"), is_task=True)
+        return Request(RECEIVE, receive.params, m_("prepare the destination"), then={"received": ANSWER})
+    return Request(motion.method, motion.params, m_("begin the migration"), is_task=True)
 
 
 def _in_motion(spec: SendingSpec, state: SendingState) -> Step | Lost:
@@ -103,7 +103,7 @@ def _in_motion(spec: SendingSpec, state: SendingState) -> Step | Lost:
     if pending is not None and pending.task and state.task is not None:
         wants_cancel = spec.cancelling and "cancel" not in state.task.current_operations.values()
         if wants_cancel and state.task.status == "pending":
-            return Request("task.cancel", (pending.task,), _("cancel the migration"))
+            return Request("task.cancel", (pending.task,), m_("cancel the migration"))
         return Wait("", pending.task)
     was_begun = pending is not None and pending.gone
     operations: Mapping[str, str] = state.here[1]["current_operations"] if state.here is not None else {}
@@ -111,7 +111,7 @@ def _in_motion(spec: SendingSpec, state: SendingState) -> Step | Lost:
     if running and not was_begun:
         return Note({"task_found": running[0]})
     if running:
-        text = _("The server's task is gone, and {vm} is still on its way.", vm=spec.move.vm.name)
+        text = m_("The server's task is gone, and {vm} is still on its way.", vm=spec.move.vm.name)
         return Wait(text)
     if spec.plan.crosses and not spec.plan.copy:
         if state.here is None and state.there is not None:
@@ -121,7 +121,7 @@ def _in_motion(spec: SendingSpec, state: SendingState) -> Step | Lost:
     may_begin = not was_begun
     if may_begin and not spec.cancelling and spec.since_sent < REQUEST_LIFETIME_S:
         return Wait(
-            _(
+            m_(
                 "The connection broke while the migration was being started, and the server shows no sign of it. It may"
                 " still begin: xsmigui keeps looking. Cancel to stop waiting."
             )
@@ -150,11 +150,11 @@ def _afterwards(spec: SendingSpec) -> Step:
 
 def _sum(ref: str, name: str) -> Request:
     """The server's sum of a disk's content (`VDI.checksum`, in every release, hidden from the API's reference)."""
-    return Request(CHECKSUM, (ref,), _("sum up the content of {disk}", disk=name), is_task=True, then={ref: ANSWER})
+    return Request(CHECKSUM, (ref,), m_("sum up the content of {disk}", disk=name), is_task=True, then={ref: ANSWER})
 
 
 def _following(number: int, call: Call, arrived: str) -> Request:
-    does = _("start the VM") if call.method == START else _("set the home server")
+    does = m_("start the VM") if call.method == START else m_("set the home server")
     params = tuple(arrived if p == MIGRATED else p for p in call.params)
     return Request(call.method, params, does, disk=number, then={"followed": number})
 

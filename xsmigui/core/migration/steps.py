@@ -7,6 +7,8 @@ from typing import Any, Final
 
 import msgspec
 
+from xsmigui.core.messages import Text
+
 ANSWER: Final = "<answer>"
 """Stands in `Request.then` for what the server answers."""
 
@@ -37,7 +39,7 @@ class Request:
 
     method: str
     params: tuple[Any, ...]
-    does: str
+    does: Text
     disk: int = -1
     is_task: bool = False
     then: Mapping[str, Any] = field(default_factory=dict)
@@ -56,7 +58,7 @@ class Wait:
     """Something that the server does must end first. `reason` is a sentence; `task` is to be followed where it is not
     empty, else the server is looked at again after a while. `patience` is how often, 0 for as long as it takes."""
 
-    reason: str
+    reason: Text
     task: str = ""
     patience: int = 0
 
@@ -65,7 +67,7 @@ class Wait:
 class RollBack:
     """What was begun cannot be finished and is put back; the reason is a sentence."""
 
-    reason: str
+    reason: Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,7 @@ class Stop:
     """Neither finishing nor rolling back is safe; the reason says why and which disk holds what. The job can be
     resumed."""
 
-    reason: str
+    reason: Text
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Final
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.jobs import Job, State, VmJob, job_text, step_text, title
 from xsmigui.core.progress import Meter, Standing
-from xsmigui.core.text import _, n_
+from xsmigui.core.text import _, in_use, n_
 from xsmigui.core.units import duration, percent, size
 
 ICONS: Final = {
@@ -102,11 +102,16 @@ class Lines:
         self._meters: dict[str, Meter] = {}
         self._groups: dict[str, tuple[Job, Group]] = {}
         self._made: dict[Key, tuple[VmJob, Line]] = {}
+        self._language = in_use()
 
     def groups(
         self, jobs: list[Job], now: datetime, memory: Callable[[Job], Iterable[int | None]] = lambda _job: ()
     ) -> list[Group]:
         """The groups of these jobs (the latest first), what runs before what waits, what failed before what is done."""
+        if self._language is not in_use():
+            self._language = in_use()
+            self._groups.clear()
+            self._made.clear()
         found = []
         for job in jobs:
             known = self._groups.get(job.id)

@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import Final
 
+from xsmigui.core.messages import Text, m_, sentences
 from xsmigui.core.migration.exchange.values import JOB, KEPT, ExchangeSpec, ExchangeState, Replacement
 from xsmigui.core.migration.sameness import difference, is_whole
 from xsmigui.core.migration.steps import Note, RollBack, Step, Stop
-from xsmigui.core.text import _
 
 
 def can_roll_back(spec: ExchangeSpec, state: ExchangeState) -> bool:
@@ -14,12 +14,12 @@ def can_roll_back(spec: ExchangeSpec, state: ExchangeState) -> bool:
     return not why_no_way_back(spec, state)
 
 
-def why_no_way_back(spec: ExchangeSpec, state: ExchangeState) -> str:
+def why_no_way_back(spec: ExchangeSpec, state: ExchangeState) -> Text:
     for it in spec.replacements:
         if not is_whole(state.vdis.get(it.old)):
-            return _("{disk} is gone, so its copy stays.", disk=it.name)
+            return m_("{disk} is gone, so its copy stays.", disk=it.name)
     if _may_be_written(spec, state):
-        return _("The new disks may have been written to, so they stay.")
+        return m_("The new disks may have been written to, so they stay.")
     return ""
 
 
@@ -52,39 +52,41 @@ def is_released(spec: ExchangeSpec, state: ExchangeState) -> bool:
     return any(now.get(operation) != reason for operation, reason in spec.blocks.items())
 
 
-def give_up(spec: ExchangeSpec, state: ExchangeState, reason: str) -> Step:
+def give_up(spec: ExchangeSpec, state: ExchangeState, reason: Text) -> Step:
     """Put everything back where that is safe, else stop and say which disk holds what."""
     if not spec.rolling_back and can_roll_back(spec, state):
         return RollBack(reason)
-    return Stop(" ".join([reason, *account(spec, state)]))
+    return Stop(sentences(reason, *account(spec, state)))
 
 
-def account(spec: ExchangeSpec, state: ExchangeState) -> Iterator[str]:
+def account(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Text]:
     """Which disk holds what, for the operator who must decide."""
     for it in spec.replacements:
         old, new = state.vdis.get(it.old), state.vdis.get(it.new)
+        names = {"disk": it.name, "old": it.vdi["uuid"], "new": new["uuid"] if new is not None else "–"}
         if new is not None and (it.placed or (state.connection(it.new) and not state.connection(it.old))):
-            text = _("{disk}: the VM has the new disk {new}; the old one, {old}, holds the content from before.")
+            yield m_(
+                "{disk}: the VM has the new disk {new}; the old one, {old}, holds the content from before.", **names
+            )
         elif old is not None:
-            text = _("{disk}: the disk in use is still {old}; what was copied to {new} may be older.")
+            yield m_("{disk}: the disk in use is still {old}; what was copied to {new} may be older.", **names)
         else:
-            text = _("{disk}: {old} is gone.")
-        yield text.format(disk=it.name, old=it.vdi["uuid"], new=new["uuid"] if new is not None else "–")
+            yield m_("{disk}: {old} is gone.", **names)
 
 
 def check(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     """What was true when the job looked first must still be true."""
     if spec.vm and state.vm is None:
-        yield give_up(spec, state, _("The VM is gone."))
+        yield give_up(spec, state, m_("The VM is gone."))
         return
     owner = other_job(spec, state)
     if owner:
-        text = _("Another job of xsmigui works on it: {job}. Let that one end, or revert it first.", job=owner)
+        text = m_("Another job of xsmigui works on it: {job}. Let that one end, or revert it first.", job=owner)
         yield give_up(spec, state, text)
     if state.vm is not None and state.vm["power_state"] != "Halted":
-        yield give_up(spec, state, _("The VM is no longer halted."))
+        yield give_up(spec, state, m_("The VM is no longer halted."))
     if is_released(spec, state):
-        yield give_up(spec, state, _("Somebody has lifted the blocks that this job had set on the VM."))
+        yield give_up(spec, state, m_("Somebody has lifted the blocks that this job had set on the VM."))
     for at, it in enumerate(spec.replacements):
         if it.unwatched:
             yield from _resumed(state, at, it)
@@ -94,23 +96,23 @@ def check(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
 
 def _check_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
     if not is_whole(state.vdis.get(it.old)):
-        yield give_up(spec, state, _("{disk} is gone, or its SR no longer has it.", disk=it.name))
+        yield give_up(spec, state, m_("{disk} is gone, or its SR no longer has it.", disk=it.name))
         return
     if (it.complete or it.spare) and not is_whole(state.vdis.get(it.new)):
-        yield give_up(spec, state, _("What is to take the place of {disk} is gone.", disk=it.name))
+        yield give_up(spec, state, m_("What is to take the place of {disk} is gone.", disk=it.name))
     if it.vbd and not _is_connected_as_left(state, it):
-        text = _("The connections of {disk} to its VM are not as this job left them.", disk=it.name)
+        text = m_("The connections of {disk} to its VM are not as this job left them.", disk=it.name)
         yield give_up(spec, state, text)
-    for ref, name in ((it.old, it.name), (it.new if it.spare or it.complete else "", _("the new disk"))):
+    for ref, name in ((it.old, it.name), (it.new if it.spare or it.complete else "", m_("the new disk"))):
         other = next((h for h in state.holders.get(ref, ()) if h.writes or not h.is_control_domain), None)
         if other is not None:
-            text = _("{disk} is connected to another VM, {holder}.", disk=name, holder=other.name)
+            text = m_("{disk} is connected to another VM, {holder}.", disk=name, holder=other.name)
             yield give_up(spec, state, text)
     changed = difference(it.signs, state.signs(it)) if it.signs is not None else ""
     if changed and not it.void:
         if it.is_copied and it.signs is not None and it.signs.started == state.started and _same_disk(state, it):
             yield Note({"void": True}, at)
-        text = _("{disk} is not what it was when its copy began. {reason}", disk=it.name, reason=changed)
+        text = m_("{disk} is not what it was when its copy began. {reason}", disk=it.name, reason=changed)
         yield give_up(spec, state, text)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from xsmigui.core.messages import Text, m_
 from xsmigui.core.migration.exchange.checks import give_up
 from xsmigui.core.migration.exchange.placing import is_held, stray_copies
 from xsmigui.core.migration.exchange.values import (
@@ -17,7 +18,6 @@ from xsmigui.core.migration.exchange.values import (
 from xsmigui.core.migration.sameness import Record, is_free, is_whole, may_differ
 from xsmigui.core.migration.steps import ANSWER, Note, Pending, Request, Step, Wait
 from xsmigui.core.refs import NULL
-from xsmigui.core.text import _
 
 MOST_COPIES: Final = 3
 """How often a disk is copied whose copy turns out to be void, before the job gives up."""
@@ -45,7 +45,7 @@ def copy_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement
     pending = _pending(spec, COPY, at)
     if pending is not None:
         if is_in_use(state, it):
-            yield Wait(_("The server may still be copying {disk}; its end is waited for.", disk=it.name))
+            yield Wait(m_("The server may still be copying {disk}; its end is waited for.", disk=it.name))
         yield Note({"void": True}, at)
     if it.void:
         yield from _thrown_away(spec, state, at, it)
@@ -54,7 +54,7 @@ def copy_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement
     if it.new and it.new not in state.vdis:
         yield Note({**_AFRESH, "copies": it.copies + 1}, at)
     if it.copies >= MOST_COPIES:
-        text = _("{disk} was copied {n} times and changed each time meanwhile.", disk=it.name, n=it.copies)
+        text = m_("{disk} was copied {n} times and changed each time meanwhile.", disk=it.name, n=it.copies)
         yield give_up(spec, state, text)
     if not it.copied:
         now = state.signs(it)
@@ -63,17 +63,17 @@ def copy_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement
         if not it.new:
             yield from stray_copies(spec, state, at, it)
         if not it.new:
-            does = _("make room for a copy of {disk}", disk=it.name)
+            does = m_("make room for a copy of {disk}", disk=it.name)
             yield Request("VDI.create", (_blank(spec, it, state.vdis[it.old]),), does, at, then={"new": ANSWER})
         params = (it.old, NULL, NULL, it.new)
-        yield Request(COPY, params, _("copy {disk}", disk=it.name), at, is_task=True, then={"copied": True})
+        yield Request(COPY, params, m_("copy {disk}", disk=it.name), at, is_task=True, then={"copied": True})
     if not it.scanned:
-        yield Request("SR.scan", (it.sr,), _("check the copy of {disk}", disk=it.name), at, then={"scanned": True})
+        yield Request("SR.scan", (it.sr,), m_("check the copy of {disk}", disk=it.name), at, then={"scanned": True})
     copy = state.vdis[it.new]
     if not is_whole(copy):
-        yield give_up(spec, state, _("The SR does not show the copy of {disk}.", disk=it.name))
+        yield give_up(spec, state, m_("The SR does not show the copy of {disk}.", disk=it.name))
     if int(copy["virtual_size"]) < int(state.vdis[it.old]["virtual_size"]):
-        yield give_up(spec, state, _("The copy of {disk} is smaller than the disk.", disk=it.name))
+        yield give_up(spec, state, m_("The copy of {disk} is smaller than the disk.", disk=it.name))
     yield Note({"complete": True}, at)
 
 
@@ -81,11 +81,11 @@ def _thrown_away(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacem
     """A void copy goes, and the disk is copied anew."""
     mine, copy = state.connection(it.new), state.vdis.get(it.new)
     if mine:
-        yield Request("VBD.destroy", (mine,), _("release the copy of {disk}", disk=it.name), at)
+        yield Request("VBD.destroy", (mine,), m_("release the copy of {disk}", disk=it.name), at)
     if copy is not None and not is_held(state, it.new):
         if not is_free(copy):
-            yield Wait(_("The copy of {disk} is still in use.", disk=it.name))
-        does = _("throw away the copy of {disk}", disk=it.name)
+            yield Wait(m_("The copy of {disk} is still in use.", disk=it.name))
+        does = m_("throw away the copy of {disk}", disk=it.name)
         yield Request("VDI.destroy", (it.new,), does, at, then={**_AFRESH, "copies": it.copies + 1})
     yield Note({**_AFRESH, "copies": it.copies + 1}, at)
 
@@ -141,7 +141,7 @@ def prove(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) ->
         yield Note({"sum_old": "", "sum_new": "", "summed": state.watch}, at)
     for key, ref in (("sum_old", it.old), ("sum_new", it.new)) if it.is_copied else (("sum_new", it.new),):
         if not getattr(it, key):
-            does = _("compare the contents of {disk} and its copy", disk=it.name)
+            does = m_("compare the contents of {disk} and its copy", disk=it.name)
             yield Request(CHECKSUM, (ref,), does, at, is_task=True, then={key: ANSWER})
     expected = it.sum_old if it.is_copied else _noted_sum(it)
     if it.sum_new == expected:
@@ -149,9 +149,9 @@ def prove(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) ->
     elif it.is_copied and doubt:
         yield Note({"void": True}, at)
     elif it.is_copied:
-        yield give_up(spec, state, _("The copy of {disk} does not have the content of the disk.", disk=it.name))
+        yield give_up(spec, state, m_("The copy of {disk} does not have the content of the disk.", disk=it.name))
     else:
-        yield give_up(spec, state, _("{disk} was written to since it was kept.", disk=it.name))
+        yield give_up(spec, state, m_("{disk} was written to since it was kept.", disk=it.name))
 
 
 def _doubt(state: ExchangeState, it: Replacement) -> bool:
@@ -166,8 +166,8 @@ def _noted_sum(it: Replacement) -> str:
     return note.sum if note is not None else ""
 
 
-def _sizes_differ(state: ExchangeState, it: Replacement) -> str:
+def _sizes_differ(state: ExchangeState, it: Replacement) -> Text:
     """Sums are of the whole virtual size (xapi 24.10, xapi_vdi.ml `checksum`), and SRs round sizes up differently."""
     if it.is_copied and state.vdis[it.old]["virtual_size"] != state.vdis[it.new]["virtual_size"]:
-        return _("The SRs round sizes differently, so that the contents cannot be compared.")
+        return m_("The SRs round sizes differently, so that the contents cannot be compared.")
     return ""

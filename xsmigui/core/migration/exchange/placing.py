@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from xsmigui.core.messages import m_
 from xsmigui.core.migration.exchange.checks import give_up, is_in_place, is_released
 from xsmigui.core.migration.exchange.values import (
     BLOCK,
@@ -20,7 +21,6 @@ from xsmigui.core.migration.exchange.values import (
 )
 from xsmigui.core.migration.sameness import is_free, is_whole
 from xsmigui.core.migration.steps import Note, Request, Step
-from xsmigui.core.text import _
 
 _CONNECTION: Final = (
     "VM",
@@ -39,13 +39,13 @@ _CONNECTION: Final = (
 
 def mark(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     if state.vm is not None and JOB not in state.vm["other_config"]:
-        yield Request("VM.add_to_other_config", (spec.vm, JOB, spec.job), _("mark the VM"))
+        yield Request("VM.add_to_other_config", (spec.vm, JOB, spec.job), m_("mark the VM"))
     for at, it in enumerate(spec.replacements):
         if it.placed:
             continue
         for ref in (it.old, it.new) if it.spare else (it.old,):
             if JOB not in state.vdis[ref]["other_config"]:
-                yield Request("VDI.add_to_other_config", (ref, JOB, spec.job), _("mark {disk}", disk=it.name), at)
+                yield Request("VDI.add_to_other_config", (ref, JOB, spec.job), m_("mark {disk}", disk=it.name), at)
 
 
 def block(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
@@ -55,7 +55,7 @@ def block(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     now = dict(state.vm["blocked_operations"])
     wanted = {operation: spec.reason for operation in BLOCKED if operation not in now}
     if wanted:
-        yield Request(BLOCK, (spec.vm, now | wanted), _("prevent the VM from being started or changed"))
+        yield Request(BLOCK, (spec.vm, now | wanted), m_("prevent the VM from being started or changed"))
     yield Note({"blocks": {operation: now[operation] for operation in BLOCKED if operation in now}})
 
 
@@ -63,16 +63,16 @@ def exchange_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replace
     mine, theirs = state.connection(it.new), state.connection(it.old)
     if it.vbd and not mine:
         if not state.free_position:
-            yield give_up(spec, state, _("The VM has no free position for another disk."))
+            yield give_up(spec, state, m_("The VM has no free position for another disk."))
             return
-        does = _("connect the new disk of {disk} to a free position", disk=it.name)
+        does = m_("connect the new disk of {disk} to a free position", disk=it.name)
         yield Request("VBD.create", (connection_of(it, it.new, state.free_position),), does, at)
     yield from _copy_metadata(state, at, it)
     if it.vbd:
         if theirs:
-            yield Request("VBD.destroy", (theirs,), _("release {disk}", disk=it.name), at)
+            yield Request("VBD.destroy", (theirs,), m_("release {disk}", disk=it.name), at)
         if state.vbds[mine]["userdevice"] != it.vbd["userdevice"]:
-            does = _("put the new disk at position {position}", position=it.vbd["userdevice"])
+            does = m_("put the new disk at position {position}", position=it.vbd["userdevice"])
             yield Request("VBD.set_userdevice", (mine, it.vbd["userdevice"]), does, at)
 
 
@@ -83,7 +83,7 @@ def connection_of(it: Replacement, vdi: str, position: str) -> dict[str, Any]:
 def _copy_metadata(state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
     """The new disk gets what people know the old one by."""
     new = state.vdis[it.new]
-    does = _("give the new disk the name of {disk}", disk=it.name)
+    does = m_("give the new disk the name of {disk}", disk=it.name)
     for name in ("name_label", "name_description"):
         if new[name] != it.vdi[name]:
             yield Request(f"VDI.set_{name}", (it.new, it.vdi[name]), does, at)
@@ -105,7 +105,7 @@ def clean_up(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
         if spec.keeps:
             yield from _keep_source(spec, state, at, it)
         elif _may_be_removed(spec, state, it):
-            does = _("remove {disk} from its old SR", disk=it.name)
+            does = m_("remove {disk} from its old SR", disk=it.name)
             yield Request("VDI.destroy", (it.old,), does, at)
         else:
             yield Note({"keeps": True})
@@ -124,7 +124,7 @@ def _may_be_removed(spec: ExchangeSpec, state: ExchangeState, it: Replacement) -
 
 
 def _keep_source(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
-    old, does = state.vdis[it.old], _("keep the source of {disk}", disk=it.name)
+    old, does = state.vdis[it.old], m_("keep the source of {disk}", disk=it.name)
     if old["name_label"] != spec.kept_name(it):
         yield Request("VDI.set_name_label", (it.old, spec.kept_name(it)), does, at)
     if TAG not in old["tags"]:
@@ -153,7 +153,7 @@ def stray_copies(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacem
         if vdi is None or ref in (it.old, it.new) or vdi["is_a_snapshot"]:
             continue
         if is_free(vdi) and not vdi["snapshots"] and vdi["other_config"].get(JOB) == spec.job:
-            yield Request("VDI.destroy", (ref,), _("remove an empty copy of {disk}", disk=it.name), at)
+            yield Request("VDI.destroy", (ref,), m_("remove an empty copy of {disk}", disk=it.name), at)
 
 
 def is_held(state: ExchangeState, ref: str) -> bool:
@@ -168,7 +168,7 @@ def unmark(spec: ExchangeSpec, state: ExchangeState, at: int, vdi: str) -> Itera
 
 def without_mark(state: ExchangeState, vdi: str, key: str, at: int) -> Iterator[Step]:
     if key in state.vdis[vdi]["other_config"]:
-        does = _("remove the mark “{key}”", key=key)
+        does = m_("remove the mark “{key}”", key=key)
         yield Request("VDI.remove_from_other_config", (vdi, key), does, at)
 
 
@@ -177,8 +177,8 @@ def unblock(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     if state.vm is None:
         return
     if state.vm["other_config"].get(JOB) == spec.job:
-        yield Request("VM.remove_from_other_config", (spec.vm, JOB), _("remove the mark from the VM"))
+        yield Request("VM.remove_from_other_config", (spec.vm, JOB), m_("remove the mark from the VM"))
     now = state.vm["blocked_operations"]
     others = {operation: reason for operation, reason in now.items() if reason != spec.reason}
     if others != dict(now):
-        yield Request(BLOCK, (spec.vm, others), _("allow the VM to be started and changed again"))
+        yield Request(BLOCK, (spec.vm, others), m_("allow the VM to be started and changed again"))

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import msgspec
 
+from xsmigui.core.messages import m_, sentences
 from xsmigui.core.migration.exchange.checks import account, other_job, why_no_way_back
 from xsmigui.core.migration.exchange.copying import is_in_use
 from xsmigui.core.migration.exchange.placing import connection_of, is_held, stray_copies, unblock, unmark, without_mark
@@ -19,13 +20,12 @@ from xsmigui.core.migration.exchange.values import (
 from xsmigui.core.migration.sameness import is_free
 from xsmigui.core.migration.steps import Note, Request, Step, Stop, Wait
 from xsmigui.core.records import Task
-from xsmigui.core.text import _
 
 
 def roll_back(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     why_not = why_no_way_back(spec, state)
     if why_not:
-        yield Stop(" ".join([why_not, *account(spec, state)]))
+        yield Stop(sentences(why_not, *account(spec, state)))
     if other_job(spec, state) and not _has_marked(spec, state):
         return  # the other job had it first, and nothing was changed by this one
     yield from _end_copy(spec, state)
@@ -41,8 +41,8 @@ def roll_back(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
             yield from unmark(spec, state, at, it.new)
         elif new is not None:
             if not is_free(new):
-                yield Wait(_("The copy of {disk} is still in use.", disk=it.name))
-            yield Request("VDI.destroy", (it.new,), _("remove the copy of {disk}", disk=it.name), at, then={"new": ""})
+                yield Wait(m_("The copy of {disk} is still in use.", disk=it.name))
+            yield Request("VDI.destroy", (it.new,), m_("remove the copy of {disk}", disk=it.name), at, then={"new": ""})
         yield from stray_copies(spec, state, at, it)
     for at, it in enumerate(spec.replacements):
         yield from unmark(spec, state, at, it.old)
@@ -63,7 +63,7 @@ def _end_copy(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     if pending is None or pending.disk < 0:
         return
     it = spec.replacements[pending.disk]
-    waiting = Wait(_("The server still works on the copy of {disk}.", disk=it.name), pending.task)
+    waiting = Wait(m_("The server still works on the copy of {disk}.", disk=it.name), pending.task)
     if pending.method == COPY and not pending.task and is_in_use(state, it):
         running = [task for task, what in state.vdis[it.old]["current_operations"].items() if what == "copy"]
         if len(running) == 1:
@@ -71,7 +71,7 @@ def _end_copy(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
         yield waiting
     if pending.task:
         if pending.method == COPY and _can_be_cancelled(state.task):
-            yield Request("task.cancel", (pending.task,), _("cancel the copy of {disk}", disk=it.name), pending.disk)
+            yield Request("task.cancel", (pending.task,), m_("cancel the copy of {disk}", disk=it.name), pending.disk)
         yield waiting
 
 
@@ -82,7 +82,7 @@ def _can_be_cancelled(task: Task | None) -> bool:
 
 def _restored(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
     """The source gets its name back."""
-    old, does = state.vdis[it.old], _("give {disk} its name back", disk=it.name)
+    old, does = state.vdis[it.old], m_("give {disk} its name back", disk=it.name)
     if old["name_label"] == spec.kept_name(it):
         yield Request("VDI.set_name_label", (it.old, it.vdi["name_label"]), does, at)
     if TAG in old["tags"] and TAG not in it.vdi["tags"]:
@@ -98,19 +98,19 @@ def _reconnected(state: ExchangeState, at: int, it: Replacement) -> Iterator[Ste
     if mine and not theirs:
         if state.vbds[mine]["userdevice"] == position:
             if not state.free_position:
-                yield Stop(_("The VM has no free position for another disk."))
+                yield Stop(m_("The VM has no free position for another disk."))
                 return
-            does = _("move the new disk to a free position")
+            does = m_("move the new disk to a free position")
             yield Request("VBD.set_userdevice", (mine, state.free_position), does, at)
-        does = _("connect {disk} again", disk=it.name)
+        does = m_("connect {disk} again", disk=it.name)
         yield Request("VBD.create", (connection_of(it, it.old, position),), does, at)
     if mine:
-        yield Request("VBD.destroy", (mine,), _("release the new disk"), at)
+        yield Request("VBD.destroy", (mine,), m_("release the new disk"), at)
 
 
 def _spared(state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
     """What took the place becomes a kept source again."""
-    new, does = state.vdis[it.new], _("give the kept source its name back")
+    new, does = state.vdis[it.new], m_("give the kept source its name back")
     for name in ("name_label", "name_description"):
         if new[name] != it.spare[name]:
             yield Request(f"VDI.set_{name}", (it.new, it.spare[name]), does, at)

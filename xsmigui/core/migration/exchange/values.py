@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
+from xsmigui.core.messages import Text
 from xsmigui.core.migration.sameness import OtherConnection, Record, Signs, signs_of
 from xsmigui.core.migration.steps import Pending
 from xsmigui.core.records import Task
@@ -85,7 +86,7 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
     sum_new: str = ""
     summed: str = ""
     proven: str = ""
-    unprovable: str = ""
+    unprovable: Text = ""
 
     @property
     def name(self) -> str:
