@@ -11,6 +11,7 @@ from typing import Final
 
 from xsmigui.core.capacity import load
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.messages import Text, m_, render
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.moves import Kind, Move, following_disks, image_formats, is_copied, own_disks
 from xsmigui.core.migration.rules import RULES, networks, storage
@@ -31,7 +32,7 @@ class Candidate:
     detail: str = ""
     problems: tuple[Problem, ...] = ()
     note: str = ""
-    bar: str = ""
+    bar: Text = ""
 
     @property
     def usable(self) -> bool:
@@ -40,7 +41,7 @@ class Candidate:
     @property
     def reason(self) -> str:
         """The first thing that stands against it, as a sentence."""
-        return self.bar or next((p.message for p in self.problems if p.blocks), "")
+        return render(self.bar or next((p.finding for p in self.problems if p.blocks), ""))
 
 
 def destinations(site: Site, draft: Draft) -> tuple[Candidate, ...]:
@@ -48,12 +49,12 @@ def destinations(site: Site, draft: Draft) -> tuple[Candidate, ...]:
     found = []
     for pool, inventory in site.pools.items():
         own = pool == draft.source
-        here = _("the VMs are here already")
-        bar = ""
+        here = m_("the VMs are here already")
+        bar: Text = ""
         if pool not in site.connected:
-            bar = _("not connected")
+            bar = m_("not connected")
         elif not any(inventory.is_live(h) and inventory.host[h].enabled for h in inventory.host):
-            bar = _("no host takes VMs at present")
+            bar = m_("no host takes VMs at present")
         elif (own and draft.copy) or (own and len(inventory.host) < 2 and len(_disk_srs(inventory)) < 2):
             bar = here
         elif not draft.loose and draft.leaves is None:
@@ -72,13 +73,13 @@ def unmovable(site: Site, draft: Draft, vm: VmRef) -> Iterator[Problem]:
             yield from (problem for problem in rule.check(trial) if problem.blocks)
 
 
-def why_nobody(site: Site, draft: Draft) -> str:
+def why_nobody(site: Site, draft: Draft) -> Text:
     """Why no host of the destination can take any of the VMs, by the first VM's first reason; empty where one can take
     one of them. What a fix at the spot would help with does not count."""
     source, target = site.pools.get(draft.source), site.pools[draft.destination or draft.source]
     if source is None:
         return ""  # the evaluation says so
-    first = ""
+    first: Text = ""
     for vm in draft.vms:
         if vm not in source.VM:
             continue
@@ -90,7 +91,7 @@ def why_nobody(site: Site, draft: Draft) -> str:
             found = next(blocks, None)
             if found is None:
                 return ""
-            first = first or found.message
+            first = first or found.finding
     return first
 
 
@@ -297,7 +298,7 @@ def formats(moves: Iterable[Move], chosen: str = "") -> tuple[Candidate, ...]:
     common = [form for form in offered[0] if all(form in others for others in offered)] if offered else []
     found = [Candidate(form, form) for form in common]
     if chosen and chosen not in common:
-        found.append(Candidate(chosen, chosen, bar=_("not known to every SR that the disks go to")))
+        found.append(Candidate(chosen, chosen, bar=m_("not known to every SR that the disks go to")))
     return (Candidate("", _("As the SR decides")), *found) if found else ()
 
 
@@ -310,7 +311,7 @@ def network_candidates(target: Inventory, host: HostRef | None) -> tuple[Candida
         detail = _("VLAN {id}", id=vlans[0]) if vlans else "" if network.PIFs else _("internal")
         if len(target.networks_by_name[network.name_label]) > 1:  # nothing else tells them apart for certain
             detail = " · ".join(part for part in (detail, network.bridge) if part)
-        bar = "" if host is None or networks.host_attaches(target, host, ref) else _("the host is not on it")
+        bar = "" if host is None or networks.host_attaches(target, host, ref) else m_("the host is not on it")
         found.append(Candidate(ref, network.name_label, detail, bar=bar))
     return tuple(sorted(found, key=lambda c: (not c.usable, natural(c.name), c.ref)))
 
