@@ -1,6 +1,7 @@
 """What every test stands on: a folder of its own, no keyring, no threads left over, no errors logged unseen."""
 
 import logging
+import signal
 import threading
 import time
 from collections.abc import Generator, Iterator
@@ -12,6 +13,12 @@ from keyring.backends.null import Keyring as NoKeyring
 
 settings.register_profile("house", deadline=None)  # no test asserts a time
 settings.load_profile("house")
+
+# What is started in the background (`&`, nohup) ignores these, and so do the programs that it starts: tests of signals
+# would send them for nothing.
+for _name, _handler in (("SIGINT", signal.default_int_handler), ("SIGHUP", signal.SIG_DFL)):
+    if hasattr(signal, _name) and signal.getsignal(getattr(signal, _name)) is signal.SIG_IGN:
+        signal.signal(getattr(signal, _name), _handler)
 
 LINGERING = ("asyncio_", "ThreadPoolExecutor", "QThread", "Dummy-", "pydevd", "pytest_timeout")
 """Beginnings of the names of threads that belong to loops and tools."""

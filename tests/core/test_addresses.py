@@ -32,6 +32,7 @@ from xsmigui.core.addresses import BadAddress, beside, host_and_port, normal_url
         ("http://[::1]:80", "http://[::1]"),
         ("::1", "https://[::1]"),
         ("fe80::1%eth0", "https://[fe80::1%eth0]"),
+        ("https://[FE80::1%25eth0]:8443/", "https://[fe80::1%eth0]:8443"),
         ("münchen.example", "https://münchen.example"),
     ],
 )
@@ -70,12 +71,20 @@ def test_addresses_as_people_type_them(typed: str, url: str) -> None:
         "x" * 64 + ".example",
         ".".join(["abcdefgh"] * 30),
         "300.1.1.1",
+        "fe80::1%",
+        "::1:99999",
         "10.0.0",
         "1234",
     ],
 )
 def test_what_is_no_address(typed: str) -> None:
     with pytest.raises(BadAddress, match=r"\S"):
+        normal_url(typed)
+
+
+@pytest.mark.parametrize("typed", ["fe80::1%", "::1:8443:x", "host:1:2", "fe80:::1"])
+def test_what_looks_like_ipv6_is_not_called_a_wrong_port(typed: str) -> None:
+    with pytest.raises(BadAddress, match="is no address"):
         normal_url(typed)
 
 

@@ -96,6 +96,7 @@ def test_what_is_given_stands_before_the_file(tmp_path: Path) -> None:
         ("ab" * 32, True),
         (":".join(["AB"] * 32), True),
         ("sha256 Fingerprint=" + ":".join(["AB"] * 32), True),
+        ("SHA-256: " + ":".join(["AB"] * 32), True),
         ("SHA256:" + "ab" * 32, True),
         (" ".join(["ab cd"] * 16), True),
         ("ab" * 20, False),

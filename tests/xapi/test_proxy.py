@@ -1,6 +1,8 @@
 """Through a real HTTP proxy, and what is said where it does not help."""
 
 import asyncio
+import errno
+import os
 from collections.abc import Iterator
 
 import pytest
@@ -104,6 +106,7 @@ async def test_nobody_at_the_proxys_address(shared_site: Simulated, is_xml: bool
         )
     assert caught.value.status == 0
     assert "http://127.0.0.1:1" in sentence(caught.value)[0]
+    assert caught.value.detail == os.strerror(errno.ECONNREFUSED)
 
 
 LONG_REASON = b"HTTP/1.1 503 " + b"\x1b[31mx" * 900 + b"\r\n\r\n"

@@ -13,7 +13,7 @@ from xsmigui.core.catalogue import sentence
 from xsmigui.core.connecting import old_encryption
 from xsmigui.core.failures import WIRE_ERRORS, CertificateChanged, CertificateUnknown, ServerFailure
 from xsmigui.core.ports import Address
-from xsmigui.core.proxies import DIRECT, ProxyOf, excepts, proxy_from
+from xsmigui.core.proxies import DIRECT, NONE, ProxyOf, excepts, proxy_from
 from xsmigui.core.text import _, joined
 from xsmigui.local import paths
 from xsmigui.local.keyring import Keyring
@@ -102,7 +102,7 @@ def chosen_proxy(options: argparse.Namespace) -> ProxyOf:
     settings = SettingsFile(paths.home()).now
     proxy, exceptions = settings.proxy, settings.proxy_exceptions
     if options.proxy:
-        proxy, exceptions = options.proxy, ""
+        proxy, exceptions = DIRECT if options.proxy.strip().lower() in NONE else options.proxy, ""
         if "@" in proxy:
             raise BadArguments(
                 _("--proxy takes no password: others could see it. Set it in the environment variable HTTPS_PROXY.")

@@ -38,6 +38,8 @@ def normal_url(text: str) -> str:
             _("“{text}” has a path. Give the server's name or address, and its port if that is not 443.", text=text)
         )
     host = _host(parts, text)
+    if not host.startswith("[") and parts.netloc.count(":") > 1:  # something like an IPv6 address
+        raise BadAddress(_("“{text}” is no address of a server.", text=text))
     try:
         port = parts.port
     except ValueError:
@@ -72,7 +74,9 @@ def _split(text: str) -> SplitResult:
 
 
 def _bracketed(rest: str) -> str:
-    """An IPv6 address that stands alone, in its brackets; everything else as it is."""
+    """An IPv6 address that stands alone, in its brackets; everything else as it is. The % before a zone may be written
+    as urls want it (RFC 6874: %25)."""
+    rest = rest.replace("%25", "%")
     bare = rest.rstrip("/")
     try:
         return f"[{ipaddress.IPv6Address(bare)}]"

@@ -12,6 +12,9 @@ from xsmigui.core.text import _
 DIRECT: Final = "direct"
 """What stands in the place of a proxy's address to say that there is none."""
 
+NONE: Final = (DIRECT, "none")
+"""How people say so, in small letters."""
+
 PORT: Final = 3128
 """Of proxies whose address names none."""
 
@@ -52,10 +55,10 @@ def proxy_from(text: str) -> Proxy:
     if scheme.lower() != "http":
         shown = f"{scheme}://{address}"
         raise BadAddress(_("“{text}” cannot be used: only HTTP proxies, http://proxy:port, can.", text=shown))
+    if not address.strip("/"):
+        raise BadAddress(_("“{text}” is no address of a proxy.", text=text.strip()))
     url = normal_url(f"http://{address}")
     host, port = host_and_port(url)
-    if not host:
-        raise BadAddress(_("“{text}” is no address of a proxy.", text=address))
     if not urlsplit(url).port:
         port = 80 if address.rstrip("/").endswith(":80") else PORT
     user, _colon, password = credentials.partition(":")

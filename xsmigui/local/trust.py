@@ -83,4 +83,11 @@ def is_fingerprint(text: str) -> bool:
 
 def _bare(fingerprint: str) -> str:
     """The digits alone: colons, spaces and the name of the algorithm (as openssl prints it) are left out."""
-    return fingerprint.lower().rpartition("=")[2].removeprefix("sha256:").translate(_GROUPING)
+    return (
+        fingerprint.lower()
+        .rpartition("=")[2]
+        .strip()
+        .removeprefix("sha-256:")
+        .removeprefix("sha256:")
+        .translate(_GROUPING)
+    )

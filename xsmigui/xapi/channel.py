@@ -16,6 +16,7 @@ from xsmigui.core.proxies import Proxy
 from xsmigui.core.text import one_line
 from xsmigui.xapi import limits, tls
 from xsmigui.xapi.decoding import SHOWN
+from xsmigui.xapi.reasons import reason
 from xsmigui.xapi.tunnel import authorization
 
 Body = bytes | bytearray
@@ -68,7 +69,7 @@ class Channel:
         except aiohttp.ClientHttpProxyError as error:
             raise self._proxy_failed(one_line(f"{error.status} {error.message}", SHOWN), error.status) from None
         except aiohttp.ClientProxyConnectionError as error:
-            raise self._proxy_failed(tls.reason(error.os_error)) from None
+            raise self._proxy_failed(reason(error.os_error)) from None
         except aiohttp.ClientConnectorError as error:
             raise tls.failure(self._url, error.os_error, method) from None
         except aiohttp.ClientResponseError as error:  # it answers, but that is no HTTP

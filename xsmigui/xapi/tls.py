@@ -9,9 +9,7 @@ offers. It is offered to servers that refuse everything else, and to those only.
 """
 
 import asyncio
-import errno
 import hashlib
-import os
 import ssl
 from dataclasses import dataclass
 from typing import Final
@@ -19,7 +17,7 @@ from typing import Final
 from xsmigui.core.addresses import host_and_port
 from xsmigui.core.failures import CertificateChanged, CertificateUnknown, NoCommonEncryption, NotSpeaking, Unreachable
 from xsmigui.core.proxies import Proxy
-from xsmigui.core.text import one_line
+from xsmigui.xapi.reasons import reason
 from xsmigui.xapi.tunnel import open_tunnel
 
 HANDSHAKE_DEADLINE: Final = 15.0
@@ -166,14 +164,3 @@ def failure(url: str, error: BaseException, call: str = "") -> Unreachable | Not
         if why.endswith(NO_TLS):
             return NotSpeaking(url, 0, why.lower().replace("_", " "))
     return Unreachable(url, reason(error), call)
-
-
-def reason(error: BaseException) -> str:
-    """What the operating system says, without the addresses and numbers around it."""
-    if isinstance(error, (ConnectionResetError, ssl.SSLEOFError)):
-        return "the connection was closed"
-    if isinstance(error, OSError) and error.strerror:
-        number = error.errno or 0
-        is_system = number in errno.errorcode and not isinstance(error, ssl.SSLError)
-        return os.strerror(number) if is_system else one_line(error.strerror)  # asyncio puts the address into strerror
-    return one_line(str(error)) or type(error).__name__

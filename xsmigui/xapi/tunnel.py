@@ -8,6 +8,7 @@ from xsmigui.core.failures import ProxyFailed
 from xsmigui.core.proxies import Proxy
 from xsmigui.core.text import one_line
 from xsmigui.xapi.decoding import SHOWN
+from xsmigui.xapi.reasons import reason
 
 
 def authorization(proxy: Proxy) -> dict[str, str]:
@@ -27,7 +28,7 @@ async def open_tunnel(url: str, proxy: Proxy) -> asyncio.StreamWriter:
     try:
         reader, writer = await asyncio.open_connection(proxy.host, proxy.port)
     except OSError as error:
-        raise ProxyFailed(url, error.strerror or str(error), proxy=proxy.url) from None
+        raise ProxyFailed(url, reason(error), proxy=proxy.url) from None
     try:
         writer.write("\r\n".join(lines).encode())
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
