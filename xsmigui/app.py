@@ -225,7 +225,11 @@ class Program:
             self.connections.remember(server.address, server.name, server.connect, dict(server.members))
         try:
             await self.jobs.take_up()
-            if text := unreadable_text(await self.jobs.unreadable()):
+            unreadable = await self.jobs.unreadable()
+            self.window.activity.refresh()
+            known = self.settings.now.told
+            if text := unreadable_text(bad for bad in unreadable if bad.id not in known):
+                self.settings.change(told=tuple(bad.id for bad in unreadable))
                 await tell(self.window, _("Journal"), text)
         except OSError as error:
             log.error("%s", error)

@@ -3,19 +3,21 @@
 import asyncio
 import json
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, Final, TextIO
 
 import msgspec
 
 from xsmigui.core.jobs import Entry, Job, job_text, step_text, title
+from xsmigui.core.messages import render, sentences
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.leaving_out import LeftOut
 from xsmigui.core.migration.summary import overview, summarize
 from xsmigui.core.problems import Problem, Severity
 from xsmigui.core.report import html_report
 from xsmigui.core.text import _, escaped, middle, printable
+from xsmigui.core.triage import Do, Triage, counting_text, counts, step_sentence, triage, where_text
 from xsmigui.local.clock import SystemClock
 
 DONE: Final = 0
@@ -116,18 +118,50 @@ def job_document(job: Job) -> dict[str, object]:
     return {"created": job.created.isoformat(), "finished": job.has_ended, **job.as_json()}
 
 
-def show_job(job: Job, history: list[Entry], as_json: bool) -> None:
+def triage_document(found: Triage, line: Callable[[Do], str]) -> dict[str, object]:
+    """Where a VM is, which copy counts, the servers' words, and the next steps, safest first, each with the line that
+    does it."""
+    which = counts(found.places)
+    return {
+        "places": [
+            {"pool": place.pool, "power_state": place.power_state, "host": place.host, "counts": which in (None, at)}
+            for at, place in enumerate(found.places)
+        ],
+        "why": render(sentences(*counting_text(found.places))),
+        "words": list(found.words),
+        "steps": [{"do": str(do), "text": step_sentence(do), "command": line(do)} for do in found.steps],
+    }
+
+
+def _show_triage(found: Triage, line: Callable[[Do], str]) -> None:
+    for text in filter(None, (where_text(found), *found.words)):
+        print(f"  {text}")
+    for number, do in enumerate(found.steps, 1):
+        print(f"  {number}. {step_sentence(do)}")
+        print(f"     {line(do)}")
+
+
+def show_job(job: Job, history: list[Entry], as_json: bool, line: Callable[[Do], str]) -> None:
+    """All that is known of a job, with the next steps of what did not succeed; `line` is the command of a step."""
+    triages = [triage(job, index) for index in range(len(job.vms))]
     if as_json:
-        print_document(job_document(job) | {"history": msgspec.to_builtins(history)}, True)
+        document = job_document(job)
+        vms = [
+            vm.as_json() | ({"triage": triage_document(found, line)} if found is not None else {})
+            for vm, found in zip(job.vms, triages, strict=True)
+        ]
+        print_document(document | {"vms": vms, "history": msgspec.to_builtins(history)}, True)
         return
     print(f"{job.id}: {state_word(job)}")
-    for vm in job.vms:
+    for vm, found in zip(job.vms, triages, strict=True):
         print(f"{title(vm)}: {step_text(vm)}. {vm.message}")
         for disk in vm.disks:
             print(f"  {disk.old} → {disk.new} ({disk.sr})")
+        if found is not None:
+            _show_triage(found, line)
     for entry in history:
-        line = f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}  {entry.vm}: {entry.state}, {entry.step}"
-        print("  ".join(part for part in (line, entry.task, entry.message) if part))
+        start = f"{entry.at.astimezone():%Y-%m-%d %H:%M:%S}  {entry.vm}: {entry.state}, {entry.step}"
+        print("  ".join(part for part in (start, entry.task, entry.message) if part))
 
 
 def write_report(job: Job, folder: Path) -> bool:

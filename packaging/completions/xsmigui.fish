@@ -51,7 +51,7 @@ function _shtab_xsmigui_using
 end
 
 set -g _shtab_xsmigui_commands inventory preflight migrate move-disk evacuate jobs simulate
-set -g _shtab_xsmigui_opts_with_value --at-once --database --disk --fingerprint --host --keep-source --lang --listen --network --no-proxy --not-before --password --patience --plan --proxy --report --resume --revert --scenario --seed --server --show --speed --sr --storage-network --support-bundle --to --user --vdi --vm --vms
+set -g _shtab_xsmigui_opts_with_value --allow-start --at-once --database --disk --fingerprint --forget --host --keep-source --lang --leftovers --listen --network --no-proxy --not-before --password --patience --plan --proxy --report --resume --retry --revert --scenario --seed --server --show --speed --sr --storage-network --support-bundle --to --user --vdi --vm --vms
 
 complete -c xsmigui -e
 complete -c xsmigui -f
@@ -166,6 +166,11 @@ complete -c xsmigui -n '_shtab_xsmigui_using jobs' -s h -l help -d 'show this te
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l show -x -d 'everything that is known of one job. Example: --show 20260302-081500-9c1f'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l resume -x -d 'take up an unfinished job and bring it to its end, on the servers of that time or those of --server. Example: --resume 20260302-081500-9c1f'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l revert -x -d 'put back what a job has copied, on the servers of that time or those of --server. Example: --revert 20260302-081500-9c1f'
+complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l retry -x -d 'plan again what of a job did not succeed, and start it, on the servers of that time or those of --server. Example: --retry 20260302-081500-9c1f'
+complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l leftovers -x -d 'remove the disks that a failed job has left, on the servers of that time or those of --server. Example: --leftovers 20260302-081500-9c1f'
+complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l allow-start -x -d 'take away the blocks and marks of a job that stopped, so that its VMs can be started, on the servers of that time or those of --server. Example: --allow-start 20260302-081500-9c1f'
+complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l forget -x -d 'take a job out of the journal, readable or not. Example: --forget 20260302-081500-9c1f'
+complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l yes -d 'agree to it; without a terminal nothing is done otherwise'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l same-pool -d 'go on though a coordinator shows another certificate than when the job was left: it is no copy of its pool'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l server -x -d 'a pool'"'"'s coordinator, a member or a standalone host: name, address or URL; once for each pool. Example: --server https://madrid-01 --server 10.0.0.9'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l user -x -d 'who logs in to all of them, root if left out. Example: --user admin'

@@ -212,6 +212,25 @@ async def test_a_row_that_cannot_be_read_stops_no_other(tmp_path: Path, how: str
     assert [row for row in raw(tmp_path) if "bad" in row] == [row for row in rows if "bad" in row]
 
 
+@pytest.mark.parametrize("how", [*SPOILED, "readable"])
+async def test_a_job_is_forgotten_whether_it_can_be_read_or_not(tmp_path: Path, how: str) -> None:
+    first, second = JournalFile(tmp_path), JournalFile(tmp_path)
+    for name in ("before", "bad"):
+        await first.write(a_job(name), 0)
+    assert not await second.forget("bad")  # somebody carries it out
+    if how in SPOILED:
+        change(tmp_path, SPOILED[how])
+    await first.close()
+    assert await second.forget("bad")
+    assert not await second.forget("bad")
+    assert not await second.forget("another")
+    assert [job.id for job in await second.all()] == ["before"]
+    assert await second.unreadable() == []
+    assert await second.history("bad") == []
+    await second.close()
+    assert not [row for row in raw(tmp_path) if "bad" in row]
+
+
 def raw(folder: Path) -> list[tuple[object, ...]]:
     db = sqlite3.connect(folder / FILE)
     found = db.execute("select * from job").fetchall() + db.execute("select * from vm").fetchall()

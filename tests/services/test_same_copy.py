@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import random
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -285,7 +286,7 @@ async def test_a_journal_that_cannot_be_written_holds_the_job(
 
 
 @pytest.mark.parametrize("number", [2, 3, 5])
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(int(os.environ.get("XSMIGUI_SEEDS", "3"))))
 async def test_several_programs_at_the_same_disks(site: Simulated, tmp_path: Path, number: int, seed: int) -> None:
     """One does it, the others say so; and none of them fights for ever."""
     chance = random.Random(seed)

@@ -12,8 +12,9 @@ import sys
 from collections.abc import Awaitable
 from contextlib import suppress
 
+from xsmigui.cli.aftermath import forget
 from xsmigui.cli.journal import show_jobs
-from xsmigui.cli.options import parser
+from xsmigui.cli.options import WITH_SERVERS, parser
 from xsmigui.cli.running import run
 from xsmigui.console import BAD_ARGUMENTS, FAILED, INTERRUPTED, BadArguments, say
 from xsmigui.core.redaction import redacted
@@ -54,7 +55,9 @@ def carry_out(options: argparse.Namespace) -> int:
         return command.run(served, lambda: not streams.reader_has_left(sys.stdout))
     logs.start(paths.home())
     try:
-        if options.command == "jobs" and not (options.resume or options.revert):
+        if options.command == "jobs" and options.forget:
+            return asyncio.run(_until_interrupted(forget(options)))
+        if options.command == "jobs" and not any(getattr(options, name) for name in WITH_SERVERS):
             return asyncio.run(_until_interrupted(show_jobs(options)))
         return asyncio.run(_until_interrupted(run(options)))
     except BadArguments as error:

@@ -5,6 +5,7 @@ import asyncio
 from datetime import datetime
 from pathlib import Path
 
+from xsmigui.cli.resuming import step_line
 from xsmigui.cli.starting import to_the_end
 from xsmigui.console import (
     BAD_ARGUMENTS,
@@ -50,7 +51,7 @@ async def show_jobs(options: argparse.Namespace) -> int:
     if job is not None:
         if options.report and not await asyncio.to_thread(write_report, job, Path(options.report)):
             return BAD_ARGUMENTS
-        show_job(job, history, options.json)
+        show_job(job, history, options.json, lambda do: step_line(job, do))
     elif options.json:
         document: dict[str, object] = {"jobs": [job_document(job) for job in found]}
         if unreadable:

@@ -194,6 +194,10 @@ def _evacuate(command: Any) -> None:
     _run(empty)
 
 
+WITH_SERVERS: Final = ("resume", "revert", "retry", "leftovers", "allow_start")
+"""The selections of `jobs` that need a connection."""
+
+
 def _jobs(command: Any) -> None:
     text = _(
         "Shows the journal of this computer; takes a job up that was left unfinished, or puts back what it copied."
@@ -219,6 +223,37 @@ def _jobs(command: Any) -> None:
             " 20260302-081500-9c1f"
         ),
     )
+    which.add_argument(
+        "--retry",
+        metavar="ID",
+        help=_(
+            "plan again what of a job did not succeed, and start it, on the servers of that time or those of --server."
+            " Example: --retry 20260302-081500-9c1f"
+        ),
+    )
+    which.add_argument(
+        "--leftovers",
+        metavar="ID",
+        help=_(
+            "remove the disks that a failed job has left, on the servers of that time or those of --server."
+            " Example: --leftovers 20260302-081500-9c1f"
+        ),
+    )
+    which.add_argument(
+        "--allow-start",
+        metavar="ID",
+        help=_(
+            "take away the blocks and marks of a job that stopped, so that its VMs can be started, on the servers of that"
+            " time or those of --server."
+            " Example: --allow-start 20260302-081500-9c1f"
+        ),
+    )
+    which.add_argument(
+        "--forget",
+        metavar="ID",
+        help=_("take a job out of the journal, readable or not. Example: --forget 20260302-081500-9c1f"),
+    )
+    jobs.add_argument("--yes", action="store_true", help=_("agree to it; without a terminal nothing is done otherwise"))
     jobs.add_argument(
         "--same-pool",
         action="store_true",

@@ -13,6 +13,7 @@ from xsmigui.core.addresses import BadAddress, beside, normal_url
 from xsmigui.core.failures import CertificateChanged
 from xsmigui.core.jobs import Job
 from xsmigui.core.pool_marks import PoolMark
+from xsmigui.core.triage import Do
 from xsmigui.local import paths
 from xsmigui.local.trust import TrustFile, same_fingerprint
 from xsmigui.services.connections import Trouble
@@ -36,6 +37,16 @@ def resume_line(options: argparse.Namespace, job: Job, trouble: Trouble | None =
     if renewed is not None or getattr(options, "same_pool", False):
         words.append("--same-pool")
     words += _connection(given)
+    return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
+
+
+def step_line(job: Job, do: Do) -> str:
+    """The line that does this next step of a job, on the servers that it was started with. The password is in the
+    keyring, or `--password-stdin` is added."""
+    words = [*_program(), "jobs", f"--{do}", job.id]
+    if do is not Do.forget:
+        for url in servers_of(job):
+            words += ["--server", url]
     return subprocess.list2cmdline(words) if os.name == "nt" else shlex.join(words)
 
 

@@ -3,10 +3,12 @@
 import argparse
 import asyncio
 
+from xsmigui.cli.aftermath import look_after
 from xsmigui.cli.connecting import Refusing, chosen_proxy, connect
 from xsmigui.cli.evacuating import evacuate
 from xsmigui.cli.journal import take_up, tell_set_aside
 from xsmigui.cli.later import moment_in
+from xsmigui.cli.options import WITH_SERVERS
 from xsmigui.cli.resuming import members_of, servers_of
 from xsmigui.cli.selecting import evaluate, evaluate_disks, leaving_out_blocked
 from xsmigui.cli.starting import left_json, start
@@ -57,6 +59,8 @@ async def run(options: argparse.Namespace) -> int:
                 return DONE
             case "preflight":
                 return _report_preflight(options, *await _evaluate(options, store, asker, clock))
+            case "jobs" if options.retry or options.leftovers or options.allow_start:
+                return await look_after(options, jobs, store, asker, clock, connections)
             case "jobs":
                 return await take_up(options, jobs, store)
             case "evacuate":
@@ -74,10 +78,10 @@ async def run(options: argparse.Namespace) -> int:
 
 
 async def _known_job(options: argparse.Namespace, journal: JournalFile) -> Job | None:
-    """The job that is to be taken up, if it is in this computer's journal: it knows its servers."""
-    wanted = (options.resume or options.revert) if options.command == "jobs" else ""
-    if not wanted:
+    """The job that the command is about, if it is in this computer's journal: it knows its servers."""
+    if options.command != "jobs":
         return None
+    wanted = next((name for each in WITH_SERVERS if (name := getattr(options, each))), "")
     try:
         return next((job for job in await journal.all() if job.id == wanted), None)
     except OSError as error:

@@ -116,6 +116,13 @@ async def to_the_end(
         say(_("This can be resumed: {names}.", names=joined([vm.move.vm.name for vm in unclear])))
         say(f"  {more['resume']}")
         return INTERRUPTED
+    return _status(job, getattr(options, "revert", None))
+
+
+def _status(job: Job, reverting: str | None) -> int:
+    """The exit status of a job that has ended. Whoever has asked for the way back is served when everything is back."""
+    if job.state is State.cancelled:
+        return DONE if reverting else INTERRUPTED
     return DONE if job.state is State.done else FAILED
 
 

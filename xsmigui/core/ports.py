@@ -130,6 +130,9 @@ class Journal(Protocol):
     async def adopt(self, job: str = "") -> list[Job]:
         """Take over the jobs that have not ended and whose process has (or this one of them), the oldest first."""
 
+    async def forget(self, job: str) -> bool:
+        """Take a job out that nobody carries out, readable or not; False where there is none such."""
+
     async def fold(self) -> int:
         """Fold jobs that ended long ago into what a report tells of them; returns how many."""
 

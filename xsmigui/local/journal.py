@@ -95,6 +95,11 @@ class JournalFile:
         are ours from then on. Raises `OSError`."""
         return await self._do(lambda db: self._adopt(db, job))
 
+    async def forget(self, job: str) -> bool:
+        """Take a job out with all that is written of it, whether it can be read or not. False where there is none, or
+        where another process carries it out. Raises `OSError`."""
+        return await self._do(lambda db: self._forget(db, job))
+
     async def fold(self) -> int:
         """Fold the jobs that ended more than a year ago into what a report tells of them: how each VM ended, and the
         uuids. Returns how many there were. Raises `OSError`."""
@@ -205,6 +210,19 @@ class JournalFile:
                 db.execute("update job set owner = ? where id = ?", (self._owner, row[0]))
                 found.append(job)
         return found
+
+    def _forget(self, db: sqlite3.Connection, job: str) -> bool:
+        with transaction(db):
+            row = db.execute("select owner from job where id = ?", (job,)).fetchone()
+            left = db.execute("select count(*), sum(not ended) from vm where job = ?", (job,)).fetchone()
+            if row is None and not left[0]:
+                return False
+            if row is not None and left[1] and row[0] != self._owner and self._is_alive(str(row[0])):
+                return False
+            for table, column in (("entry", "job"), ("vm", "job"), ("job", "id")):
+                db.execute(f"delete from {table} where {column} = ?", (job,))  # noqa: S608 - names of our own
+        self._told = {key: told for key, told in self._told.items() if key[0] != job}
+        return True
 
     def _lock_of(self, owner: str) -> Path:
         return self._folder / f"journal-{owner}.lock"

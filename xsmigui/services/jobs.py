@@ -90,6 +90,8 @@ class Jobs:
         self._listeners: list[Listener] = []
         self._ended: dict[str, asyncio.Event] = {}
         self._cancelling: set[asyncio.Task[None]] = set()
+        self.spoiled: list[Unreadable] = []
+        """What could not be read when the journal was last asked for it."""
         store.subscribe(self._site_changed)
         store.claims = self.claims
 
@@ -104,7 +106,8 @@ class Jobs:
 
     async def unreadable(self) -> list[Unreadable]:
         """What cannot be read of the journal; it stops nothing else. Raises `OSError`."""
-        return await self._journal.unreadable()
+        self.spoiled = await self._journal.unreadable()
+        return self.spoiled
 
     def get(self, job: str) -> Job:
         return self._jobs[job]
@@ -222,6 +225,35 @@ class Jobs:
             elif vm is not None:
                 self.cancel(job, place.index)
         self._pump()
+
+    def resume(self, job: str, *, undo: bool = False) -> None:
+        """Go on with what has stopped of a job, or (`undo`) put it back. What has ended for good is left alone."""
+        for index, vm in enumerate(self._jobs[job].vms):
+            if vm.state is not State.interrupted or vm.is_over:
+                continue
+            again = resumed(vm)
+            if undo and vm.replacements:
+                again = replace(again, undoing=True, cancelling=True)
+            elif undo:
+                again = replace(again, cancelling=True)
+            self._ended[job] = asyncio.Event()
+            place = _Place(job, index, PoolId(self._jobs[job].plan.source.uuid), vm.move.kind is not Kind.live)
+            self._queue.append(place)
+            self._set(place, replace(again, status=""))
+        self._pump()
+
+    async def forget(self, job: str) -> bool:
+        """Take a job out of the journal that has ended, or that cannot be read; False where it is still carried out.
+        On the servers nothing is changed. Raises `OSError`."""
+        known = self._jobs.get(job)
+        if known is not None and not known.has_ended:
+            return False
+        if not await self._journal.forget(job):
+            return False
+        self._jobs.pop(job, None)
+        self._ended.pop(job, None)
+        self.spoiled = [bad for bad in self.spoiled if bad.id != job]
+        return True
 
     def put_first(self, job: str, index: int) -> None:
         """Let a VM that waits be the next of all that wait."""

@@ -77,7 +77,7 @@ class SendingCarrier(Carrier):
         self._plan = context.job.plan
         self._target = PoolId(self._plan.target.uuid)
         self._received: dict[str, Any] | None = None
-        self._peak = 0.0
+        self._peak = self.job.progress or 0.0
         self._taken_up = self.job.has_begun
         self._keeps_session = False
         self._new_disks: dict[str, str] = {}

@@ -20,6 +20,7 @@ from xsmigui.core.ports import Gateway
 from xsmigui.core.problems import Problem, Severity, Subject
 from xsmigui.core.records import CLASSES, Record
 from xsmigui.core.refs import VmRef, is_null
+from xsmigui.core.triage import Place, counting_text, place_text
 from xsmigui.core.verified import Item, Outcome, What, differs, fact, same
 
 GONE: Final = ("HANDLE_INVALID", "UUID_INVALID")
@@ -149,42 +150,15 @@ def _disks(move: VmMove, there: Mapping[str, Any]) -> tuple[DiskResult, ...]:
 async def look(plan: Plan, move: VmMove, source: Gateway | None, target: Gateway | None = None) -> Text:
     """Where a VM is, asked of the servers; empty if those that answer do not have it. If both pools have one of its
     uuid, also which of them counts, and what to do. Raises the wire's errors."""
-    places = []
+    places: list[Place] = []
     for pool, gateway in ((plan.source, source), (plan.target, target)):
         found = await find_vm(gateway, move.vm.uuid) if gateway is not None else None
         if found is None or gateway is None:
             continue
         home = found[1]["resident_on"]
         host = "" if is_null(home) else await gateway.call("host.get_name_label", home)
-        places.append((pool.name, found[1]["power_state"], host))
-    return sentences(*(_place(move.vm.name, *place) for place in places), *_which_counts(places))
-
-
-def _which_counts(places: list[tuple[str, str, str]]) -> list[Text]:
-    """The server removes the source last, when everything has arrived (xapi_vm_migrate.ml `migrate_send'`): as long as
-    it is there it is whole, unless the VM runs at the destination."""
-    if len(places) < 2:
-        return []
-    (here, here_state, _host), (there, there_state, _other) = places
-    if there_state == "Running" and here_state != "Running":
-        good, stale = there, here
-    else:
-        good, stale = here, there
-    return [
-        m_("The one in {good} counts; the one in {stale} is what the migration has left.", good=good, stale=stale),
-        m_("Don't start it there: both use the same identity. Compare them, then remove it with its disks."),
-    ]
-
-
-def _place(vm: str, pool: str, state: str, host: str) -> Text:
-    """``mail is in Madrid, running on madrid-02.``"""
-    if state == "Halted":
-        return m_("{vm} is in {pool}, halted.", vm=vm, pool=pool)
-    if state == "Suspended":
-        return m_("{vm} is in {pool}, suspended.", vm=vm, pool=pool)
-    if host and state == "Running":
-        return m_("{vm} is in {pool}, running on {host}.", vm=vm, pool=pool, host=host)
-    return m_("{vm} is in {pool}.", vm=vm, pool=pool)
+        places.append(Place(pool.name, found[1]["power_state"], host))
+    return sentences(*(place_text(move.vm.name, place) for place in places), *counting_text(places))
 
 
 def whereabouts(plan: Plan, move: VmMove, source: Inventory | None, target: Inventory | None) -> Text:
@@ -197,5 +171,5 @@ def whereabouts(plan: Plan, move: VmMove, source: Inventory | None, target: Inve
             if vm.uuid != move.vm.uuid:
                 continue
             host = "" if is_null(vm.resident_on) else inventory.name_of("host", vm.resident_on)
-            return _place(move.vm.name, pool.name, vm.power_state, host)
+            return place_text(move.vm.name, Place(pool.name, vm.power_state, host))
     return m_("It is not known where {vm} is: look at both pools before you do anything else.", vm=move.vm.name)

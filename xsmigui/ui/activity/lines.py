@@ -8,8 +8,9 @@ from typing import Final
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.jobs import Job, State, VmJob, job_text, step_text, title
+from xsmigui.core.journal import Unreadable
 from xsmigui.core.progress import Meter, Standing
-from xsmigui.core.text import _, in_use, n_
+from xsmigui.core.text import _, in_use, joined, n_
 from xsmigui.core.units import duration, percent, size
 
 ICONS: Final = {
@@ -48,15 +49,17 @@ KINDS: Final = {
 ORDER: Final = {kind: place for place, kind in enumerate(Kind)}
 
 Key = tuple[str, str]
-"""A job's id and the place of a VM in it; the place is empty for the job as a whole. ``task`` and a reference for what
-others do."""
+"""A job's id and the place of a VM in it; the place is empty for the job as a whole, `UNREADABLE` where the journal
+cannot be read. ``task`` and a reference for what others do."""
+
+UNREADABLE: Final = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """One line. `progress` is a share, None where there is nothing to draw. What may be done with it: `cancel`,
     `order` (it waits and can be held or put first), `proceed` (it is held), `details`, `retry`, `find` (there is a VM
-    to go to)."""
+    to go to), `forget` (the journal cannot be read there)."""
 
     key: Key
     kind: Kind
@@ -72,6 +75,7 @@ class Line:
     details: bool = False
     retry: bool = False
     find: bool = False
+    forget: bool = False
     started: datetime | None = None
     where: str = ""
 
@@ -163,7 +167,7 @@ def vm_line(key: Key, vm: VmJob, standing: Standing, now: datetime) -> Line:
         cancel=not vm.state.has_ended and vm.cancellable and not vm.cancelling,
         order=waiting and not vm.held,
         proceed=waiting and vm.held,
-        details=bool(vm.problems),
+        details=bool(vm.problems) or (vm.state.has_ended and not vm.verified),
         retry=KINDS[vm.state] is Kind.failed or vm.state is State.cancelled,
         find=not vm.move.is_loose,
         started=vm.started,
@@ -232,6 +236,25 @@ def foreign_groups(inventory: Inventory, is_ours: Callable[[str], bool]) -> list
         name = ": ".join(part for part in (", ".join(names), words) if part)
         state = _("another client · {pool}", pool=inventory.name)
         line = Line(("task", ref), Kind.running, "pending", name, state, "", task.progress, where=inventory.name)
+        found.append(Group(line))
+    return found
+
+
+def unreadable_groups(unreadable: Iterable[Unreadable]) -> list[Group]:
+    """What cannot be read of the journal, until it is forgotten."""
+    found = []
+    for bad in unreadable:
+        names = joined(bad.vms) or "?"
+        line = Line(
+            (bad.id, UNREADABLE),
+            Kind.failed,
+            "warn",
+            names,
+            _("cannot be read"),
+            message=_("{job}: {reason}", job=bad.id, reason=bad.reason),
+            forget=True,
+            started=bad.created,
+        )
         found.append(Group(line))
     return found
 

@@ -44,6 +44,7 @@ class Act(StrEnum):
     retry = "retry"
     go_to = "goTo"
     details = "details"
+    forget = "forget"
     copy = "copy"
 
 
@@ -55,6 +56,7 @@ WORDS: Final = {
     Act.retry: N_("Retry…"),
     Act.go_to: N_("Go to"),
     Act.details: N_("Details…"),
+    Act.forget: N_("Forget…"),
     Act.copy: N_("Copy"),
 }
 
@@ -65,7 +67,8 @@ TIPS: Final = {
     Act.hold: N_("Let it wait until you continue it"),
     Act.retry: N_("Open the wizard on it with the same choices"),
     Act.go_to: N_("Select its VM in the tree"),
-    Act.details: N_("What the server answered"),
+    Act.details: N_("Where it is, what the server answered, and what may be done next"),
+    Act.forget: N_("Take it out of the journal; on the servers nothing is changed"),
     Act.copy: N_("Copy this line as text"),
 }
 
@@ -94,6 +97,7 @@ def acts(line: Line) -> tuple[Act, ...]:
         Act.retry: line.retry,
         Act.go_to: line.find,
         Act.details: line.details,
+        Act.forget: line.forget,
         Act.copy: True,
     }
     return tuple(act for act, yes in may.items() if yes)

@@ -109,7 +109,15 @@ class MainWindow(QMainWindow):
             self._eject,
         )
         self.object.disks_selected.connect(self._enable_disks)
-        self.work = WorkCommands(self, self._services, self._scope, self._open_wizard, self.tree.select)
+        self.work = WorkCommands(
+            self,
+            self._services,
+            self._scope,
+            self._open_wizard,
+            self.tree.select,
+            self._leftovers,
+            lambda: self.activity.refresh(),
+        )
         source = Source(
             self.work.groups,
             lambda: headline(self._services.jobs.all()),

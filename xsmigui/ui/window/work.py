@@ -8,23 +8,30 @@ from msgspec.structs import replace
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
-from xsmigui.core.jobs import Job, State
+from xsmigui.core.failures import WIRE_ERRORS, Unreachable
+from xsmigui.core.jobs import Job, State, VmJob
+from xsmigui.core.migration.diskdraft import DisksRefused
 from xsmigui.core.migration.draft import Draft
+from xsmigui.core.migration.kept import kept_sources, revert_plan
 from xsmigui.core.migration.plan import PlanRefused, draft_of
 from xsmigui.core.refs import ObjectId, PoolId, VmRef
 from xsmigui.core.report import html_report
 from xsmigui.core.text import _, printable
-from xsmigui.ui.activity.lines import Group, Line, Lines, as_csv, foreign_groups
+from xsmigui.core.triage import Do, triage
+from xsmigui.services.releasing import release
+from xsmigui.ui.activity.lines import Group, Line, Lines, as_csv, foreign_groups, unreadable_groups
 from xsmigui.ui.activity.view import Act
-from xsmigui.ui.dialogs.base import ask, tell
+from xsmigui.ui.dialogs.base import ask, tell, tell_failure
 from xsmigui.ui.dialogs.saving import save
+from xsmigui.ui.dialogs.triage import choose_step
 from xsmigui.ui.scope import Scope
 from xsmigui.ui.window.given import Services
 
 
 class WorkCommands:
     """The commands of the Activity menu, and of its lines. `on_retry` is given a draft to be planned again, `on_find`
-    the VM that is to be shown."""
+    the VM that is to be shown; `on_leftovers` opens the list of what failed migrations have left, `on_change` shows
+    what has changed."""
 
     def __init__(
         self,
@@ -33,17 +40,22 @@ class WorkCommands:
         scope: Scope,
         on_retry: Callable[[Draft], object],
         on_find: Callable[[ObjectId], bool],
+        on_leftovers: Callable[[], object],
+        on_change: Callable[[], object],
     ) -> None:
         self._window = window
         self._services = services
         self._scope = scope
         self._on_retry = on_retry
         self._on_find = on_find
+        self._on_leftovers = on_leftovers
+        self._on_change = on_change
         self.lines = Lines()
 
     def groups(self) -> list[Group]:
         """What Activity shows: our jobs, then what other clients do."""
         found = self.lines.groups(self._services.jobs.all(), self._services.clock.now(), self._memory)
+        found += unreadable_groups(self._services.jobs.spoiled)
         running = sum(1 for group in found if not group.line.has_ended)
         others: list[Group] = []
         for inventory in self._services.store.site().pools.values():
@@ -72,6 +84,8 @@ class WorkCommands:
                 jobs.put_first(job, int(place))
             case Act.details:
                 self._show_details(line)
+            case Act.forget:
+                self._scope.spawn(self._forget(job, line.title))
             case Act.copy:
                 QGuiApplication.clipboard().setText(line.sentence())
             case Act.retry:
@@ -89,10 +103,71 @@ class WorkCommands:
             self._services.jobs.cancel(job, int(place) if place else None)
 
     def _show_details(self, line: Line) -> None:
-        job, place = line.key
-        vm = self._services.jobs.get(job).vms[int(place)]
-        raw = "\n".join(problem.raw for problem in vm.problems if problem.raw)
-        self._scope.spawn(tell(self._window, line.title, vm.message, raw))
+        self._scope.spawn(self._details(line), "details")
+
+    async def _details(self, line: Line) -> None:
+        """Everything about one VM's part; where it did not succeed, with the next steps."""
+        name, place = line.key
+        job = self._services.jobs.get(name)
+        vm = job.vms[int(place)]
+        found = triage(job, int(place), self._services.store.site())
+        if found is None:
+            raw = "\n".join(problem.raw for problem in vm.problems if problem.raw)
+            await tell(self._window, line.title, vm.message, raw)
+            return
+        match await choose_step(self._window, line.title, vm.message, found):
+            case Do.resume:
+                self._services.jobs.resume(name)
+            case Do.revert:
+                await self._put_back(job)
+            case Do.leftovers:
+                self._on_leftovers()
+            case Do.allow_start:
+                await self._allow_start(job, vm)
+            case Do.retry:
+                self._retry(line)
+            case Do.forget:
+                await self._forget(name, line.title)
+
+    async def _put_back(self, job: Job) -> None:
+        """What had stopped goes back; of what has ended the kept sources do."""
+        if any(vm.state is State.interrupted and not vm.is_over for vm in job.vms):
+            self._services.jobs.resume(job.id, undo=True)
+            return
+        inventory = self._services.store.inventory(PoolId(job.plan.source.uuid))
+        sources = [kept.ref for kept in kept_sources(inventory) if kept.note.job == job.id] if inventory else []
+        try:
+            if inventory is None or not sources:
+                raise DisksRefused(_("There is nothing that could be put back."))
+            self._services.jobs.start(revert_plan(inventory, sources))
+        except DisksRefused as refused:
+            await tell(self._window, _("Put back"), str(refused))
+
+    async def _allow_start(self, job: Job, vm: VmJob) -> None:
+        title = _("Allow start again")
+        question = _("Its blocks and marks are taken away. The VMs keep the disks that are connected now.")
+        if not await ask(self._window, title, question, _("Allow start"), _("Leave as it is")):
+            return
+        pool = PoolId(job.plan.source.uuid)
+        gateway = self._services.connections.gateway(pool)
+        try:
+            if gateway is None:
+                raise Unreachable(job.plan.source.name, _("not connected"))
+            await release(gateway, job.id, vm)
+        except WIRE_ERRORS as failure:
+            await tell_failure(self._window, title, failure, self._services.store.inventory(pool))
+
+    async def _forget(self, job: str, what: str) -> None:
+        question = _("{what}: it is taken out of the journal. On the servers nothing is changed.", what=what)
+        if not await ask(self._window, _("Forget the job"), question, _("Forget"), _("Keep it")):
+            return
+        try:
+            if not await self._services.jobs.forget(job):
+                await tell(self._window, _("Forget the job"), _("Another xsmigui is carrying it out, or it is gone."))
+        except OSError as error:
+            text = _("The journal cannot be written: {reason}", reason=str(error))
+            await tell(self._window, _("Forget the job"), text)
+        self._on_change()
 
     def _retry(self, line: Line) -> None:
         """Plan what did not succeed again, with the same choices, as everything stands now."""

@@ -1,0 +1,149 @@
+"""What may be done about a job that did not succeed: plan it again, remove what it left, let its VMs be started, forget
+it. Each is one line that `xsmigui jobs --show` prints."""
+
+import argparse
+import sys
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from xsmigui.cli.selecting import settled
+from xsmigui.cli.starting import start
+from xsmigui.console import DONE, FAILED, NOT_AGREED, BadArguments, agreed, print_document, print_table, say
+from xsmigui.core.catalogue import sentence
+from xsmigui.core.failures import WIRE_ERRORS
+from xsmigui.core.jobs import Job, State
+from xsmigui.core.migration.leftovers import Leftover, leftovers
+from xsmigui.core.migration.plan import PlanRefused, draft_of
+from xsmigui.core.ports import Gateway
+from xsmigui.core.refs import PoolId
+from xsmigui.core.text import _, joined, n_
+from xsmigui.core.units import size
+from xsmigui.local import paths
+from xsmigui.local.clock import SystemClock
+from xsmigui.local.journal import JournalFile
+from xsmigui.services.asking import Asker
+from xsmigui.services.connections import Connections
+from xsmigui.services.jobs import Jobs
+from xsmigui.services.leftovers import remove
+from xsmigui.services.releasing import release
+from xsmigui.services.store import Store
+
+
+async def forget(options: argparse.Namespace) -> int:
+    """Take a job out of the journal; no server is asked."""
+    journal = JournalFile(paths.home())
+    try:
+        if not options.yes and not await agreed_to(_("{job} is taken out of the journal.", job=options.forget)):
+            return NOT_AGREED
+        if not await journal.forget(options.forget):
+            text = _("The journal has no job {job}, or another xsmigui is carrying it out.", job=options.forget)
+            raise BadArguments(text)
+    except OSError as error:
+        raise BadArguments(_("The journal cannot be read: {reason}", reason=str(error))) from None
+    finally:
+        await journal.close()
+    say(_("{job} is forgotten. On the servers nothing was changed.", job=options.forget))
+    if options.json:
+        print_document({"job": options.forget, "forgotten": True}, True)
+    return DONE
+
+
+async def look_after(
+    options: argparse.Namespace,
+    jobs: Jobs,
+    store: Store,
+    asker: Asker,
+    clock: SystemClock,
+    connections: Connections,
+) -> int:
+    """Retry, leftovers or allow-start, of the job that was named."""
+    name = options.retry or options.leftovers or options.allow_start
+    try:
+        known = {job.id: job for job in await jobs.past_and_present()}
+    except OSError as error:
+        raise BadArguments(_("The journal cannot be read: {reason}", reason=str(error))) from None
+    if name not in known:
+        raise BadArguments(_("The journal has no job {job}.", job=name))
+    job = known[name]
+    if options.retry:
+        return await _retry(options, job, jobs, store, asker, clock)
+    pools = [PoolId(p.uuid) for p in (job.plan.source, job.plan.target)]
+    found = {pool: way for pool in pools if (way := connections.gateway(pool)) is not None}
+    missing = [p.name for p in (job.plan.source, job.plan.target) if PoolId(p.uuid) not in found]
+    if missing:
+        raise BadArguments(
+            _("The job needs a connection to {pools} as well.", pools=joined(list(dict.fromkeys(missing))))
+        )
+    try:
+        if options.leftovers:
+            return await _remove_leftovers(options, list(known.values()), job, store, found)
+        return await _allow_start(options, job, found[pools[0]])
+    except WIRE_ERRORS as failure:
+        say(" ".join(part for part in sentence(failure) if part))
+        return FAILED
+
+
+async def _retry(
+    options: argparse.Namespace, job: Job, jobs: Jobs, store: Store, asker: Asker, clock: SystemClock
+) -> int:
+    """The plan of what did not succeed, judged as everything stands now."""
+    moves = tuple(vm.move for vm in job.vms if vm.state is not State.done)
+    if not moves:
+        raise BadArguments(_("All of {job} has succeeded.", job=job.id))
+    try:
+        draft = draft_of(replace(job.plan, moves=moves), store.site())
+    except PlanRefused as gone:
+        raise BadArguments(_("{name} is no longer there.", name=str(gone))) from None
+    return await start(options, await settled(store, asker, clock, draft), jobs)
+
+
+async def _remove_leftovers(
+    options: argparse.Namespace, jobs: Iterable[Job], job: Job, store: Store, ways: dict[PoolId, Gateway]
+) -> int:
+    found = [left for left in leftovers(jobs, store.site()) if left.job == job.id]
+    _show(found)
+    removed = 0
+    if found:
+        question = n_("{n} virtual disk is removed for good.", "{n} virtual disks are removed for good.", len(found))
+        if not options.yes and not await agreed_to(question):
+            return NOT_AGREED
+        removed = await remove(found, ways)
+    if options.json:
+        print_document({"job": job.id, "found": [left.uuid for left in found], "removed": removed}, True)
+    if removed < len(found):
+        say(_("Some were left: they are in use, or their VM is on its way or not seen whole."))
+        return FAILED
+    return DONE
+
+
+def _show(found: list[Leftover]) -> None:
+    if not found:
+        say(_("Nothing that it has left is there."))
+        return
+    rows: list[tuple[str, ...]] = [(_("Disk"), _("VM"), _("SR"), _("Size"), _("UUID"))]
+    rows += [(left.name, left.vm, left.sr, size(left.size), left.uuid) for left in found]
+    print_table(rows, sys.stderr)
+    for proof in dict.fromkeys(left.proof for left in found):
+        say(proof)
+
+
+async def _allow_start(options: argparse.Namespace, job: Job, way: Gateway) -> int:
+    if any(not vm.state.has_ended for vm in job.vms):
+        raise BadArguments(_("{job} has not ended: resume it, or put it back.", job=job.id))
+    question = _("Its blocks and marks are taken away. The VMs keep the disks that are connected now.")
+    if not options.yes and not await agreed_to(question):
+        return NOT_AGREED
+    released = [vm.move.vm.name for vm in job.vms if await release(way, job.id, vm)]
+    if released:
+        say(_("{vms} can be started and changed again.", vms=joined(released)))
+    else:
+        say(_("Nothing of this job was found there."))
+    if options.json:
+        print_document({"job": job.id, "released": released}, True)
+    return DONE
+
+
+async def agreed_to(what: str) -> bool:
+    say(what)
+    return await agreed()

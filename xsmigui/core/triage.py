@@ -1,0 +1,193 @@
+"""What became of a VM whose job did not succeed, and what may safely be done next, in order. Facts; the sentences of
+them are made here too, when somebody reads them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from xsmigui.core.jobs import Job, State, VmJob
+from xsmigui.core.messages import Text, m_, render, sentences
+from xsmigui.core.migration.draft import Site
+from xsmigui.core.migration.exchange import JOB
+from xsmigui.core.migration.leftovers import leftovers
+from xsmigui.core.migration.moves import Kind
+from xsmigui.core.refs import PoolId, VmRef, is_null
+from xsmigui.core.text import N_, _
+
+
+class Do(StrEnum):
+    """A next step. The names are those of the options of `xsmigui jobs`."""
+
+    resume = "resume"
+    """Go on with the job where it stopped."""
+    revert = "revert"
+    """Put back what the job has copied and exchanged."""
+    leftovers = "leftovers"
+    """Look at the disks that it has left at its destination, and remove them."""
+    allow_start = "allow-start"
+    """Take the job's marks and blocks away, so that the VM can be started and changed."""
+    retry = "retry"
+    """Plan the same once more, as everything stands now."""
+    forget = "forget"
+    """Take the job out of the journal."""
+
+
+WORDS: Final = {
+    Do.resume: N_("Resume"),
+    Do.revert: N_("Put back"),
+    Do.leftovers: N_("Remove leftovers…"),
+    Do.allow_start: N_("Allow start again…"),
+    Do.retry: N_("Retry…"),
+    Do.forget: N_("Forget…"),
+}
+
+_SENTENCES: Final = {
+    Do.resume: N_("Go on where it stopped: it looks first at what has changed meanwhile."),
+    Do.revert: N_("Put everything back: the VM gets the disks that it had before."),
+    Do.leftovers: N_("Look at the disks that were left at the destination, and remove them."),
+    Do.allow_start: N_("Take the job's blocks and marks away, so that the VM can be started. It keeps the disks that"
+                       " are connected now."),
+    Do.retry: N_("Plan the same once more, as everything stands now; nothing is started without a question."),
+    Do.forget: N_("Take the job out of the journal. On the servers nothing is changed."),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a VM is: names of pool and host (empty: on none), and its power state."""
+
+    pool: str
+    power_state: str
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """`places` is where the VM is, as far as the pools are connected; the source comes first. `words` is what the
+    servers said, raw. `steps` are safe in this order."""
+
+    vm: str
+    places: tuple[Place, ...]
+    words: tuple[str, ...]
+    steps: tuple[Do, ...]
+
+
+def counts(places: Sequence[Place]) -> int | None:
+    """Which of two copies of a VM counts; None where there are not two. The server removes the source last, when
+    everything has arrived (xapi 24.10, xapi_vm_migrate.ml `migrate_send'`): as long as it is there it is whole, unless
+    the VM runs at the destination."""
+    if len(places) < 2:
+        return None
+    here, there = places
+    return 1 if there.power_state == "Running" and here.power_state != "Running" else 0
+
+
+def triage(job: Job, index: int, site: Site | None = None) -> Triage | None:
+    """What may be done about a VM of a job; None where nothing has to be. Without a `site` no server was asked."""
+    vm = job.vms[index]
+    if not vm.state.has_ended or (vm.state is State.done and vm.verified):
+        return None
+    site = site if site is not None else Site({}, frozenset())
+    places = _places(job, vm, site)
+    words = tuple(dict.fromkeys(problem.raw for problem in vm.problems if problem.raw))
+    return Triage(vm.move.vm.name, places, words, tuple(_steps(job, vm, site, places)))
+
+
+def _places(job: Job, vm: VmJob, site: Site) -> tuple[Place, ...]:
+    found = []
+    for pool in dict.fromkeys((PoolId(job.plan.source.uuid), PoolId(job.plan.target.uuid))):
+        inventory = site.pools.get(pool)
+        if inventory is None or pool not in site.connected or not vm.move.vm.uuid:
+            continue
+        for ref in inventory.find("VM", vm.move.vm.uuid):
+            record = inventory.VM[VmRef(ref)]
+            host = "" if is_null(record.resident_on) else inventory.name_of("host", record.resident_on)
+            found.append(Place(inventory.name, record.power_state, host))
+    return tuple(found)
+
+
+def _steps(job: Job, vm: VmJob, site: Site, places: tuple[Place, ...]) -> list[Do]:
+    if not vm.is_over:
+        steps = [Do.resume]
+        if vm.replacements:
+            steps += [Do.revert, Do.allow_start]
+        return [*steps, Do.forget]
+    steps = []
+    if vm.state is State.done and vm.replacements and vm.keeps:
+        steps.append(Do.revert)
+    if _has_left(job, vm, site):
+        steps.append(Do.leftovers)
+    if _is_marked(job, vm, site):
+        steps.append(Do.allow_start)
+    if vm.state is not State.done and vm.arrived is None and len(places) < 2:
+        steps.append(Do.retry)
+    return [*steps, Do.forget]
+
+
+def _has_left(job: Job, vm: VmJob, site: Site) -> bool:
+    """Disks came to the destination while it ran; where both pools are seen, those that can be removed count."""
+    if vm.move.kind is Kind.disk or vm.after is None or not set(vm.after) - set(vm.before or ()):
+        return False
+    both = {PoolId(job.plan.source.uuid), PoolId(job.plan.target.uuid)}
+    return not both <= site.connected or any(left.vm_uuid == vm.move.vm.uuid for left in leftovers([job], site))
+
+
+def _is_marked(job: Job, vm: VmJob, site: Site) -> bool:
+    """The VM still bears the job's mark or blocks."""
+    inventory = site.pools.get(PoolId(job.plan.source.uuid))
+    for ref in inventory.find("VM", vm.move.vm.uuid) if inventory is not None and vm.move.vm.uuid else ():
+        record = inventory.VM[VmRef(ref)] if inventory is not None else None
+        if record is None:
+            continue
+        if record.other_config.get(JOB) == job.id or any(is_of(job.id, r) for r in record.blocked_operations.values()):
+            return True
+    return False
+
+
+def is_of(job: str, reason: str) -> bool:
+    """A block that this job has set, by its reason."""
+    return reason.startswith("xsmigui") and reason.endswith(f"(job {job})")
+
+
+# In words.
+
+
+def place_text(vm: str, place: Place) -> Text:
+    """``mail is in Madrid, running on madrid-02.``"""
+    names = {"vm": vm, "pool": place.pool, "host": place.host}
+    if place.power_state == "Halted":
+        return m_("{vm} is in {pool}, halted.", **names)
+    if place.power_state == "Suspended":
+        return m_("{vm} is in {pool}, suspended.", **names)
+    if place.host and place.power_state == "Running":
+        return m_("{vm} is in {pool}, running on {host}.", **names)
+    return m_("{vm} is in {pool}.", **names)
+
+
+def counting_text(places: Sequence[Place]) -> list[Text]:
+    """Which of two copies counts, why, and what to do; empty where there are not two."""
+    which = counts(places)
+    if which is None:
+        return []
+    good, stale = places[which].pool, places[1 - which].pool
+    why = (
+        m_("The server removes the source last, so that what is there is whole.")
+        if which == 0
+        else m_("It runs there, and not at its source.")
+    )
+    return [
+        m_("The one in {good} counts; the one in {stale} is what the migration has left.", good=good, stale=stale),
+        why,
+        m_("Don't start it there: both use the same identity. Compare them, then remove it with its disks."),
+    ]
+
+
+def where_text(found: Triage) -> str:
+    """Where the VM is, and which copy counts; empty where no server was asked."""
+    return render(sentences(*(place_text(found.vm, place) for place in found.places), *counting_text(found.places)))
+
+
+def step_sentence(do: Do) -> str:
+    """What a step does, and what it does not."""
+    return _(_SENTENCES[do])
