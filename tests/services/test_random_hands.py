@@ -41,12 +41,13 @@ GUEST = {"Madrid": "node-a", "Lisboa": "web-lx-01"}
 class Hand:
     """Somebody at both pools who meddles with one VM."""
 
+    site: Simulated
     pools: dict[str, Somebody]
     motion: Motion
 
     @classmethod
     def of(cls, site: Simulated, motion: Motion) -> "Hand":
-        return cls({name: Somebody.at(site, name) for name in motion.pools}, motion)
+        return cls(site, {name: Somebody.at(site, name) for name in motion.pools}, motion)
 
     def found(self) -> Iterator[tuple[str, Somebody, str]]:
         """The VM in each pool that has it: the pool, the operator there, and its reference."""
@@ -89,6 +90,7 @@ class Hand:
     def borrow(self) -> None:
         """Another VM has the disk for a while and writes to it."""
         other, disk = self.its_disk()
+        self.site.lets_go_of(GUEST[self.its()[0]])  # the server takes a disk away with a VM, whoever has borrowed it
         vbd = other.connect(disk, other.vm(GUEST[self.its()[0]]))
         other.write(disk)
         other.disconnect(vbd)
@@ -125,8 +127,10 @@ class Hand:
                 other.destroy(disk)
 
     def extend(self) -> None:
-        other, disk = self.its_disk()
-        other.extend(disk, 1 << 30)
+        """Not while the server moves it: what it does with such a disk then is its own affair."""
+        _pool, other, vm = self.its()
+        if not other.call("VM.get_current_operations", vm):
+            other.extend(self.its_disk()[1], 1 << 30)
 
 
 HANDS: dict[str, Callable[[Hand], object]] = {
