@@ -124,7 +124,7 @@ def test_which_of_two_counts(here: str, there: str, which: int) -> None:
 def test_the_servers_words_once_each(site: TwoPools) -> None:
     subject = Subject("VM", "", "web")
     said = [
-        Problem(rule="R05", severity=Severity.block, subject=subject, message="m", hint="", raw=raw)
+        Problem(rule="R05", severity=Severity.block, subject=subject, finding="m", raw=raw)
         for raw in ("A(1)", "", "A(1)", "B(2)")
     ]
     found = triage(sent(site, state=State.failed, problems=tuple(said)), 0)

@@ -243,8 +243,8 @@ def _jobs(command: Any) -> None:
         "--allow-start",
         metavar="ID",
         help=_(
-            "take away the blocks and marks of a job that stopped, so that its VMs can be started, on the servers of that"
-            " time or those of --server."
+            "take away the blocks and marks of a job that stopped, so that its VMs can be started, on the servers of"
+            " that time or those of --server."
             " Example: --allow-start 20260302-081500-9c1f"
         ),
     )
