@@ -1,4 +1,4 @@
-"""What a rule is, and the one list in which all of them stand.
+"""What a rule is; `core.migration.rules` names all of them in one table.
 
 A rule is a small pure function from a `Move` (or a `Batch` of moves) to problems. It is asked at each choice, at Next
 and before each run. Checks of a single target (a host, an SR, a network) are functions of their own, because the same
@@ -38,7 +38,7 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One row of the list: the id that rules.md gives it, the kinds of move it looks at, and the page it speaks on."""
+    """One row of the table: the id that rules.md gives it, the kinds of move it looks at, and the page it speaks on."""
 
     id: str
     title: str
@@ -55,34 +55,20 @@ class BatchRule:
     check: Callable[[Batch], Problems]
 
 
-RULES: Final[list[Rule]] = []
-BATCH_RULES: Final[list[BatchRule]] = []
 EVERY: Final = "LSH"
 
 Check = Callable[[Move], Problems]
 BatchCheck = Callable[[Batch], Problems]
 
 
-def rule(
-    id: str, title: str, kinds: str = EVERY, page: Page = Page.summary
-) -> Callable[..., Callable[[Move], Problems]]:
-    """Put a check of one move into the list."""
-
-    def put(check: Check) -> Check:
-        RULES.append(Rule(id, title, frozenset(Kind(k) for k in kinds), page, check))
-        return check
-
-    return put
+def rule(id: str, title: str, kinds: str = EVERY, page: Page = Page.summary) -> Callable[[Check], Rule]:
+    """Make a rule of a check of one move."""
+    return lambda check: Rule(id, title, frozenset(Kind(k) for k in kinds), page, check)
 
 
-def batch_rule(id: str, title: str, page: Page = Page.summary) -> Callable[[BatchCheck], BatchCheck]:
-    """Put a check of all moves together into the list."""
-
-    def put(check: BatchCheck) -> BatchCheck:
-        BATCH_RULES.append(BatchRule(id, title, page, check))
-        return check
-
-    return put
+def batch_rule(id: str, title: str, page: Page = Page.summary) -> Callable[[BatchCheck], BatchRule]:
+    """Make a rule of a check of all moves together."""
+    return lambda check: BatchRule(id, title, page, check)
 
 
 def found(
