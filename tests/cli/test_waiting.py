@@ -11,10 +11,9 @@ import pytest
 
 from tests.simulated import Simulated
 from tests.test_cli import Run, as_it_was, at, only, run, site
+from tests.twenty import NAMES, twenty
 from xsmigui.simulator.clock import Clock
 from xsmigui.simulator.failures import Failure
-from xsmigui.simulator.profiles import PROFILES
-from xsmigui.simulator.scenarios.builder import Builder, Disk
 from xsmigui.simulator.site import Site
 
 __all__ = ["as_it_was", "run", "site"]
@@ -243,24 +242,6 @@ def test_patience_is_a_number_of_minutes(run: Run, text: str) -> None:
 # A batch of twenty, and a coordinator that dies in the middle of it.
 
 
-def twenty(site: Site) -> None:
-    """Twenty running VMs on the third of four hosts; the first coordinates."""
-    b = Builder(site, "Ports", seed=1, profile=PROFILES["8.4"])
-    hosts = [b.host(f"port-{n}", memory=64, cpus=16) for n in range(1, 5)]
-    management = b.network("Management", bridge="xenbr0")
-    guests = b.network("Guests", bridge="xenbr1")
-    b.nic(management, "eth0", [f"10.70.0.{n}" for n in range(1, 5)], management=True)
-    b.nic(guests, "eth1", [None] * 4)
-    nfs = b.sr("NFS", "nfs", 2000)
-    other = b.sr("NFS 2", "nfs", 2000)
-    for n in range(20):
-        b.vm(
-            f"vm-{n:02d}", host=hosts[2], memory=1, disks=[Disk(nfs, 8, 0.5)], networks=[guests], ip=f"10.70.1.{n + 1}"
-        )
-    b.finish(default_sr=nfs)
-    assert other
-
-
 @pytest.fixture
 def ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulated]:
     # A request whose answer was lost may still begin in the server; nobody waits a quarter of an hour for that here.
@@ -272,7 +253,7 @@ def ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulated]:
 
 
 def batch() -> list[str]:
-    return [word for n in range(20) for word in ("--vm", f"vm-{n:02d}")]
+    return [word for name in NAMES for word in ("--vm", name)]
 
 
 @pytest.mark.parametrize("storage", [[], ["--sr", "NFS 2"]], ids=["live", "storage"])
