@@ -51,7 +51,7 @@ function _shtab_xsmigui_using
 end
 
 set -g _shtab_xsmigui_commands inventory preflight migrate move-disk evacuate jobs simulate
-set -g _shtab_xsmigui_opts_with_value --allow-start --at-once --database --disk --fingerprint --forget --host --keep-source --lang --leftovers --listen --network --no-proxy --not-before --password --patience --plan --proxy --report --resume --retry --revert --scenario --seed --server --show --speed --sr --storage-network --support-bundle --to --user --vdi --vm --vms
+set -g _shtab_xsmigui_opts_with_value --allow-start --at-once --database --disk --fingerprint --forget --host --keep-source --lang --leftovers --listen --network --no-proxy --not-before --password --patience --plan --proxy --report --resume --retry --revert --scenario --seed --server --short-stop --show --speed --sr --storage-network --support-bundle --to --user --vdi --vm --vms
 
 complete -c xsmigui -e
 complete -c xsmigui -f
@@ -95,6 +95,7 @@ complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l copy -d 'copy the VMs
 complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l compress -d 'compress the memory on its way; otherwise as the pool is set'
 complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l start-after -d 'start the VMs that were halted, once they are there'
 complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l prove -d 'compare the contents of halted VMs'"'"' disks, before and after, by sums of the servers; takes as long as reading them twice, and is done anyway where sources of copies are removed at once'
+complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l short-stop -x -d 'move the disks of running VMs inside their pool with a short stop: they are copied while the VM runs, it is shut down while the difference is copied, and starts again. MINUTES is how long it may be down, 15 if left out; if that would not do, everything is put back. Example: --short-stop 5'
 complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l leave-out-blocked -d 'move those that can be moved, and say which cannot; otherwise nothing moves unless all can'
 complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l not-before -x -d 'begin no earlier: a time of this computer, the next such time or with its date. Example: --not-before 22:00, --not-before 2026-03-02T22:00'
 complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l json -d 'print one JSON document, and nothing else, on stdout'
@@ -120,6 +121,7 @@ complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l copy -d 'copy the VMs; 
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l compress -d 'compress the memory on its way; otherwise as the pool is set'
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l start-after -d 'start the VMs that were halted, once they are there'
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l prove -d 'compare the contents of halted VMs'"'"' disks, before and after, by sums of the servers; takes as long as reading them twice, and is done anyway where sources of copies are removed at once'
+complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l short-stop -x -d 'move the disks of running VMs inside their pool with a short stop: they are copied while the VM runs, it is shut down while the difference is copied, and starts again. MINUTES is how long it may be down, 15 if left out; if that would not do, everything is put back. Example: --short-stop 5'
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l leave-out-blocked -d 'move those that can be moved, and say which cannot; otherwise nothing moves unless all can'
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l not-before -x -d 'begin no earlier: a time of this computer, the next such time or with its date. Example: --not-before 22:00, --not-before 2026-03-02T22:00'
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l yes -d 'start without asking'
@@ -140,6 +142,7 @@ complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l sr -x -d 'the SR that
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l storage-network -x -d 'the network that carries disks and memory, at the destination. Example: --storage-network Storage'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l keep-source -x -d 'how many days the sources of halted VMs'"'"' disks are kept, 7 if left out; 0 removes them at once. Example: --keep-source 14'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l prove -d 'compare the contents of halted VMs'"'"' disks, before and after, by sums of the servers; takes as long as reading them twice, and is done anyway where sources of copies are removed at once'
+complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l short-stop -x -d 'move the disks of running VMs inside their pool with a short stop: they are copied while the VM runs, it is shut down while the difference is copied, and starts again. MINUTES is how long it may be down, 15 if left out; if that would not do, everything is put back. Example: --short-stop 5'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l yes -d 'start without asking'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l report -xka "(__fish_complete_directories)" -d 'write what became of it into this folder, as a page and as JSON. Example: --report reports'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l json -d 'print one JSON document, and nothing else, on stdout'

@@ -7,7 +7,7 @@ import textwrap
 from typing import Any, Final, NoReturn
 
 from xsmigui import __version__
-from xsmigui.core.migration.draft import KEEP_DAYS
+from xsmigui.core.migration.draft import KEEP_DAYS, SHORT_STOP
 from xsmigui.core.migration.evacuation import AT_ONCE
 from xsmigui.core.text import N_, _
 from xsmigui.local import languages
@@ -160,7 +160,24 @@ def _move_disk(command: Any) -> None:
     )
     group.add_argument("--keep-source", type=int, metavar="DAYS", help=text.format(days=KEEP_DAYS))
     group.add_argument("--prove", action="store_true", help=_proof())
+    _short_stop(group)
     _run(disks)
+
+
+def _short_stop(group: Any) -> None:
+    text = _(
+        "move the disks of running VMs inside their pool with a short stop: they are copied while the VM runs, it is"
+        " shut down while the difference is copied, and starts again. MINUTES is how long it may be down, {minutes} if"
+        " left out; if that would not do, everything is put back. Example: --short-stop 5"
+    )
+    group.add_argument(
+        "--short-stop",
+        type=int,
+        nargs="?",
+        const=SHORT_STOP,
+        metavar="MINUTES",
+        help=text.format(minutes=SHORT_STOP),
+    )
 
 
 def _proof() -> str:
@@ -472,6 +489,7 @@ def _selection(command: argparse.ArgumentParser) -> None:
         "--start-after", action="store_true", help=_("start the VMs that were halted, once they are there")
     )
     group.add_argument("--prove", action="store_true", help=_proof())
+    _short_stop(group)
     group.add_argument(
         "--leave-out-blocked",
         action="store_true",

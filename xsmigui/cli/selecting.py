@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from xsmigui.console import BadArguments
-from xsmigui.core.migration.draft import Draft
+from xsmigui.core.migration.draft import LONGEST_STOP, Draft
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.leaving_out import LeftOut
 from xsmigui.core.migration.lookup import SelectionRefused
@@ -53,6 +53,7 @@ async def evaluate(options: argparse.Namespace, store: Store, asker: Asker, cloc
         compress=options.compress,
         start_after=options.start_after,
         prove=options.prove,
+        short_stop=_short_stop(options),
     )
     try:
         draft = draft_from(store.site(), asked)
@@ -85,17 +86,25 @@ async def evaluate_disks(options: argparse.Namespace, store: Store, asker: Asker
         if days is not None:
             vms = site.pools[draft.source].VM
             running = [vms[vm].name_label for vm in draft.vms if vms[vm].power_state != "Halted"]
-            if running:
+            if running and not options.short_stop:
                 names = joined(running)
                 text = _("--keep-source is for halted VMs; the server removes the source where it moves: {names}.")
                 raise BadArguments(text.format(names=names))
             draft = draft.copying(True, days)
-        draft = draft.proving(options.prove)
+        draft = draft.proving(options.prove).with_short_stop(_short_stop(options))
         if options.storage_network:
             draft = draft.over(network_from(site, draft.source, options.storage_network))
     except SelectionRefused as refused:
         raise BadArguments(str(refused)) from None
     return await settled(store, asker, clock, draft)
+
+
+def _short_stop(options: argparse.Namespace) -> int:
+    """The minutes of `--short-stop`; 0 where it was not given."""
+    minutes: int | None = options.short_stop
+    if minutes is not None and not 1 <= minutes <= LONGEST_STOP:
+        raise BadArguments(_("--short-stop wants a number of minutes, 1 to {most}.", most=LONGEST_STOP))
+    return minutes or 0
 
 
 async def settled(store: Store, asker: Asker, clock: SystemClock, draft: Draft) -> Evaluation:

@@ -13,7 +13,7 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.messages import Text, facts, render
 from xsmigui.core.migration.calls import MOTIONS, MOVING
 from xsmigui.core.migration.draft import Claim
-from xsmigui.core.migration.exchange import COPY, Replacement
+from xsmigui.core.migration.exchange import COPY, Replacement, ShortStop
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan, VmMove
 from xsmigui.core.migration.portrait import Portrait
@@ -51,6 +51,7 @@ class Step(StrEnum):
     preparing = "preparing"
     disks = "disks"
     proving = "proving"
+    stopping = "stopping"
     exchanging = "exchanging"
     undoing = "undoing"
     memory = "memory"
@@ -65,6 +66,7 @@ STEP_TEXTS = {
     Step.preparing: N_("preparing the destination"),
     Step.disks: N_("copying disks"),
     Step.proving: N_("comparing contents"),
+    Step.stopping: N_("stopped while the difference is copied"),
     Step.exchanging: N_("putting the copies in place"),
     Step.undoing: N_("putting everything back"),
     Step.memory: N_("copying memory"),
@@ -94,7 +96,7 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     place. `pending` is the call whose end is not known yet, `followed` the number of the last of the move's calls that
     is over. `pools` is what the pools were known by at the start. `portrait` is the VM before it moved, `sums` the
     server's sums of its disks' contents by reference, before and after, `items` what was compared afterwards;
-    `verified` is said only if all of it was as it should be.
+    `verified` is said only if all of it was as it should be. `stop` is how far a move with a short stop has come.
     """
 
     move: VmMove
@@ -128,6 +130,7 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     portrait: Portrait | None = None
     sums: dict[str, str] = {}
     items: tuple[Item, ...] = ()
+    stop: ShortStop | None = None
 
     @property
     def message(self) -> str:
@@ -344,6 +347,10 @@ def leaving(jobs: Iterable[Job]) -> str:
             " again; until then they have their disks and cannot be started."
         )
         parts.append(text.format(names=joined(copied)))
+    stopped = [vm.move.vm.name for vm in under_way if vm.stop is not None and vm.stop.is_under_way]
+    if stopped:
+        text = _("These are down for the exchange of their disks until xsmigui is started again: {names}.")
+        parts.append(text.format(names=joined(stopped)))
     if waiting:
         text = n_(
             "{n} that waits is held until you continue it.", "{n} that wait are held until you continue them.", waiting

@@ -70,7 +70,7 @@ def share_done(vm: VmJob, work: Work) -> float:
         done = work.disks + progress * work.proof
     elif vm.step is Step.memory:
         done = work.disks + progress * work.memory
-    elif vm.step is Step.exchanging:
+    elif vm.step in (Step.stopping, Step.exchanging):
         done = float(work.disks + work.proof)
     elif vm.step in (Step.finishing, Step.verifying):
         done = float(work.total)

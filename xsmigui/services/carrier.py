@@ -388,6 +388,7 @@ class Carrier(Reporting):
                 await self._note(-1, {"pending": None})
             raise self._harmless(failure) from None
         if request.is_task:
+            self._last = None
             await self._note(-1, {"pending": replace(pending, task=str(answer)), "task": str(answer)})
         else:
             self._last = (request.method, request.params)
@@ -419,7 +420,7 @@ class Carrier(Reporting):
 
     async def _wait(self, wait: Wait) -> None:
         if wait.task:
-            await self._follow(wait.task)
+            await self._follow(wait.task, wait.seconds or None)
             return
         if wait.patience and self._refusals >= wait.patience:
             self._refusals = 0

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
 from xsmigui.core.jobs import DiskResult, State, VmJob
 from xsmigui.core.jobs import Step as Phase
-from xsmigui.core.messages import Text, listed, m_, sentences
+from xsmigui.core.messages import Duration, Text, listed, m_, sentences
 from xsmigui.core.migration.exchange import (
     CHECKSUM,
     COPY,
@@ -23,11 +23,13 @@ from xsmigui.core.migration.exchange import (
     ExchangeSpec,
     ExchangeState,
     Replacement,
+    ShortStop,
     can_roll_back,
     connected,
     is_connected_to,
     next_step,
 )
+from xsmigui.core.migration.facts import WriteRate
 from xsmigui.core.migration.sameness import OtherConnection
 from xsmigui.core.migration.steps import Note, Pending, Request, Step
 from xsmigui.core.ports import Gateway
@@ -37,6 +39,7 @@ from xsmigui.core.refs import VbdRef, VdiRef, VmRef, is_null
 from xsmigui.core.verified import Item, What, are_verified, differs, same, summary, unknown
 from xsmigui.services.carrier import CALL_DEADLINE_S, TRIES, Carrier, Context, Ended
 from xsmigui.services.checking import Refused, check_again
+from xsmigui.services.ownsnapshots import read_snapshots, read_time
 from xsmigui.services.verification import GONE, portrait_before, problems, read_back
 
 log = logging.getLogger(__name__)
@@ -56,7 +59,7 @@ class ExchangeCarrier(Carrier):
         self._state: ExchangeState | None = None
 
     def _disks(self) -> frozenset[str]:
-        return frozenset(ref for it in self.job.replacements for ref in (it.old, it.new) if ref)
+        return frozenset(ref for it in self.job.replacements for ref in (it.old, it.new, it.base, it.after) if ref)
 
     async def run(self) -> None:
         try:
@@ -75,7 +78,7 @@ class ExchangeCarrier(Carrier):
             keeps = self._whole.plan.keep_days > 0 or any(disk.ready for disk in self._move.disks)
             inventory = self._store.inventory(self.pool)
             known = portrait_before(inventory, VmRef(self._move.vm.ref)) if inventory is not None else None
-            self._tell(replacements=noted, step=Phase.preparing, keeps=keeps, portrait=known)
+            self._tell(replacements=noted, step=Phase.preparing, keeps=keeps, portrait=known, stop=self._stop())
             await self._write_first()
         except ServerFailure as failure:
             self._tell(replacements=())
@@ -83,6 +86,12 @@ class ExchangeCarrier(Carrier):
         except Refused:
             self._tell(replacements=())
             raise
+
+    def _stop(self) -> ShortStop | None:
+        plan = self._whole.plan
+        if not plan.stops(self._move):
+            return None
+        return ShortStop(allowed=plan.short_stop * 60.0, host=self._move.host.ref)
 
     async def _noted_disks(self) -> tuple[Replacement, ...]:
         gateway = await self._way(self.pool)
@@ -133,9 +142,10 @@ class ExchangeCarrier(Carrier):
             until=(on + timedelta(days=plan.keep_days)).isoformat(),
             blocks=self.job.blocks,
             rolling_back=self.job.undoing,
-            prove=plan.proves,
+            prove=plan.proves or self.job.stop is not None,
             settled=self.job.settled,
             pending=self.job.pending,
+            stop=self.job.stop,
         )
 
     async def _look(self) -> Step:
@@ -181,7 +191,6 @@ class ExchangeCarrier(Carrier):
 
     async def _read_state(self) -> ExchangeState:
         gateway = await self._way(self.pool)
-        watch = self._watch.token
         spec = self._spec()
         vm, started, free = None, "", []
         vbds: dict[str, Any] = {}
@@ -198,12 +207,20 @@ class ExchangeCarrier(Carrier):
                 found = await gateway.call("VDI.get_by_name_label", spec.incomplete_name(it))
                 named[at] = tuple(found)
         vdis: dict[str, Any] = {}
-        for ref in [*self._disks(), *(ref for refs in named.values() for ref in refs)]:
+        snapshots = await read_snapshots(gateway, spec) if spec.stop is not None else {}
+        wanted = [*self._disks(), *(ref for refs in named.values() for ref in refs)]
+        wanted += [disk for snapshot in snapshots.values() for disk in snapshot.disks.values()]
+        wanted += spec.stop.litter if spec.stop is not None else ()
+        for ref in dict.fromkeys(wanted):
             record = await _record(gateway, "VDI", ref)
             if record is not None:
                 vdis[ref] = record
-        holders = {ref: await self._others(gateway, vdis[ref], vbds) for ref in self._disks() if ref in vdis}
+        exchanged = [ref for it in spec.replacements for ref in (it.old, it.new) if ref in vdis]
+        holders = {ref: await self._others(gateway, vdis[ref], vbds) for ref in exchanged}
         task = await self._pending_task(gateway)
+        if spec.stop is not None and spec.stop.is_under_way and vm is not None and vm["power_state"] == "Halted":
+            # What the events still tell of the time before is nothing that happened since.
+            await self._store.until(self._is_halted_in_store)
         return ExchangeState(
             vm=vm,
             vdis=vdis,
@@ -213,8 +230,35 @@ class ExchangeCarrier(Carrier):
             holders=holders,
             named=named,
             task=task,
-            watch=watch if watch == self._watch.token else self._watch.token,
+            watch=self._watch.token,
+            now=await read_time(gateway, self._store.inventory(self.pool), spec) if spec.stop is not None else 0.0,
+            snapshots=snapshots,
+            srs=await self._srs(gateway, vdis) if spec.stop is not None else {},
+            writes=await self._writes(vbds) if spec.stop is not None and spec.stop.copied_at else None,
         )
+
+    def _is_halted_in_store(self) -> bool:
+        inventory = self._store.inventory(self.pool)
+        record = inventory.VM.get(VmRef(self._move.vm.ref)) if inventory is not None else None
+        return record is not None and record.power_state == "Halted"
+
+    async def _srs(self, gateway: Gateway, vdis: Mapping[str, Any]) -> dict[str, Any]:
+        """The SRs of the disks, which say in what form they are stored; asked for while that is still to be decided."""
+        if self.job.stop is None or self.job.stop.stopping:
+            return {}
+        refs = dict.fromkeys(vdis[ref]["SR"] for it in self.job.replacements for ref in (it.old, it.new) if ref in vdis)
+        records = [(ref, await _record(gateway, "SR", ref)) for ref in refs]
+        return {ref: record for ref, record in records if record is not None}
+
+    async def _writes(self, vbds: Mapping[str, Any]) -> float | None:
+        """How many bytes a second the guest writes to the disks that are moved."""
+        if self.job.stop is None or self.job.stop.stopping:
+            return None
+        moved = {it.old for it in self.job.replacements}
+        devices = tuple(vbd["device"] for vbd in vbds.values() if vbd["VDI"] in moved and vbd["device"])
+        if not devices:
+            return None
+        return (await self._context.asker.ask(WriteRate(self.pool, VmRef(self._move.vm.ref), devices))).value
 
     async def _pending_task(self, gateway: Gateway) -> Task | None:
         """The record of the task that is followed. One that the server no longer knows was lost with its answer."""
@@ -253,7 +297,10 @@ class ExchangeCarrier(Carrier):
 
     def _noted(self, disk: int, changes: Mapping[str, Any]) -> VmJob:
         if disk < 0:
-            return replace(self.job, **changes)
+            of_stop = {key: value for key, value in changes.items() if key in ShortStop.__struct_fields__}
+            stop = replace(self.job.stop, **of_stop) if self.job.stop is not None and of_stop else self.job.stop
+            rest = {key: value for key, value in changes.items() if key not in of_stop}
+            return replace(self.job, **{**rest, "stop": stop})
         before = self.job.replacements
         it = replace(before[disk], **changes)
         pending = self.job.pending
@@ -269,6 +316,9 @@ class ExchangeCarrier(Carrier):
         """What follows the exchange (names, marks, blocks) still belongs to it."""
         if self.job.undoing:
             return Phase.undoing
+        stop = self.job.stop
+        if stop is not None and stop.is_under_way:
+            return Phase.stopping
         if request.method == COPY:
             return Phase.disks
         if request.method == CHECKSUM:
@@ -281,6 +331,8 @@ class ExchangeCarrier(Carrier):
         pending = self.job.pending
         if pending is None or pending.method != COPY or self.job.undoing:
             return
+        if self.job.stop is not None and (self.job.stop.stopping or self.job.stop.number > 1):
+            return  # what is copied now is a small part of the whole
         sizes = [int(it.vdi["virtual_size"]) for it in self.job.replacements]
         done = (sum(sizes[: pending.disk]) + sizes[pending.disk] * task.progress) / max(1, sum(sizes))
         since = self.job.step_started or self._clock.now()
@@ -294,10 +346,28 @@ class ExchangeCarrier(Carrier):
                 await self._note(pending.disk, {"unprovable": reason})
                 return
             raise failure
-        await self._note(pending.disk, {"void": True})
+        if pending.disk < 0:
+            await self._vm_task_failed(pending, failure)
+            return
+        if self.job.stop is None:
+            await self._note(pending.disk, {"void": True})
         if not self.job.undoing:
             self._refusals = 1000  # an SR that has filled up does not become empty by trying again
             raise failure
+
+    async def _vm_task_failed(self, pending: Pending, failure: ServerFailure) -> None:
+        """Of a move with a short stop: the VM could not be snapshot, shut down or started."""
+        if failure.code == "VM_BAD_POWER_STATE":
+            return  # somebody has done it before; the next look shows what to do
+        if pending.method == "VM.start_on":
+            log.info("%s", failure)
+            await self._note(-1, {"host": ""})  # any other host will do
+            return
+        if pending.method == "VM.clean_shutdown" and not self.job.undoing:
+            self._refusals = 1000  # a guest that does not want to is not asked again and again
+        if self.job.undoing and failure.code == "TASK_CANCELLED":
+            return
+        raise failure
 
     async def _failed(self, failure: Exception) -> None:
         pending = self.job.pending
@@ -333,10 +403,13 @@ class ExchangeCarrier(Carrier):
         if self.job.undoing:
             state = State.failed if self._why else State.cancelled
             text = m_("Everything was put back; the disks are where they were.")
-            raise Ended(state, sentences(*(p.statement for p in self._why), text), self._why)
+            again: Text = ""
+            if self.job.stop is not None and self.job.stop.stopping:
+                again = m_("{vm} was started again.", vm=self._move.vm.name)
+            raise Ended(state, sentences(*(p.statement for p in self._why), text, again), self._why)
         self._tell(step=Phase.finishing, progress=None, cancellable=False)
         for call in self._move.calls:
-            if call.method in ("VM.set_affinity", "VM.start_on"):
+            if call.method == "VM.set_affinity" or (call.method == "VM.start_on" and self.job.stop is None):
                 await self._follow_up(call.method, call.params)
         self._tell(step=Phase.verifying)
         disks, items = await self._persist(self._results)
@@ -350,9 +423,22 @@ class ExchangeCarrier(Carrier):
         if self.job.keeps:
             kept = m_("Their sources are kept until {date}.", date=self._spec().until)
         warnings = (*self.job.problems, *different)
-        status = sentences(message, kept, *(p.statement for p in warnings), summary(items))
+        told = (message, kept, self._told_of_stop(), *(p.statement for p in warnings))
+        status = sentences(*told, summary(items))
         self._tell(verified=are_verified(items))
         self._end(State.done, status, warnings)
+
+    def _told_of_stop(self) -> Text:
+        stop = self.job.stop
+        if stop is None:
+            return ""
+        text = m_("{vm} was down for {time}.", vm=self._move.vm.name, time=Duration(max(1.0, stop.down)))
+        if not all(it.is_proven for it in self.job.replacements):
+            return text
+        when = m_("Contents were compared before the exchange.")
+        if stop.proves_after:
+            when = m_("Contents were compared after it had started again, by a snapshot from before.")
+        return sentences(text, when)
 
     async def _follow_up(self, method: str, params: tuple[Any, ...]) -> None:
         """What follows the exchange; its failure is told and undoes nothing."""

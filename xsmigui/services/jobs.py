@@ -472,7 +472,7 @@ def _as_left(vm: VmJob, now: datetime, away: timedelta, chosen: bool) -> VmJob:
         return replace(vm, state=State.waiting, step=Step.queued, held=True, begun=0, status=text, cancelling=False)
     if vm.state is State.interrupted:
         vm = replace(resumed(vm), held=not chosen)
-    elif vm.replacements and away > UNASKED and not chosen:
+    elif vm.replacements and away > UNASKED and not chosen and not (vm.stop is not None and vm.stop.is_under_way):
         text = m_(
             "Disks were being copied when this program ended, {time} ago. Nobody has watched them since: continue, and"
             " what has changed meanwhile is copied anew, or undo.",

@@ -103,6 +103,31 @@ async def test_what_stands_against_it_is_said(qapp: QApplication, home: Path, si
 
 
 @driven
+async def test_what_cannot_be_mirrored_moves_with_a_short_stop(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        await select(program, vm_key(program, "backup-cbt"))
+        opened = await opened_on(program, "backup-cbt", program.window.object.storage.rows.row(0).name)
+        choose(opened, "iSCSI Madrid")
+        await until(lambda: any("hanged block tracking" in text for text in opened.panel.sentences()))
+        assert not opened.move_button.isEnabled()
+        assert opened.stopping.check.isVisible()
+        assert opened.stopping.check.isEnabled()
+        opened.stopping.check.click()
+        await until(opened.move_button.isEnabled)
+        opened.stopping.minutes.setValue(1)
+        await until(lambda: opened.move_button.isEnabled() and program.window is not None and not opened.is_busy)
+        assert "then down for a short time: backup-cbt" in opened.manner.text()
+        opened.move_button.click()
+        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended, 30)
+        job = program.jobs.all()[0]
+        assert job.plan.short_stop == 1
+        (vm,) = job.vms
+        assert (vm.state, vm.verified) == (State.done, True), vm.message
+        await gone("moveDiskDialog")
+
+
+@driven
 async def test_several_disks_of_an_sr(qapp: QApplication, home: Path, site: Simulated) -> None:
     async with running(qapp, home) as program:
         await connected(program, site)

@@ -10,13 +10,19 @@ from typing import Final
 import msgspec
 
 from xsmigui.core.migration.moves import Kind, Move
-from xsmigui.core.refs import PoolId
+from xsmigui.core.refs import NULL, PoolId
 
 RECEIVED: Final = "<answer of host.migrate_receive>"
 """Stands in a call for the map that `host.migrate_receive` will have answered; the map itself is a secret."""
 
 MIGRATED: Final = "<reference of the migrated VM>"
 """Stands for the VM at its destination, whose reference only the end of `VM.migrate_send` tells."""
+
+
+BASE: Final = "<snapshot of the job>"
+"""Stands for the snapshot of which a disk is copied while its VM runs (VM and disk alike)."""
+
+COPY: Final = "<copy of the disk>"
 
 
 MOTIONS: Final = ("VM.pool_migrate", "VM.migrate_send")
@@ -60,7 +66,13 @@ def calls(move: Move) -> tuple[Call, ...]:
     source, target = move.source.id, move.target.id
     made: list[Call] = []
     if move.kind is Kind.disk:
+        if move.stops:
+            made.append(Call(source, "VM.snapshot", (move.ref, BASE)))
         made += [Call(source, "VDI.copy", (vdi, sr)) for vdi, sr in move.moving.items()]
+        if move.stops:
+            made.append(Call(source, "VM.clean_shutdown", (move.ref,)))
+            made += [Call(source, "VDI.copy", (vdi, NULL, BASE, COPY)) for vdi in move.moving]
+            made.append(Call(source, "VM.start_on", (move.ref, move.host, False, False)))
         if not move.draft.keep_days:
             made += [Call(source, "VDI.destroy", (vdi,)) for vdi in move.moving]
         if move.host is None:

@@ -18,7 +18,7 @@ from xsmigui.core.migration.candidates import (
     whole_load,
 )
 from xsmigui.core.migration.draft import Draft, Site, StorageMode
-from xsmigui.core.migration.moves import NOBODY, Move, following_disks, is_copied, own_disks, travelling_vifs
+from xsmigui.core.migration.moves import NOBODY, Move, following_disks, is_copied, own_disks, stops, travelling_vifs
 from xsmigui.core.migration.rules.networks import host_attaches
 from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef, is_null
 
@@ -61,6 +61,9 @@ def resolve_hosts(site: Site, draft: Draft) -> dict[VmRef, HostRef | None]:
         if vm not in source.VM:
             continue
         chosen = draft.hosts.get(vm)
+        if chosen is None and stops(draft, source.VM[vm]):
+            resolved[vm] = source.home(vm)
+            continue
         if chosen is None and is_copied(draft, source.VM[vm]) and not (draft.set_home or draft.start_after):
             resolved[vm] = None  # its disks move, and it belongs to no host
             continue

@@ -16,7 +16,7 @@ from xsmigui.core.migration.candidates import Candidate, Load, disk_srs
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.exchange import KEPT
 from xsmigui.core.migration.holders import Hold, holders
-from xsmigui.core.migration.moves import following_disks, is_copied
+from xsmigui.core.migration.moves import following_disks, is_copied, stops
 from xsmigui.core.migration.rules.disks import unmovable
 from xsmigui.core.migration.rules.storage import holds_no_disks
 from xsmigui.core.records import VDI
@@ -191,6 +191,8 @@ def manner(inventory: Inventory, draft: Draft) -> str:
     for state, names in sorted(by_state.items()):
         vms = joined(names)
         match state:
+            case "Running" if draft.short_stop:
+                parts.append(_("Copied while running, then down for a short time: {vms}.", vms=vms))
             case "Running":
                 parts.append(_("Live, and slower meanwhile: {vms}.", vms=vms))
             case "Suspended":
@@ -222,6 +224,8 @@ def places(site: Site, draft: Draft, disk: VdiRef) -> tuple[Candidate, ...]:
 def way(inventory: Inventory, draft: Draft, disk: VdiRef) -> str:
     """How one of the disks will be moved, in a few words."""
     vm = owner(inventory, disk).vm
+    if vm is not None and stops(draft, inventory.VM[vm]):
+        return _("with a short stop")
     if vm is None or is_copied(draft, inventory.VM[vm]):
         return _("copied, then exchanged")
     state = inventory.VM[vm].power_state

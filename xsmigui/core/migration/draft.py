@@ -39,6 +39,15 @@ KEEP_DAYS: Final = 7
 """Days for which the sources of copied disks are kept unless the operator says otherwise."""
 
 
+SHORT_STOP: Final = 15
+"""Minutes for which a VM may be down in a move with a short stop, unless the operator says otherwise: enough for a
+guest that takes minutes to shut down and to start, and less than what is announced as a maintenance window."""
+
+
+LONGEST_STOP: Final = 240
+"""Minutes that may be asked for: who can do without the VM for longer shuts it down and moves it."""
+
+
 class StorageMode(StrEnum):
     """How the disks are placed."""
 
@@ -79,6 +88,8 @@ class Draft:
     at_once: int = 0
     prove: bool = False
     image_format: str = ""
+    short_stop: int = 0
+    """Minutes for which a running VM may be down while its disks are exchanged; 0: they are not moved so."""
 
     @property
     def proves(self) -> bool:
@@ -97,7 +108,7 @@ class Draft:
         fresh: Draft = replace(
             self, destination=destination, hosts={}, storage=None, same_sr=None, disks={}, networks={}
         )
-        return replace(fresh, storage_network=None, image_format="")
+        return replace(fresh, storage_network=None, image_format="", short_stop=0)
 
     def on(self, vm: VmRef, host: HostRef) -> "Draft":
         """Run this VM on this host."""
@@ -160,6 +171,10 @@ class Draft:
     def proving(self, yes: bool) -> "Draft":
         """Compare contents afterwards."""
         return replace(self, prove=yes)
+
+    def with_short_stop(self, minutes: int) -> "Draft":
+        """Move the disks of running VMs with a stop of so many minutes at most; 0: as the server moves them."""
+        return replace(self, short_stop=minutes)
 
     def compressing(self, yes: bool | None) -> "Draft":
         """Compress the memory stream; None leaves it to the pool's setting."""

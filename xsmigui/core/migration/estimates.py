@@ -73,7 +73,7 @@ def estimate(move: Move, writes: float = 0.0) -> Estimate:
     disks = {ref: move.source.VDI[ref] for ref in move.moving}
     least, most = load(move.source, disks, thin=True), sum(vdi.virtual_size for vdi in disks.values())
     memory = move.vm.memory_dynamic_max or move.memory
-    travels = memory if move.is_running and not (move.runs_on and not disks) else 0
+    travels = memory if move.is_running and not move.stops and not (move.runs_on and not disks) else 0
     frames = sum(
         kind.framebuffer_size for gpu in move.source.vgpus(move.ref) if (kind := move.source.VGPU_type.get(gpu.type))
     )
@@ -109,3 +109,33 @@ def proof_seconds(sizes: Iterable[int]) -> tuple[float, float]:
     each from end to end (xapi 24.10, xapi_vdi.ml `checksum`)."""
     total = 2 * sum(sizes)
     return total / FASTEST, total / SLOWEST
+
+
+@dataclass(frozen=True, slots=True)
+class StopEstimate:
+    """Of a move with a short stop: seconds for which the VM is down, from and to, without a comparison of contents; and
+    the seconds that such a comparison takes."""
+
+    low: float
+    high: float
+    proof: float
+
+
+GUESSED_WRITES: Final = (100_000, 5 * MB)
+"""Bytes a second between which a guest is guessed to write of which nothing is known."""
+
+QUICK_STOP, SLOW_STOP = 10.0, 90.0
+"""Seconds for a shutdown and a start of a guest, at best and at worst."""
+
+
+def stop_estimate(move: Move, writes: float | None = None) -> StopEstimate:
+    """How long a VM is down that is moved with a short stop. `writes` is how many bytes a second its guest writes
+    (None: not known). What it writes while its disks are copied and compared is copied while it is down; where that is
+    much, it is copied in passes before, so that what is left is what is written during the last of them."""
+    sizes = [move.source.VDI[ref].virtual_size for ref in move.moving]
+    whole = sum(sizes)
+    shortest, longest = proof_seconds(sizes)
+    few, many = (writes, writes) if writes is not None else GUESSED_WRITES
+    quick = few * (whole / FASTEST + shortest)
+    slow = min(float(whole), many * (whole / SLOWEST + longest))
+    return StopEstimate(QUICK_STOP + quick / FASTEST, SLOW_STOP + slow / SLOWEST, longest / 2)

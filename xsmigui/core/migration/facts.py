@@ -95,6 +95,10 @@ EXCHANGING: Final = (
 """What copying a disk and putting the copy in its place needs besides."""
 
 
+STOPPING: Final = ("VM.destroy", "VM.start")
+"""What a move with a short stop needs besides, for its snapshots and where the VM cannot start on its host."""
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """What the server said: nothing against it, or a failure; the number that was asked for, where one was; the roles
@@ -154,7 +158,9 @@ def rights(moves: Iterable[Move]) -> list[MayCall]:
             wanted = methods.setdefault(call.pool, {})
             if call.method == "VDI.copy":
                 wanted.update(dict.fromkeys(EXCHANGING))
-                if move.draft.proves:
+                if move.stops:
+                    wanted.update(dict.fromkeys(STOPPING))
+                if move.draft.proves or move.stops:
                     wanted["VDI.checksum"] = None
             if call.method == "VM.migrate_send" and move.draft.prove and move.kind is Kind.halted:
                 for pool in dict.fromkeys((move.source.id, move.target.id)):

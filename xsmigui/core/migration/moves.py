@@ -87,6 +87,11 @@ class Move:
         return "pool_migrate" if self.kind is Kind.live else "migrate_send"
 
     @property
+    def stops(self) -> bool:
+        """It runs, and is stopped for a short time while its disks are exchanged."""
+        return self.loose is None and self.kind is Kind.disk and stops(self.draft, self.vm)
+
+    @property
     def carries_disks(self) -> bool:
         return bool(self.moving)
 
@@ -149,7 +154,14 @@ NOBODY: Final = VM()
 
 def is_copied(draft: Draft, vm: VM) -> bool:
     """This program copies the VM's disks itself if any of them moves."""
+    if stops(draft, vm):
+        return True
     return draft.copies and not draft.crosses and not draft.copy and vm.power_state == "Halted"
+
+
+def stops(draft: Draft, vm: VM) -> bool:
+    """The VM runs, and is stopped for a short time while its disks are exchanged, if any of them moves."""
+    return bool(draft.short_stop) and not draft.crosses and not draft.copy and vm.power_state == "Running"
 
 
 def own_disks(inventory: Inventory, vm: VmRef) -> dict[VdiRef, VDI]:

@@ -97,6 +97,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Of the disks that move; empty: their SRs decide."""
     evacuates: Thing | None = None
     """The host that all these VMs leave."""
+    short_stop: int = 0
+    """Minutes for which a running VM whose disks this program copies may be down; 0 where there is none."""
     at_once: int = 0
     """How many of them may move at the same time; 0: no more than the pool allows."""
 
@@ -108,6 +110,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def proves(self) -> bool:
         """Contents are compared: because the operator wants it, or because the sources are removed at once."""
         return self.prove or not self.keep_days
+
+    def stops(self, move: VmMove) -> bool:
+        """The VM runs, and is stopped for a short time while its disks are exchanged."""
+        return bool(self.short_stop) and move.kind is Kind.disk and move.power_state == "Running"
 
 
 def make_plan(draft: Draft, moves: tuple[Move, ...]) -> Plan:
@@ -124,6 +130,7 @@ def make_plan(draft: Draft, moves: tuple[Move, ...]) -> Plan:
         keep_days=draft.keep_days,
         prove=draft.prove,
         image_format=draft.image_format,
+        short_stop=draft.short_stop if any(move.stops for move in moves) else 0,
         evacuates=_host(source, draft.leaves) if draft.leaves is not None else None,
         at_once=draft.at_once,
     )
@@ -233,6 +240,7 @@ def draft_of(plan: Plan, site: Site) -> Draft:
         keep_days=plan.keep_days,
         prove=plan.prove,
         image_format=plan.image_format,
+        short_stop=plan.short_stop,
         leaves=HostRef(find("host", plan.evacuates)) if plan.evacuates is not None else None,
         at_once=plan.at_once,
     )
@@ -240,4 +248,6 @@ def draft_of(plan: Plan, site: Site) -> Draft:
 
 def same_intent(one: Plan, other: Plan) -> bool:
     """Both do the same to the same objects (the present hosts of the VMs do not count)."""
-    return [(m.vm.uuid, m.calls) for m in one.moves] == [(m.vm.uuid, m.calls) for m in other.moves]
+    return one.short_stop == other.short_stop and [(m.vm.uuid, m.calls) for m in one.moves] == [
+        (m.vm.uuid, m.calls) for m in other.moves
+    ]

@@ -26,6 +26,7 @@ class Asked:
     compress: bool = False
     start_after: bool = False
     prove: bool = False
+    short_stop: int = 0
 
 
 def draft_from(site: Site, asked: Asked) -> Draft:
@@ -44,6 +45,7 @@ def draft_from(site: Site, asked: Asked) -> Draft:
         compress=True if asked.compress else None,
         start_after=asked.start_after,
         prove=asked.prove,
+        short_stop=asked.short_stop,
     )
     if asked.sr:
         draft = draft.on_same_sr(SrRef(one(site, target, "SR", asked.sr)))

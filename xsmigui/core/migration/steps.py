@@ -56,11 +56,13 @@ class Note:
 @dataclass(frozen=True, slots=True)
 class Wait:
     """Something that the server does must end first. `reason` is a sentence; `task` is to be followed where it is not
-    empty, else the server is looked at again after a while. `patience` is how often, 0 for as long as it takes."""
+    empty, else the server is looked at again after a while. `patience` is how often, 0 for as long as it takes;
+    `seconds` after how many there is another look though the task goes on, 0 for not before its end."""
 
     reason: Text
     task: str = ""
     patience: int = 0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

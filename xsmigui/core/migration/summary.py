@@ -4,10 +4,12 @@ import shlex
 from dataclasses import dataclass
 
 from xsmigui.core.migration.calls import Call
+from xsmigui.core.migration.estimates import proof_seconds
 from xsmigui.core.migration.evaluation import Evaluation, to_choose
 from xsmigui.core.migration.exchange import BLOCKED, JOB, TAG
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import DiskMove, Plan, VmMove
+from xsmigui.core.migration.rules.stopping import when_proved
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.refs import VmRef
 from xsmigui.core.text import _, n_
@@ -148,6 +150,8 @@ def xe_script(plan: Plan) -> str:
 
 def _copied(plan: Plan, move: VmMove) -> str:
     """``The disks of erp-test are copied and exchanged while it is halted; their sources are kept for 7 days.``"""
+    if plan.stops(move):
+        return _with_short_stop(plan, move)
     if move.is_loose:
         first = _("{disk}, which belongs to no VM, is copied, and the copy takes its place.", disk=move.vm.name)
     else:
@@ -159,15 +163,67 @@ def _copied(plan: Plan, move: VmMove) -> str:
         )
     if plan.proves:
         first += " " + _("Contents are compared before the copies take their places.")
+    return f"{first} {_sources(plan)}"
+
+
+def _with_short_stop(plan: Plan, move: VmMove) -> str:
+    name = {"vm": move.vm.name, "host": move.host.name}
+    parts = [
+        _("The disks of {vm} are copied of a snapshot while it runs.", **name),
+        n_(
+            "Then it is shut down, for {n} minute at most; what it has written meanwhile is copied, the copies take"
+            " their places, and it starts on {host}.",
+            "Then it is shut down, for {n} minutes at most; what it has written meanwhile is copied, the copies take"
+            " their places, and it starts on {host}.",
+            plan.short_stop,
+            **name,
+        ),
+        str(when_proved(proof_seconds(disk.size for disk in move.disks if not disk.stays)[1] / 2, plan.short_stop)),
+        _(
+            "Meanwhile {vm} and its disks carry a mark of this job, its snapshot its name, and while it is down the"
+            " server lets nobody start or change it.",
+            **name,
+        ),
+        _sources(plan),
+    ]
+    return " ".join(parts)
+
+
+def _sources(plan: Plan) -> str:
     days = plan.keep_days
     if not days:
-        return first + " " + _("The sources are removed when that has worked.")
-    return first + " " + n_("The sources are kept for {n} day.", "The sources are kept for {n} days.", days)
+        return _("The sources are removed when that has worked.")
+    return n_("The sources are kept for {n} day.", "The sources are kept for {n} days.", days)
+
+
+def _xe_with_stop(plan: Plan, move: VmMove) -> list[str]:
+    """A move with a short stop, as the program does it but for its marks and blocks, its looks and its comparisons."""
+    vm, host = shlex.quote(move.vm.uuid), shlex.quote(move.host.uuid)
+    disks = [disk for disk in move.disks if not disk.stays]
+    lines = [f"SNAPSHOT=$(xe vm-snapshot uuid={vm} new-name-label=short-stop)"]
+    for n, disk in enumerate(disks):
+        old, sr = shlex.quote(disk.disk.uuid), shlex.quote(disk.target.uuid)
+        lines += [
+            f'BASE{n}=$(xe vbd-list vm-uuid="$SNAPSHOT" userdevice={shlex.quote(disk.position)}'
+            " params=vdi-uuid --minimal)",
+            f'NEW{n}=$(xe vdi-create sr-uuid={sr} virtual-size="$(xe vdi-param-get uuid={old} param-name=virtual-size)"'
+            f" type=user name-label={shlex.quote(disk.disk.name)})",
+            f'xe vdi-copy uuid="$BASE{n}" into-vdi-uuid="$NEW{n}"',
+        ]
+    lines.append(f"xe vm-shutdown uuid={vm}")
+    for n, disk in enumerate(disks):
+        old = shlex.quote(disk.disk.uuid)
+        lines.append(f'xe vdi-copy uuid={old} base-vdi-uuid="$BASE{n}" into-vdi-uuid="$NEW{n}"')
+    for n, disk in enumerate(disks):
+        lines += _xe_exchange(plan, move, disk, f"$NEW{n}")
+    return [*lines, f"xe vm-start uuid={vm} on={host}", 'xe snapshot-uninstall uuid="$SNAPSHOT" force=true']
 
 
 def _xe_copy(plan: Plan, move: VmMove) -> list[str]:
     """The disks of a VM copied and exchanged as the program does it, marks and blocks included; the sources stay,
     renamed and tagged, where they are to be kept."""
+    if plan.stops(move):
+        return _xe_with_stop(plan, move)
     vm = shlex.quote(move.vm.uuid)
     disks = [disk for disk in move.disks if not disk.stays]
     lines = []
@@ -186,7 +242,7 @@ def _xe_copy(plan: Plan, move: VmMove) -> list[str]:
 
 
 def _xe_disk(plan: Plan, move: VmMove, disk: DiskMove) -> list[str]:
-    old, sr, vm = (shlex.quote(thing.uuid) for thing in (disk.disk, disk.target, move.vm))
+    old, sr = shlex.quote(disk.disk.uuid), shlex.quote(disk.target.uuid)
     name = shlex.quote(disk.disk.name)
     lines = [
         f'NEW=$(xe vdi-create sr-uuid={sr} virtual-size="$(xe vdi-param-get uuid={old} param-name=virtual-size)"'
@@ -194,10 +250,17 @@ def _xe_disk(plan: Plan, move: VmMove, disk: DiskMove) -> list[str]:
         f'xe vdi-copy uuid={old} into-vdi-uuid="$NEW"',
         f"xe sr-scan uuid={sr}",
     ]
+    return lines + _xe_exchange(plan, move, disk, "$NEW")
+
+
+def _xe_exchange(plan: Plan, move: VmMove, disk: DiskMove, new: str) -> list[str]:
+    """The copy in the disk's place, and what becomes of the disk."""
+    old, vm = shlex.quote(disk.disk.uuid), shlex.quote(move.vm.uuid)
+    lines: list[str] = []
     if not move.is_loose:
         lines += [
             f"OLD=$(xe vbd-list vm-uuid={vm} vdi-uuid={old} --minimal)",
-            f'VBD=$(xe vbd-create vm-uuid={vm} vdi-uuid="$NEW" device=autodetect'
+            f'VBD=$(xe vbd-create vm-uuid={vm} vdi-uuid="{new}" device=autodetect'
             ' bootable="$(xe vbd-param-get uuid="$OLD" param-name=bootable)"'
             ' mode="$(xe vbd-param-get uuid="$OLD" param-name=mode)" type=Disk)',
             'xe vbd-destroy uuid="$OLD"',
@@ -236,7 +299,7 @@ def _xe(plan: Plan, move: VmMove, call: Call) -> str:
             return f"{before}xe vm-migrate uuid={vm} host={host} live=true{remote}{network}{maps}{options}{after}"
         case "VM.set_affinity":
             return f"xe {there}vm-param-set uuid={vm} affinity={host}"
-        case "VM.start_on":
+        case "VM.start_on" if not plan.stops(move):
             moved = '"$COPY"' if plan.copy else vm
             return f"xe {there}vm-start uuid={moved} on={host}"
         case _:

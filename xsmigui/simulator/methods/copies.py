@@ -181,7 +181,7 @@ async def _fill(call: Call, vdi: str, target: str, base: Row | None, *, sparse: 
     # The difference is computed between images in VHD; any other base is ignored without a word.
     origin = contents.at_rest(base) if base is not None and vhd and in_vhd(pool, base) else (None,) * BLOCKS
     left = contents.at_rest(source)
-    amount = float(source["physical_utilisation"])
+    amount = _written(call, source)
     if base is not None and origin[0] is not None:
         amount = _difference(call, source, base, sum(a != b for a, b in zip(left, origin, strict=True)) / BLOCKS)
     for step in range(STEPS):
@@ -202,9 +202,16 @@ async def _fill(call: Call, vdi: str, target: str, base: Row | None, *, sparse: 
         contents.spoil(pool, target)
 
 
+def _written(call: Call, vdi: Row) -> float:
+    """Bytes that are read to copy a disk: of a snapshot all that its disk had written, though by itself it occupies
+    little."""
+    origin = call.db.find("VDI", vdi["snapshot_of"]) if vdi["is_a_snapshot"] else None
+    return float(max(vdi["physical_utilisation"], origin["physical_utilisation"] if origin is not None else 0))
+
+
 def _difference(call: Call, source: Row, base: Row, share: float) -> float:
     """Bytes that differ: between a disk and its snapshot what guests may have written since, else by blocks."""
-    whole = float(source["physical_utilisation"])
+    whole = _written(call, source)
     if not share or call.db.find("VDI", base["snapshot_of"]) is not source:
         return whole * share
     taken = datetime.strptime(base["snapshot_time"], "%Y%m%dT%H:%M:%SZ").replace(tzinfo=UTC).timestamp()

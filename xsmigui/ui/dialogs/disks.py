@@ -40,6 +40,7 @@ from xsmigui.ui.wizard.choice import ChoiceCombo, Offer
 from xsmigui.ui.wizard.copying import CopyChoice
 from xsmigui.ui.wizard.grid import Table
 from xsmigui.ui.wizard.problems import ProblemPanel
+from xsmigui.ui.wizard.stopping import StopChoice
 from xsmigui.ui.words import explain, heading, hint
 from xsmigui.ui.words import title as window_title
 
@@ -145,6 +146,7 @@ class MoveDiskDialog(QDialog):
         self.network = ChoiceCombo("diskNetworkCombo", _("Storage network"))
         self.network.chosen.connect(self._over)
         self.copying = CopyChoice(self._drafting.choose)
+        self.stopping = StopChoice(self._drafting.choose)
         form = QFormLayout()
         form.addRow(_("Storage &network:"), self.network)
         self._form = form
@@ -181,6 +183,7 @@ class MoveDiskDialog(QDialog):
         outer.addWidget(self.table, 3)
         outer.addWidget(self.each_table, 3)
         outer.addLayout(form)
+        outer.addWidget(self.stopping)
         outer.addWidget(self.copying)
         outer.addWidget(self.panel, 1)
         outer.addLayout(buttons)
@@ -212,6 +215,7 @@ class MoveDiskDialog(QDialog):
             offered = candidates.storage_networks(inventory, draft.hosts.values())
             self.network.fill(offered, evaluation.resolved.storage_network, _("Choose a network"))
         self.copying.show_evaluation(evaluation)
+        self.stopping.show_evaluation(evaluation)
         moves = evaluation.resolved.moves
         carried = any(move.loose is None and not is_copied(draft, move.vm) for move in moves)
         self._form.setRowVisible(self.network, carried)
@@ -315,6 +319,7 @@ class MoveDiskDialog(QDialog):
         kept = evaluation.draft
         placed = {disk: kept.disks[disk] for disk in self._disks if disk in kept.disks}
         fresh = draft_of_disks(site, pool, self._disks, sr).copying(kept.copies, kept.keep_days).placing_all(placed)
+        fresh = fresh.proving(kept.prove).with_short_stop(kept.short_stop)
         carrier = evaluation.draft.storage_network
         self._drafting.choose(lambda _draft: fresh if carrier is None else fresh.over(carrier))
 

@@ -52,7 +52,7 @@ class CopyChoice(QWidget):
         draft, moves = evaluation.draft, evaluation.resolved.moves
         self._draft = draft
         halted = any(move.loose is None and move.vm.power_state == "Halted" and not move.crosses for move in moves)
-        copied = bool(draft.loose) or (halted and draft.copies)
+        copied = bool(draft.loose) or (halted and draft.copies) or any(move.stops for move in moves)
         self.check.setVisible(halted and not draft.copy)
         for widget in (self._label, self.days):
             widget.setVisible(copied)

@@ -17,6 +17,7 @@ from xsmigui.ui.wizard.bulk import Bulk, RowFilter
 from xsmigui.ui.wizard.choice import ChoiceCombo, Offer
 from xsmigui.ui.wizard.grid import Table
 from xsmigui.ui.wizard.pages import Choose, WizardPage
+from xsmigui.ui.wizard.stopping import StopChoice
 from xsmigui.ui.words import hint
 
 
@@ -50,6 +51,7 @@ class StoragePage(WizardPage):
         self.format.chosen.connect(lambda form: choose(lambda draft: draft.stored_as(form)))
         self._formats = QFormLayout()
         self._formats.addRow(_("Image &format:"), self.format)
+        self.stopping = StopChoice(choose)
         self.following = hint()
         self.bars = Bars("spaceBars")
         self.body.addWidget(self.keep)
@@ -58,6 +60,7 @@ class StoragePage(WizardPage):
         self.body.addWidget(self.table, 1)
         self.body.insertWidget(self.body.indexOf(self.table), self.bulk)
         self.body.addLayout(self._formats)
+        self.body.addWidget(self.stopping)
         self.body.addWidget(self.following)
         self.body.addWidget(self.bars)
 
@@ -99,6 +102,7 @@ class StoragePage(WizardPage):
         formats = candidates.formats(resolved.moves, draft.image_format) if known else ()
         self._formats.setRowVisible(self.format, bool(formats))
         self.format.fill(formats, draft.image_format)
+        self.stopping.show_evaluation(evaluation)
         self.bars.show_accounts(tuple(evaluation.ledger.space.values()))
 
     def _render_disks(self, evaluation: Evaluation) -> None:

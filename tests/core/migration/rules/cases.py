@@ -334,6 +334,7 @@ CASES: Final[dict[str, Case]] = {  # by the rule's id, with a few words where it
     "R74": Case("R74 virtual TPM", severity=info),
     "R75": Case(),  # of single disks: test_guests
     "R76": Case("R76 cannot suspend", code="VM_NON_SUSPENDABLE"),
+    "R77": Case(),  # of moves with a short stop: test_stopping
     "R80": Case("R81 network of one host", code="VIF_NOT_IN_MAP"),
     "R81": at_home("R81 network of one host", code="VM_REQUIRES_NETWORK"),
     "R82": Case(change=over("R82 without interfaces"), code="HOST_CANNOT_ATTACH_NETWORK"),

@@ -23,7 +23,7 @@ from xsmigui.core.refs import SrRef, VmRef
 from xsmigui.simulator.command import Options, build
 
 TABLE = Path(__file__).parents[5] / "shared" / "rules.md"
-ELSEWHERE = {"R08": "test_r08_rights_of_a_reader", "R75": "test_r75_ipv6_and_old_kernels"}
+ELSEWHERE = {"R08": "test_r08_rights_of_a_reader", "R75": "test_r75_ipv6_and_old_kernels", "R77": "test_stopping"}
 """Rules whose three tests are functions of their own."""
 
 ORDINARY = sorted(set(CASES) - set(ELSEWHERE))

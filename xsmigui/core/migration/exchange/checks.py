@@ -83,13 +83,16 @@ def check(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     if owner:
         text = m_("Another job of xsmigui works on it: {job}. Let that one end, or revert it first.", job=owner)
         yield give_up(spec, state, text)
-    if state.vm is not None and state.vm["power_state"] != "Halted":
+    still_runs = spec.stop is not None and not spec.stop.stopping
+    if state.vm is not None and still_runs and state.vm["power_state"] != "Running":
+        yield give_up(spec, state, m_("The VM no longer runs."))
+    if state.vm is not None and not still_runs and state.vm["power_state"] != "Halted":
         yield give_up(spec, state, m_("The VM is no longer halted."))
     if is_released(spec, state):
         yield give_up(spec, state, m_("Somebody has lifted the blocks that this job had set on the VM."))
     for at, it in enumerate(spec.replacements):
         if it.unwatched:
-            yield from _resumed(state, at, it)
+            yield from _resumed(spec, state, at, it)
         if not it.placed:
             yield from _check_disk(spec, state, at, it)
 
@@ -128,7 +131,7 @@ def _is_connected_as_left(state: ExchangeState, it: Replacement) -> bool:
         return False
     if theirs:
         return here == theirs
-    return bool(mine) and (it.complete or bool(it.spare)) and here in ([], mine)
+    return bool(mine) and (it.complete or bool(it.spare) or bool(it.base)) and here in ([], mine)
 
 
 def other_job(spec: ExchangeSpec, state: ExchangeState) -> str:
@@ -147,12 +150,14 @@ def other_job(spec: ExchangeSpec, state: ExchangeState) -> str:
 _OUR_BLOCK: Final = "xsmigui: its virtual disks are being moved"
 
 
-def _resumed(state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+def _resumed(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
     """A job that had stopped goes on. Nobody knows what happened meanwhile: where the disk is in its place, its copy is
-    void. Where it was released and the copy is what the VM has, the VM may have run on that, and it stays."""
+    void (of a move with a short stop the difference is copied anew). Where it was released and the copy is what the VM
+    has, the VM may have run on that, and it stays."""
     has_new = bool(state.connection(it.new)) and not state.connection(it.old)
-    is_void = bool(it.is_copied and it.new and not has_new)
-    yield Note({"unwatched": False, "written": has_new, "void": is_void, "signs": None}, at)
+    is_void = bool(it.is_copied and it.new and not has_new and spec.stop is None)
+    again = {"copied": False, "complete": False} if spec.stop is not None and not has_new else {}
+    yield Note({"unwatched": False, "written": has_new, "void": is_void, "signs": None, **again}, at)
 
 
 def is_in_place(state: ExchangeState, it: Replacement) -> bool:

@@ -42,7 +42,7 @@ _AFRESH: Final[dict[str, Any]] = {
 
 
 def copy_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
-    pending = _pending(spec, COPY, at)
+    pending = pending_call(spec, COPY, at)
     if pending is not None:
         if is_in_use(state, it):
             yield Wait(m_("The server may still be copying {disk}; its end is waited for.", disk=it.name))
@@ -64,7 +64,7 @@ def copy_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement
             yield from stray_copies(spec, state, at, it)
         if not it.new:
             does = m_("make room for a copy of {disk}", disk=it.name)
-            yield Request("VDI.create", (_blank(spec, it, state.vdis[it.old]),), does, at, then={"new": ANSWER})
+            yield Request("VDI.create", (blank(spec, it, state.vdis[it.old]),), does, at, then={"new": ANSWER})
         params = (it.old, NULL, NULL, it.new)
         yield Request(COPY, params, m_("copy {disk}", disk=it.name), at, is_task=True, then={"copied": True})
     if not it.scanned:
@@ -90,7 +90,7 @@ def _thrown_away(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacem
     yield Note({**_AFRESH, "copies": it.copies + 1}, at)
 
 
-def _pending(spec: ExchangeSpec, method: str, at: int) -> Pending | None:
+def pending_call(spec: ExchangeSpec, method: str, at: int) -> Pending | None:
     pending = spec.pending
     return pending if pending is not None and (pending.method, pending.disk) == (method, at) else None
 
@@ -104,7 +104,7 @@ def is_in_use(state: ExchangeState, it: Replacement) -> bool:
     return not is_free(copy) or "copy" in state.vdis[it.old]["current_operations"].values()
 
 
-def _blank(spec: ExchangeSpec, it: Replacement, source: Record) -> dict[str, Any]:
+def blank(spec: ExchangeSpec, it: Replacement, source: Record) -> dict[str, Any]:
     return {
         "name_label": spec.incomplete_name(it),
         "name_description": source["name_description"],
@@ -130,7 +130,7 @@ def prove(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) ->
         return
     if not (spec.prove or doubt):
         return
-    why = it.unprovable or _sizes_differ(state, it)
+    why = it.unprovable or _sizes_of_copy_differ(state, it)
     if why:
         if doubt and it.is_copied:
             yield Note({"void": True}, at)
@@ -166,8 +166,12 @@ def _noted_sum(it: Replacement) -> str:
     return note.sum if note is not None else ""
 
 
-def _sizes_differ(state: ExchangeState, it: Replacement) -> Text:
+def _sizes_of_copy_differ(state: ExchangeState, it: Replacement) -> Text:
+    return sizes_differ(state, it.old, it.new) if it.is_copied else ""
+
+
+def sizes_differ(state: ExchangeState, one: str, other: str) -> Text:
     """Sums are of the whole virtual size (xapi 24.10, xapi_vdi.ml `checksum`), and SRs round sizes up differently."""
-    if it.is_copied and state.vdis[it.old]["virtual_size"] != state.vdis[it.new]["virtual_size"]:
+    if state.vdis[one]["virtual_size"] != state.vdis[other]["virtual_size"]:
         return m_("The SRs round sizes differently, so that the contents cannot be compared.")
     return ""

@@ -16,13 +16,16 @@ from xsmigui.core.migration.exchange.checks import check
 from xsmigui.core.migration.exchange.copying import copy_disk, prove
 from xsmigui.core.migration.exchange.placing import block, clean_up, exchange_disk, mark
 from xsmigui.core.migration.exchange.rollback import roll_back
+from xsmigui.core.migration.exchange.stopping import forward_with_stop
 from xsmigui.core.migration.exchange.values import ExchangeSpec, ExchangeState
 from xsmigui.core.migration.steps import Done, Note, Step, Wait
 
 
 def next_step(spec: ExchangeSpec, state: ExchangeState) -> Step:
     """The next thing to do."""
-    return next(roll_back(spec, state) if spec.rolling_back else _forward(spec, state), Done())
+    if spec.rolling_back:
+        return next(roll_back(spec, state), Done())
+    return next(_forward(spec, state) if spec.stop is None else forward_with_stop(spec, state), Done())
 
 
 def _forward(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:

@@ -53,7 +53,8 @@ def block(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     if state.vm is None or spec.blocks is not None:
         return
     now = dict(state.vm["blocked_operations"])
-    wanted = {operation: spec.reason for operation in BLOCKED if operation not in now}
+    blocked = [operation for operation in BLOCKED if operation != "snapshot" or spec.stop is None]  # ours may be due
+    wanted = {operation: spec.reason for operation in blocked if operation not in now}
     if wanted:
         yield Request(BLOCK, (spec.vm, now | wanted), m_("prevent the VM from being started or changed"))
     yield Note({"blocks": {operation: now[operation] for operation in BLOCKED if operation in now}})

@@ -1,6 +1,7 @@
 """The way back: everything as it was, each step the reverse of one forward."""
 
 from collections.abc import Iterator
+from typing import Final
 
 import msgspec
 
@@ -8,6 +9,8 @@ from xsmigui.core.messages import m_, sentences
 from xsmigui.core.migration.exchange.checks import account, other_job, why_no_way_back
 from xsmigui.core.migration.exchange.copying import is_in_use
 from xsmigui.core.migration.exchange.placing import connection_of, is_held, stray_copies, unblock, unmark, without_mark
+from xsmigui.core.migration.exchange.snapshots import remove_snapshots
+from xsmigui.core.migration.exchange.stopping import SHUTTING_DOWN, STARTING, has_run_since, start
 from xsmigui.core.migration.exchange.values import (
     COPY,
     JOB,
@@ -29,6 +32,7 @@ def roll_back(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     if other_job(spec, state) and not _has_marked(spec, state):
         return  # the other job had it first, and nothing was changed by this one
     yield from _end_copy(spec, state)
+    yield from _the_vm_first(spec, state)
     for at, it in reversed(list(enumerate(spec.replacements))):
         yield from _restored(spec, state, at, it)
         if it.vbd and state.vm is not None:
@@ -44,9 +48,20 @@ def roll_back(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
                 yield Wait(m_("The copy of {disk} is still in use.", disk=it.name))
             yield Request("VDI.destroy", (it.new,), m_("remove the copy of {disk}", disk=it.name), at, then={"new": ""})
         yield from stray_copies(spec, state, at, it)
+    yield from remove_snapshots(spec, state)
     for at, it in enumerate(spec.replacements):
         yield from unmark(spec, state, at, it.old)
     yield from unblock(spec, state)
+
+
+def _the_vm_first(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
+    """A VM that a move with a short stop has shut down runs again on its own disks before anything is tidied up."""
+    if spec.stop is None or not spec.stop.is_under_way or state.vm is None or has_run_since(state, spec.stop):
+        return
+    for at, it in reversed(list(enumerate(spec.replacements))):
+        yield from _restored(spec, state, at, it)
+        yield from _reconnected(state, at, it)
+    yield from start(spec, state, spec.stop)
 
 
 def _has_marked(spec: ExchangeSpec, state: ExchangeState) -> bool:
@@ -60,12 +75,22 @@ def _has_marked(spec: ExchangeSpec, state: ExchangeState) -> bool:
 def _end_copy(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     """A copy that the server still makes is cancelled and its end waited for, as long as it takes."""
     pending = spec.pending
-    if pending is None or pending.disk < 0:
+    if pending is None:
+        return
+    if pending.disk < 0:
+        if pending.task:
+            if pending.method == "VM.clean_shutdown" and _can_be_cancelled(state.task):
+                yield Request("task.cancel", (pending.task,), m_("cancel the shutdown of the VM"))
+            yield Wait("", pending.task)
+        elif state.vm is not None and UNFINISHED & set(state.vm["current_operations"].values()):
+            yield Wait(m_("The server still works on the VM."))
         return
     it = spec.replacements[pending.disk]
     waiting = Wait(m_("The server still works on the copy of {disk}.", disk=it.name), pending.task)
     if pending.method == COPY and not pending.task and is_in_use(state, it):
-        running = [task for task, what in state.vdis[it.old]["current_operations"].items() if what == "copy"]
+        source = state.vdis.get(str(pending.params[0])) if pending.params else None
+        working = (source or state.vdis[it.old])["current_operations"]
+        running = [task for task, what in working.items() if what == "copy"]
         if len(running) == 1:
             yield Note({"pending": msgspec.structs.replace(pending, task=running[0])})
         yield waiting
@@ -73,6 +98,10 @@ def _end_copy(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
         if pending.method == COPY and _can_be_cancelled(state.task):
             yield Request("task.cancel", (pending.task,), m_("cancel the copy of {disk}", disk=it.name), pending.disk)
         yield waiting
+
+
+UNFINISHED: Final = frozenset({"snapshot", *SHUTTING_DOWN, *STARTING})
+"""What a request of ours may still be doing with the VM whose answer was lost."""
 
 
 def _can_be_cancelled(task: Task | None) -> bool:

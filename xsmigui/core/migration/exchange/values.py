@@ -64,6 +64,10 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
     since; `written` that the VM may have run on the new disk before that was seen in place. `sum_old` and `sum_new` are
     the server's sums of disk and copy, both made in the time of watching `summed`; `proven` is that time if they were
     equal, and `unprovable` the reason why there are none.
+
+    Where the VM runs at first (`ShortStop`), `base` is the snapshot's disk whose content the copy holds (empty: none
+    yet), `base_sum_old` and `base_sum_new` are the sums of the two, and `after` is the snapshot of the new disk that is
+    compared with the source once the VM runs again.
     """
 
     old: str
@@ -87,6 +91,10 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
     summed: str = ""
     proven: str = ""
     unprovable: Text = ""
+    base: str = ""
+    base_sum_old: str = ""
+    base_sum_new: str = ""
+    after: str = ""
 
     @property
     def name(self) -> str:
@@ -100,6 +108,54 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
     def is_proven(self) -> bool:
         """The sums of source and copy were equal when the copy took the disk's place."""
         return bool(self.proven and self.sum_old and self.sum_old == self.sum_new)
+
+
+class ShortStop(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a move with a short stop has come: the VM's disks are copied of a snapshot while it runs, and it is down
+    only while the difference is copied and the copies are put in place. Times are the server's, in seconds.
+
+    `allowed` is for how many seconds the VM may be down, `host` the host it runs on and starts on again (empty: any).
+    `number` counts the snapshots that are copied, `snapshot` is the present one, `earlier` the one before, still to
+    be removed, `taken` when the present one was made, `copied_at` when its copies were complete. `litter` are the disks
+    of our snapshots. `pace` is how many bytes a second were copied, `summing` and `proof` when the comparison with the
+    first snapshot began and how many seconds it took. `stopping` is when the VM was asked to shut down (0: not yet),
+    `was_started` when it had been started last before that. `proves_after` says whether contents are compared after the
+    VM runs again (None: not decided yet), `after` the snapshot for it, `up` when the VM was seen running again, and
+    `down` for how many seconds it was not.
+    """
+
+    allowed: float
+    host: str
+    number: int = 1
+    snapshot: str = ""
+    earlier: str = ""
+    taken: float = 0.0
+    copied_at: float = 0.0
+    litter: tuple[str, ...] = ()
+    pace: float = 0.0
+    summing: float = 0.0
+    proof: float = 0.0
+    stopping: float = 0.0
+    was_started: str = ""
+    proves_after: bool | None = None
+    after: str = ""
+    up: float = 0.0
+    down: float = 0.0
+
+    @property
+    def is_under_way(self) -> bool:
+        """The VM may be down because of us."""
+        return bool(self.stopping) and not self.up
+
+
+@dataclass(frozen=True, slots=True)
+class OwnSnapshot:
+    """A snapshot that a job has made of its VM: its disks by the disk that each is of."""
+
+    ref: str
+    name: str
+    disks: Mapping[str, str]
+    taken: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +176,16 @@ class ExchangeSpec:
     prove: bool = False
     settled: bool = False
     pending: Pending | None = None
+    stop: ShortStop | None = None
 
     @property
     def reason(self) -> str:
         """Stands beside every operation that is blocked."""
         return f"xsmigui: its virtual disks are being moved (job {self.job})"
+
+    def snapshot_name(self, number: int) -> str:
+        """The name of a snapshot that the job makes: unique, so that it is found again."""
+        return f"[for a move with a short stop] xsmigui {self.job} {number}"
 
     def incomplete_name(self, replacement: Replacement) -> str:
         """The name of a copy while it is made: unique, so that it is found again."""
@@ -156,7 +217,10 @@ class ExchangeState:
     """What the server shows: the VM, when it was started last, the disks by reference (those that are gone are not in
     it), the VM's connections of disks by reference, who else has each disk connected, the positions that are free, the
     disks that bear the name of a copy in the making (by the number of the disk that it is of), and the record of the
-    pending call's task. `watch` names the time during which this program has watched the pool without a gap."""
+    pending call's task. `watch` names the time during which this program has watched the pool without a gap.
+
+    Of a move with a short stop also: `now` by the server's clock, in seconds; the job's snapshots by reference; the SRs
+    of the disks by reference; and how many bytes a second the guest writes (None: not known)."""
 
     vm: Record | None
     vdis: Mapping[str, Record]
@@ -167,6 +231,10 @@ class ExchangeState:
     named: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     task: Task | None = None
     watch: str = ""
+    now: float = 0.0
+    snapshots: Mapping[str, OwnSnapshot] = field(default_factory=dict)
+    srs: Mapping[str, Record] = field(default_factory=dict)
+    writes: float | None = None
 
     def connections(self, vdi: str) -> list[str]:
         """The VM's connections to a disk."""

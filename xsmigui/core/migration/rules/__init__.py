@@ -14,6 +14,7 @@ from xsmigui.core.migration.rules import (
     networks,
     processors,
     replacing,
+    stopping,
     storage,
 )
 from xsmigui.core.migration.rules.base import Batch, BatchRule, Problems, Rule
@@ -100,6 +101,8 @@ RULES: Final[tuple[Rule, ...]] = (
     replacing.home,
     replacing.staying,
     replacing.image,
+    stopping.short_stop,
+    stopping.space,
 )
 """Every rule of single moves, in the order in which problems of one page and severity are shown."""
 
@@ -111,6 +114,7 @@ BATCH_RULES: Final[tuple[BatchRule, ...]] = (
     journey.how_long,
     journey.too_long,
     journey.may_stop,
+    stopping.how_long,
     memory.memory_of_batch,
     storage.space,
     storage.space_of_others,

@@ -102,7 +102,10 @@ def too_long(batch: Batch) -> Problems:
 @batch_rule("R20", "what a failure may leave")
 def may_stop(batch: Batch) -> Problems:
     """A live migration that fails (the network breaks) can leave the VM halted on the source."""
-    if any(move.is_running and move.host is not None and (move.moving or not move.runs_on) for move in batch.moves):
+    if any(
+        move.is_running and not move.stops and move.host is not None and (move.moving or not move.runs_on)
+        for move in batch.moves
+    ):
         message = m_(
             "A live migration that fails, say because the network breaks, can leave its VM halted at the source."
         )

@@ -391,7 +391,7 @@ def flow_of(move: Move) -> Flow:
     if move.host is None:
         pass
     elif move.is_running and move.runs_on:
-        twice = {move.host: move.memory} if move.moving else {}
+        twice = {move.host: move.memory} if move.moving and not move.stops else {}
     elif move.is_running or move.starts:
         memory = {move.host: move.memory_there}
         if move.is_running and not move.crosses and move.vm.resident_on in move.target.host:

@@ -1,0 +1,154 @@
+"""Rules about a move with a short stop: a running VM whose disks this program copies and exchanges."""
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from xsmigui.core.messages import Duration, Message, Size, m_, mn_, sentences
+from xsmigui.core.migration.difference import why_no_difference, why_no_target
+from xsmigui.core.migration.estimates import stop_estimate
+from xsmigui.core.migration.moves import Move
+from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
+from xsmigui.core.problems import Page, Severity
+from xsmigui.core.refs import SrRef, VdiRef
+from xsmigui.core.units import MiB
+
+STORAGE: Final = Page.storage
+
+LEAST: Final = 64 * MiB
+"""Bytes that the snapshot of a disk takes at least."""
+
+
+@rule("R77", "short stop", "D", STORAGE)
+def short_stop(move: Move) -> Problems:
+    if move.stops:
+        yield from obstacles(move)
+
+
+def obstacles(move: Move) -> Problems:
+    """What stands against moving this running VM with a short stop, whether or not the operator has chosen that."""
+    yield from _images(move)
+    for message, hint in _why_not_stopped(move):
+        yield found("R77", Severity.block, move.source, "VM", move.ref, message, hint, page=STORAGE)
+    yield from _unseen(move)
+
+
+def why_no_short_stop(moves: Iterable[Move]) -> str:
+    """Why none of these running VMs can be moved with a short stop, of the first of them; empty where one can."""
+    first = ""
+    for move in moves:
+        problem = next(obstacles(move), None)
+        if problem is None:
+            return ""
+        first = first or problem.sentence()
+    return first
+
+
+def _images(move: Move) -> Problems:
+    """Only between images in VHD does the server copy a difference (`core.migration.difference`)."""
+    hint = m_("Shut {vm} down and move it, or choose another SR.", vm=move.name)
+    for ref, sr in move.moving.items():
+        vdi = move.source.VDI[ref]
+        here, there = move.source.SR.get(vdi.SR), move.target.SR.get(sr) if sr is not None else None
+        name = vdi.name_label or m_("a disk of {vm}", vm=move.name)
+        why = why_no_difference(here.type, here.sm_config, vdi.sm_config) if here is not None else ""
+        if why:
+            message = m_("{disk} cannot be moved with a short stop, because {reason}.", disk=name, reason=why)
+            yield found("R77", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
+        why = why_no_target(there.type, there.sm_config) if there is not None else ""
+        if why and sr is not None:
+            where = move.target.name_of("SR", sr)
+            message = m_("{sr} takes no disks of a move with a short stop, because {reason}.", sr=where, reason=why)
+            yield found("R77", Severity.block, move.target, "SR", sr, message, hint, page=STORAGE)
+
+
+def _why_not_stopped(move: Move) -> Iterator[tuple[Message, Message]]:
+    """Why the VM cannot be stopped for a short time, whatever its disks are, and what to do."""
+    vm, name = move.vm, move.name
+    for operation in ("clean_shutdown", "snapshot", "start", "start_on"):
+        if operation in vm.blocked_operations:
+            reason = vm.blocked_operations[operation] or "–"
+            message = m_(
+                "Somebody has blocked {operation} of {vm}: “{reason}”.", operation=operation, vm=name, reason=reason
+            )
+            yield message, m_("Ask whoever set the block.")
+        elif not operation.startswith("start") and operation not in vm.allowed_operations and not vm.current_operations:
+            if operation == "snapshot":
+                yield m_("The server takes no snapshot of {vm}.", vm=name), m_("Shut {vm} down and move it.", vm=name)
+            else:
+                message = m_("The server cannot ask the guest of {vm} to shut down.", vm=name)
+                yield message, m_("Install the VM Tools in it, or shut it down from inside and move it halted.")
+    if move.source.pool.ha_enabled and (vm.ha_always_run or vm.ha_restart_priority):
+        message = m_("High availability protects {vm}, and could start it in the middle of its stop.", vm=name)
+        yield message, m_("Take its protection away for the time of the move.")
+    if move.draft.hosts.get(move.ref, move.vm.resident_on) != move.vm.resident_on:
+        message = m_("After a short stop {vm} starts on the host that it runs on.", vm=name)
+        yield message, m_("Leave it on its host, and migrate it before or afterwards.")
+
+
+def _unseen(move: Move) -> Problems:
+    host = move.vm.resident_on
+    for sr in dict.fromkeys(sr for sr in move.moving.values() if sr is not None):
+        if sr in move.target.SR and move.target.sr_hosts.get(sr) and not move.target.sees(host, sr):
+            names = {"host": move.target.name_of("host", host), "sr": move.target.name_of("SR", sr)}
+            message = m_("{host}, on which {vm} runs, cannot see {sr}.", vm=move.name, **names)
+            yield found("R77", Severity.block, move.target, "SR", sr, message, m_("Choose another SR."), page=STORAGE)
+
+
+@rule("R51", "short stop: space at the source", "D", STORAGE)
+def space(move: Move) -> Problems:
+    """The snapshot of each of the VM's disks, also of those that stay, grows while the VM writes."""
+    if not move.stops:
+        return
+    by_sr: dict[SrRef, list[VdiRef]] = {}
+    for _vbd, ref, vdi in move.source.disks(move.ref):
+        by_sr.setdefault(vdi.SR, []).append(ref)
+    for sr, disks in by_sr.items():
+        if sr not in move.source.SR:
+            continue
+        free, needed = move.source.free_space(sr), sum(move.source.VDI[ref].virtual_size for ref in disks)
+        name = {"sr": move.source.name_of("SR", sr), "vm": move.name, "free": Size(free), "need": Size(needed)}
+        if free < LEAST * len(disks):
+            message = m_("{sr} has no room for a snapshot of {vm}.", **name)
+            severity = Severity.block
+        elif free < needed:
+            message = m_("{sr} has {free} free; a snapshot of {vm} may need up to {need}.", **name)
+            severity = Severity.warn
+        else:
+            continue
+        hint = m_("Free some space there first.")
+        yield found("R51", severity, move.source, "SR", sr, message, hint, page=STORAGE)
+
+
+@batch_rule("R77", "how long the stop is")
+def how_long(batch: Batch) -> Problems:
+    """An estimate: what the guest writes while its disks are copied is copied while it is down."""
+    for move in batch.moves:
+        if not move.stops:
+            continue
+        stop = stop_estimate(move, batch.writes.get(move.ref))
+        allowed = batch.draft.short_stop
+        names = {"vm": move.name, "low": Duration(max(1.0, stop.low)), "high": Duration(max(1.0, stop.high))}
+        message = sentences(
+            m_("Estimate: {vm} is down for {low} to {high}.", **names),
+            mn_(
+                "If it got longer than {n} minute, everything would be put back and the VM started on its own disks.",
+                "If it got longer than {n} minutes, everything would be put back and the VM started on its own disks.",
+                allowed,
+            ),
+            when_proved(stop.proof, allowed),
+        )
+        yield found("R77", Severity.info, move.source, "VM", move.ref, message)
+
+
+def when_proved(seconds: float, minutes: int) -> Message:
+    """When contents will be compared, as far as can be said beforehand: `seconds` is how long that takes."""
+    names = {"time": Duration(max(1.0, seconds))}
+    if seconds < minutes * 60 / 2:
+        return m_(
+            "Contents are compared while it is down (≈ {time}), unless that no longer fits into the stop.", **names
+        )
+    return m_(
+        "Contents are compared after it has started again (≈ {time}), by a snapshot of the new disks from before; their"
+        " sources stay until then.",
+        **names,
+    )
