@@ -29,7 +29,7 @@ prepare() {
   [ -n "$interpreter" ] || find_python
   python=$("$interpreter" packaging/environment.py "$kind")
   # One more than there are processors: tests wait for sockets and windows most of the time.
-  workers=$(($(getconf _NPROCESSORS_ONLN) + 1))
+  workers=$(($(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1) + 1))
   [ "$workers" -le 6 ] || workers=6
 }
 

@@ -67,8 +67,8 @@ def test_storage_errors_are_found_inside_internal_errors(mark: str, code: str) -
 
 
 def test_other_internal_errors_are_shown_whole() -> None:
-    failure = ServerFailure("INTERNAL_ERROR", ("Not_found",))
-    assert sentence(failure)[0] == "The server failed with an error of its own: Not_found"
+    failure = ServerFailure("INTERNAL_ERROR", ("Something_else",))
+    assert sentence(failure)[0] == "The server failed with an error of its own: Something_else"
     assert sentence(ServerFailure("SOMETHING_NEW"))[0] == "The server refused: SOMETHING_NEW"
 
 

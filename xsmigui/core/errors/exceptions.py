@@ -197,7 +197,12 @@ STORAGE_LAYER: Final = (
         "Migration_mirror_fd_failure|transferring fd to tapdisk",
         _of(N_("A disk could not be mirrored: its process on the host did not take the connection."), STORAGE, "", _S),
     ),
-    Known("Migration_mirror_failure", _of(N_("A disk could no longer be mirrored: {0}"), STORAGE, "", _S), ("text",)),
+    Known(
+        "Migration_mirror_failure|Migration_mirror_failed",
+        _of(N_("A disk could no longer be mirrored: {0}"), STORAGE, "", _S),
+        ("text",),
+        _of(N_("A disk could no longer be mirrored."), STORAGE, "", _S),
+    ),
     Known(
         "local VDI is larger than the remote VDI",
         _of(N_("The new disk at the destination is smaller than the old one."), STORAGE, "R62", _S),
@@ -249,7 +254,7 @@ CONNECTION: Final = (
         _of(N_("A host refused the connection of another, so nothing was sent."), PORTS, "R17", _C),
     ),
     Known(
-        "EHOSTUNREACH|ENETUNREACH|no route to host|network is unreachable",
+        "EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ENETDOWN|no route to host|network is unreachable|host is down",
         _of(N_("There is no way from one host to the other."), NETWORK, "R84", _C),
     ),
     Known(
@@ -278,6 +283,14 @@ CONNECTION: Final = (
         _of(N_("The other host did not accept the request."), LOG, "R84", _C),
     ),
     Known(
+        "Stunnel_initialisation_failed|Stunnel_error|stunnel",
+        _of(N_("A host could not open an encrypted connection to the other one."), PORTS, "R84", _C),
+    ),
+    Known(
+        r"\bEAGAIN\b|\bEINTR\b|resource temporarily unavailable",
+        _of(N_("The host was too busy for this."), N_("Try again in a moment.")),
+    ),
+    Known(
         "EADDRINUSE|address already in use",
         _of(N_("The host has another process at that port."), N_("Try again in a moment.")),
     ),
@@ -285,7 +298,7 @@ CONNECTION: Final = (
 
 HOST: Final = (
     Known(
-        "ENOMEM|cannot allocate memory|out of memory", _of(N_("The host itself is short of memory."), ROOM, "R40", _H)
+        "ENOMEM|cannot allocate memory|out.of.memory", _of(N_("The host itself is short of memory."), ROOM, "R40", _H)
     ),
     Known(
         r"\bEIO\b|IO_error|input/output error",
@@ -324,6 +337,14 @@ HOST: Final = (
         "|Device_not_found|Hotplug_error|External_command_failure",
         _of(N_("A device of the VM could not be connected or let go on the host."), DEVICES),
     ),
+    Known(
+        r"\btapdisk\b|\btap-ctl\b|\bblktap\d?\b|\bnbd\b|Nbd_\w+|qemu-dp",
+        _of(N_("The process that carries a disk on the host failed."), STORAGE, "", _S),
+    ),
+    Known(
+        r"LVMException|\b(?:lvm|lvchange|lvcreate|lvs|vgs|vgchange|pvs|vhd-util|qcow-tool)\b",
+        _of(N_("A tool of the SR's driver failed."), STORAGE, "", _S),
+    ),
     Known("Watch.Timeout|Xs_protocol|Xenctrl", _of(N_("Xen on the host did not do as asked."), LOG)),
     Known(
         "Remote_failed",
@@ -355,6 +376,23 @@ XAPI: Final = (
         r"(Internal API \S+|Forwarded to the wrong host|(?:Dispatcher_)?FieldNotFound\w*|Expected \w+, got '[^']*'?"
         r"|Invalid argument: .*)",
         _of(N_("The server did not understand a call: {0}"), PROGRAM),
+    ),
+    Known(
+        "Db_exn|DBCache_NotFound|Read_missing_uuid|missing (?:row|reference|uuid)",
+        _of(N_("Something that this needs is no longer in the pool's database."), LOOK),
+    ),
+    Known(
+        r"Jsonrpc|Parse_error|Storage_error\W+(?:S\()?Internal_error",
+        _of(N_("The storage layer of the host failed."), TOOLSTACK, "", _S),
+    ),
+    Known("Memory_interface|MemoryError", _of(N_("The service that shares the host's memory failed."), TOOLSTACK)),
+    Known(
+        r"\b(Invalid_argument|Stack.overflow|Assert_failure|Match_failure|Not_found|Division_by_zero|int_of_string"
+        r"|index out of bounds|Undefined_recursive_module)\b",
+        _of(
+            N_("The server came upon a fault in its own program ({0})."),
+            N_("Install the updates of the hosts; if it fails again, report it to their vendor with the host's log."),
+        ),
     ),
     Known("Unknown error returned from xenopsd|Unknown_error", _of(N_("The host failed, and does not know why."), LOG)),
     Known("Cancelled", ENTRIES["TASK_CANCELLED"]),
