@@ -2,7 +2,7 @@
 
 from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
 
-from xsmigui.core.migration.draft import LONGEST_STOP, SHORT_STOP, Draft
+from xsmigui.core.migration.draft import LONGEST_STOP, SHORT_STOP, Draft, StorageMode
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.rules.stopping import why_no_short_stop
 from xsmigui.core.text import _
@@ -37,8 +37,9 @@ class StopChoice(QWidget):
 
     def show_evaluation(self, evaluation: Evaluation) -> None:
         draft = self._draft = evaluation.draft
-        moves = [m for m in evaluation.resolved.moves if m.is_running and m.loose is None and m.moving]
-        self.setVisible(bool(moves) and not draft.crosses and not draft.copy)
+        moves = [m for m in evaluation.resolved.moves if m.is_running and m.loose is None]
+        stays = evaluation.resolved.mode is StorageMode.keep
+        self.setVisible(bool(moves) and not stays and not draft.crosses and not draft.copy)
         chosen = bool(draft.short_stop)
         reason = "" if chosen else why_no_short_stop(moves)
         self.check.setChecked(chosen)

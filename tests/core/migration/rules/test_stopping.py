@@ -56,7 +56,10 @@ def blocks(found: Evaluation) -> list[str]:
 async def test_what_the_server_cannot_mirror_moves_with_a_short_stop(scene: Scene) -> None:
     """Changed block tracking is on: without the stop the server refuses."""
     found = await scene.judged(lambda draft: replace(draft, short_stop=0))
-    assert [p.rule for p in found.problems if p.blocks] == ["R53"]
+    (tracked,) = [p for p in found.problems if p.blocks]
+    assert (tracked.rule, tracked.hint) == (
+        "R53", "Disabling it makes the next backup a full one. Or move backup-cbt with a short stop.",
+    )  # fmt: skip
     found = await scene.judged()
     assert blocks(found) == []
     assert found.plan is not None

@@ -196,7 +196,7 @@ def virtual_tpm(move: Move) -> Problems:
 def ipv6_kernel(move: Move) -> Problems:
     """A Linux guest with IPv6 and a kernel before 3.0 may lose its addresses when it moves on the same host."""
     guest = move.source.VM_guest_metrics.get(move.vm.guest_metrics)
-    if guest is None or not move.is_running or (move.kind is Kind.storage and not move.stays_on_host):
+    if guest is None or not move.is_running or move.stops or (move.kind is Kind.storage and not move.stays_on_host):
         return
     distribution = guest.os_version.get("distro", "")
     ipv6 = any("/ipv6/" in key for key in guest.networks)

@@ -6,6 +6,7 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.messages import Size, listed, m_
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
+from xsmigui.core.migration.rules.stopping import or_short_stop
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.refs import HostRef
 from xsmigui.core.releases import Since, pool_knows
@@ -78,7 +79,8 @@ def memory_twice(move: Move) -> Problems:
     )
     hint = m_("Choose another host for {vm}, or shut it down and move its disks then.", vm=move.vm.name_label)
     severity = Severity.block if move.memory > free else Severity.warn
-    yield found("R42", severity, move.target, "host", move.host, message, hint, page=HOME)
+    other = or_short_stop(move, hint)
+    yield found("R42", severity, move.target, "host", move.host, message, other, page=HOME)
 
 
 @rule("R41", "room at the source", "S", HOME)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from xsmigui.core.messages import Duration, Message, Size, m_, mn_, sentences
+from xsmigui.core.messages import Duration, Message, Size, Text, m_, mn_, sentences
 from xsmigui.core.migration.difference import why_no_difference, why_no_target
 from xsmigui.core.migration.estimates import stop_estimate
 from xsmigui.core.migration.moves import Move
@@ -30,6 +30,14 @@ def obstacles(move: Move) -> Problems:
     for message, hint in _why_not_stopped(move):
         yield found("R77", Severity.block, move.source, "VM", move.ref, message, hint, page=STORAGE)
     yield from _unseen(move)
+
+
+def or_short_stop(move: Move, hint: Text) -> Text:
+    """A hint, with the short stop as the other way where there is one."""
+    is_possible = move.is_running and move.moving and not move.crosses and not move.draft.copy
+    if not is_possible or any(obstacles(move)):
+        return hint
+    return sentences(hint, m_("Or move {vm} with a short stop.", vm=move.name))
 
 
 def why_no_short_stop(moves: Iterable[Move]) -> str:
@@ -77,6 +85,8 @@ def _why_not_stopped(move: Move) -> Iterator[tuple[Message, Message]]:
             else:
                 message = m_("The server cannot ask the guest of {vm} to shut down.", vm=name)
                 yield message, m_("Install the VM Tools in it, or shut it down from inside and move it halted.")
+    if not move.source.is_live(vm.resident_on):
+        yield m_("The host on which {vm} runs does not answer.", vm=name), m_("Wait until the host is back.")
     if move.source.pool.ha_enabled and (vm.ha_always_run or vm.ha_restart_priority):
         message = m_("High availability protects {vm}, and could start it in the middle of its stop.", vm=name)
         yield message, m_("Take its protection away for the time of the move.")

@@ -9,6 +9,7 @@ from xsmigui.core.messages import Size, Text, listed, m_, mn_
 from xsmigui.core.migration.fixes import DisableCbt, EjectCd, SetDefaultSr
 from xsmigui.core.migration.moves import Kind, Move, following_disks, own_disks
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
+from xsmigui.core.migration.rules.stopping import or_short_stop
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import HostRef, SrRef, VdiRef
@@ -230,7 +231,7 @@ def cbt(move: Move) -> Problems:
                     " too.",
                     disk=_disk(move, vdi),
                 )
-            hint = m_("Disabling it makes the next backup a full one.")
+            hint = or_short_stop(move, m_("Disabling it makes the next backup a full one."))
             fix = DisableCbt(pool=move.source.id, vdi=ref, disk=_disk(move, vdi))
             yield found("R53", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE, remedy=fix)
 
