@@ -58,7 +58,7 @@ def test_r61_physical_devices_and_snapshots(site: TwoPools) -> None:
     assert str(unmovable(inventory, inventory.VDI[DISK])) == "a physical device"  # type: ignore[index]
     site.madrid.set("OpaqueRef:Madrid/VDI/files 0", is_a_snapshot=True)
     (move,) = resolve(site.site, away(site, site.files)).moves
-    assert list(kind_of_disk(move)) == []
+    assert list(kind_of_disk.check(move)) == []
     object.__setattr__(move, "kind", Kind.disk)  # a single disk is moved
     assert ["it is a snapshot" in p.message for p in kind_of_disk(move)] == [True]
 

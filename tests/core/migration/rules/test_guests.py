@@ -76,7 +76,7 @@ def disk_move(site: TwoPools, vm: VmRef) -> Move:
 
 
 def kernel(site: TwoPools) -> list[Problem]:
-    return list(ipv6_kernel(disk_move(site, site.web)))
+    return list(ipv6_kernel.check(disk_move(site, site.web)))
 
 
 def test_r75_ipv6_and_old_kernels(site: TwoPools) -> None:
@@ -92,7 +92,7 @@ def test_r75_ipv6_and_old_kernels(site: TwoPools) -> None:
     assert kernel(site) == []
     site.madrid.set(guest, os_version={"distro": "windows", "uname": "2.6"})
     assert kernel(site) == []
-    assert list(ipv6_kernel(disk_move(site, site.files))) == []
+    assert list(ipv6_kernel.check(disk_move(site, site.files))) == []
 
 
 def test_r18_what_is_certain_and_what_is_a_guess(site: TwoPools) -> None:
