@@ -10,7 +10,7 @@ import pytest
 from tests.holding import Hold, until
 from tests.services.engine import Engine, engine
 from tests.simulated import Simulated
-from xsmigui.core.jobs import Job, State
+from xsmigui.core.jobs import Job, State, Step
 from xsmigui.core.migration.diskdraft import draft_of_disks
 from xsmigui.core.migration.draft import KEEP_DAYS, Draft
 from xsmigui.core.migration.exchange import BLOCKED, JOB, KEPT, TAG, kept_note
@@ -472,3 +472,37 @@ async def test_a_source_that_somebody_connects_meanwhile(two: Engine) -> None:
     assert vm.state is State.failed, vm.message
     assert "is connected to another VM" in vm.message
     assert_as_before(two, before)
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize("times", [1, 2, 20])
+async def test_the_result_cannot_be_read_back(two: Engine, times: int) -> None:
+    """A look that is refused is asked again; where that does not help the job can be resumed, and is done then."""
+    before, plan = disks_of(two), await own_plan(two)
+    failure = Failure("INTERNAL_ERROR", "no look")
+
+    def at_the_end(job: Job) -> None:
+        if job.vms[0].step is Step.verifying and not planted:
+            planted.append(job.id)
+            refuse(two, "VDI.get_record", 1, times, failure=failure)
+
+    planted: list[str] = []
+    two.jobs.subscribe(at_the_end)
+    job = two.jobs.start(plan)
+    (vm,) = (await ended(two, job)).vms
+    if times == 20:
+        assert (vm.state, vm.is_over) == (State.interrupted, False), vm.message
+        assert vm.message.startswith(f"{VM} is in Madrid, halted. The disks were exchanged")
+        two.site.run(two.served("Madrid").pool.faults.clear)
+        two.jobs.resume(job.id)
+        (vm,) = (await ended(two, job)).vms
+    assert (vm.state, vm.verified) == (State.done, True), vm.message
+    assert_moved(two, before)
+
+
+async def test_what_failed_says_first_where_the_vm_is(two: Engine) -> None:
+    plan = await own_plan(two)
+    refuse(two, "VDI.add_tags", 1, 3, failure=Failure("INTERNAL_ERROR", "no"))
+    (vm,) = (await ended(two, two.jobs.start(plan))).vms
+    assert vm.state is State.failed
+    assert vm.message.startswith(f"{VM} is in Madrid, halted. Everything was put back; the disks are where they were.")

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from tests.services.engine import Engine
 from xsmigui.core.failures import ServerFailure
 from xsmigui.core.jobs import State, VmJob
+from xsmigui.core.messages import render
 from xsmigui.core.migration.plan import Plan, Thing, VmMove
 from xsmigui.core.refs import VmRef
 from xsmigui.core.verified import Outcome, What, are_verified, differs, same, text, unknown
@@ -140,7 +141,7 @@ async def test_find_and_look(two: Engine) -> None:
     )  # fmt: skip
     with pytest.raises(ServerFailure, match="INTERNAL_ERROR"):
         await find_vm(source, move.vm.uuid)
-    assert (await look(plan, move, source, target)).startswith("web-01 is in Lisboa, running on ")
+    assert render(await look(plan, move, source, target)).startswith("web-01 is in Lisboa, running on ")
     assert await look(plan, move, source) == ""
     assert await look(plan, move, None, None) == ""
 
@@ -159,12 +160,12 @@ async def test_whereabouts_as_far_as_we_know(two: Engine) -> None:
         ("test-suspended", "test-suspended is in Madrid, suspended."),
     ):
         plan = await two.plan(name, to="Lisboa")
-        assert whereabouts(plan, plan.moves[0], madrid, lisboa) == place
-    assert whereabouts(plan, plan.moves[0], None, lisboa) == (
+        assert render(whereabouts(plan, plan.moves[0], madrid, lisboa)) == place
+    assert render(whereabouts(plan, plan.moves[0], None, lisboa)) == (
         "It is not known where test-suspended is: look at both pools before you do anything else."
     )
     other = replace(plan.moves[0], vm=Thing(two.row("Madrid", "VM", "build-paused")["uuid"], "build-paused", ""))
-    assert whereabouts(plan, other, madrid, None) == "build-paused is in Madrid."
+    assert render(whereabouts(plan, other, madrid, None)) == "build-paused is in Madrid."
 
 
 async def test_what_is_lacking_at_the_destination_is_no_success(two: Engine) -> None:

@@ -504,6 +504,19 @@ class Carrier(Reporting):
                 self._lost(failure)
                 await self._pause(RETRY_DELAY_S)
 
+    async def _read_back(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Read a result: what the server refuses is asked again, since a look changes nothing. Raises its last
+        refusal, and at once what says that something is not there."""
+        for _again in range(TRIES - 1):
+            try:
+                return await self._persist(work)
+            except ServerFailure as failure:
+                if failure.code in GONE:
+                    raise
+                log.info("%s: %s", self.job.step, failure)
+                await self._pause(RETRY_DELAY_S)
+        return await self._persist(work)
+
     # Findings.
 
     def _subject(self) -> Subject:

@@ -36,6 +36,7 @@ from xsmigui.core.ports import Gateway
 from xsmigui.core.problems import Problem, Severity
 from xsmigui.core.records import Task
 from xsmigui.core.refs import VbdRef, VdiRef, VmRef, is_null
+from xsmigui.core.triage import Place, place_text
 from xsmigui.core.verified import Item, What, are_verified, differs, same, summary, unknown
 from xsmigui.services.carrier import CALL_DEADLINE_S, TRIES, Carrier, Context, Ended
 from xsmigui.services.checking import Refused, check_again
@@ -398,6 +399,16 @@ class ExchangeCarrier(Carrier):
 
     # The end.
 
+    def _where(self) -> Text:
+        """Where the VM is and whether it runs, as the last look has shown."""
+        vm = self._state.vm if self._state is not None else None
+        if vm is None:
+            return ""
+        return place_text(self._move.vm.name, Place(self._whole.plan.source.name, vm["power_state"]))
+
+    def _stopped(self, reason: Text) -> Ended:
+        return super()._stopped(sentences(self._where(), reason))
+
     async def _finish(self) -> None:
         """Everything is in its place, or was put back."""
         if self.job.undoing:
@@ -406,17 +417,23 @@ class ExchangeCarrier(Carrier):
             again: Text = ""
             if self.job.stop is not None and self.job.stop.stopping:
                 again = m_("{vm} was started again.", vm=self._move.vm.name)
-            raise Ended(state, sentences(*(p.statement for p in self._why), text, again), self._why)
+            raise Ended(state, sentences(self._where(), text, again, *(p.statement for p in self._why)), self._why)
         self._tell(step=Phase.finishing, progress=None, cancellable=False)
-        for call in self._move.calls:
-            if call.method == "VM.set_affinity" or (call.method == "VM.start_on" and self.job.stop is None):
+        for number, call in enumerate(self._move.calls, 1):
+            is_due = call.method == "VM.set_affinity" or (call.method == "VM.start_on" and self.job.stop is None)
+            if is_due and number > self.job.followed:
+                await self._note(-1, {"followed": number})
                 await self._follow_up(call.method, call.params)
         self._tell(step=Phase.verifying)
-        disks, items = await self._persist(self._results)
+        try:
+            disks, items = await self._read_back(self._results)
+        except ServerFailure as failure:
+            text = m_("The disks were exchanged, but the result cannot be read back: {reason}", reason=failure.raw)
+            raise self._stopped(text) from None
         different = problems(self._move, items)
         self._tell(disks=disks, items=items, host=self._move.host.name)
         if any(p.blocks for p in different):
-            moved = sentences(m_("Moved, but not as planned."), *(p.statement for p in different))
+            moved = sentences(self._where(), m_("Moved, but not as planned."), *(p.statement for p in different))
             raise Ended(State.failed, moved, (*self.job.problems, *different))
         message = m_("The disks are on {sr}.", sr=listed(sorted({disk.sr for disk in disks})))
         kept: Text = ""

@@ -399,14 +399,14 @@ class SendingCarrier(Carrier):
             return await read_back(self._plan, self._move, self.job.portrait, source, target, arrived)
 
         try:
-            found = await self._persist(look_at_both)
+            found = await self._read_back(look_at_both)
             waited = 0.0
             while any(i.what is What.addresses and i.outcome is Outcome.unknown for i in found.items):
                 if waited >= ADDRESSES_WITHIN_S:
                     break
                 await self._pause(ADDRESSES_LOOK_S)
                 waited += ADDRESSES_LOOK_S
-                found = await self._persist(look_at_both)
+                found = await self._read_back(look_at_both)
         except ServerFailure as failure:
             names = {"vm": self._move.vm.name, "pool": self._plan.target.name}
             text: Text = m_("The server says that {vm} has moved, but it cannot be read in {pool}.", **names)

@@ -184,6 +184,19 @@ def test_no_copy_goes_into_a_disk_of_unknown_state() -> None:
     assert not asks(next_step(void, state(vdis=gone)), "VDI.copy")
 
 
+def test_a_void_copy_that_somebody_holds_is_left_without_our_mark() -> None:
+    """A snapshot was made of the VM while the copy was connected, say: it is copied anew beside it."""
+    spec = replace(SPEC, replacements=(noted(COPIED, void=True, complete=False),))
+    held = {"new": (OtherConnection("v9", "somebody", False, False),)}
+    found = with_disk(state(holders=held), "new", VBDs=["v9"])
+    step = next_step(spec, found)
+    assert isinstance(step, Request)
+    assert (step.method, step.params) == ("VDI.remove_from_other_config", ("new", JOB))
+    after = next_step(spec, with_disk(found, "new", other_config={}))
+    assert isinstance(after, Note)
+    assert (after.changes["new"], after.changes["copies"]) == ("", 1)
+
+
 @pytest.mark.parametrize(("used", "prove", "method"), [
     (1 << 30, False, "VBD.create"), (1 << 31, False, "VDI.checksum"), (1 << 30, True, "VDI.checksum"),
 ])  # fmt: skip

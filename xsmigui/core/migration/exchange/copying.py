@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from xsmigui.core.messages import Text, m_
 from xsmigui.core.migration.exchange.checks import give_up
-from xsmigui.core.migration.exchange.placing import is_held, stray_copies
+from xsmigui.core.migration.exchange.placing import is_held, stray_copies, unmark
 from xsmigui.core.migration.exchange.values import (
     CHECKSUM,
     COPY,
@@ -87,6 +87,7 @@ def _thrown_away(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacem
             yield Wait(m_("The copy of {disk} is still in use.", disk=it.name))
         does = m_("throw away the copy of {disk}", disk=it.name)
         yield Request("VDI.destroy", (it.new,), does, at, then={**_AFRESH, "copies": it.copies + 1})
+    yield from unmark(spec, state, at, it.new)  # it is somebody else's by now
     yield Note({**_AFRESH, "copies": it.copies + 1}, at)
 
 
