@@ -229,6 +229,8 @@ def test_a_job_knows_its_servers(site: Simulated, run: Run) -> None:
     status, out, err = run("jobs", "--resume", only(out)["job"], "--password-stdin")
     assert (status, "web-01" in out) == (0, True), err
     status, _out, err = run("jobs", "--resume", "20000101-000000-0000", "--password-stdin")
+    assert (status, "has no job 20000101-000000-0000" in err) == (2, True)
+    status, _out, err = run("jobs", "--revert", "20000101-000000-0000", "--password-stdin")
     assert (status, "--server" in err) == (2, True)
 
 

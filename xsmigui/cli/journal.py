@@ -41,7 +41,7 @@ async def show_jobs(options: argparse.Namespace) -> int:
         found = await journal.all()
         unreadable = await journal.unreadable()
         if options.show and options.show not in {job.id for job in found}:
-            _refuse_unreadable(unreadable, options.show)
+            refuse_unreadable(unreadable, options.show)
         job = _named(found, options.show) if options.show else None
         history = await journal.history(job.id) if job is not None else []
     except OSError as error:
@@ -80,7 +80,7 @@ def _day(moment: datetime) -> str:
     return f"{moment.astimezone():%Y-%m-%d %H:%M}"
 
 
-def _refuse_unreadable(unreadable: list[Unreadable], name: str) -> None:
+def refuse_unreadable(unreadable: list[Unreadable], name: str) -> None:
     for bad in unreadable:
         if bad.id == name:
             raise BadArguments(_("The journal cannot be read here: {what}", what=bad.sentence()))
@@ -105,7 +105,7 @@ async def take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int:
         if plan is not None:
             return await to_the_end(options, jobs, lambda: jobs.start(plan))
     if not found:
-        _refuse_unreadable(await jobs.unreadable(), wanted)
+        refuse_unreadable(await jobs.unreadable(), wanted)
         text = _("There is no unfinished job {job}, or another xsmigui is carrying it out.", job=wanted)
         raise BadArguments(text)
     (job,) = found

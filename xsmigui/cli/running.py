@@ -6,7 +6,7 @@ import asyncio
 from xsmigui.cli.aftermath import look_after
 from xsmigui.cli.connecting import Refusing, chosen_proxy, connect
 from xsmigui.cli.evacuating import evacuate
-from xsmigui.cli.journal import take_up, tell_set_aside
+from xsmigui.cli.journal import refuse_unreadable, take_up, tell_set_aside
 from xsmigui.cli.later import moment_in
 from xsmigui.cli.options import WITH_SERVERS
 from xsmigui.cli.resuming import members_of, servers_of
@@ -83,9 +83,14 @@ async def _known_job(options: argparse.Namespace, journal: JournalFile) -> Job |
         return None
     wanted = next((name for each in WITH_SERVERS if (name := getattr(options, each))), "")
     try:
-        return next((job for job in await journal.all() if job.id == wanted), None)
+        found = next((job for job in await journal.all() if job.id == wanted), None)
+        unreadable = await journal.unreadable()
     except OSError as error:
         raise BadArguments(_("The journal cannot be read: {reason}", reason=str(error))) from None
+    if found is None and not options.server and not options.revert:  # what was copied can be put back without one
+        refuse_unreadable(unreadable, wanted)
+        raise BadArguments(_("The journal has no job {job}.", job=wanted))
+    return found
 
 
 async def _evaluate(

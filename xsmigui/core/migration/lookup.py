@@ -66,7 +66,7 @@ def one(site: Site, pool: PoolId, cls: str, name: str) -> str:
 def only(site: Site, hits: list[Hit], cls: str, name: str) -> Hit:
     """The one hit. Raises `SelectionRefused`, which lists them where there are several."""
     if not hits:
-        raise SelectionRefused(_("There is no {kind} named {name}.", kind=kind(cls), name=name))
+        raise SelectionRefused(_("There is no {kind} named {name}.", kind=kind(cls), name=name.strip() or "“”"))
     if len(hits) > 1:
         text = _("There are several of the kind {kind} named {name}: give a uuid.", kind=kind(cls), name=name)
         raise several(site, [(cls, hit) for hit in hits], text)
