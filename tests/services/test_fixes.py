@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.holding import until
-from tests.services.engine import Engine
-from xsmigui.core.failures import Unreachable
+from tests.holding import Hold, until
+from tests.services.engine import Engine, engine
+from tests.simulated import Simulated
+from xsmigui.core.jobs import State, VmJob, title
 from xsmigui.core.migration.fixes import (
     DeleteSnapshots,
     DisableCbt,
@@ -20,17 +22,24 @@ from xsmigui.core.migration.fixes import (
     Unblock,
     offer,
 )
+from xsmigui.core.migration.fixing import fix_plan
 from xsmigui.core.migration.rules.general import OUR_BLOCK
+from xsmigui.core.progress import Standing
 from xsmigui.core.refs import SrRef, VbdRef, VdiRef, VmRef
-from xsmigui.services.fixes import apply
+from xsmigui.core.report import html_report
+from xsmigui.simulator.failures import Failure
+from xsmigui.ui.activity.lines import vm_line
 
 
-async def done(two: Engine, fix: Fix) -> None:
-    """Asked as the window does, and carried out."""
+async def done(two: Engine, fix: Fix) -> VmJob:
+    """Asked as the window does, and carried out as a job."""
     asked = offer(fix)
     assert all((asked.button, asked.title, asked.question))
     assert asked.go != asked.leave
-    await apply(fix, two.store.inventory, two.connections.gateway)
+    vm = await two.run(fix_plan(fix, two.store.site().pools[fix.pool]))
+    assert vm.state is State.done, vm.message
+    assert vm.verified
+    return vm
 
 
 def vm_of(two: Engine, name: str) -> VmRef:
@@ -100,10 +109,62 @@ async def test_disabling_changed_block_tracking(two: Engine) -> None:
 
 
 async def test_not_connected(two: Engine) -> None:
-    fix = ShutDown(pool=two.inventory("Madrid").id, vm=vm_of(two, "web-01"), vm_name="web-01")
+    """It waits for its pool, and can be cancelled before anything was changed."""
+    inventory = two.inventory("Madrid")
+    fix = ShutDown(pool=inventory.id, vm=vm_of(two, "web-01"), vm_name="web-01")
     await two.connections.close(two.address("Madrid").url)
-    with pytest.raises(Unreachable):
-        await done(two, fix)
+    job = two.jobs.start(fix_plan(fix, inventory))
+    await until(lambda: two.vm(job).state is State.lost)
+    two.jobs.cancel(job.id)
+    ended = await two.jobs.wait(job.id)
+    assert ended.state is State.cancelled
+    assert two.row("Madrid", "VM", "web-01")["power_state"] == "Running"
+
+
+async def test_it_leaves_a_trace(two: Engine) -> None:
+    """In the journal before the call leaves, in Activity and in the report."""
+    inventory = two.inventory("Madrid")
+    fix = ShutDown(pool=inventory.id, vm=vm_of(two, "web-01"), vm_name="web-01")
+    vm = await done(two, fix)
+    job = two.jobs.all()[0]
+    assert await two.journal.all() == [job]
+    history = [entry.message for entry in await two.journal.history(job.id)]
+    assert history.index("Shut web-01 down.") < history.index("web-01 is halted.")
+    assert title(vm) == "web-01 · Shut down and move"
+    line = vm_line((job.id, "0"), vm, Standing(), job.created)
+    assert (line.message, line.retry, line.find) == ("web-01 is halted.", False, False)
+    report = html_report([job], job.created)
+    assert "web-01 · Shut down and move" in report
+    assert "web-01 is halted." in report
+    assert two.jobs.claims() == ()
+
+
+async def test_what_the_server_refuses_is_told_and_tried_once(two: Engine) -> None:
+    pool = two.served("Madrid").pool
+    failure = Failure("VM_LACKS_FEATURE_SHUTDOWN", vm_of(two, "web-01"))
+    two.site.run(lambda: pool.faults.add("VM.clean_shutdown", nth=1, failure=failure))
+    fix = ShutDown(pool=two.inventory("Madrid").id, vm=vm_of(two, "web-01"), vm_name="web-01")
+    vm = await two.run(fix_plan(fix, two.inventory("Madrid")))
+    assert vm.state is State.failed
+    assert "web-01" in vm.message
+    assert [p.raw[:25] for p in vm.problems] == ["VM_LACKS_FEATURE_SHUTDOWN"]
+    assert two.row("Madrid", "VM", "web-01")["power_state"] == "Running"
+
+
+async def test_after_a_restart_nothing_goes_on_by_itself(site: Simulated, tmp_path: Path) -> None:
+    async with engine(site, home=tmp_path) as first:
+        hold = Hold(site, 0)
+        fix = ShutDown(pool=first.inventory("Madrid").id, vm=vm_of(first, "web-01"), vm_name="web-01")
+        first.jobs.start(fix_plan(fix, first.inventory("Madrid")))
+        await hold.until_held()
+    async with engine(site, home=tmp_path) as second:
+        (job,) = await second.jobs.take_up()
+        assert second.vm(job).held
+        hold.release()
+        second.jobs.proceed(job.id)
+        ended = await second.jobs.wait(job.id)
+        assert ended.state is State.done
+        assert second.row("Madrid", "VM", "web-01")["power_state"] == "Halted"
 
 
 async def test_the_default_sr(two: Engine) -> None:

@@ -17,11 +17,11 @@ from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evacuation import HALTED, MODE, MOVED
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.fixes import ShutDownHere
+from xsmigui.core.migration.fixing import fix_plan
 from xsmigui.core.ports import Gateway
 from xsmigui.core.refs import HostRef, PoolId, VmRef
 from xsmigui.services import maintenance
 from xsmigui.services.drafting import Drafting
-from xsmigui.services.fixes import apply as apply_fix
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ async def test_what_was_shut_down_for_it_is_started_again(site: Simulated) -> No
         assert gateway is not None
         vm = VmRef(site.vm(site["Lisboa"], "dns-lx"))
         fix = ShutDownHere(pool=pool, host=host, vm=vm, vm_name="dns-lx")
-        await apply_fix(fix, made.store.inventory, made.connections.gateway)
+        assert (await made.run(fix_plan(fix, made.inventory("Lisboa")))).state is State.done
         await until(lambda: made.inventory("Lisboa").VM[vm].power_state == "Halted")
         uuid = made.inventory("Lisboa").VM[vm].uuid
         assert listed(made, HALTED) == {uuid}
@@ -188,7 +188,7 @@ async def test_what_is_refused_to_start_stays_listed_with_the_reason(site: Simul
         assert gateway is not None
         vm = VmRef(site.vm(site["Lisboa"], "dns-lx"))
         fix = ShutDownHere(pool=pool, host=host, vm=vm, vm_name="dns-lx")
-        await apply_fix(fix, made.store.inventory, made.connections.gateway)
+        assert (await made.run(fix_plan(fix, made.inventory("Lisboa")))).state is State.done
         await until(lambda: made.inventory("Lisboa").VM[vm].power_state == "Halted")
         failure = ["HOST_NOT_ENOUGH_FREE_MEMORY", "1", "0"]
         site.fault(site["Lisboa"], "refuse", method="VM.start_on", failure=failure)

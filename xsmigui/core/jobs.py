@@ -14,6 +14,7 @@ from xsmigui.core.messages import Text, facts, render
 from xsmigui.core.migration.calls import MOTIONS, MOVING
 from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.exchange import COPY, Replacement, ShortStop
+from xsmigui.core.migration.fixes import offer
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan, VmMove
 from xsmigui.core.migration.portrait import Portrait
@@ -55,6 +56,7 @@ class Step(StrEnum):
     exchanging = "exchanging"
     undoing = "undoing"
     memory = "memory"
+    fixing = "fixing"
     finishing = "finishing"
     verifying = "verifying"
     ended = "ended"
@@ -70,6 +72,7 @@ STEP_TEXTS = {
     Step.exchanging: N_("putting the copies in place"),
     Step.undoing: N_("putting everything back"),
     Step.memory: N_("copying memory"),
+    Step.fixing: N_("carrying out the fix"),
     Step.finishing: N_("finishing"),
     Step.verifying: N_("reading the result back"),
     Step.ended: "",
@@ -97,6 +100,7 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     is over. `pools` is what the pools were known by at the start. `portrait` is the VM before it moved, `sums` the
     server's sums of its disks' contents by reference, before and after, `items` what was compared afterwards;
     `verified` is said only if all of it was as it should be. `stop` is how far a move with a short stop has come.
+    `doomed` are the disks that go with snapshots which a fix deletes.
     """
 
     move: VmMove
@@ -131,6 +135,7 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     sums: dict[str, str] = {}
     items: tuple[Item, ...] = ()
     stop: ShortStop | None = None
+    doomed: tuple[str, ...] = ()
 
     @property
     def message(self) -> str:
@@ -145,6 +150,8 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def has_begun(self) -> bool:
         """The migration itself was begun, or may have been: what came before it changes nothing on a server."""
+        if self.move.fix is not None:
+            return self.begun > 0
         return bool(self.replacements) or any(call.method in MOTIONS for call in self.move.calls[: self.begun])
 
     def remaining(self, now: datetime) -> float | None:
@@ -242,7 +249,7 @@ def claims(jobs: Iterable[Job], inventory: Callable[[PoolId], Inventory | None])
         source, target = inventory(here), inventory(there)
         if source is None or target is None:
             continue
-        found += [_claim(vm, here, there, source, target) for vm in job.vms if not vm.state.has_ended]
+        found += [_claim(vm, here, there, source, target) for vm in job.vms if not (vm.state.has_ended or vm.move.fix)]
     return tuple(found)
 
 
@@ -296,7 +303,7 @@ def resumed(vm: VmJob) -> VmJob:
 
 def upgraded(vm: VmJob, now: datetime) -> VmJob:
     """A part as an earlier version of this program has left it, with what the present one notes besides."""
-    if vm.pending is not None or vm.arrived is not None or not vm.has_begun:
+    if vm.pending is not None or vm.arrived is not None or not vm.has_begun or vm.move.fix is not None:
         return vm
     if vm.replacements:
         at = next((n for n, it in enumerate(vm.replacements) if it.is_copied and it.new and not it.complete), -1)
@@ -324,6 +331,8 @@ def is_moving(vm: VmJob, inventory: Inventory) -> bool:
 def title(vm: VmJob) -> str:
     """``mail → host-02``; where the VM stays on its host, the SRs that its disks go to."""
     move = vm.move
+    if move.fix is not None:
+        return f"{move.vm.name} · {offer(move.fix).title}"
     goals = [move.host.name]
     if move.kind is Kind.disk or (move.source_host is not None and move.source_host.uuid == move.host.uuid):
         goals = list(dict.fromkeys(disk.target.name for disk in move.disks if not disk.stays)) or goals

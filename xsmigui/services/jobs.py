@@ -29,9 +29,10 @@ from xsmigui.core.migration.plan import Plan
 from xsmigui.core.ports import Clock, Journal
 from xsmigui.core.refs import PoolId
 from xsmigui.services.asking import Asker
-from xsmigui.services.carrier import Context, Gateways
+from xsmigui.services.carrier import Carrier, Context, Gateways
 from xsmigui.services.connections import Trouble
 from xsmigui.services.exchange import ExchangeCarrier
+from xsmigui.services.fixing import FixCarrier
 from xsmigui.services.movers import Movers
 from xsmigui.services.recognition import Recognition
 from xsmigui.services.sending import Crowded, SendingCarrier
@@ -60,7 +61,7 @@ class _Place:
     index: int
     pool: PoolId
     storage: bool
-    run: ExchangeCarrier | SendingCarrier | None = None
+    run: Carrier | None = None
     task: "asyncio.Task[None] | None" = None
     resting: bool = False
     is_doubted: bool = False
@@ -362,7 +363,8 @@ class Jobs:
             report=lambda changed: self._set(place, changed),
             keep=lambda changed: self._journal.write(self._with(place, changed), place.index),
         )
-        place.run = (ExchangeCarrier if vm.move.kind is Kind.disk else SendingCarrier)(context)
+        carriers = {Kind.disk: ExchangeCarrier, Kind.fix: FixCarrier}
+        place.run = carriers.get(vm.move.kind, SendingCarrier)(context)
         place.task = asyncio.create_task(self._carry_out(place), name=f"job {place.job}")
 
     async def _carry_out(self, place: _Place) -> None:
@@ -422,7 +424,7 @@ class Jobs:
         self._ended[job.id] = asyncio.Event()
         for index, vm in enumerate(job.vms):
             if not vm.state.has_ended:
-                storage = vm.move.kind is not Kind.live
+                storage = vm.move.kind not in (Kind.live, Kind.fix)
                 self._queue.append(_Place(job.id, index, PoolId(job.plan.source.uuid), storage))
         self._tell(job)
 
@@ -472,6 +474,9 @@ def _as_left(vm: VmJob, now: datetime, away: timedelta, chosen: bool) -> VmJob:
         return replace(vm, state=State.waiting, step=Step.queued, held=True, begun=0, status=text, cancelling=False)
     if vm.state is State.interrupted:
         vm = replace(resumed(vm), held=not chosen)
+    elif vm.move.fix is not None and not chosen:
+        text = m_("This program ended while this was being done: continue it, or cancel it.")
+        vm = replace(vm, held=True, status=text, state=State.waiting)
     elif vm.replacements and away > UNASKED and not chosen and not (vm.stop is not None and vm.stop.is_under_way):
         text = m_(
             "Disks were being copied when this program ended, {time} ago. Nobody has watched them since: continue, and"

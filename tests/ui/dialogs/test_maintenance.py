@@ -221,7 +221,8 @@ async def test_what_stands_against_it_is_mended_at_the_spot(qapp: QApplication, 
         await until(lambda: "node-a" not in [sheet.table.text(r, 0) for r in range(sheet.table.rowCount())])
         sheet.reject()
         await gone("maintenanceDialog")
-        assert program.jobs.all() == []
+        await until(lambda: [job.state for job in program.jobs.all()] == [State.done])
+        assert program.jobs.all()[0].vms[0].message == "node-a is halted."
 
 
 @driven

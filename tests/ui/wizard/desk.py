@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from tests.core.site import TwoPools
 from tests.holding import until
 from xsmigui.core.changes import Event
+from xsmigui.core.jobs import Job, State, VmJob
 from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.facts import Answer, Question
+from xsmigui.core.migration.fixing import next_step
 from xsmigui.core.migration.plan import Plan
+from xsmigui.core.migration.steps import Request
 from xsmigui.core.problems import Page
-from xsmigui.core.refs import PoolId
 from xsmigui.local.clock import SystemClock
 from xsmigui.local.paths import resources
 from xsmigui.services.drafting import Drafting
@@ -49,14 +52,26 @@ class Wire:
         self.then()
 
 
-class Roads:
-    """Connections, as far as a wizard sees them."""
+class FixJobs:
+    """The jobs, as far as a wizard sees them: fixes, each of one call."""
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
+        self._job: Job | None = None
 
-    def gateway(self, pool: PoolId) -> Any:
-        return self._wire
+    def start(self, plan: Plan) -> Job:
+        vms = tuple(VmJob(move=move, state=State.done) for move in plan.moves)
+        self._job = Job(id="fix", plan=plan, created=datetime(2026, 11, 28, tzinfo=UTC), vms=vms)
+        return self._job
+
+    async def wait(self, _job: str) -> Job:
+        assert self._job is not None
+        (move,) = self._job.plan.moves
+        assert move.fix is not None
+        step = next_step(move.fix, (), {move.vm.ref: {"cbt_enabled": True}})
+        assert isinstance(step, Request)
+        await self._wire.call(step.method, *step.params)
+        return self._job
 
 
 class Desk:
@@ -76,7 +91,7 @@ class Desk:
             None,
             self.drafting,
             self.store,
-            Roads(self.wire),  # type: ignore[arg-type]
+            FixJobs(self.wire),  # type: ignore[arg-type]
             Icons(resources() / "icons"),
             self.heard.append,
         )

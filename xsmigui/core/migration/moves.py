@@ -29,6 +29,8 @@ class Kind(StrEnum):
     storage = "S"
     halted = "H"
     disk = "D"
+    fix = "F"
+    """No move at all: a fix at the spot, carried out as a job. No rule looks at it."""
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import msgspec
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.calls import Call, calls
 from xsmigui.core.migration.draft import KEEP_DAYS, Draft, Site, StorageMode
+from xsmigui.core.migration.fixes import Fix
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef
 
@@ -67,6 +68,8 @@ class VmMove(msgspec.Struct, frozen=True, kw_only=True):
     vifs: tuple[VifMove, ...]
     storage_network: Thing | None
     calls: tuple[Call, ...]
+    fix: Fix | None = None
+    """What is done instead of a move; `vm` is then what it is done to, a disk or a pool say."""
 
     @property
     def is_loose(self) -> bool:

@@ -168,8 +168,8 @@ def vm_line(key: Key, vm: VmJob, standing: Standing, now: datetime) -> Line:
         order=waiting and not vm.held,
         proceed=waiting and vm.held,
         details=bool(vm.problems) or (vm.state.has_ended and not vm.verified),
-        retry=KINDS[vm.state] is Kind.failed or vm.state is State.cancelled,
-        find=not vm.move.is_loose,
+        retry=vm.move.fix is None and (KINDS[vm.state] is Kind.failed or vm.state is State.cancelled),
+        find=not vm.move.is_loose and vm.move.fix is None,
         started=vm.started,
         where=vm.move.host.name,
     )

@@ -28,8 +28,8 @@ from xsmigui.core.problems import Page, Severity
 from xsmigui.core.refs import NetworkRef, SrRef, VdiRef, VmRef
 from xsmigui.core.text import _, n_, printable
 from xsmigui.core.units import size
-from xsmigui.services.connections import Connections
 from xsmigui.services.drafting import Drafting
+from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
 from xsmigui.ui.dialogs.mending import mend
 from xsmigui.ui.icons import Icons
@@ -78,7 +78,7 @@ class MoveDiskDialog(QDialog):
         drafting: Drafting,
         disks: tuple[VdiRef, ...],
         store: Store,
-        connections: Connections,
+        jobs: Jobs,
         icons: Icons,
         present: Presenter,
         left: tuple[str, ...] = (),
@@ -88,7 +88,7 @@ class MoveDiskDialog(QDialog):
         self._drafting = drafting
         self._disks = disks
         self._store = store
-        self._connections = connections
+        self._jobs = jobs
         self._scope = Scope(self, present)
         self._chosen: SrRef | None = None
         self._left = left
@@ -333,7 +333,7 @@ class MoveDiskDialog(QDialog):
             self.accept()
 
     def _fix(self, fix: Fix) -> None:
-        self._scope.spawn(mend(self, fix, self._store, self._connections, self._drafting), "fix")
+        self._scope.spawn(mend(self, fix, self._store, self._jobs, self._drafting), "fix")
 
     def done(self, result: int) -> None:
         self._drafting.close()

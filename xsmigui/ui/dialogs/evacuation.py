@@ -24,8 +24,8 @@ from xsmigui.core.problems import Page
 from xsmigui.core.refs import HostRef, NetworkRef, VmRef
 from xsmigui.core.text import _, joined, n_, printable
 from xsmigui.core.units import size
-from xsmigui.services.connections import Connections
 from xsmigui.services.drafting import Drafting
+from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
 from xsmigui.ui.dialogs.mending import mend
 from xsmigui.ui.fields import Spin
@@ -54,14 +54,14 @@ class MaintenanceDialog(QDialog):
         parent: QWidget | None,
         drafting: Drafting,
         store: Store,
-        connections: Connections,
+        jobs: Jobs,
         icons: Icons,
         present: Presenter,
     ) -> None:
         super().__init__(parent)
         self._drafting = drafting
         self._store = store
-        self._connections = connections
+        self._jobs = jobs
         self._scope = Scope(self, present)
         self._left: tuple[LeftOut, ...] = ()
         self.setObjectName("maintenanceDialog")
@@ -236,7 +236,7 @@ class MaintenanceDialog(QDialog):
             self.accept()
 
     def _fix(self, fix: Fix) -> None:
-        self._scope.spawn(mend(self, fix, self._store, self._connections, self._drafting), "fix")
+        self._scope.spawn(mend(self, fix, self._store, self._jobs, self._drafting), "fix")
 
     def done(self, result: int) -> None:
         self._drafting.close()

@@ -423,9 +423,7 @@ class MainWindow(QMainWindow):
         services = self._services
         draft = draft_of_disks(services.store.site(), pool, disks, None).copying(copies)
         drafting = Drafting(services.store, services.asker, services.clock, draft)
-        moving = MoveDiskDialog(
-            self, drafting, disks, services.store, services.connections, self._icons, self.present, left
-        )
+        moving = MoveDiskDialog(self, drafting, disks, services.store, services.jobs, self._icons, self.present, left)
         moving.planned.connect(self.start)
         self.keep(moving)
         moving.show()
@@ -463,7 +461,7 @@ class MainWindow(QMainWindow):
     def _open_wizard(self, draft: Draft) -> MigrateWizard:
         services = self._services
         drafting = Drafting(services.store, services.asker, services.clock, draft)
-        wizard = MigrateWizard(self, drafting, services.store, services.connections, self._icons, self.present)
+        wizard = MigrateWizard(self, drafting, services.store, services.jobs, self._icons, self.present)
         wizard.planned.connect(self.start)
         wizard.add_server.connect(self.servers.add)
         self.keep(wizard)

@@ -136,7 +136,7 @@ class PoolCommands:
         draft = evacuation.evacuation(services.store.site(), pool, host)
         drafting = Drafting(services.store, services.asker, services.clock, draft)
         dialog = MaintenanceDialog(
-            self._window, drafting, services.store, services.connections, self._icons, self._window.present
+            self._window, drafting, services.store, services.jobs, self._icons, self._window.present
         )
         dialog.entered.connect(lambda plan: self._scope.spawn(self._enter(pool, host, plan), "maintenance"))
         self._window.keep(dialog)

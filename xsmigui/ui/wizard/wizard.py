@@ -25,8 +25,8 @@ from xsmigui.core.migration.plan import Plan
 from xsmigui.core.problems import Page, Problem, Severity
 from xsmigui.core.refs import VmRef
 from xsmigui.core.text import _, n_
-from xsmigui.services.connections import Connections
 from xsmigui.services.drafting import Drafting, Edit
+from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
 from xsmigui.ui.dialogs.base import ask, tell
 from xsmigui.ui.dialogs.mending import mend
@@ -75,14 +75,14 @@ class MigrateWizard(QDialog):
         parent: QWidget | None,
         drafting: Drafting,
         store: Store,
-        connections: Connections,
+        jobs: Jobs,
         icons: Icons,
         present: Presenter,
     ) -> None:
         super().__init__(parent)
         self._drafting = drafting
         self._store = store
-        self._connections = connections
+        self._jobs = jobs
         self._icons = icons
         self._scope = Scope(self, present)
         self._page = Page.destination
@@ -368,7 +368,7 @@ class MigrateWizard(QDialog):
             self._scope.spawn(tell(self, _("Save plan"), text))
 
     def _fix(self, fix: Fix) -> None:
-        self._scope.spawn(mend(self, fix, self._store, self._connections, self._drafting), "fix")
+        self._scope.spawn(mend(self, fix, self._store, self._jobs, self._drafting), "fix")
 
     def done(self, result: int) -> None:
         self._drafting.close()
