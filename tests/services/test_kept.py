@@ -1,5 +1,7 @@
 """Kept sources: put back and removed only while they are what was kept, and nobody else's."""
 
+import json
+
 import pytest
 
 from tests.foreign import Somebody
@@ -121,3 +123,20 @@ async def test_reverted_with_its_content(two: Engine, other: Somebody) -> None:
     (job,) = (await ended(two, two.jobs.start(plan))).vms
     assert (job.state, job.verified) == (State.done, True), job.message
     assert {p: other.sum(d) for p, d in other.disks(vm).items()} == first
+
+
+@pytest.mark.parametrize("used", [True, False], ids=["with what it occupies", "as first written"])
+async def test_a_note_of_an_earlier_version_on_one_disk_is_removed_with_it(
+    two: Engine, other: Somebody, used: bool
+) -> None:
+    """Earlier versions noted neither the disk's own uuid nor, at first, what it occupied."""
+    sources = await moved(two)
+    config = rows(two, "VDI")[sources[0].ref]["other_config"]
+    note = {key: value for key, value in json.loads(config[KEPT]).items() if key not in ("uuid", "sum")}
+    if not used:
+        del note["used"]
+    other.call("VDI.set_other_config", sources[0].ref, {**config, KEPT: json.dumps(note)})
+    await until(lambda: any(not kept.note.uuid for kept in kept_sources(two.inventory("Madrid"))))
+    assert len(kept_sources(two.inventory("Madrid"))) == 2
+    assert (await purge(gateway(two), [sources[0].ref])).removed == 1
+    assert sources[0].ref not in rows(two, "VDI")

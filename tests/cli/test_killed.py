@@ -1,0 +1,45 @@
+"""SIGKILL of the real program once for each kind of motion that the server carries out; the next one ends it.
+
+Disks that the program copies, and those of running VMs, are killed in `tests.test_cli`."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulated import Simulated
+from tests.test_cli import Run, at, eventually, held, jobs_of, only, process
+
+KINDS: dict[str, list[str]] = {
+    "live": ["migrate", "--vm", "web-01", "--to", "Madrid", "--host", "madrid-02"],
+    "with its disks": ["migrate", "--vm", "monitoring", "--to", "Madrid", "--host", "madrid-01", "--sr", "NFS Madrid"],
+    "halted, away": ["migrate", "--vm", "intranet-old", "--to", "Lisboa", "--prove"],
+    "suspended, away": ["migrate", "--vm", "test-suspended", "--to", "Lisboa"],
+    "copy": ["migrate", "--vm", "intranet-old", "--to", "Lisboa", "--copy"],
+    "evacuation": ["evacuate", "--host", "lisboa-02"],
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+@pytest.mark.parametrize("kind", KINDS)
+def test_killed_while_the_server_works(site: Simulated, run: Run, home: Path, kind: str) -> None:
+    """The server stands still in the middle of it. What is on the disks is judged at the end, as in every test."""
+    command, *selection = KINDS[kind]
+    pools = site.pools if command == "migrate" else [site["Lisboa"]]
+    stopped, release = held(site, 2)
+    with process(home, command, *at(*pools), *selection, "--yes", "--json") as started:
+        assert started.stdin is not None
+        started.stdin.write(b"secret\n")
+        started.stdin.close()
+        started.stdin = None
+        assert stopped.wait(60)
+        eventually(lambda: [job for job in jobs_of(run) if job["vms"][0]["state"] == "running"])
+        started.kill()
+        started.communicate(timeout=60)
+    release()
+    (job,) = jobs_of(run)
+    assert not job["finished"]
+    _status, out, err = run("jobs", "--resume", job["job"], *at(*pools), "--json")
+    ended = only(out)
+    assert {vm["state"] for vm in ended["vms"]} == {"done"}, err
+    assert all(vm["verified"] for vm in ended["vms"])
