@@ -60,7 +60,7 @@ def test_r61_physical_devices_and_snapshots(site: TwoPools) -> None:
     (move,) = resolve(site.site, away(site, site.files)).moves
     assert list(kind_of_disk.check(move)) == []
     object.__setattr__(move, "kind", Kind.disk)  # a single disk is moved
-    assert ["it is a snapshot" in p.message for p in kind_of_disk(move)] == [True]
+    assert ["it is a snapshot" in p.message for p in kind_of_disk.check(move)] == [True]
 
 
 def test_r58_a_local_disk_comes_along(site: TwoPools) -> None:
