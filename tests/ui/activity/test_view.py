@@ -54,7 +54,7 @@ def test_a_line_of_a_running_vm() -> None:
 def test_a_line_of_one_that_has_ended(state: State) -> None:
     ended = at(
         job(), state=state, step=Step.ended, started=NOW - timedelta(seconds=90), ended=NOW, problems=(PROBLEM,),
-        message="What became of it.",
+        status="What became of it.",
     )  # fmt: skip
     (group,) = of(ended, seconds=3600)
     line = group.line
