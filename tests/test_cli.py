@@ -442,7 +442,7 @@ def test_interrupted_the_server_goes_on(site: Simulated, run: Run) -> None:
     assert (status, document["state"]) == (130, "interrupted")
     assert {vm["name"] for vm in document["vms"]} == {"web-01", "web-02"}
     assert not any(vm["verified"] for vm in document["vms"])
-    assert "This goes on in the servers (Madrid → Lisboa): web-01 and web-02." in err
+    assert "These continue on the servers (Madrid → Lisboa): web-01 and web-02." in err
     release()
     eventually(lambda: site.call(site["Lisboa"], "VM.get_by_name_label", "web-01"))
     eventually(lambda: not site.call(site["Madrid"], "VM.get_by_name_label", "web-01"))
@@ -613,7 +613,7 @@ def test_disks_that_cannot_move(site: Simulated, run: Run) -> None:
     uuid = site.call(madrid, "VDI.get_uuid", iso)
     status, _out, err = run("move-disk", *at(madrid), "--vdi", uuid, "--sr", "NFS Madrid", "--yes")
     assert status == 2
-    assert "CD of a library" in err
+    assert "CD of an ISO library" in err
     running = disk_of(site, "web-01")
     status, _out, err = run(
         "move-disk", *at(madrid), "--vdi", running["uuid"], "--sr", "iSCSI Madrid", "--keep-source", "-1", "--yes"
@@ -950,7 +950,7 @@ def test_an_emptying_that_nobody_agrees_to(site: Simulated, run: Run) -> None:
     status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--json")
     document = only(out)
     assert (status, document["state"], document["reason"]) == (5, "cancelled", "not-agreed")
-    assert "say --yes" in err
+    assert "add --yes" in err
     assert site.run(lambda: all(h["enabled"] for h in lisboa.pool.db.table("host").values()))
 
 
@@ -970,7 +970,7 @@ def test_nothing_changes_without_agreement_where_nothing_moves(site: Simulated, 
         status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", *more, "--json")
         assert (status, only(out)["state"]) == (5, "cancelled")
         assert "lisboa-02" in err
-        assert "say --yes" in err
+        assert "add --yes" in err
         assert site.run(lambda: db.get("host", host, "enabled")) is enabled
 
 

@@ -36,12 +36,12 @@ class Bytes(io.TextIOWrapper):
     ("server", "said"),
     [
         ("host:abc", "port"),
-        ("https://[::1", "no address"),
+        ("https://[::1", "not the address"),
         ("https://host/xapi", "path"),
         ("root:hunter2@host", "user name"),
         ("ftp://host", "https://"),
-        ("", "no address"),
-        ("two words", "no address"),
+        ("", "not the address"),
+        ("two words", "not the address"),
     ],
 )
 def test_what_is_no_address_is_said_in_words(run: Run, server: str, said: str) -> None:

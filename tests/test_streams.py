@@ -152,9 +152,7 @@ def test_output_that_is_lost_is_said(arguments: list[str], unbuffered: bool, hom
             command, env=environment, stdout=full, stderr=subprocess.PIPE, timeout=PATIENCE, check=False
         )
     assert done.returncode == 74
-    assert done.stderr.decode().splitlines() == [
-        "What was to be printed could not be written: No space left on device."
-    ]
+    assert done.stderr.decode().splitlines() == ["The output could not be written: No space left on device."]
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])

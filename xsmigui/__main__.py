@@ -35,7 +35,7 @@ def main() -> int:
     from xsmigui.console import say
     from xsmigui.core.text import _
 
-    say(_("What was to be printed could not be written: {reason}.", reason=failure.strerror))
+    say(_("The output could not be written: {reason}.", reason=failure.strerror))
     return status or LOST
 
 
@@ -98,7 +98,7 @@ def _write_bundle(file: Path, language: str) -> int:
         return BAD_ARGUMENTS
     say(
         _(
-            "{file} is written. It holds no passwords, but names of servers and VMs: look at it before you send it."
+            "{file} was written. It contains no passwords, but names of servers and VMs: check it before you send it."
         ).format(file=file)
     )
     return DONE

@@ -61,7 +61,7 @@ def print_table(rows: list[tuple[str, ...]], file: TextIO | None = None) -> None
 
 
 def print_problems(problems: Iterable[Problem], file: TextIO | None = None) -> None:
-    words = {Severity.block: _("prevents it"), Severity.warn: _("warning"), Severity.info: _("note")}
+    words = {Severity.block: _("prevents the move"), Severity.warn: _("warning"), Severity.info: _("note")}
     for problem in problems:
         raw = f" [{problem.raw}]" if problem.raw else ""
         print(f"{problem.rule} {words[problem.severity]}: {problem.sentence()}{raw}", file=file)
@@ -93,7 +93,7 @@ async def confirmed(evaluation: Evaluation, left_out: Sequence[LeftOut] = ()) ->
 async def agreed() -> bool:
     """Ask for a yes; where nobody sits at a terminal there is none."""
     if not sys.stdin.isatty():
-        say(_("Nothing was started: say --yes to start it."))
+        say(_("Nothing was started: add --yes to start it."))
         return False
     print(_("Start it? Type “yes”: "), end="", file=sys.stderr, flush=True)
     answer = await asyncio.to_thread(sys.stdin.readline)

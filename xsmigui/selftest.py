@@ -145,7 +145,7 @@ def keyring() -> str:
     found = type(get_keyring()).__module__
     if asyncio.run(Keyring().available()):
         return found
-    return _("{name}: passwords are not kept here", name=found)
+    return _("{name}: passwords are not stored here", name=found)
 
 
 def icons() -> str:
@@ -228,7 +228,7 @@ async def migration(home: Path) -> str:
             finally:
                 drafting.close()
             if plan is None:
-                raise Failed(_("The checks refuse it."))
+                raise Failed(_("The checks do not allow it."))
             job = await jobs.wait(jobs.start(plan).id)
             if job.state is not State.done:
                 raise Failed(joined([vm.message for vm in job.vms]))

@@ -62,7 +62,7 @@ def test_what_it_has_left_is_removed(site: Simulated, run: Run) -> None:
     assert list(steps(run, job)) == ["leftovers", "retry", "forget"]
     status, out, err = run("jobs", "--leftovers", job, *at(*site.pools), "--json")
     assert (status, out) == (5, "")
-    assert "Came while job" in err
+    assert "Created while job" in err
     assert run("jobs", "--leftovers", job, *at(site["Madrid"]), "--yes")[0] == 2  # both pools must be seen
     status, out, _err = run("jobs", "--leftovers", job, *at(*site.pools), "--yes", "--json")
     document = only(out)

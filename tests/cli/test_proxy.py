@@ -77,12 +77,12 @@ def test_which_one_is_taken(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("http://", "no address of a proxy"),
+        ("http://", "not the address of a proxy"),
         ("socks5://x:1", "only HTTP proxies"),
         ("https://x:1", "only HTTP proxies"),
         ("http://u:hunter2@x", "no password"),
         ("x:99999", "65535"),
-        ("[::1", "no address"),
+        ("[::1", "not the address"),
         ("x/pac", "path"),
     ],
 )

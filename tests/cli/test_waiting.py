@@ -77,7 +77,7 @@ def test_a_certificate_that_is_renewed_in_mid_migration(site: Simulated, run: Ru
 
 @pytest.mark.parametrize("trust", ["--trust-on-first-use", "remembered"])
 def test_after_a_renewed_certificate_the_line_names_those_of_all_servers(site: Simulated, run: Run, trust: str) -> None:
-    """Where one fingerprint is given each server's must be; and it does not go together with --trust-on-first-use."""
+    """Where one fingerprint is given each server's must be; and it cannot be combined with --trust-on-first-use."""
     pool, member = site["Madrid"], site["Lisboa"].member_urls[0]
     servers = ["--server", pool.url, "--server", member, "--password-stdin"]
     if trust == "remembered":
@@ -160,7 +160,7 @@ def test_unforeseen_answers_about_a_migration(site: Simulated, run: Run, failure
     status, out, err = run("migrate", *at(*site.pools), *MOVE, "--patience", "0.05")
     thread.join()
     assert (status, only(out)["state"]) == (130, "interrupted")
-    assert "Nothing was heard" in err
+    assert "No answer for" in err
     assert "--resume" in err
     release(site)
 
@@ -181,8 +181,8 @@ def test_a_start_whose_answer_was_lost_is_silence_too(site: Simulated, run: Run)
     site.run(lambda: site["Madrid"].pool.faults.add("VM.migrate_send", drop=True))
     status, out, err = run("migrate", *at(*site.pools), *MOVE, "--patience", "0.05")
     assert (status, only(out)["state"]) == (130, "interrupted")
-    assert "Nothing was heard" in err
-    assert "may still begin" in err
+    assert "No answer for" in err
+    assert "may still start" in err
     assert "web-01" in err
 
 
@@ -246,7 +246,7 @@ def test_patience_is_a_number_of_minutes(run: Run, text: str) -> None:
 
 @pytest.fixture
 def ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulated]:
-    # A request whose answer was lost may still begin in the server; nobody waits a quarter of an hour for that here.
+    # A request whose answer was lost may still start in the server; nobody waits a quarter of an hour for that here.
     monkeypatch.setattr("xsmigui.core.migration.sending.REQUEST_LIFETIME_S", 3.0)
     made = Site(Clock(0))
     twenty(made)
@@ -299,7 +299,7 @@ def test_the_coordinator_dies_and_nobody_takes_over(ports: Simulated, run: Run) 
     thread.join()
     document = only(out)
     assert (status, document["state"]) == (130, "interrupted")
-    assert "Nothing was heard" in err
+    assert "No answer for" in err
     assert re.search(r"This goes on in the servers \(Ports\): vm-", err)
     assert "--resume" in err
     assert all(url in err for url in pool.member_urls)

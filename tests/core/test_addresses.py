@@ -84,7 +84,7 @@ def test_what_is_no_address(typed: str) -> None:
 
 @pytest.mark.parametrize("typed", ["fe80::1%", "::1:8443:x", "host:1:2", "fe80:::1"])
 def test_what_looks_like_ipv6_is_not_called_a_wrong_port(typed: str) -> None:
-    with pytest.raises(BadAddress, match="is no address"):
+    with pytest.raises(BadAddress, match="is not the address"):
         normal_url(typed)
 
 

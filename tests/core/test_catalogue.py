@@ -48,7 +48,7 @@ def test_parameters_become_names() -> None:
 
 def test_sizes_are_said_in_units() -> None:
     failure = ServerFailure("HOST_NOT_ENOUGH_FREE_MEMORY", (str(4 * GiB), str(GiB)))
-    assert sentence(failure)[0] == "The host has 1.0 GiB of memory free; 4.0 GiB is needed."
+    assert sentence(failure)[0] == "The host has 1.0 GiB of free memory; 4.0 GiB is needed."
     assert sentence(ServerFailure("SR_FULL", (str(GiB), "?")))[0] == "The SR is full: 1.0 GiB needed, ? at most."
 
 

@@ -83,8 +83,8 @@ def test_what_closing_the_program_means(site: TwoPools) -> None:
     waiting = job(site, away(site, site.db))
     ended = job(site, away(site, site.db), state=State.done)
     assert leaving([ended]) == ""
-    assert "The servers go on by themselves" in leaving([carried, ended])
+    assert "The servers carry on by themselves" in leaving([carried, ended])
     assert "web" in leaving([carried])
-    assert leaving([copied]).startswith("Disks of these are being copied: files.")
+    assert leaving([copied]).startswith("Disks of these VMs are being copied: files.")
     assert "by themselves" not in leaving([copied])
-    assert leaving([waiting]) == "1 that waits is held until you continue it."
+    assert leaving([waiting]) == "1 waiting VM is on hold until you continue it."

@@ -103,7 +103,7 @@ def test_what_was_done_and_not_found_as_planned() -> None:
     assert "tags: tin, not gold" in text
     assert "addresses of the guest: could not be read (10.0.0.9 expected)" in text
     unread = replace(done, items=items[1:])
-    assert "✗ not all was read" in Reader(html_report([replace(job, vms=(unread,))], NOW)).text
+    assert "✗ not everything was read" in Reader(html_report([replace(job, vms=(unread,))], NOW)).text
     assert "stay where they are" in text
     waiting = Job(id="k", plan=plan, created=NOW, vms=(VmJob(move=plan.moves[0], state=State.cancelled, ended=NOW),))
     assert "cancelled" in Reader(html_report([waiting], NOW)).text

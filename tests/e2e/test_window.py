@@ -168,7 +168,7 @@ async def test_a_pool_that_dies_in_the_middle_comes_back(
             assert "connection lost" in row.state
             await until(lambda: all(n.dimmed for n in tops(program)) and "retry" in tops(program)[0].state)
             assert window.tree.selected() == [old]
-            assert "as known last" in window.object.place.text()
+            assert "last known state" in window.object.place.text()
             assert not window._actions["actionMigrateVm"].isEnabled()
             assert "not connected" in window._actions["actionMigrateVm"].toolTip()
 
@@ -183,7 +183,7 @@ async def test_a_pool_that_dies_in_the_middle_comes_back(
             assert row is not None
             assert row.message == vm.message
             await until(lambda: not any(n.dimmed for n in tops(program)))
-            await until(lambda: "as known last" not in window.object.place.text())
+            await until(lambda: "last known state" not in window.object.place.text())
             assert window.tree.selected() == [old]
             assert window._actions["actionMigrateVm"].isEnabled()
 

@@ -179,10 +179,10 @@ class Calls:
 
 
 async def end(made: Engine, job: Job) -> tuple[VmJob, ...]:
-    """How it ends. Where a request may still begin, nobody waits for a quarter of an hour: the operator decides."""
+    """How it ends. Where a request may still start, nobody waits for a quarter of an hour: the operator decides."""
 
     def may_begin() -> bool:
-        return any("It may still begin" in vm.message for vm in made.jobs.get(job.id).vms)
+        return any("It may still start" in vm.message for vm in made.jobs.get(job.id).vms)
 
     waiting = asyncio.ensure_future(made.jobs.wait(job.id))
     await until(lambda: waiting.done() or may_begin(), 20)

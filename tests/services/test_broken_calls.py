@@ -133,7 +133,7 @@ async def resumed(site: Simulated, home: Path, pools: tuple[str, ...], job: Job)
 
 def judged(site: Simulated, plan: Plan, endings: tuple[VmJob, ...], told: str) -> None:
     for vm in endings:
-        assert "error in this program" not in vm.message, told
+        assert "internal error" not in vm.message, told
         assert vm.message, told
         if vm.verified:
             assert vm.state is State.done, told

@@ -150,7 +150,7 @@ async def test_it_comes_back_by_itself(two: Engine) -> None:
     two.proxies["Madrid"].down()
     await until(lambda: not two.is_connected("Madrid"))
     assert two.connections.gateway(pool) is None
-    assert two.store.inventory(pool) is not None  # what was known last stays
+    assert two.store.inventory(pool) is not None  # what wlast known state stays
     waiting = asyncio.ensure_future(two.connections.wait_for_gateway(pool))
     given_up = asyncio.ensure_future(two.connections.wait_for_gateway(pool))
     await until(lambda: len(two.clock.slept) > DELAYS[0] + DELAYS[1] + DELAYS[2])
@@ -291,7 +291,7 @@ async def test_remembered_twice_by_two_addresses(two: Engine) -> None:
     two.connections.remember(other, "Madrid again", True)
     await until(lambda: any(s.link is Link.failed for s in two.connections.servers()))
     failed = next(s for s in two.connections.servers() if s.link is Link.failed)
-    assert (failed.address, failed.detail) == (other, "connected already")
+    assert (failed.address, failed.detail) == (other, "already connected")
     assert two.is_connected("Madrid")
     assert two.connections.gateway(two.pool("Madrid")) is not None
     await until(lambda: two.sessions("Madrid") == 1)

@@ -301,7 +301,7 @@ async def test_the_write_rate_comes_from_the_server(two: Engine) -> None:
     two.site.fault(two.served("Madrid"), "set_write_rate", vm="web-01", rate=30e6)
     evaluation = await two.evaluation("web-01", to="Lisboa")
     (said,) = [p for p in evaluation.problems if p.rule == "R19"]
-    assert "The guests write 29 MiB a second at present" in said.message
+    assert "The guests are writing 29 MiB per second" in said.message
     faults = two.served("Madrid").pool.faults
     two.site.run(lambda: faults.add("VM.query_data_source", failure=Failure("INTERNAL_ERROR", "rrdd"), times=0))
     evaluation = await two.evaluation("web-01", to="Lisboa")

@@ -167,7 +167,7 @@ async def test_while_it_was_migrated(site: Simulated, tmp_path: Path) -> None:
     """Its task is not there any more, and the VM is where it was: nobody says that it has moved."""
     async with left(site, tmp_path, "migrating") as two:
         (job,) = await two.jobs.take_up()
-        await until(lambda: "may still begin" in two.vm(job).message or two.vm(job).state.has_ended)
+        await until(lambda: "may still start" in two.vm(job).message or two.vm(job).state.has_ended)
         if not two.vm(job).state.has_ended:
             two.jobs.cancel(job.id)
         (vm,) = (await asyncio.wait_for(two.jobs.wait(job.id), 60)).vms

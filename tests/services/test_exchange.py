@@ -360,7 +360,7 @@ async def test_somebody_starts_the_vm_all_the_same(two: Engine) -> None:
     (vm,) = (await ended(two, job)).vms
     assert vm.state is State.failed, vm.message
     assert "no longer halted" in vm.message
-    assert "Everything was put back" in vm.message
+    assert "Everything was rolled back" in vm.message
     assert_as_before(two, before)
 
 
@@ -505,4 +505,6 @@ async def test_what_failed_says_first_where_the_vm_is(two: Engine) -> None:
     refuse(two, "VDI.add_tags", 1, 3, failure=Failure("INTERNAL_ERROR", "no"))
     (vm,) = (await ended(two, two.jobs.start(plan))).vms
     assert vm.state is State.failed
-    assert vm.message.startswith(f"{VM} is in Madrid, halted. Everything was put back; the disks are where they were.")
+    assert vm.message.startswith(
+        f"{VM} is in Madrid, halted. Everything was rolled back; the disks are where they were."
+    )

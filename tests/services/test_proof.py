@@ -74,7 +74,7 @@ async def test_a_server_that_makes_no_sums(two: Engine, code: str, keep_days: in
     assert not vm.verified
     assert contents(vm) == [Outcome.unknown, Outcome.unknown]
     assert vm.keeps
-    assert "Could not be read" in vm.message
+    assert "Could not read" in vm.message
 
 
 @pytest.mark.parametrize("copy", [False, True])

@@ -323,7 +323,7 @@ async def test_cut_in_the_middle_and_back_again(two: Engine, to: str, sides: tup
         two.proxies[side].down()
     if "Madrid" in sides:
         await until(lambda: two.vm(job).state is State.lost)
-        assert "what it does is not known" in two.vm(job).message
+        assert "its progress is unknown" in two.vm(job).message
     hold.release()
     running = two.served("Madrid").pool.tasks.running
     await until(lambda: two.site.run(lambda: not running))
@@ -390,16 +390,16 @@ async def test_the_call_never_arrived(two: Engine, monkeypatch: pytest.MonkeyPat
     if decides == "time":
         monkeypatch.setattr("xsmigui.core.migration.sending.REQUEST_LIFETIME_S", 0.5)
     job = two.jobs.start(plan)
-    await until(lambda: "It may still begin" in two.vm(job).message)
+    await until(lambda: "It may still start" in two.vm(job).message)
     assert two.sessions("Lisboa") == 2
     if decides == "operator":
         two.jobs.cancel(job.id)
     vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
     assert vm.state is (State.cancelled if decides == "operator" else State.failed)
     assert vm.message == (
-        "The connection broke while the migration was being started, and the server shows no sign of it. "
+        "The connection broke while the migration was being started, and there is no sign of it on the server. "
         "web-01 is in Madrid, running on madrid-01. "
-        "The session that it needs at the destination was ended, so that it cannot complete any more."
+        "The session that it needs at the destination was ended, so it can no longer complete."
     )
     quiet(two)
 
@@ -415,7 +415,7 @@ async def test_a_request_that_is_carried_out_after_our_deadline(
     monkeypatch.setattr("xsmigui.services.carrier.START_DEADLINE_S", 0.3)
     two.site.run(lambda: two.served("Madrid").pool.faults.add(method, delay=1.2))
     job = two.jobs.start(plan)
-    await until(lambda: "It may still begin" in two.vm(job).message)
+    await until(lambda: "It may still start" in two.vm(job).message)
     assert not two.vm(job).state.has_ended
     assert_done((await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0])
 
@@ -424,7 +424,7 @@ async def test_a_copy_whose_start_was_not_answered_may_exist(two: Engine) -> Non
     plan = await two.plan("intranet-old", to="Lisboa", copy=True)
     two.site.run(lambda: two.served("Madrid").pool.faults.add("VM.migrate_send", drop=True))
     job = two.jobs.start(plan)
-    await until(lambda: "It may still begin" in two.vm(job).message)
+    await until(lambda: "It may still start" in two.vm(job).message)
     two.jobs.cancel(job.id)
     vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
     assert vm.state is State.interrupted

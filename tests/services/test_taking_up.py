@@ -79,12 +79,12 @@ async def test_ended_before_the_call_arrived(site: Simulated, tmp_path: Path) ->
         await until(lambda: fault.seen)
     async with process(site, tmp_path) as second:
         job = await taken_up(second)
-        await until(lambda: "It may still begin" in second.vm(job).message)
+        await until(lambda: "It may still start" in second.vm(job).message)
         second.jobs.cancel(job.id)
         (vm,) = (await ended(second, job)).vms
         assert vm.state is State.interrupted
         assert vm.message.startswith("This program ended while the migration was being started")
-        assert "It may still begin" in vm.message
+        assert "It may still start" in vm.message
         assert second.has("Madrid", "web-01")
         assert not second.has("Lisboa", "web-01")
 

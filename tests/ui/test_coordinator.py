@@ -24,7 +24,7 @@ from xsmigui.ui.wizard.wizard import MigrateWizard
 
 @pytest.fixture
 def ports(monkeypatch: pytest.MonkeyPatch) -> Iterator[Simulated]:
-    # A request whose answer was lost may still begin in the server; nobody waits a quarter of an hour for that here.
+    # A request whose answer was lost may still start in the server; nobody waits a quarter of an hour for that here.
     monkeypatch.setattr("xsmigui.core.migration.sending.REQUEST_LIFETIME_S", 3.0)
     made = Site(Clock(0))
     twenty(made)

@@ -67,7 +67,10 @@ def carry_out(options: argparse.Namespace) -> int:
         raise
     except Exception as error:
         log.exception("%s", options.command)
-        text = _("An error in this program: {error}. What was begun in the servers goes on there. More is in {file}.")
+        text = _(
+            "An internal error occurred: {error}. Operations already started continue on the servers. "
+            "Details are in {file}."
+        )
         said = one_line(redacted(f"{type(error).__name__}: {error}"), 300)
         say(text.format(error=said, file=paths.home() / logs.FILE))
         return FAILED

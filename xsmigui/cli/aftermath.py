@@ -34,7 +34,7 @@ async def forget(options: argparse.Namespace) -> int:
     """Take a job out of the journal; no server is asked."""
     journal = JournalFile(paths.home())
     try:
-        if not options.yes and not await agreed_to(_("{job} is taken out of the journal.", job=options.forget)):
+        if not options.yes and not await agreed_to(_("{job} will be removed from the journal.", job=options.forget)):
             return NOT_AGREED
         if not await journal.forget(options.forget):
             text = _("The journal has no job {job}, or another xsmigui is carrying it out.", job=options.forget)
@@ -43,7 +43,7 @@ async def forget(options: argparse.Namespace) -> int:
         raise BadArguments(_("The journal cannot be read: {reason}", reason=str(error))) from None
     finally:
         await journal.close()
-    say(_("{job} is forgotten. On the servers nothing was changed.", job=options.forget))
+    say(_("{job} was removed from the journal. Nothing was changed on the servers.", job=options.forget))
     if options.json:
         print_document({"job": options.forget, "forgotten": True}, True)
     return DONE
@@ -90,7 +90,7 @@ async def _retry(
     """The plan of what did not succeed, judged as everything stands now."""
     moves = tuple(vm.move for vm in job.vms if vm.state is not State.done)
     if not moves:
-        raise BadArguments(_("All of {job} has succeeded.", job=job.id))
+        raise BadArguments(_("Everything in {job} has succeeded.", job=job.id))
     try:
         draft = draft_of(replace(job.plan, moves=moves), store.site())
     except PlanRefused as gone:
@@ -112,14 +112,14 @@ async def _remove_leftovers(
     if options.json:
         print_document({"job": job.id, "found": [left.uuid for left in found], "removed": removed}, True)
     if removed < len(found):
-        say(_("Some were left: they are in use, or their VM is on its way or not seen whole."))
+        say(_("Some were kept: they are in use, or their VM is being moved or was not found complete."))
         return FAILED
     return DONE
 
 
 def _show(found: list[Leftover]) -> None:
     if not found:
-        say(_("Nothing that it has left is there."))
+        say(_("It has left nothing there."))
         return
     rows: list[tuple[str, ...]] = [(_("Disk"), _("VM"), _("SR"), _("Size"), _("UUID"))]
     rows += [(left.name, left.vm, left.sr, size(left.size), left.uuid) for left in found]
@@ -130,8 +130,8 @@ def _show(found: list[Leftover]) -> None:
 
 async def _allow_start(options: argparse.Namespace, job: Job, way: Gateway) -> int:
     if any(not vm.state.has_ended for vm in job.vms):
-        raise BadArguments(_("{job} has not ended: resume it, or put it back.", job=job.id))
-    question = _("Its blocks and marks are taken away. The VMs keep the disks that are connected now.")
+        raise BadArguments(_("{job} has not ended: resume it, or roll it back.", job=job.id))
+    question = _("Its blocks and marks are removed. The VMs keep the disks that are attached now.")
     if not options.yes and not await agreed_to(question):
         return NOT_AGREED
     released = [vm.move.vm.name for vm in job.vms if await release(way, job.id, vm)]

@@ -77,11 +77,11 @@ def why_not(address: Address, failure: Exception) -> str:
     match why:
         case CertificateUnknown(is_old=is_old):
             parts += [old_encryption()] if is_old else []
-            parts.append(_("Then give it with --fingerprint, or trust it with --trust-on-first-use."))
+            parts.append(_("Then pass it with --fingerprint, or trust it with --trust-on-first-use."))
         case CertificateChanged(is_given=True, via=via) if via:
-            parts.append(_("Give it with --fingerprint as well if it is right."))
+            parts.append(_("If it is right, pass it with --fingerprint as well."))
         case CertificateChanged(is_given=False):
-            parts.append(_("Give it with --fingerprint if it is right."))
+            parts.append(_("If it is right, pass it with --fingerprint."))
         case ServerFailure():
             parts.insert(0, f"{address.url}:")
     return " ".join(part for part in parts if part)
@@ -93,7 +93,7 @@ def _address(server: str, user: str) -> Address:
     except BadAddress as wrong:
         raise BadArguments(str(wrong)) from None
     if not url:
-        raise BadArguments(_("“{text}” is no address of a server.", text=server))
+        raise BadArguments(_("“{text}” is not the address of a server.", text=server))
     return Address(url, user)
 
 
@@ -121,7 +121,7 @@ def check_fingerprints(given: list[str]) -> None:
     """Refuse what is no SHA-256 before anything is sent. Raises `BadArguments`."""
     for text in given:
         if not is_fingerprint(text):
-            wanted = _("“{text}” is no fingerprint: a SHA-256 has 64 hexadecimal digits.", text=text)
+            wanted = _("“{text}” is not a fingerprint: a SHA-256 fingerprint has 64 hexadecimal digits.", text=text)
             raise BadArguments(wanted)
 
 

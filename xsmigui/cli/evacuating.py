@@ -45,7 +45,7 @@ async def evacuate(
     except SelectionRefused as refused:
         raise BadArguments(str(refused)) from None
     if options.at_once < 1:
-        raise BadArguments(_("--at-once wants a number, 1 or more."))
+        raise BadArguments(_("--at-once takes a number, 1 or more."))
     gateway = connections.gateway(pool)
     reason = evacuation.why_not(site, pool, host)
     if reason or gateway is None:
@@ -198,12 +198,12 @@ class _Host:
             return {"host": self._name, "vms": joined([inventory.VM[vm].name_label for vm in vms])}
 
         if waiting.run:
-            lines.append(_("These come back to {host}: {vms}.", **names(waiting.run)))
+            lines.append(_("These will come back to {host}: {vms}.", **names(waiting.run)))
         if waiting.suspended:
             lines.append(_("These are resumed on {host}: {vms}.", **names(waiting.suspended)))
         if waiting.halted:
             lines.append(_("These are started on {host}: {vms}.", **names(waiting.halted)))
-        return lines or [_("There is no VM to be brought back to {host}.", host=self._name)]
+        return lines or [_("There is no VM to bring back to {host}.", host=self._name)]
 
 
 def _left(refused: Sequence[NotBack]) -> dict[str, object]:

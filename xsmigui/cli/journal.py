@@ -110,7 +110,7 @@ async def take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int:
         raise BadArguments(text)
     (job,) = found
     if not options.same_pool and (doubt := jobs.doubt(job.id)):
-        raise BadArguments(f"{doubt} " + _("With --same-pool it is taken up all the same."))
+        raise BadArguments(f"{doubt} " + _("Add --same-pool to resume it anyway."))
     missing = [p.name for p in (job.plan.source, job.plan.target) if not store.is_connected(PoolId(p.uuid))]
     if missing:
         names = joined(list(dict.fromkeys(missing)))

@@ -29,7 +29,7 @@ def moment(text: str, now: datetime) -> datetime:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
         raise BadArguments(
-            _("--not-before wants a time such as 22:00 or 2026-03-02T22:00, not “{text}”.", text=text)
+            _("--not-before takes a time such as 22:00 or 2026-03-02T22:00, not “{text}”.", text=text)
         ) from None
     found = found.astimezone()
     if found < now:

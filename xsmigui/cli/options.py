@@ -22,7 +22,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **arguments: Any) -> None:
         super().__init__(add_help=False, formatter_class=_Formatter, **arguments)
         self._optionals.title = _("options")
-        self.add_argument("-h", "--help", action="help", help=_("show this text and end"))
+        self.add_argument("-h", "--help", action="help", help=_("show this help and exit"))
 
     def error(self, message: str) -> NoReturn:
         """What is wrong with the arguments, on stderr; status 2."""
@@ -33,11 +33,14 @@ class Parser(argparse.ArgumentParser):
 WRONG: Final = (
     (re.compile(r"argument (?P<option>\S+): (?P<rest>.*)", re.DOTALL), N_("{option}: {rest}")),
     (re.compile(r"the following arguments are required: (?P<names>.*)"), N_("these options are missing: {names}")),
-    (re.compile(r"unrecognized arguments: (?P<words>.*)", re.DOTALL), N_("this is not understood: {words}")),
+    (re.compile(r"unrecognized arguments: (?P<words>.*)", re.DOTALL), N_("not recognised: {words}")),
     (re.compile(r"expected one argument"), N_("a value is missing")),
-    (re.compile(r"invalid choice: (?P<value>.*?) \(choose from (?P<values>.*)\)"), N_("{value} is none of {values}")),
-    (re.compile(r"not allowed with argument (?P<other>.*)"), N_("it does not go together with {other}")),
-    (re.compile(r"invalid (?:int|float) value: (?P<value>.*)"), N_("{value} is no number")),
+    (
+        re.compile(r"invalid choice: (?P<value>.*?) \(choose from (?P<values>.*)\)"),
+        N_("{value} is not one of {values}"),
+    ),
+    (re.compile(r"not allowed with argument (?P<other>.*)"), N_("it cannot be combined with {other}")),
+    (re.compile(r"invalid (?:int|float) value: (?P<value>.*)"), N_("{value} is not a number")),
     (re.compile(r"ignored explicit argument (?P<value>.*)"), N_("it takes no value ({value})")),
     (
         re.compile(r"ambiguous option: (?P<option>.*) could match (?P<names>.*)"),
@@ -76,9 +79,11 @@ def parser() -> Parser:
             "Move virtual machines and disks of XenServer, Citrix Hypervisor and XCP-ng. Without a command the window"
             " opens."
         ),
-        epilog=_("xsmigui COMMAND --help says more."),
+        epilog=_("See xsmigui COMMAND --help for more."),
     )
-    top.add_argument("--version", action="version", version=f"xsmigui {__version__}", help=_("say the version and end"))
+    top.add_argument(
+        "--version", action="version", version=f"xsmigui {__version__}", help=_("show the version and exit")
+    )
     top.add_argument(
         "--demo", action="store_true", help=_("open the window on a simulated site; nothing done there is real")
     )
@@ -87,12 +92,12 @@ def parser() -> Parser:
         default="",
         choices=["", *languages.LANGUAGES],
         metavar="en|es",
-        help=_("the language of this run: en or es; otherwise the system's. Example: --lang es"),
+        help=_("the language of this run: en or es; by default the system's. Example: --lang es"),
     )
-    top.add_argument("--self-test", action="store_true", help=_("check this installation, and say what was found"))
+    top.add_argument("--self-test", action="store_true", help=_("check this installation and print the result"))
     text = _(
-        "gather settings, journal and log for whoever looks for a fault, without passwords; FILE is made."
-        " Example: --support-bundle fault.zip"
+        "collect settings, journal and log, without passwords, for whoever analyses a fault; writes FILE. "
+        "Example: --support-bundle fault.zip"
     )
     top.add_argument("--support-bundle", metavar="FILE", help=text)
     commands = top.add_subparsers(dest="command", metavar="COMMAND", title=_("commands"), parser_class=Parser)
@@ -137,8 +142,8 @@ def _migrate(command: Any) -> None:
 
 def _move_disk(command: Any) -> None:
     text = _(
-        "Moves virtual disks to another SR of their pool: live where the VM runs, copied, compared and exchanged where"
-        " it does not."
+        "Moves virtual disks to another SR of their pool: live if the VM is running; otherwise they are copied,"
+        " compared and exchanged."
     )
     disks = command("move-disk", _("move virtual disks of VMs to another SR of their pool"), text)
     connection(disks)
@@ -155,8 +160,8 @@ def _move_disk(command: Any) -> None:
     )
     group.add_argument("--storage-network", metavar="NAME|UUID", help=_storage_network())
     text = _(
-        "how many days the sources of halted VMs' disks are kept, {days} if left out; 0 removes them at once. Example:"
-        " --keep-source 14"
+        "number of days to keep the sources of halted VMs' disks, {days} by default; 0 removes them at once. "
+        "Example: --keep-source 14"
     )
     group.add_argument("--keep-source", type=int, metavar="DAYS", help=text.format(days=KEEP_DAYS))
     group.add_argument("--prove", action="store_true", help=_proof())
@@ -166,9 +171,10 @@ def _move_disk(command: Any) -> None:
 
 def _short_stop(group: Any) -> None:
     text = _(
-        "move the disks of running VMs inside their pool with a short stop: they are copied while the VM runs, it is"
-        " shut down while the difference is copied, and starts again. MINUTES is how long it may be down, {minutes} if"
-        " left out; if that would not do, everything is put back. Example: --short-stop 5"
+        "move the disks of running VMs inside their pool with a short stop: they are copied while the VM is "
+        "running, the VM is shut down while the difference is copied, and starts again. MINUTES is the longest "
+        "time that it may be down, {minutes} by default; if that is not enough, everything is rolled back. "
+        "Example: --short-stop 5"
     )
     group.add_argument(
         "--short-stop",
@@ -182,8 +188,9 @@ def _short_stop(group: Any) -> None:
 
 def _proof() -> str:
     return _(
-        "compare the contents of halted VMs' disks, before and after, by sums of the servers; takes as long as reading"
-        " them twice, and is done anyway where sources of copies are removed at once"
+        "compare the contents of halted VMs' disks before and after by checksums that the servers compute; "
+        "takes as long as reading the disks twice, and is always done if the sources of copies are removed at "
+        "once"
     )
 
 
@@ -201,12 +208,12 @@ def _evacuate(command: Any) -> None:
         help=_("the host, by name, uuid or address. Example: --host madrid-02"),
     )
     group.add_argument(
-        "--network", metavar="NAME|UUID", help=_("the network over which they leave. Example: --network Migration")
+        "--network", metavar="NAME|UUID", help=_("the network to send them over. Example: --network Migration")
     )
-    text = _("how many leave at once, {number} if left out. Example: --at-once 3")
+    text = _("number of VMs that move at once, {number} by default. Example: --at-once 3")
     group.add_argument("--at-once", type=int, default=AT_ONCE, metavar="N", help=text.format(number=AT_ONCE))
-    group.add_argument("--leave", action="store_true", help=_("end the maintenance, and bring the VMs back"))
-    text = _("move the others where some cannot leave; the host stays in maintenance mode with those on it")
+    group.add_argument("--leave", action="store_true", help=_("leave maintenance mode, and bring the VMs back"))
+    text = _("if some VMs cannot leave, move the others; the host stays in maintenance mode with the rest on it")
     group.add_argument("--leave-out-blocked", action="store_true", help=text)
     _run(empty)
 
@@ -217,65 +224,65 @@ WITH_SERVERS: Final = ("resume", "revert", "retry", "leftovers", "allow_start")
 
 def _jobs(command: Any) -> None:
     text = _(
-        "Shows the journal of this computer; takes a job up that was left unfinished, or puts back what it copied."
+        "Shows the journal of this computer; resumes a job that was left unfinished, or rolls back what it copied."
     )
-    jobs = command("jobs", _("show the journal; take up what was left unfinished"), text)
+    jobs = command("jobs", _("show the journal; resume unfinished jobs"), text)
     which = jobs.add_argument_group(_("selection")).add_mutually_exclusive_group()
     which.add_argument(
-        "--show", metavar="ID", help=_("everything that is known of one job. Example: --show 20260302-081500-9c1f")
+        "--show", metavar="ID", help=_("show everything about one job. Example: --show 20260302-081500-9c1f")
     )
     which.add_argument(
         "--resume",
         metavar="ID",
         help=_(
-            "take up an unfinished job and bring it to its end, on the servers of that time or those of --server."
-            " Example: --resume 20260302-081500-9c1f"
+            "resume an unfinished job and finish it, on its servers or those of --server. Example: --resume "
+            "20260302-081500-9c1f"
         ),
     )
     which.add_argument(
         "--revert",
         metavar="ID",
         help=_(
-            "put back what a job has copied, on the servers of that time or those of --server. Example: --revert"
-            " 20260302-081500-9c1f"
+            "roll back what a job has copied, on its servers or those of --server. Example: --revert "
+            "20260302-081500-9c1f"
         ),
     )
     which.add_argument(
         "--retry",
         metavar="ID",
         help=_(
-            "plan again what of a job did not succeed, and start it, on the servers of that time or those of --server."
-            " Example: --retry 20260302-081500-9c1f"
+            "plan and start again what failed in a job, on its servers or those of --server. Example: --retry "
+            "20260302-081500-9c1f"
         ),
     )
     which.add_argument(
         "--leftovers",
         metavar="ID",
         help=_(
-            "remove the disks that a failed job has left, on the servers of that time or those of --server."
-            " Example: --leftovers 20260302-081500-9c1f"
+            "remove the disks that a failed job has left behind, on its servers or those of --server. Example: "
+            "--leftovers 20260302-081500-9c1f"
         ),
     )
     which.add_argument(
         "--allow-start",
         metavar="ID",
         help=_(
-            "take away the blocks and marks of a job that stopped, so that its VMs can be started, on the servers of"
-            " that time or those of --server."
-            " Example: --allow-start 20260302-081500-9c1f"
+            "remove the blocks and marks of a job that stopped, so that its VMs can be started, on its servers "
+            "or those of --server. Example: --allow-start 20260302-081500-9c1f"
         ),
     )
     which.add_argument(
         "--forget",
         metavar="ID",
-        help=_("take a job out of the journal, readable or not. Example: --forget 20260302-081500-9c1f"),
+        help=_("remove a job from the journal, readable or not. Example: --forget 20260302-081500-9c1f"),
     )
-    jobs.add_argument("--yes", action="store_true", help=_("agree to it; without a terminal nothing is done otherwise"))
+    jobs.add_argument("--yes", action="store_true", help=_("agree without being asked; needed if there is no terminal"))
     jobs.add_argument(
         "--same-pool",
         action="store_true",
         help=_(
-            "go on though a coordinator shows another certificate than when the job was left: it is no copy of its pool"
+            "resume even though a coordinator shows another certificate than when the job was left; confirms "
+            "that it is not a copy of its pool"
         ),
     )
     connection(jobs, required=False)
@@ -285,51 +292,54 @@ def _jobs(command: Any) -> None:
 
 def _simulate(command: Any) -> None:
     text = _(
-        "Serves simulated pools on this computer, for training and tests: a line of JSON for each, then READY. Ends at"
-        " SIGTERM or Ctrl+C."
+        "Serves simulated pools on this computer, for training and tests: prints a line of JSON for each, then "
+        "READY. Stop it with SIGTERM or Ctrl+C."
     )
     simulate = command("simulate", _("serve simulated pools on this computer"), text)
     source = simulate.add_mutually_exclusive_group()
-    text = _("what is simulated: {names}. Example: --scenario blockers")
+    text = _("the site to simulate: {names}. Example: --scenario blockers")
     source.add_argument("--scenario", default="two-pools", metavar="NAME", help=text.format(names=", ".join(SCENARIOS)))
     source.add_argument(
         "--database",
         action="append",
         default=[],
         metavar="FILE.xml",
-        help=_("the database of a real pool to be served instead; once for each pool. Example: --database pool.xml"),
+        help=_("serve the database of a real pool instead; once for each pool. Example: --database pool.xml"),
     )
     simulate.add_argument(
-        "--vms", type=int, default=1000, metavar="N", help=_("how many VMs the scenario scale has. Example: --vms 5000")
+        "--vms", type=int, default=1000, metavar="N", help=_("number of VMs in the scenario scale. Example: --vms 5000")
     )
     simulate.add_argument(
         "--listen",
         default="127.0.0.1:0",
         metavar="127.0.0.1:PORT",
-        help=_("the first port; 0 takes any that is free. Example: --listen 127.0.0.1:8443"),
+        help=_("the first address and port; port 0 takes any free one. Example: --listen 127.0.0.1:8443"),
     )
     simulate.add_argument("--http", action="store_true", help=_("without TLS"))
     simulate.add_argument(
         "--user",
         default="root",
         metavar="U",
-        help=_("the user that may log in, root if left out. Example: --user admin"),
+        help=_("the user who can log in, root by default. Example: --user admin"),
     )
     simulate.add_argument(
-        "--password", default="", metavar="PW", help=_("its password; made up if left out. Example: --password secret")
+        "--password",
+        default="",
+        metavar="PW",
+        help=_("the user's password; a random one by default. Example: --password secret"),
     )
     simulate.add_argument(
         "--speed",
         type=float,
         default=1.0,
         metavar="X",
-        help=_("how fast simulated time runs: 1 is real time, 0 as fast as it can. Example: --speed 10"),
+        help=_("speed of simulated time: 1 is real time, 0 as fast as possible. Example: --speed 10"),
     )
     simulate.add_argument(
         "--seed",
         type=int,
         metavar="N",
-        help=_("makes every uuid and certificate the same each time. Example: --seed 7"),
+        help=_("use the same uuids and certificates each time. Example: --seed 7"),
     )
 
 
@@ -340,7 +350,7 @@ def _minutes(text: str) -> float:
     except ValueError:
         minutes = 0.0
     if not 0 < minutes < float("inf"):
-        raise argparse.ArgumentTypeError(_("“{text}” is no number of minutes.", text=text))
+        raise argparse.ArgumentTypeError(_("“{text}” is not a number of minutes.", text=text))
     return minutes
 
 
@@ -362,14 +372,14 @@ def connection(command: argparse.ArgumentParser, required: bool = True) -> None:
         "--user",
         default="root",
         metavar="U",
-        help=_("who logs in to all of them, root if left out. Example: --user admin"),
+        help=_("the user to log in as on all servers, root by default. Example: --user admin"),
     )
     group.add_argument(
         "--password-stdin",
         action="store_true",
         help=_(
-            "read the passwords from stdin: a line for each server, in their order, or one for all; otherwise the"
-            " keyring has them, or they are asked for. Example: --password-stdin < passwords"
+            "read the passwords from stdin: one line per server, in their order, or one line for all; by "
+            "default they come from the keyring or are asked for. Example: --password-stdin < passwords"
         ),
     )
     trust = group.add_mutually_exclusive_group()
@@ -386,26 +396,26 @@ def connection(command: argparse.ArgumentParser, required: bool = True) -> None:
     trust.add_argument(
         "--trust-on-first-use",
         action="store_true",
-        help=_("trust the certificate of a server that was never connected before, and remember it"),
+        help=_("trust and remember the certificate of a server that has never been connected before"),
     )
     group.add_argument(
         "--proxy",
         default="",
         metavar="URL",
         help=_(
-            "the HTTP proxy through which the servers are reached, or “direct” for none; otherwise what is set in the"
-            " window, or in HTTPS_PROXY and NO_PROXY. Example: --proxy http://proxy:3128"
+            "the HTTP proxy to reach the servers through, or “direct” for none; by default what is set in the "
+            "window, or in HTTPS_PROXY and NO_PROXY. Example: --proxy http://proxy:3128"
         ),
     )
     group.add_argument(
         "--no-proxy",
         default="",
         metavar="HOST,…",
-        help=_("servers that are reached without it. Example: --no-proxy 10.0.0.0/8,.example.com"),
+        help=_("servers to reach without the proxy. Example: --no-proxy 10.0.0.0/8,.example.com"),
     )
     text = _(
-        "how many minutes a job is waited for whose servers stay silent, {minutes} if left out; what runs in them goes"
-        " on, and the line that takes it up again is printed. Example: --patience 30"
+        "minutes to wait for a job whose servers do not answer, {minutes} by default; what is running there "
+        "continues, and the command that resumes the job is printed. Example: --patience 30"
     )
     minutes = round(PATIENCE / 60)
     group.add_argument(
@@ -418,7 +428,7 @@ def _json(command: argparse.ArgumentParser) -> None:
 
 
 def _report(command: argparse.ArgumentParser) -> None:
-    text = _("write what became of it into this folder, as a page and as JSON. Example: --report reports")
+    text = _("write a report into this folder, as an HTML page and as JSON. Example: --report reports")
     command.add_argument("--report", metavar="DIR", help=text)
 
 
@@ -429,7 +439,7 @@ def _run(command: argparse.ArgumentParser) -> None:
 
 
 def _storage_network() -> str:
-    return _("the network that carries disks and memory, at the destination. Example: --storage-network Storage")
+    return _("the network at the destination that carries disks and memory. Example: --storage-network Storage")
 
 
 def _selection(command: argparse.ArgumentParser) -> None:
@@ -454,14 +464,12 @@ def _selection(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--host",
         metavar="NAME|UUID",
-        help=_(
-            "the host of the destination that takes all of them; otherwise the best for each. Example: --host lisboa-02"
-        ),
+        help=_("the host at the destination for all VMs; by default the best one for each. Example: --host lisboa-02"),
     )
     group.add_argument(
         "--sr",
         metavar="NAME|UUID",
-        help=_('the SR of the destination for all disks; otherwise its default. Example: --sr "NFS Lisboa"'),
+        help=_('the SR at the destination for all disks; by default its default SR. Example: --sr "NFS Lisboa"'),
     )
     group.add_argument(
         "--disk",
@@ -476,30 +484,28 @@ def _selection(command: argparse.ArgumentParser) -> None:
         default=[],
         metavar="VIF|MAC=NETWORK",
         help=_(
-            "the network of the destination for one interface, which is named by uuid, MAC or (of a single VM) device"
-            " number; may be repeated. Example: --network 0=Guests"
+            "the network at the destination for one interface, given by uuid, MAC or (for a single VM) device "
+            "number; may be repeated. Example: --network 0=Guests"
         ),
     )
     group.add_argument("--storage-network", metavar="NAME|UUID", help=_storage_network())
     group.add_argument("--copy", action="store_true", help=_("copy the VMs; the originals stay as they are"))
     group.add_argument(
-        "--compress", action="store_true", help=_("compress the memory on its way; otherwise as the pool is set")
+        "--compress", action="store_true", help=_("compress the memory stream; by default as the pool is configured")
     )
-    group.add_argument(
-        "--start-after", action="store_true", help=_("start the VMs that were halted, once they are there")
-    )
+    group.add_argument("--start-after", action="store_true", help=_("start the halted VMs after the move"))
     group.add_argument("--prove", action="store_true", help=_proof())
     _short_stop(group)
     group.add_argument(
         "--leave-out-blocked",
         action="store_true",
-        help=_("move those that can be moved, and say which cannot; otherwise nothing moves unless all can"),
+        help=_("move those that can be moved and list the others; by default nothing moves unless everything can"),
     )
     group.add_argument(
         "--not-before",
         metavar="TIME",
         help=_(
-            "begin no earlier: a time of this computer, the next such time or with its date. Example:"
-            " --not-before 22:00, --not-before 2026-03-02T22:00"
+            "do not start before this time (local): the next such time, or with a date. Example: --not-before "
+            "22:00, --not-before 2026-03-02T22:00"
         ),
     )

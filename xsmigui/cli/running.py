@@ -48,7 +48,7 @@ async def run(options: argparse.Namespace) -> int:
         if known is not None and not options.server:
             options.server = servers_of(known)
         if not options.server:
-            raise BadArguments(_("Say which servers to connect to: --server."))
+            raise BadArguments(_("Specify which servers to connect to: --server."))
         if not await connect(options, connections, lambda url: members_of(known, url) if known is not None else {}):
             return NO_CONNECTION
         _end_with_a_server(connections, jobs)

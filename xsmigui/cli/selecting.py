@@ -26,7 +26,7 @@ async def evaluate(options: argparse.Namespace, store: Store, asker: Asker, cloc
     """The evaluation of what was selected, with the servers' answers."""
     if options.plan:
         if options.vm or options.to:
-            raise BadArguments(_("Give either a plan or VMs and a destination, not both."))
+            raise BadArguments(_("Specify either a plan or VMs and a destination, not both."))
         try:
             plan = _plan_in(await asyncio.to_thread(Path(options.plan).read_bytes))
             if plan.format != FORMAT:
@@ -36,11 +36,11 @@ async def evaluate(options: argparse.Namespace, store: Store, asker: Asker, cloc
             text = _("The plan {path} cannot be read: {reason}", path=options.plan, reason=error.strerror or error)
             raise BadArguments(text) from None
         except (msgspec.DecodeError, msgspec.ValidationError) as error:
-            raise BadArguments(_("{path} is no plan: {reason}", path=options.plan, reason=error)) from None
+            raise BadArguments(_("{path} is not a plan: {reason}", path=options.plan, reason=error)) from None
         except PlanRefused as gone:
-            raise BadArguments(_("The plan speaks of {name}, which is not there.", name=gone)) from None
+            raise BadArguments(_("The plan refers to {name}, which does not exist.", name=gone)) from None
     if not options.vm or not options.to:
-        raise BadArguments(_("Say which VMs (--vm) go where (--to), or give a plan (--plan)."))
+        raise BadArguments(_("Specify which VMs (--vm) go where (--to), or pass a plan (--plan)."))
     asked = Asked(
         vms=tuple(options.vm),
         to=options.to,
@@ -79,7 +79,7 @@ async def evaluate_disks(options: argparse.Namespace, store: Store, asker: Asker
     """The evaluation of moving single disks."""
     days = options.keep_source
     if days is not None and days < 0:
-        raise BadArguments(_("--keep-source wants a number of days, 0 or more."))
+        raise BadArguments(_("--keep-source takes a number of days, 0 or more."))
     site = store.site()
     try:
         draft = disks_from(site, tuple(options.vdi), options.sr)
@@ -88,7 +88,9 @@ async def evaluate_disks(options: argparse.Namespace, store: Store, asker: Asker
             running = [vms[vm].name_label for vm in draft.vms if vms[vm].power_state != "Halted"]
             if running and not options.short_stop:
                 names = joined(running)
-                text = _("--keep-source is for halted VMs; the server removes the source where it moves: {names}.")
+                text = _(
+                    "--keep-source works for halted VMs only; the server itself removes the source disks of {names}."
+                )
                 raise BadArguments(text.format(names=names))
             draft = draft.copying(True, days)
         draft = draft.proving(options.prove).with_short_stop(_short_stop(options))
@@ -103,7 +105,7 @@ def _short_stop(options: argparse.Namespace) -> int:
     """The minutes of `--short-stop`; 0 where it was not given."""
     minutes: int | None = options.short_stop
     if minutes is not None and not 1 <= minutes <= LONGEST_STOP:
-        raise BadArguments(_("--short-stop wants a number of minutes, 1 to {most}.", most=LONGEST_STOP))
+        raise BadArguments(_("--short-stop takes a number of minutes, 1 to {most}.", most=LONGEST_STOP))
     return minutes or 0
 
 
@@ -126,6 +128,6 @@ def _pairs(texts: list[str], option: str) -> tuple[tuple[str, str], ...]:
     for text in texts:
         left, equals, right = text.partition("=")
         if not (left and equals and right):
-            raise BadArguments(_("{option} wants NAME=NAME, not “{text}”.", option=option, text=text))
+            raise BadArguments(_("{option} takes NAME=NAME, not “{text}”.", option=option, text=text))
         pairs.append((left, right))
     return tuple(pairs)

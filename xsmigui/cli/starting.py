@@ -74,7 +74,7 @@ async def start(
 async def _wait(options: argparse.Namespace, time: datetime) -> None:
     """Until it is time. Whoever interrupts this has started nothing."""
     shown = f"{time.astimezone():%Y-%m-%d %H:%M}"
-    say(_("Waiting until {time}; nothing is started before. Ctrl+C gives it up.", time=shown))
+    say(_("Waiting until {time}; nothing starts before then. Press Ctrl+C to abandon it.", time=shown))
     try:
         await until(time, SystemClock())
     except asyncio.CancelledError:
@@ -148,7 +148,7 @@ def _left_unfinished(options: argparse.Namespace, job: Job, reason: str, trouble
     if going:
         names = joined([vm.move.vm.name for vm in going])
         where = " → ".join(dict.fromkeys((plan.source.name, plan.target.name)))
-        say(_("This goes on in the servers ({pools}): {names}.", pools=where, names=names))
+        say(_("These continue on the servers ({pools}): {names}.", pools=where, names=names))
     if waiting:
         say(_("This was not started: {names}.", names=joined([vm.move.vm.name for vm in waiting])))
     ended = sum(1 for vm in job.vms if vm.state.has_ended)
@@ -158,7 +158,7 @@ def _left_unfinished(options: argparse.Namespace, job: Job, reason: str, trouble
     if trouble is not None and isinstance(trouble.failure, CertificateChanged):
         say(_("The journal keeps it. If the new certificate is right, this line trusts it and takes the job up:"))
     else:
-        say(_("The journal keeps it. Take it up with:"))
+        say(_("The journal keeps it. Resume it with:"))
     say(f"  {resume}")
     if trouble is not None and trouble.hosts:
         say(_("Other hosts of the pool, which are asked as well: {hosts}.", hosts=joined(list(trouble.hosts))))

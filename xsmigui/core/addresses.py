@@ -27,19 +27,21 @@ def normal_url(text: str) -> str:
     if not text:
         return ""
     if not text.isprintable():  # urlsplit drops some of these without a word
-        raise BadAddress(_("“{text}” is no address of a server.", text=ascii(text)[1:-1]))
+        raise BadAddress(_("“{text}” is not the address of a server.", text=ascii(text)[1:-1]))
     parts = _split(text)
     if parts.scheme not in PORTS:
-        raise BadAddress(_("“{text}” is no address of a server: it begins with https:// or http://.", text=text))
+        raise BadAddress(
+            _("“{text}” is not the address of a server: addresses begin with https:// or http://.", text=text)
+        )
     if "@" in parts.netloc:
         raise BadAddress(_("“{text}”: the user name is not part of the address.", text=_without_user(text)))
     if parts.path not in ("", "/") or parts.query or parts.fragment or text.endswith(("?", "#")):
         raise BadAddress(
-            _("“{text}” has a path. Give the server's name or address, and its port if that is not 443.", text=text)
+            _("“{text}” contains a path. Type the server's name or address, and its port if it is not 443.", text=text)
         )
     host = _host(parts, text)
     if not host.startswith("[") and parts.netloc.count(":") > 1:  # something like an IPv6 address
-        raise BadAddress(_("“{text}” is no address of a server.", text=text))
+        raise BadAddress(_("“{text}” is not the address of a server.", text=text))
     try:
         port = parts.port
     except ValueError:
@@ -53,7 +55,7 @@ def normal_url(text: str) -> str:
 def beside(url: str, address: str) -> str:
     """Another server's url, as the server at `url` names it: with the same scheme. Raises `BadAddress`."""
     if not address.strip() or "://" in address:
-        raise BadAddress(_("“{text}” is no address of a server.", text=address))
+        raise BadAddress(_("“{text}” is not the address of a server.", text=address))
     return normal_url(f"{urlsplit(url).scheme}://{_bracketed(address.strip())}")
 
 
@@ -70,7 +72,7 @@ def _split(text: str) -> SplitResult:
     try:
         return urlsplit(f"{scheme}://{_bracketed(rest)}")
     except ValueError:
-        raise BadAddress(_("“{text}” is no address of a server.", text=text)) from None
+        raise BadAddress(_("“{text}” is not the address of a server.", text=text)) from None
 
 
 def _bracketed(rest: str) -> str:
@@ -86,7 +88,7 @@ def _bracketed(rest: str) -> str:
 
 def _host(parts: SplitResult, text: str) -> str:
     """The host as a url writes it; IPv6 in brackets."""
-    wrong = BadAddress(_("“{text}” is no address of a server.", text=text))
+    wrong = BadAddress(_("“{text}” is not the address of a server.", text=text))
     host = parts.hostname or ""
     if ":" in host:
         if parts.netloc.rpartition("]")[2][:1] not in ("", ":"):

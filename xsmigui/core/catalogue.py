@@ -28,7 +28,7 @@ INSIDE: Final = (
 """Storage errors that xapi since 25.17 wraps in the text of INTERNAL_ERROR, and their codes."""
 
 SOURCE_FULL: Final = Entry(
-    N_("The SR that the disks come from has no room for the temporary snapshot."),
+    N_("The source SR does not have enough space for the temporary snapshot."),
     N_("Free some space there, then start the move again."),
     "R51",
     Page.storage,
@@ -37,7 +37,7 @@ SOURCE_FULL: Final = Entry(
 
 NO_ROOM: Final = Entry(
     N_("No host has enough free memory for {0}."),
-    N_("Make room on a host, or shut a VM down."),
+    N_("Free memory on a host, or shut a VM down."),
     "R40",
     Page.home_server,
 )
@@ -60,7 +60,7 @@ HELD: Final = Entry(
 """SR_BACKEND_FAILURE_46 has several causes; this is a lock, of which the driver's words tell (sm, blktap2.py)."""
 
 BUSY: Final = Entry(N_("{0} is busy: {1} is running."), N_("Wait until it has ended."), "R06")
-OCCUPIED: Final = Entry(N_("{0} is busy with something else."), N_("Wait until it has ended."), "R06")
+OCCUPIED: Final = Entry(N_("{0} is busy with another operation."), N_("Wait until it has ended."), "R06")
 """OTHER_OPERATION_IN_PROGRESS, with and without the operation."""
 
 FORMAT: Final = Entry(N_("{0}."), N_("Choose another SR."), "R62", Page.storage)

@@ -43,7 +43,7 @@ def explained(failure: Exception) -> tuple[Text, Text] | None:
             )
         case NotSpeaking():
             return (
-                m_("{url} answers, but not as a XenServer or XCP-ng host.", url=place(failure)),
+                m_("{url} answers, but not like a XenServer or XCP-ng host.", url=place(failure)),
                 m_("Check the address and the port."),
             )
         case CertificateUnknown():
@@ -84,13 +84,13 @@ def _changed(failure: CertificateChanged) -> tuple[Text, Text]:
     if failure.is_given:
         return (
             m_(
-                "{url} shows another certificate, {shown}, than the one whose fingerprint was given, {trusted}.",
+                "{url} presents the certificate {shown} instead of {trusted}, whose fingerprint was given.",
                 **fields,
             ),
             m_("No password was sent to it."),
         )
     return (
-        m_("{url} shows another certificate, {shown}, than the one you trusted, {trusted}.", **fields),
+        m_("{url} presents the certificate {shown} instead of {trusted}, which you trusted.", **fields),
         m_("Find out why before you trust the new one."),
     )
 

@@ -64,17 +64,17 @@ class Step(StrEnum):
 
 STEP_TEXTS = {
     Step.queued: N_("waiting for its turn"),
-    Step.checking: N_("checking once more"),
+    Step.checking: N_("checking again"),
     Step.preparing: N_("preparing the destination"),
     Step.disks: N_("copying disks"),
     Step.proving: N_("comparing contents"),
     Step.stopping: N_("stopped while the difference is copied"),
     Step.exchanging: N_("putting the copies in place"),
-    Step.undoing: N_("putting everything back"),
+    Step.undoing: N_("rolling back"),
     Step.memory: N_("copying memory"),
     Step.fixing: N_("carrying out the fix"),
     Step.finishing: N_("finishing"),
-    Step.verifying: N_("reading the result back"),
+    Step.verifying: N_("verifying the result"),
     Step.ended: "",
 }
 
@@ -348,12 +348,14 @@ def leaving(jobs: Iterable[Job]) -> str:
     carried = [vm.move.vm.name for vm in under_way if vm.move.kind is not Kind.disk]
     parts = []
     if carried:
-        text = _("These are still under way: {names}. The servers go on by themselves; xsmigui does not watch.")
+        text = _(
+            "These are still running: {names}. The servers carry on by themselves; xsmigui no longer watches them."
+        )
         parts.append(text.format(names=joined(carried)))
     if copied:
         text = _(
-            "Disks of these are being copied: {names}. It stops where it stands and goes on when xsmigui is started"
-            " again; until then they have their disks and cannot be started."
+            "Disks of these VMs are being copied: {names}. The job stops where it is and continues when xsmigui"
+            " is started again; until then the VMs keep their disks and cannot be started."
         )
         parts.append(text.format(names=joined(copied)))
     stopped = [vm.move.vm.name for vm in under_way if vm.stop is not None and vm.stop.is_under_way]
@@ -362,7 +364,9 @@ def leaving(jobs: Iterable[Job]) -> str:
         parts.append(text.format(names=joined(stopped)))
     if waiting:
         text = n_(
-            "{n} that waits is held until you continue it.", "{n} that wait are held until you continue them.", waiting
+            "{n} waiting VM is on hold until you continue it.",
+            "{n} waiting VMs are on hold until you continue them.",
+            waiting,
         )
         parts.append(text)
     return " ".join(parts)
@@ -374,8 +378,8 @@ def disconnecting(jobs: Iterable[Job], server: str) -> str:
     if not under_way:
         return ""
     text = _(
-        "These are under way: {names}. What the servers do goes on by itself, what xsmigui copies stops where it"
-        " stands; nobody watches, and nothing can be cancelled until {server} is connected again.",
+        "These are running: {names}. The servers carry on by themselves, but copies made by xsmigui stop where "
+        "they are; nothing is watched or can be cancelled until {server} is connected again.",
         names=joined([vm.move.vm.name for vm in under_way]),
         server=server,
     )
@@ -385,9 +389,9 @@ def disconnecting(jobs: Iterable[Job], server: str) -> str:
 def step_text(vm: VmJob) -> str:
     """What is being done, or how it ended, in a few words."""
     if vm.state is State.lost:
-        return _("connection lost; it goes on in the server")
+        return _("connection lost; continues on the server")
     if vm.held and not vm.state.has_ended:
-        return _("held until you continue it")
+        return _("on hold until you continue it")
     if vm.cancelling and not vm.state.has_ended:
         return _("cancelling")
     if vm.state is State.done and vm.verified:

@@ -44,8 +44,8 @@ class SetAside(msgspec.Struct, frozen=True):
     def sentence(self) -> str:
         text = _("The journal was damaged ({reason}). It is kept as {path}.", reason=self.reason, path=self.path)
         if not self.jobs:
-            return f"{text} " + _("No job could be carried over; look on the servers where the VMs are.")
-        rest = n_("{n} job could be carried over.", "{n} jobs could be carried over.", self.jobs)
+            return f"{text} " + _("No job could be recovered; look on the servers to see where the VMs are.")
+        rest = n_("{n} job was recovered.", "{n} jobs were recovered.", self.jobs)
         return f"{text} {rest}"
 
 
@@ -55,7 +55,7 @@ def unreadable_text(unreadable: Iterable[Unreadable]) -> str:
     if not left:
         return ""
     text = _(
-        "These jobs had not ended, and the journal cannot be read there. They are not gone on with; everything is kept"
-        " as it is. Look on the servers where their VMs are."
+        "These jobs had not ended, and their journal entries cannot be read. They are not continued; everything"
+        " is left as it is. Look on the servers to see where their VMs are."
     )
     return "\n".join([text, *left])

@@ -56,7 +56,7 @@ def proxy_from(text: str) -> Proxy:
         shown = f"{scheme}://{address}"
         raise BadAddress(_("“{text}” cannot be used: only HTTP proxies, http://proxy:port, can.", text=shown))
     if not address.strip("/"):
-        raise BadAddress(_("“{text}” is no address of a proxy.", text=text.strip()))
+        raise BadAddress(_("“{text}” is not the address of a proxy.", text=text.strip()))
     url = normal_url(f"http://{address}")
     host, port = host_and_port(url)
     if not urlsplit(url).port:

@@ -67,7 +67,7 @@ def _job(job: Job) -> Iterable[str]:
     for pool in job.old_encryption:
         text = _("{pool} was reached over old encryption: whoever gets its key later can read what was recorded.")
         yield _paragraph(text.format(pool=pool))
-    heads = (_("VM"), _("Result"), _("Read back"), _("Disks: before, after, SR"))
+    heads = (_("VM"), _("Result"), _("Verification"), _("Disks: before, after, SR"))
     cells = "".join(f"<th>{escape(head)}</th>" for head in heads)
     yield f"<table><thead><tr>{cells}</tr></thead><tbody>"
     yield from (_vm(vm) for vm in job.vms)
@@ -99,7 +99,9 @@ def _vm(vm: VmJob) -> str:
         words = _("as planned")
         read = f'<span class="good">✓ {escape(words)}</span>'
     elif vm.state is State.done:
-        words = _("not as planned") if any(i.outcome is Outcome.differs for i in vm.items) else _("not all was read")
+        words = (
+            _("not as planned") if any(i.outcome is Outcome.differs for i in vm.items) else _("not everything was read")
+        )
         read = f'<span class="bad">✗ {escape(words)}</span>'
     if vm.items:
         lines = "".join(f"<li>{escape(item_text(item))}</li>" for item in vm.items)

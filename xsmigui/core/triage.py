@@ -35,7 +35,7 @@ class Do(StrEnum):
 
 WORDS: Final = {
     Do.resume: N_("Resume"),
-    Do.revert: N_("Put back"),
+    Do.revert: N_("Roll back"),
     Do.leftovers: N_("Remove leftovers…"),
     Do.allow_start: N_("Allow start again…"),
     Do.retry: N_("Retry…"),
@@ -43,13 +43,13 @@ WORDS: Final = {
 }
 
 _SENTENCES: Final = {
-    Do.resume: N_("Go on where it stopped: it looks first at what has changed meanwhile."),
-    Do.revert: N_("Put everything back: the VM gets the disks that it had before."),
+    Do.resume: N_("Continue where it stopped, after checking what has changed meanwhile."),
+    Do.revert: N_("Roll everything back: the VM gets its previous disks."),
     Do.leftovers: N_("Look at the disks that were left at the destination, and remove them."),
-    Do.allow_start: N_("Take the job's blocks and marks away, so that the VM can be started. It keeps the disks that"
-                       " are connected now."),
-    Do.retry: N_("Plan the same once more, as everything stands now; nothing is started without a question."),
-    Do.forget: N_("Take the job out of the journal. On the servers nothing is changed."),
+    Do.allow_start: N_("Remove the job's blocks and marks so that the VM can be started. It keeps the disks "
+                       "that are attached now."),
+    Do.retry: N_("Plan the same move again for the current state; nothing starts without asking."),
+    Do.forget: N_("Remove the job from the journal. Nothing changes on the servers."),
 }  # fmt: skip
 
 
@@ -172,9 +172,9 @@ def counting_text(places: Sequence[Place]) -> list[Text]:
         return []
     good, stale = places[which].pool, places[1 - which].pool
     why = (
-        m_("The server removes the source last, so that what is there is whole.")
+        m_("The server removes the source last, so the disks there are complete.")
         if which == 0
-        else m_("It runs there, and not at its source.")
+        else m_("It is running there, and not at its source.")
     )
     return [
         m_("The one in {good} counts; the one in {stale} is what the migration has left.", good=good, stale=stale),

@@ -126,7 +126,12 @@ def fact(item: Item) -> Message:
             return m_("{what}: could not be read ({expected} expected)", what=name(item), expected=expected or "–")
 
 
-_WORDS = {"kept": N_("kept"), "removed": N_("removed"), "same": N_("the same sum"), "other": N_("another sum")}
+_WORDS = {
+    "kept": N_("kept"),
+    "removed": N_("removed"),
+    "same": N_("the same checksum"),
+    "other": N_("a different checksum"),
+}
 
 
 def _value(what: What, value: Text) -> Value:
@@ -146,5 +151,5 @@ def summary(items: Iterable[Item]) -> Text:
     parts: list[Text] = [mn_("{n} item compared.", "{n} items compared.", good)] if good else []
     missing = [name(item) for item in items if item.outcome is Outcome.unknown]
     if missing:
-        parts.append(m_("Could not be read: {items}.", items=listed(missing, mark=", ")))
+        parts.append(m_("Could not read: {items}.", items=listed(missing, mark=", ")))
     return sentences(*parts)

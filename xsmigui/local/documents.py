@@ -85,8 +85,8 @@ def moment(text: object) -> datetime | None:
 def unreadable_part(move: VmMove, reason: str) -> VmJob:
     """Stands in for a part that cannot be read; it is never written."""
     message = m_(
-        "What the journal holds of this VM cannot be read ({reason}), so it is not gone on with. Look on the server"
-        " where it is and whether any of its operations are blocked.",
+        "The journal entry of this VM cannot be read ({reason}), so it is not continued. Look on the server to "
+        "see where the VM is and whether any of its operations are blocked.",
         reason=reason,
     )
     return VmJob(move=move, state=State.interrupted, step=Step.ended, status=message, cancellable=False)

@@ -130,7 +130,7 @@ class JournalFile:
         except sqlite3.Error as error:
             self._drop()
             raise OSError(f"{self._path.name}: {error}") from error
-        raise OSError(_("{file} is being replaced all the time", file=self._path.name))
+        raise OSError(_("{file} keeps being replaced", file=self._path.name))
 
     def _repaired(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Do the work; where the file turns out to be damaged, put it aside and do it in a new one."""

@@ -112,7 +112,7 @@ def _refuse_stump(path: Path) -> None:
     if size:
         with path.open("rb") as file:
             if not file.read(len(MAGIC)) == MAGIC or size < PAGE:
-                raise Damaged(_("it is no journal of this program"))
+                raise Damaged(_("it is not a journal of this program"))
 
 
 def _check(db: sqlite3.Connection, path: Path) -> None:
@@ -124,9 +124,9 @@ def _check(db: sqlite3.Connection, path: Path) -> None:
         return
     for table, columns in _COLUMNS.items():
         if not columns <= {str(row[1]) for row in db.execute(f"pragma table_info({table})")}:
-            raise Damaged(_("it is no journal of this program"))
+            raise Damaged(_("it is not a journal of this program"))
     if version < 1:
-        raise Damaged(_("it is no journal of this program"))
+        raise Damaged(_("it is not a journal of this program"))
     (verdict,) = db.execute("pragma quick_check(1)").fetchone()
     if verdict != "ok":
         raise Damaged(verdict.splitlines()[-1])

@@ -171,7 +171,7 @@ class Carrier(Reporting):
         """There is no connection to begin over. Raises `Ended` where that is no longer wanted."""
         if self.job.cancelling:
             raise Ended(State.cancelled, m_("Cancelled before anything was changed."))
-        self._tell(state=State.lost, step=Phase.checking, status=m_("It begins when the connection is back."))
+        self._tell(state=State.lost, step=Phase.checking, status=m_("It starts when the connection is back."))
 
     async def cancel(self) -> None:
         """The operator wants it to end: what was begun is cancelled or put back, as far as the server lets it."""
@@ -294,8 +294,8 @@ class Carrier(Reporting):
     def _left_alone(self) -> Ended:
         """Nothing can be cancelled on a server that is not connected: what it does it goes on with."""
         text = m_(
-            "Its server is not connected, so that nothing could be cancelled there: what was begun goes on, and what"
-            " was set stays. Connect it and resume to bring it to an end: xsmigui jobs --resume {job}",
+            "Its server is not connected, so nothing could be cancelled there: what was started continues, and "
+            "what was set stays. Connect it and resume the job to finish it: xsmigui jobs --resume {job}",
             job=self._whole.id,
         )
         return Ended(State.interrupted, text, self.job.problems)
@@ -306,10 +306,10 @@ class Carrier(Reporting):
         self._tell(state=State.lost, status=sentences(text, why))
 
     def _lost_text(self) -> Text:
-        return m_("The connection was lost. It goes on where it stood when the connection is back.")
+        return m_("The connection was lost. The job continues from where it was when the connection is back.")
 
     def _stopped(self, reason: Text) -> Ended:
-        hint = m_("It can be resumed when that is settled: xsmigui jobs --resume {job}", job=self._whole.id)
+        hint = m_("Resume it once that is resolved: xsmigui jobs --resume {job}", job=self._whole.id)
         return Ended(State.interrupted, sentences(reason, hint), self.job.problems)
 
     async def _note(self, disk: int, changes: Mapping[str, Any]) -> None:
@@ -347,7 +347,7 @@ class Carrier(Reporting):
             await self._context.keep(self.job)
         except OSError as error:
             log.error("%s", error)
-            hint = m_("Make room on this computer's disk, then start it again.")
+            hint = m_("Free some space on this computer's disk, then start it again.")
             message = m_("The journal of this program cannot be written ({reason}).", reason=str(error))
             raise Refused((self._block(message, hint),)) from None
 
@@ -357,7 +357,7 @@ class Carrier(Reporting):
             await self._cancel_task(request)
             return
         if self._last == (request.method, request.params):
-            text = m_("Somebody undoes what this job does ({what}).", what=request.does)
+            text = m_("Something keeps undoing what this job does ({what}).", what=request.does)
             await self._give_up(self._block(text))
             return
         pending = Pending(

@@ -297,7 +297,7 @@ class Connections:
                 await self._follow(gateway, follower, ready)
                 return
             except AlreadyConnected as refusal:
-                self._fail(url, ready, refusal, _("connected already"))
+                self._fail(url, ready, refusal, _("already connected"))
                 return
             except Declined as refusal:
                 why = "" if refusal.failure is None else " ".join(part for part in sentence(refusal.failure) if part)
@@ -322,7 +322,7 @@ class Connections:
             log.warning("%s: %s", url, error)
             return sentence(error)[0]
         log.exception("%s", url)
-        return _("an error in this program: {error}", error=type(error).__name__)
+        return _("internal error: {error}", error=type(error).__name__)
 
     async def _way(self, address: Address, password: str | None = None, asks: bool = False) -> Gateway:
         """Log in at the address that is known, else where the pool's other hosts lead. Their certificates, where the
@@ -506,7 +506,7 @@ class Connections:
         if other is not None and other.address.url != url:
             raise AlreadyConnected(other.name)
         if gateway.url != url and self._servers[url].pool not in (None, inventory.id):
-            raise OtherPool(gateway.url, _("another pool answers there"), via=url)
+            raise OtherPool(gateway.url, _("another pool answers at this address"), via=url)
 
     def _loaded(self, url: str, inventory: Inventory, gateway: Gateway) -> None:
         pool, server = inventory.id, self._servers[url]
@@ -557,7 +557,7 @@ def _short(link: Link) -> str:
     return {
         Link.connecting: _("connecting…"),
         Link.loading: _("loading…"),
-        Link.asking: _("waiting for you"),
+        Link.asking: _("waiting for your decision"),
         Link.failed: _("not connected"),
     }.get(link, "")
 

@@ -122,8 +122,8 @@ class ExchangeCarrier(Carrier):
         """A disk that another job works on, or has kept since the plan was made, is left alone."""
         job = vdi["other_config"].get(JOB)
         if job is not None:
-            message = m_("Another job of xsmigui works on {disk}: {job}.", disk=vdi["name_label"], job=job)
-            raise Refused((self._block(message, m_("Let that one end, or revert it first.")),))
+            message = m_("Another job of xsmigui is working on {disk}: {job}.", disk=vdi["name_label"], job=job)
+            raise Refused((self._block(message, m_("Wait for that job to end, or revert it first.")),))
         if KEPT in vdi["other_config"] and not kept and not is_connected_to(vdi):
             message = m_("{disk} is the kept source of a disk that was moved meanwhile.", disk=vdi["name_label"])
             raise Refused((self._block(message, m_("Make a new plan.")),))
@@ -343,7 +343,7 @@ class ExchangeCarrier(Carrier):
     async def _task_failed(self, pending: Pending, failure: ServerFailure) -> None:
         if pending.method == CHECKSUM:
             if failure.code in NO_SUM or self._refusals >= 2:
-                reason = m_("The server cannot sum up its content: {reason}", reason=failure.raw)
+                reason = m_("The server cannot compute a checksum: {reason}", reason=failure.raw)
                 await self._note(pending.disk, {"unprovable": reason})
                 return
             raise failure
@@ -377,7 +377,7 @@ class ExchangeCarrier(Carrier):
         if isinstance(failure, ServerFailure) and summing and is_final and pending is None:
             at = next((n for n, it in enumerate(self.job.replacements) if not it.placed and not it.unprovable), -1)
             if at >= 0:
-                reason = m_("The server cannot sum up its content: {reason}", reason=failure.raw)
+                reason = m_("The server cannot compute a checksum: {reason}", reason=failure.raw)
                 self._refusals = 0
                 await self._note(at, {"unprovable": reason})
                 return
@@ -413,7 +413,7 @@ class ExchangeCarrier(Carrier):
         """Everything is in its place, or was put back."""
         if self.job.undoing:
             state = State.failed if self._why else State.cancelled
-            text = m_("Everything was put back; the disks are where they were.")
+            text = m_("Everything was rolled back; the disks are where they were.")
             again: Text = ""
             if self.job.stop is not None and self.job.stop.stopping:
                 again = m_("{vm} was started again.", vm=self._move.vm.name)

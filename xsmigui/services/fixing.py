@@ -60,11 +60,11 @@ class FixCarrier(Carrier):
         if pending is not None and pending.task:
             if self.job.cancelling:
                 return Request(CANCEL, (pending.task,), m_("cancel it"))
-            return Wait(m_("The server is at it."), task=pending.task)
+            return Wait(m_("The server is working on it."), task=pending.task)
         if pending is not None:
             await self._note(-1, {"pending": None})  # its answer was lost: what it has done is seen now
         elif self.job.cancelling:
-            raise Ended(State.cancelled, m_("Cancelled; what was done already stays."))
+            raise Ended(State.cancelled, m_("Cancelled; completed steps are kept."))
         gateway = await self._way(self.pool)
         seen = {ref: await _record(gateway, cls, ref) for cls, ref in looked_at(self._fix, self.job.doomed)}
         records = {ref: record for ref, record in seen.items() if record is not None}
@@ -78,7 +78,7 @@ class FixCarrier(Carrier):
 
     async def _task_failed(self, pending: Pending, failure: ServerFailure) -> None:
         if failure.code == "TASK_CANCELLED":
-            raise Ended(State.cancelled, m_("Cancelled; what was done already stays."))
+            raise Ended(State.cancelled, m_("Cancelled; completed steps are kept."))
         raise failure
 
     async def _failed(self, failure: Exception) -> None:

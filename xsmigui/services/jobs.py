@@ -386,9 +386,11 @@ class Jobs:
             return
         except Exception as error:
             log.exception("job %s", place.job)
-            message: Text = m_("An error in this program: {error}. Look where the VM is.", error=type(error).__name__)
+            message: Text = m_(
+                "An internal error occurred: {error}. Check where the VM is.", error=type(error).__name__
+            )
             if run.job.has_begun:
-                hint = m_("It can be resumed when that is settled: xsmigui jobs --resume {job}", job=place.job)
+                hint = m_("Resume it once that is resolved: xsmigui jobs --resume {job}", job=place.job)
                 message = sentences(message, hint)
             ended = {"state": State.interrupted, "step": Step.ended, "status": message, "ended": self._clock.now()}
             self._set(place, replace(run.job, progress=None, cancelling=False, **ended))
@@ -402,7 +404,7 @@ class Jobs:
         if place.is_vouched:
             return ""
         if vm.has_begun and not self._recognition.is_connected(vm):
-            text = m_("Begun before this program was started; how it stands is being asked.")
+            text = m_("Started before this program; its state is being checked.")
             self._set(place, replace(vm, state=State.lost, status=text))
             await self._recognition.connected(vm)
         return self._recognition.doubt(vm)
@@ -470,17 +472,17 @@ def _as_left(vm: VmJob, now: datetime, away: timedelta, chosen: bool) -> VmJob:
     if vm.is_over:
         return vm
     if not vm.has_begun:
-        text = m_("This program ended before it was begun; nothing was changed.")
+        text = m_("This program ended before it was started; nothing was changed.")
         return replace(vm, state=State.waiting, step=Step.queued, held=True, begun=0, status=text, cancelling=False)
     if vm.state is State.interrupted:
         vm = replace(resumed(vm), held=not chosen)
     elif vm.move.fix is not None and not chosen:
-        text = m_("This program ended while this was being done: continue it, or cancel it.")
+        text = m_("This program ended while it was doing this: continue or cancel it.")
         vm = replace(vm, held=True, status=text, state=State.waiting)
     elif vm.replacements and away > UNASKED and not chosen and not (vm.stop is not None and vm.stop.is_under_way):
         text = m_(
-            "Disks were being copied when this program ended, {time} ago. Nobody has watched them since: continue, and"
-            " what has changed meanwhile is copied anew, or undo.",
+            "Disks were being copied when this program ended, {time} ago. Nothing has watched them since. "
+            "Continue, and everything that has changed is copied again; or roll back.",
             time=Duration(away.total_seconds()),
         )
         vm = replace(vm, held=True, status=text, state=State.waiting)

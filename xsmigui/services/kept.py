@@ -54,11 +54,11 @@ async def _why_not(gateway: Gateway, ref: VdiRef, record: dict[str, Any]) -> str
     """Why a kept source must stay; empty if it may go."""
     note = kept_note(record["other_config"], record["uuid"])
     if note is None:
-        return _("it is no kept source.")
+        return _("it is not a kept source.")
     if not is_free(record):
         return _("it is in use again.")
     if not note.uuid and await _has_double(gateway, ref, record):
-        return _("another disk has the same note, and nobody can tell which of them is the source.")
+        return _("another disk carries the same note, so the source cannot be told from its copy.")
     try:
         successor = await gateway.call("VDI.get_record", await gateway.call("VDI.get_by_uuid", note.by))
     except ServerFailure as failure:
@@ -66,7 +66,7 @@ async def _why_not(gateway: Gateway, ref: VdiRef, record: dict[str, Any]) -> str
             raise
         successor = None
     if not is_whole(successor):
-        return _("what took its place is gone.")
+        return _("the disk that replaced it no longer exists.")
     return ""
 
 

@@ -65,5 +65,5 @@ def _message(job: Job) -> str:
 
 def _silence(seconds: float, why: str) -> str:
     minutes = max(1, round(seconds / 60))
-    text = n_("Nothing was heard for {n} minute.", "Nothing was heard for {n} minutes.", minutes)
+    text = n_("No answer for {n} minute.", "No answer for {n} minutes.", minutes)
     return f"{text} {why}" if why else text

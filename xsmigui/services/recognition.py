@@ -41,8 +41,8 @@ class Recognition:
             if gateway is not None and not is_same(mark, gateway.url, gateway.fingerprint):
                 inventory = self._store.inventory(mark.pool)
                 return m_(
-                    "{url} shows another certificate than the coordinator on which this was left: it may be a copy of"
-                    " {pool}. Continue only if you know that it is the pool itself.",
+                    "{url} presents a different certificate from the coordinator on which this job was left: it"
+                    " may be a copy of {pool}. Continue only if you know that it is the pool itself.",
                     url=gateway.url,
                     pool=inventory.name if inventory is not None else mark.pool,
                 )

@@ -85,7 +85,7 @@ class SendingCarrier(Carrier):
     async def run(self) -> None:
         try:
             if self._taken_up:
-                text = m_("Begun before this program was started; how it stands is being asked.")
+                text = m_("Started before this program; its state is being checked.")
                 self._tell(state=State.lost, held=False, status=text)
             await super().run()
         except CancelledError:
@@ -311,11 +311,11 @@ class SendingCarrier(Carrier):
         await self._pause(RETRY_DELAY_S)
 
     def _lost_text(self) -> Text:
-        return m_("The connection was lost. The server goes on by itself; what it does is not known at present.")
+        return m_("The connection was lost. The server carries on by itself; its progress is unknown for now.")
 
     async def _give_up(self, why: Problem) -> None:
         text = m_("How it ended cannot be seen: {reason}", reason=why.finding)
-        hint = m_("It can be resumed when that is settled: xsmigui jobs --resume {job}", job=self._whole.id)
+        hint = m_("Resume it once that is resolved: xsmigui jobs --resume {job}", job=self._whole.id)
         raise Ended(State.interrupted, sentences(text, hint), (*self.job.problems, why))
 
     async def _did_not_follow(self, request: Request, failure: ServerFailure) -> None:
@@ -349,16 +349,20 @@ class SendingCarrier(Carrier):
         if lost.was_begun:
             text = m_("The server no longer knows of this migration; it was probably restarted meanwhile.")
         elif self._taken_up:
-            text = m_("This program ended while the migration was being started, and the server shows no sign of it.")
+            text = m_(
+                "This program ended while the migration was being started, and there is no sign of it on the server."
+            )
         else:
-            text = m_("The connection broke while the migration was being started, and the server shows no sign of it.")
+            text = m_(
+                "The connection broke while the migration was being started, and there is no sign of it on the server."
+            )
         where = await self._where()
         if self._plan.copy and here is not None:
             there_too = {"vm": self._move.vm.name, "pool": self._plan.target.name}
             hint = m_("Not known: whether {pool} has a copy of {vm}. Look there before you start again.", **there_too)
             raise self._unclear(sentences(text, hint))
         if here is not None and there is not None:
-            both = m_("{pool} still has {vm} as well.", **names)
+            both = m_("{vm} still exists in {pool} too.", **names)
             hint = m_("Don't start it there: both use the same identity. Compare them, then remove the older one.")
             raise self._unclear(sentences(text, both, hint))
         if here is None:
@@ -368,7 +372,9 @@ class SendingCarrier(Carrier):
             if self._received is not None:
                 state = State.cancelled if self.job.cancelling else State.failed
             raise Ended(state, sentences(text, where, await self._made_impossible()), self.job.problems)
-        hint = m_("Disks may be left behind at the destination: Storage › Leftovers of failed migrations… finds them.")
+        hint = m_(
+            "Disks may have been left behind at the destination: Storage › Leftovers of failed migrations… lists them."
+        )
         raise Ended(State.failed, sentences(text, where, hint), self.job.problems)
 
     def _unclear(self, text: Text) -> Ended:
@@ -377,9 +383,9 @@ class SendingCarrier(Carrier):
     async def _made_impossible(self) -> Text:
         """A migration to another pool cannot begin without the session that was opened for it."""
         if self._received is None:
-            return m_("It may still begin: look at both pools before you start again.")
+            return m_("It may still start: look at both pools before you try again.")
         await self._end_session()
-        return m_("The session that it needs at the destination was ended, so that it cannot complete any more.")
+        return m_("The session that it needs at the destination was ended, so it can no longer complete.")
 
     async def _let_go(self) -> None:
         await self._end_session()

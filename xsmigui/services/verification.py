@@ -58,8 +58,8 @@ def problems(move: VmMove, items: tuple[Item, ...]) -> tuple[Problem, ...]:
     """What differs from the plan, each with what to do about it; a warning if it can simply be set again."""
     hints = {
         What.power_state: m_("Look at the VM's console before you start it again."),
-        What.size: m_("Don't use it before you have found out why."),
-        What.content: m_("Don't use it before you have found out why."),
+        What.size: m_("Do not use it before you know the reason."),
+        What.content: m_("Do not use it before you know the reason."),
         What.gone: m_("Don't start it there: both use the same identity. Compare them, then remove the older one."),
     }
     subject = Subject("VM", move.vm.uuid, move.vm.name)

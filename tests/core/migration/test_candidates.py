@@ -56,7 +56,7 @@ def test_hosts_with_their_reasons() -> None:
     found = hosts(site.site, inside(site, site.web), site.web)
     assert told(found) == {"m1": "", "m2": "m2 is in maintenance mode.", "m3": ""}
     assert [c.note for c in found] == ["current server", "", ""]
-    assert found[0].detail == "60.0 GiB of memory free"
+    assert found[0].detail == "60.0 GiB of free memory"
     assert [c.note for c in hosts(site.site, away(site, site.web), site.web)] == ["", ""]
     assert hosts(site.site, site.madrid.move(site.web), site.web) == ()
     assert hosts(site.site, inside(site, site.web), VmRef("gone")) == ()

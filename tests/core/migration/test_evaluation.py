@@ -32,7 +32,7 @@ def test_the_destination_is_filled_in(site: TwoPools) -> None:
     copy = Draft(site.madrid.id, (site.files,), copy=True)
     found = evaluate(site_of(site.madrid, site.lisboa, porto), copy)
     assert found.draft.destination is None
-    assert problem(found, "R05").sentence() == "No destination is chosen yet. Choose where the VMs shall go."
+    assert problem(found, "R05").sentence() == "No destination is chosen yet. Choose where the VMs should go."
 
 
 def test_problems_come_by_page_and_severity(site: TwoPools) -> None:
@@ -57,7 +57,7 @@ def test_gone_pools_vms_and_hosts_are_said_clearly(site: TwoPools) -> None:
     assert problem(lost, "R05").message == "The pool of the selected VMs is no longer connected."
     assert lost.plan is None
     found = evaluate(site.site, site.madrid.move(site.web, VmRef("OpaqueRef:gone"), destination=site.madrid.id))
-    assert problem(found, "R05").message == "A selected VM is gone: it was removed, or moved by somebody else."
+    assert problem(found, "R05").message == "A selected VM no longer exists: it was removed, or moved by somebody else."
     found = evaluate(site.site, site.madrid.move(VmRef("OpaqueRef:gone"), destination=site.madrid.id))
     assert (blocks(found), found.plan) == (["R05"], None)
     found = evaluate(site.site, site.madrid.move(site.web, destination=PoolId("gone")))
@@ -76,7 +76,7 @@ def test_no_vm_no_plan(site: TwoPools) -> None:
 def test_a_pool_that_is_disconnected(site: TwoPools, which: str) -> None:
     left = [pool for pool in (site.madrid, site.lisboa) if pool.key != which]
     found = evaluate(site_of(site.madrid, site.lisboa, connected=left), away(site, site.web))
-    assert problem(found, "R05").message.startswith(f"The connection to {which} is interrupted")
+    assert problem(found, "R05").message.startswith(f"The connection to {which} is lost")
     assert problem(found, "R05").subject.name == which
     assert found.plan is None
 

@@ -134,7 +134,7 @@ def test_r08_the_session_s_rights_are_asked_for() -> None:
     assert said.message == "Your role in Madrid does not allow VM.migrate_send."
     assert said.hint == "Log in there as a user with one of these roles: pool-admin, pool-operator."
     untold = evaluate(site.site, draft, {**yes(found), asked[1]: Answer(refused.failure)})
-    assert problem(untold, "R08").hint == "Log in there as a user whose role does."
+    assert problem(untold, "R08").hint == "Log in there as a user whose role allows it."
     assert (said.page, said.subject.name) == (Page.destination, "Madrid")
     silent = evaluate(site.site, draft, {**yes(found), asked[0]: Answer(Unreachable("https://lisboa", "timed out"))})
     assert blocks(silent) == ["R05"]

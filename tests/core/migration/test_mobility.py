@@ -61,8 +61,8 @@ def moving(site: TwoPools, operation: str = "migrate_send") -> TaskRef:
 def test_a_vm_that_moves_is_moving(operation: str) -> None:
     site = TwoPools()
     moving(site, operation)
-    assert "being moved already" in of(site, site.web).sentence()
-    assert "being moved already" in mobility.why_not(site.site, site.madrid.id, VmRef(site.web))
+    assert "already being moved" in of(site, site.web).sentence()
+    assert "already being moved" in mobility.why_not(site.site, site.madrid.id, VmRef(site.web))
 
 
 def test_what_is_not_connected_is_not_known() -> None:

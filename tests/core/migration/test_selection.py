@@ -126,7 +126,7 @@ def test_disks_and_interfaces_are_listed_too(site: TwoPools) -> None:
     lines = refused(site, "web", disks=(("web 0", "l-nfs"),)).splitlines()
     assert "of web" in lines[1]
     assert "on " in lines[1]
-    assert refused(site, "web", disks=(("db 0", "l-nfs"),)) == "db 0 is no disk of the selected VMs."
+    assert refused(site, "web", disks=(("db 0", "l-nfs"),)) == "db 0 is not a disk of the selected VMs."
 
 
 def same_vm(site: TwoPools) -> str:
@@ -172,7 +172,7 @@ def test_a_host_of_another_pool_is_told_as_that(site: TwoPools, name: str) -> No
 
 
 def test_what_belongs_to_another_pool_is_told_as_that(site: TwoPools) -> None:
-    assert refused(site, "web", sr="m-nfs") == "m-nfs (SR) belongs to Madrid, and not to Lisboa."
+    assert refused(site, "web", sr="m-nfs") == "m-nfs (SR) belongs to Madrid, not to Lisboa."
     network = site.madrid.uuid(next(iter(site.madrid.inventory().network)))
     assert "belongs to Madrid" in refused(site, "web", storage_network=network)
     assert "belongs to Madrid" in refused(site, "web", networks=(("0", network),))

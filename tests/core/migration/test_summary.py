@@ -64,7 +64,7 @@ def test_rows(site: TwoPools) -> None:
 def test_total(site: TwoPools) -> None:
     assert total(plan_of(site, inside(site, site.web))) == "1 VM; no disk changes its SR."
     both = plan_of(site, away(site, site.web, site.files))
-    assert total(both) == "2 VMs; 3 disks with 70.0 GiB in all."
+    assert total(both) == "2 VMs; 3 disks with 70.0 GiB in total."
 
 
 def commands(script: str) -> list[list[str]]:

@@ -64,7 +64,7 @@ async def test_a_host_is_emptied_and_filled_again(qapp: QApplication, home: Path
         assert {"web-lx-02", "dns-lx"} <= set(names)
         assert sheet.table.text(names["web-lx-02"], 2) == "–"
         assert sheet.table.text(names["dns-lx"], 2) == "4.0 GiB"  # its disk is on the host's own SR
-        assert "move along" in sheet.manner.text()
+        assert "move too" in sheet.manner.text()
         before = set(sheet._drafting.draft.vms)
         for vm in before:
             combo = sheet.table.combo(vm)
@@ -175,7 +175,7 @@ async def test_what_cannot_come_back_is_named_and_stays_listed(qapp: QApplicatio
         child(question, QPushButton, "forgetListButton").click()
         await gone("leaveMaintenanceDialog")
         await until(lambda: not bring_back(program).isEnabled())
-        assert "There is no VM to be brought back to lisboa-02." in bring_back(program).toolTip()
+        assert "There is no VM to bring back to lisboa-02." in bring_back(program).toolTip()
 
 
 @driven

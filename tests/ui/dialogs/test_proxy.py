@@ -82,8 +82,8 @@ async def test_a_proxy_that_is_not_there_and_servers_that_do_without(
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("", "no address"),
-        ("http://", "no address"),
+        ("", "not the address"),
+        ("http://", "not the address"),
         ("socks5://proxy:1080", "only HTTP proxies"),
         ("http://proxy:99999", "65535"),
         ("http://ada:hunter2@proxy", "HTTPS_PROXY"),

@@ -69,7 +69,7 @@ async def test_a_server_is_added() -> None:
     ("error", "said"),
     [
         (Declined(), "not trusted"),
-        (AlreadyConnected("Madrid"), "Madrid is connected already"),
+        (AlreadyConnected("Madrid"), "Madrid is already connected"),
         (Unreachable(URL, "connection refused"), "refused"),
         (ServerFailure("SESSION_AUTHENTICATION_FAILED", ("root", "bad"), "session.login_with_password"), "password"),
         (ValueError("a surprise"), "surprise"),

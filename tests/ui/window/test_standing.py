@@ -66,7 +66,7 @@ async def test_a_vm_that_is_arriving_has_no_actions(qapp: QApplication, home: Pa
         index = window.tree.resources.index_of(new)
         assert not window.tree.resources.flags(index) & Qt.ItemFlag.ItemIsDragEnabled
         await select(program, old)
-        assert "being moved already" in window.object.move_line.text()
+        assert "already being moved" in window.object.move_line.text()
         assert not window._actions["actionMigrateVm"].isEnabled()
         hold.release()
         await until(lambda: program.jobs.all()[0].has_ended, 40)

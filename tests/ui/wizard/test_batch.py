@@ -42,7 +42,7 @@ async def test_what_cannot_go_is_left_out() -> None:
     desk = Desk(site, *vms, destination=site.lisboa.id)
     await desk.answered()
     wizard = desk.wizard
-    assert wizard.can_go.text() == "5 of 8 can go"
+    assert wizard.can_go.text() == "5 of 8 can move"
     assert wizard.leave_out.isVisible()
     assert not wizard.finish.isEnabled()
     page = wizard.pages[Page.home_server]

@@ -27,14 +27,14 @@ ACCESS: Final[dict[str, Entry]] = {
     "RBAC_PERMISSION_DENIED": Entry(
         N_("Your role does not allow {0}."), N_("Log in as a user with one of these roles: {1}"), "R08"
     ),
-    "HANDLE_INVALID": Entry(N_("The {0} is gone from the server."), N_("Check what has happened to it.")),
-    "UUID_INVALID": Entry(N_("The server knows no {0} {1}."), N_("Look at what is there now, then try again.")),
+    "HANDLE_INVALID": Entry(N_("The {0} no longer exists on the server."), N_("Check what has happened to it.")),
+    "UUID_INVALID": Entry(N_("The server knows no {0} {1}."), N_("Check the current state, then try again.")),
     "OPERATION_NOT_ALLOWED": Entry(
         N_("The server does not allow this: {0}"), N_("Look at the VM, its host and its disks, then try again."), "R05"
     ),
     "OPERATION_BLOCKED": Entry(
         N_("Somebody has blocked this operation on {0}: “{1}”."),
-        N_("Ask whoever set the block, or take it away if nobody needs it any more."),
+        N_("Ask whoever set the block, or remove it if it is no longer needed."),
         "R07",
         Page.destination,
     ),
@@ -45,14 +45,14 @@ ACCESS: Final[dict[str, Entry]] = {
         "R09",
         Page.destination,
     ),
-    "TASK_CANCELLED": Entry(N_("It was cancelled."), N_("Start it again if it is still wanted.")),
+    "TASK_CANCELLED": Entry(N_("It was cancelled."), N_("Start it again if it is still needed.")),
     "SESSION_INVALID": Entry(N_("The session has ended."), N_("Connect again.")),
     "INVALID_VALUE": Entry(N_("The server does not accept {1} as {0}."), N_("Correct this setting of the VM.")),
     "VALUE_NOT_SUPPORTED": Entry(N_("The server does not accept {1} as {0}: {2}"), N_("Correct it in the VM.")),
     "XAPI_HOOK_FAILED": Entry(
         N_("A script of the host, {0}, refused: {2}"), N_("Ask whoever installed the script on the host.")
     ),
-    "MAP_DUPLICATE_KEY": Entry(N_("{0}: the entry {3} is there already."), N_("Somebody else did the same just now.")),
+    "MAP_DUPLICATE_KEY": Entry(N_("{0}: the entry {3} is there already."), N_("Somebody else has just done the same.")),
     "MESSAGE_METHOD_UNKNOWN": Entry(N_("This server does not know {0}."), N_("It may be too old for this.")),
     "NOT_IMPLEMENTED": Entry(N_("This server cannot do {0}."), N_("It may be too old for this.")),
     "WLB_NOT_INITIALIZED": Entry(
@@ -66,52 +66,52 @@ ACCESS: Final[dict[str, Entry]] = {
         N_("The pool's directory service does not know this user."),
         N_("Check the connection of the pool to its directory service, or log in as root."),
     ),
-    "USER_IS_NOT_LOCAL_SUPERUSER": Entry(N_("Only root may do this: {0}"), N_("Log in as root.")),
+    "USER_IS_NOT_LOCAL_SUPERUSER": Entry(N_("Only root is allowed to do this: {0}"), N_("Log in as root.")),
     "CHANGE_PASSWORD_REJECTED": Entry(N_("The server did not accept the new password: {0}"), N_("Choose another one.")),
     "PERMISSION_DENIED": Entry(N_("The server does not permit this: {0}"), N_("Ask whoever administers the pool.")),
-    "SESSION_NOT_REGISTERED": Entry(N_("The session hears of no changes."), N_("Connect again.")),
+    "SESSION_NOT_REGISTERED": Entry(N_("The session receives no events."), N_("Connect again.")),
     "EVENTS_LOST": Entry(N_("Changes of the pool were missed."), N_("Connect again; everything is then read afresh.")),
     "EVENT_FROM_TOKEN_PARSE_FAILURE": Entry(
-        N_("The server does not know how far its changes were read."),
+        N_("The server has lost track of which events were read."),
         N_("Connect again; everything is then read afresh."),
     ),
     "EVENT_SUBSCRIPTION_PARSE_FAILURE": Entry(
         N_("The server did not understand which changes were asked for: {0}"),
-        N_("This is for the makers of this program: report it with the raw error."),
+        N_("Please report this to the developers of this program, with the raw error."),
     ),
     "MESSAGE_DEPRECATED": Entry(
         N_("This server no longer wants this call."),
-        N_("This is for the makers of this program: report it with the raw error."),
+        N_("Please report this to the developers of this program, with the raw error."),
     ),
     "MESSAGE_REMOVED": Entry(
         N_("This server no longer has this call."),
-        N_("This is for the makers of this program: report it with the raw error."),
+        N_("Please report this to the developers of this program, with the raw error."),
     ),
     "MESSAGE_PARAMETER_COUNT_MISMATCH": Entry(
-        N_("The server wants {1} parameters for {0}, and got {2}."),
-        N_("This is for the makers of this program: report it with the raw error."),
+        N_("The server expects {1} parameters for {0}, but got {2}."),
+        N_("Please report this to the developers of this program, with the raw error."),
     ),
     "FIELD_TYPE_ERROR": Entry(
-        N_("The server wants another kind of value as {0}."),
-        N_("This is for the makers of this program: report it with the raw error."),
+        N_("The server expects another type of value for {0}."),
+        N_("Please report this to the developers of this program, with the raw error."),
     ),
     "XMLRPC_UNMARSHAL_FAILURE": Entry(
         N_("The server did not understand a call: it expected {0}."),
-        N_("This is for the makers of this program: report it with the raw error."),
+        N_("Please report this to the developers of this program, with the raw error."),
     ),
     "CLIENT_ERROR": Entry(
         N_("The server did not understand a call: {0}"),
-        N_("This is for the makers of this program: report it with the raw error."),
+        N_("Please report this to the developers of this program, with the raw error."),
     ),
     "DB_UNIQUENESS_CONSTRAINT_VIOLATION": Entry(
         N_("The server's database has this already: {1} “{2}” of {0}."),
-        N_("Look at what is there now, then try again."),
+        N_("Check the current state, then try again."),
     ),
     "OBJECT_NOLONGER_EXISTS": Entry(
-        N_("It is gone from the server."), N_("Look at what is there now, then try again.")
+        N_("It no longer exists on the server."), N_("Check the current state, then try again.")
     ),
-    "TOO_MANY_PENDING_TASKS": Entry(N_("The server has too much to do."), N_("Try again in a moment.")),
-    "TOO_BUSY": Entry(N_("The server has too much to do."), N_("Try again in a moment.")),
+    "TOO_MANY_PENDING_TASKS": Entry(N_("The server is overloaded."), N_("Try again in a moment.")),
+    "TOO_BUSY": Entry(N_("The server is overloaded."), N_("Try again in a moment.")),
     "LICENSE_EXPIRED": Entry(
         N_("The licence has expired."), N_("Look at the licences of the pool's hosts."), "R09", Page.destination
     ),
@@ -119,7 +119,7 @@ ACCESS: Final[dict[str, Entry]] = {
         N_("The licence could not be read."), N_("Look at the licences of the pool's hosts.")
     ),
     "LICENSE_HOST_POOL_MISMATCH": Entry(
-        N_("The host and the pool have licences that do not go together."),
+        N_("The licences of the host and of the pool are not compatible."),
         N_("Look at the licences of the pool's hosts."),
     ),
     "LICENSE_CHECKOUT_ERROR": Entry(
@@ -180,7 +180,7 @@ ACCESS: Final[dict[str, Entry]] = {
         N_("The pool runs in FIPS mode, which does not allow this."), N_("Ask whoever administers the pool.")
     ),
     "NOT_IN_EMERGENCY_MODE": Entry(
-        N_("The host is not in emergency mode."), N_("Look at what is there now, then try again.")
+        N_("The host is not in emergency mode."), N_("Check the current state, then try again.")
     ),
-    "INVALID_IP_ADDRESS_SPECIFIED": Entry(N_("{0} is no address."), N_("Correct it.")),
+    "INVALID_IP_ADDRESS_SPECIFIED": Entry(N_("{0} is not an IP address."), N_("Correct it.")),
 }

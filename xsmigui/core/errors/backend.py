@@ -11,12 +11,12 @@ from xsmigui.core.text import N_
 
 FAILED: Final = N_("The driver of the SR failed: {1}")
 
-USED: Final = N_("Somebody still uses it, on another host perhaps: find out who, then try again.")
+USED: Final = N_("It is still in use, perhaps on another host: find out where, then try again.")
 LOCKED: Final = N_("Another operation holds the SR: wait until it has ended, then try again.")
 LOST: Final = N_("Check the storage and the path of the host to it, repair the SR, then try again.")
 DAMAGED: Final = N_("Don't write to this SR: look at /var/log/SMlog on the host and at the storage itself first.")
 FULL: Final = N_("Free some space there, then start the move again.")
-CHAIN: Final = N_("Delete snapshots that are no longer needed, let the SR tidy up, then try again.")
+CHAIN: Final = N_("Delete snapshots that are no longer needed, wait until the SR has coalesced them, then try again.")
 LOGIN: Final = N_("Check the access of the host's initiator (IQN, CHAP, network) to the target, then repair the SR.")
 MOUNT: Final = N_("Check that the file server exports the share to every host, then repair the SR.")
 PATHS: Final = N_("Check the paths of the host to the storage (multipathing), then repair the SR.")

@@ -31,8 +31,8 @@ UNTOLD: Final = N_("The host could not do this ({0}).")
 """An exception whose parameters were not printed, where its sentence cannot do without them."""
 
 TOOLSTACK: Final = N_(
-    "Look at what is there now. If the host shows it wrongly, restart its toolstack while no task runs there; then"
-    " start the move again."
+    "Check the current state. If the host reports it wrongly, restart its toolstack while no task is running "
+    "there; then start the move again."
 )
 BUSY: Final = N_(
     "Start the move again when the guest is less busy. If it fails again, both hosts need the same updates; else shut"
@@ -43,8 +43,8 @@ NETWORK: Final = N_(
     " firewall), then start the move again."
 )
 PORTS: Final = N_(
-    "Check that the toolstack runs on both hosts and that nothing between them closes ports 80 and 443 (servers before"
-    " xapi 22.32 send disks over port 80), then start the move again."
+    "Check that the toolstack is running on both hosts and that no firewall between them blocks ports 80 and "
+    "443 (servers before xapi 22.32 send disks over port 80), then start the move again."
 )
 CERTIFICATES: Final = N_("Run host.refresh_server_certificate for every host of the pool, then try again.")
 EMPTY_BUNDLE: Final = N_(
@@ -52,16 +52,16 @@ EMPTY_BUNDLE: Final = N_(
     " pool's certificates may be empty: run host.refresh_server_certificate for every host, then start the move again."
 )
 MEMORY: Final = N_(
-    "Make room on the host, or set their minimum and maximum memory alike. A disk that moves live needs the memory of"
-    " its VM twice there for a moment."
+    "Free memory on the host, or set their minimum and maximum memory to the same value. Moving a disk live "
+    "briefly needs the memory of its VM twice."
 )
 STORAGE: Final = N_("Check both SRs and their storage, then start the move again.")
 RESCAN: Final = N_("Rescan the SR, then try again.")
 LOG: Final = N_("Look at the log of the host, /var/log/xensource.log, before you try again.")
 HOLDER: Final = N_("Find out which host or VM still holds the disk, then start the move again.")
-PROGRAM: Final = N_("This is for the makers of this program: report it with the raw error.")
-LOOK: Final = N_("Look at what is there now, then try again.")
-ROOM: Final = N_("Make room on the host, or choose another one.")
+PROGRAM: Final = N_("Please report this to the developers of this program, with the raw error.")
+LOOK: Final = N_("Check the current state, then try again.")
+ROOM: Final = N_("Free memory on the host, or choose another one.")
 TOOLS: Final = N_("Check VM Tools in the guest.")
 DEVICES: Final = N_("Look at the VM's devices, and at /var/log/daemon.log on the host, then try again.")
 
@@ -75,7 +75,7 @@ def _of(message: str, hint: str, rule: str = "", page: Page = Page.summary, hold
 XENOPSD: Final = (
     Known(
         "Vms_failed_to_cooperate",
-        _of(N_("These guests gave back no memory in time: {0}."), MEMORY, "R40", _H),
+        _of(N_("These guests did not release memory in time: {0}."), MEMORY, "R40", _H),
         ("uuids",),
         ENTRIES["VMS_FAILED_TO_COOPERATE"],
     ),
@@ -83,27 +83,27 @@ XENOPSD: Final = (
         "Cannot_free_this_much_memory",
         ENTRIES["HOST_NOT_ENOUGH_FREE_MEMORY"],
         ("bytes", "bytes"),
-        _of(N_("The host has not enough memory free for the VM."), ROOM, "R40", _H),
+        _of(N_("The host does not have enough free memory for the VM."), ROOM, "R40", _H),
     ),
     Known(
         "Not_enough_memory|there was not enough memory",
-        _of(N_("The host has not enough memory free: {0} is needed."), ROOM, "R40", _H, "sizes"),
+        _of(N_("The host does not have enough free memory: {0} is needed."), ROOM, "R40", _H, "sizes"),
         ("bytes",),
-        _of(N_("The host has not enough memory free for the VM."), ROOM, "R40", _H),
+        _of(N_("The host does not have enough free memory for the VM."), ROOM, "R40", _H),
     ),
     Known(
         "Emu_manager_failure|Emu_manager_protocol_failure",
-        _of(N_("The VM's memory could not be sent, or not be taken over: {0}"), BUSY),
+        _of(N_("The VM's memory could not be sent or received: {0}"), BUSY),
         ("text",),
-        _of(N_("The VM's memory could not be sent, or not be taken over."), BUSY),
+        _of(N_("The VM's memory could not be sent or received."), BUSY),
     ),
     Known(
         "Failed_to_acknowledge_suspend_request",
-        _of(N_("The guest did not answer when it was to be paused."), TOOLS, "R02"),
+        _of(N_("The guest did not respond when it was asked to suspend."), TOOLS, "R02"),
     ),
     Known(
         "Failed_to_acknowledge_shutdown_request",
-        _of(N_("The guest did not answer when it was to shut down."), TOOLS),
+        _of(N_("The guest did not respond when it was asked to shut down."), TOOLS),
     ),
     Known(
         "Failed_to_suspend",
@@ -115,7 +115,7 @@ XENOPSD: Final = (
         "Failed_to_shutdown",
         ENTRIES["VM_SHUTDOWN_TIMEOUT"],
         ("uuid", "number"),
-        _of(N_("The guest did not shut down in time."), N_("Shut it down inside the guest.")),
+        _of(N_("The guest did not shut down in time."), N_("Shut it down from inside the guest.")),
     ),
     Known(
         "Domain_not_built|domain has not been built",
@@ -139,17 +139,17 @@ XENOPSD: Final = (
     ),
     Known(
         r"Object with type (\S+) and id (\S+) does not exist",
-        _of(N_("The host no longer knows {1} ({0}): it ended there meanwhile, or was never begun."), TOOLSTACK),
+        _of(N_("The host no longer knows {1} ({0}): it stopped there meanwhile, or was never started."), TOOLSTACK),
     ),
     Known(
         r"Object with type (\S+) and id (\S+) already exists",
-        _of(N_("The host still knows {1} ({0}), from an earlier attempt perhaps."), TOOLSTACK),
+        _of(N_("The host still has {1} ({0}), perhaps from an earlier attempt."), TOOLSTACK),
     ),
     Known(
         "PCIBack_not_loaded|pciback has not loaded", _of(N_("The host cannot give PCI devices to VMs."), LOG, "", _H)
     ),
     Known("Invalid_vcpus|maximum number of vcpus", _of(N_("The VM may not have so many vCPUs."), LOG)),
-    Known("No_bootable_device|no bootable device", _of(N_("The VM has nothing to start from."), DEVICES)),
+    Known("No_bootable_device|no bootable device", _of(N_("The VM has no boot device."), DEVICES)),
     Known("Media_not_ejectable|cannot be ejected", _of(N_("The CD cannot be ejected."), DEVICES)),
     Known("Media_not_present|no media in this drive", _of(N_("There is no CD in the drive."), DEVICES)),
     Known("Media_present|already media in this drive", _of(N_("There is a CD in the drive already."), DEVICES)),
@@ -172,11 +172,11 @@ STORAGE_LAYER: Final = (
     ),
     Known(
         "Illegal_transition|Bad_transition|No_operation",
-        _of(N_("The host holds the disk in another state than this needs."), HOLDER, "R06", _S),
+        _of(N_("The disk is in the wrong state on the host for this operation."), HOLDER, "R06", _S),
     ),
     Known(
         "Content_ids_do_not_match",
-        _of(N_("The disk at the destination is not what it should be copied onto."), STORAGE, "", _S),
+        _of(N_("The disk at the destination is not the one that the copy should go into."), STORAGE, "", _S),
     ),
     Known(
         "Migration_preparation_failure",
@@ -195,7 +195,9 @@ STORAGE_LAYER: Final = (
     ),
     Known(
         "Migration_mirror_fd_failure|transferring fd to tapdisk",
-        _of(N_("A disk could not be mirrored: its process on the host did not take the connection."), STORAGE, "", _S),
+        _of(
+            N_("A disk could not be mirrored: its process on the host did not accept the connection."), STORAGE, "", _S
+        ),
     ),
     Known(
         "Migration_mirror_failure|Migration_mirror_failed",
@@ -213,7 +215,7 @@ STORAGE_LAYER: Final = (
     ),
     Known(
         r"(?:Remote SR|Local VDI|VDI|SR) (\S+) not found",
-        _of(N_("{0} was not found there any more."), RESCAN, "R68", _S),
+        _of(N_("{0} no longer exists there."), RESCAN, "R68", _S),
     ),
     Known(
         "Backend_error(?:_with_backtrace)?",
@@ -228,15 +230,15 @@ STORAGE_LAYER: Final = (
     ),
     Known(
         "Does_not_exist",
-        _of(N_("The host no longer knows {1} ({0}): it ended there meanwhile, or was never begun."), TOOLSTACK),
+        _of(N_("The host no longer knows {1} ({0}): it stopped there meanwhile, or was never started."), TOOLSTACK),
         ("word", "word"),
-        _of(N_("The host no longer knows the VM: it ended there meanwhile, or was never begun."), TOOLSTACK),
+        _of(N_("The host no longer knows the VM: it stopped there meanwhile, or was never started."), TOOLSTACK),
     ),
     Known(
         "Already_exists",
-        _of(N_("The host still knows {1} ({0}), from an earlier attempt perhaps."), TOOLSTACK),
+        _of(N_("The host still has {1} ({0}), perhaps from an earlier attempt."), TOOLSTACK),
         ("word", "word"),
-        _of(N_("The host still knows the VM, from an earlier attempt perhaps."), TOOLSTACK),
+        _of(N_("The host still has the VM, perhaps from an earlier attempt."), TOOLSTACK),
     ),
     Known("Unimplemented", ENTRIES["NOT_IMPLEMENTED"], ("word",)),
 )
@@ -255,7 +257,7 @@ CONNECTION: Final = (
     ),
     Known(
         "EHOSTUNREACH|ENETUNREACH|EHOSTDOWN|ENETDOWN|no route to host|network is unreachable|host is down",
-        _of(N_("There is no way from one host to the other."), NETWORK, "R84", _C),
+        _of(N_("There is no network route between the hosts."), NETWORK, "R84", _C),
     ),
     Known(
         "ETIMEDOUT|timed out|Http.Timeout|Subprocess_timeout",
@@ -274,7 +276,8 @@ CONNECTION: Final = (
         _of(
             N_("The other host closed the connection in the middle; a guest that reboots does this too."),
             N_(
-                "If the guest was rebooted, start the move again when it is up; else check the hosts and their network."
+                "If the guest was rebooted, start the move again when it is up; otherwise check the hosts and "
+                "their network."
             ),
         ),
     ),
@@ -311,20 +314,20 @@ HOST: Final = (
     Known("EBUSY|device or resource busy", _of(N_("A device is in use on the host."), HOLDER, "R06", _S)),
     Known(
         "EACCES|EPERM|EROFS|permission denied|read-only file system",
-        _of(N_("The host may not write there."), STORAGE, "", _S),
+        _of(N_("The host is not allowed to write there."), STORAGE, "", _S),
     ),
     Known("EMFILE|ENFILE|too many open files", _of(N_("The host has too many files open."), TOOLSTACK)),
     Known("Suspend_image_failure", _of(N_("The memory image of the VM could not be written or read."), STORAGE)),
     Known(
         "Domain_restore_failed|Domain_restore_truncated_hvmstate",
-        _of(N_("The other host could not take over the VM's memory."), BUSY),
+        _of(N_("The other host could not receive the VM's memory."), BUSY),
     ),
     Known("Domain_build_failed|Domain_build_pre_failed", _of(N_("The host could not build the VM."), LOG)),
     Known(
         "Xenguest_failure|Xenguest_protocol_failure|xenguest",
-        _of(N_("The VM's memory could not be sent, or not be taken over: {0}"), BUSY),
+        _of(N_("The VM's memory could not be sent or received: {0}"), BUSY),
         ("text",),
-        _of(N_("The VM's memory could not be sent, or not be taken over."), BUSY),
+        _of(N_("The VM's memory could not be sent or received."), BUSY),
     ),
     Known(
         "Ioemu_failed|QMP_Error|QMP_connection_error",
@@ -335,7 +338,7 @@ HOST: Final = (
     Known(
         "Device_disconnect_timeout|Device_timeout|Frontend_device|Timeout_backend|Device_error|Device_shutdown"
         "|Device_not_found|Hotplug_error|External_command_failure",
-        _of(N_("A device of the VM could not be connected or let go on the host."), DEVICES),
+        _of(N_("A device of the VM could not be attached or detached on the host."), DEVICES),
     ),
     Known(
         r"\btapdisk\b|\btap-ctl\b|\bblktap\d?\b|\bnbd\b|Nbd_\w+|qemu-dp",
@@ -345,7 +348,7 @@ HOST: Final = (
         r"LVMException|\b(?:lvm|lvchange|lvcreate|lvs|vgs|vgchange|pvs|vhd-util|qcow-tool)\b",
         _of(N_("A tool of the SR's driver failed."), STORAGE, "", _S),
     ),
-    Known("Watch.Timeout|Xs_protocol|Xenctrl", _of(N_("Xen on the host did not do as asked."), LOG)),
+    Known("Watch.Timeout|Xs_protocol|Xenctrl", _of(N_("Xen on the host refused the request."), LOG)),
     Known(
         "Remote_failed",
         _of(N_("The other host gave up: {0}"), BUSY),
@@ -365,7 +368,7 @@ XAPI: Final = (
         r"evacuate: (\d+) VMs are still resident on (\S+)",
         _of(
             N_("{1} is not empty: {0} VMs are still on it."),
-            N_("See what stands against each of them, then empty the host again."),
+            N_("See why each of them cannot move, then empty the host again."),
             "",
             _H,
         ),
@@ -390,11 +393,11 @@ XAPI: Final = (
         r"\b(Invalid_argument|Stack.overflow|Assert_failure|Match_failure|Not_found|Division_by_zero|int_of_string"
         r"|index out of bounds|Undefined_recursive_module)\b",
         _of(
-            N_("The server came upon a fault in its own program ({0})."),
+            N_("The server ran into a bug of its own ({0})."),
             N_("Install the updates of the hosts; if it fails again, report it to their vendor with the host's log."),
         ),
     ),
-    Known("Unknown error returned from xenopsd|Unknown_error", _of(N_("The host failed, and does not know why."), LOG)),
+    Known("Unknown error returned from xenopsd|Unknown_error", _of(N_("The host failed for an unknown reason."), LOG)),
     Known("Cancelled", ENTRIES["TASK_CANCELLED"]),
 )
 

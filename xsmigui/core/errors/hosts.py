@@ -33,7 +33,7 @@ HOSTS: Final[dict[str, Entry]] = {
         Page.storage_network,
     ),
     "HOST_NOT_ENOUGH_FREE_MEMORY": Entry(
-        N_("The host has {1} of memory free; {0} is needed."),
+        N_("The host has {1} of free memory; {0} is needed."),
         N_("Choose another host."),
         "R40",
         Page.home_server,
@@ -48,8 +48,8 @@ HOSTS: Final[dict[str, Entry]] = {
     "NO_HOSTS_AVAILABLE": Entry(
         N_("No host is available for this."),
         N_(
-            "A VM that does not run can leave its pool only if a host of that pool could start it now: make"
-            " room on one, or start the VM and move it running."
+            "A VM that is not running can leave its pool only if a host of that pool could start it now: free "
+            "memory on one, or start the VM and migrate it live."
         ),
         "R05",
         Page.home_server,
@@ -62,7 +62,7 @@ HOSTS: Final[dict[str, Entry]] = {
     ),
     "HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN": Entry(
         N_("After this, high availability could no longer restart all protected VMs."),
-        N_("Bring other hosts back first, or lower the number of failures to be survived."),
+        N_("Bring other hosts back online first, or lower the number of host failures to tolerate."),
         "R15",
         Page.home_server,
     ),
@@ -73,10 +73,10 @@ HOSTS: Final[dict[str, Entry]] = {
         Page.destination,
     ),
     "HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED": Entry(
-        N_("{0} is not shared, which high availability wants."), N_("Choose a shared SR."), "R15", Page.storage
+        N_("{0} is not shared, which high availability requires."), N_("Choose a shared SR."), "R15", Page.storage
     ),
     "HA_CONSTRAINT_VIOLATION_NETWORK_NOT_SHARED": Entry(
-        N_("{0} is not on every host, which high availability wants."),
+        N_("{0} is not on every host, which high availability requires."),
         N_("Choose another network."),
         "R15",
         Page.networks,
@@ -85,39 +85,39 @@ HOSTS: Final[dict[str, Entry]] = {
         N_("High availability is on; this is not possible meanwhile."), N_("Turn it off first."), "R15"
     ),
     "CANNOT_EVACUATE_HOST": Entry(
-        N_("The host cannot be evacuated: {0}"), N_("Mend what is said of each VM."), "", Page.home_server
+        N_("The host cannot be evacuated: {0}"), N_("Fix the problem listed for each VM."), "", Page.home_server
     ),
     "HOST_IN_USE": Entry(N_("{0} is in use by {2}."), N_("Wait until it has ended, then try again.")),
     "HOST_IN_EMERGENCY_MODE": Entry(
         N_("The host has lost its coordinator and runs in emergency mode."),
-        N_("Bring the coordinator back, or let the pool choose another one."),
+        N_("Bring the coordinator back online, or have the pool elect another one."),
         "R05",
         Page.home_server,
     ),
-    "HOST_CANNOT_READ_METRICS": Entry(N_("The figures of the host cannot be read."), N_("Try again in a moment.")),
+    "HOST_CANNOT_READ_METRICS": Entry(N_("The statistics of the host cannot be read."), N_("Try again in a moment.")),
     "HOST_DISABLED_UNTIL_REBOOT": Entry(
-        N_("{0} takes no VMs until it has been rebooted."),
+        N_("{0} accepts no VMs until it has been rebooted."),
         N_("Reboot it, or choose another host."),
         "R05",
         Page.home_server,
     ),
     "HOST_DISABLED_INDEFINITELY": Entry(
-        N_("{0} was taken out of service, and stays so after a reboot too."),
+        N_("{0} was disabled, and stays disabled after a reboot."),
         N_("Enable it yourself (leave its maintenance mode), or choose another host."),
         "R05",
         Page.home_server,
     ),
     "HOST_NOT_DISABLED": Entry(N_("The host is still in service."), N_("Enter maintenance mode there first.")),
-    "HOST_IS_LIVE": Entry(N_("{0} is still up."), N_("Look at what is there now, then try again.")),
+    "HOST_IS_LIVE": Entry(N_("{0} is still up."), N_("Check the current state, then try again.")),
     "HOST_HAS_RESIDENT_VMS": Entry(N_("VMs run on {0}."), N_("Move them off first.")),
     "HOST_CANNOT_DESTROY_SELF": Entry(
-        N_("{0} is the coordinator of its pool."), N_("Let the pool choose another coordinator first.")
+        N_("{0} is the coordinator of its pool."), N_("Have the pool elect another coordinator first.")
     ),
     "HOST_CANNOT_SEE_SR": Entry(
         N_("{0} cannot see {1}."), N_("Attach the SR there, or choose another host."), "R56", Page.home_server
     ),
     "HOST_ITS_OWN_SLAVE": Entry(
-        N_("The host takes itself for its own coordinator's member."), N_("Let the pool choose its coordinator anew.")
+        N_("The host believes that it is a member of itself."), N_("Have the pool elect its coordinator again.")
     ),
     "HOST_MASTER_CANNOT_TALK_BACK": Entry(
         N_("The coordinator cannot reach the host at {0}."), N_("Check the management network between them.")
@@ -126,31 +126,35 @@ HOSTS: Final[dict[str, Entry]] = {
         N_("A host is newer than its pool's coordinator."), N_("Update the coordinator first."), "R14", Page.destination
     ),
     "HOST_BROKEN": Entry(N_("The host failed in the middle of a failover."), N_("Restart the host, then try again.")),
-    "HOST_NAME_INVALID": Entry(N_("The name of the host is not accepted: {0}"), N_("Choose another name.")),
-    "HOSTS_NOT_COMPATIBLE": Entry(N_("The hosts do not go together."), N_("Choose hosts of one kind and one release.")),
-    "HOSTS_NOT_HOMOGENEOUS": Entry(N_("The hosts are not alike: {0}"), N_("Choose hosts of one kind and one release.")),
+    "HOST_NAME_INVALID": Entry(N_("The host name is not accepted: {0}"), N_("Choose another name.")),
+    "HOSTS_NOT_COMPATIBLE": Entry(
+        N_("The hosts are not compatible."), N_("Choose hosts with the same hardware and the same release.")
+    ),
+    "HOSTS_NOT_HOMOGENEOUS": Entry(
+        N_("The hosts are not alike: {0}"), N_("Choose hosts with the same hardware and the same release.")
+    ),
     "HOST_EVACUATE_IN_PROGRESS": Entry(
         N_("{0} is being emptied."), N_("Wait until it has ended, then try again."), "R06", Page.home_server
     ),
     "HOST_EVACUATION_IS_REQUIRED": Entry(N_("{0} must be emptied first."), N_("Enter maintenance mode there.")),
     "HOST_PENDING_MANDATORY_GUIDANCE_NOT_EMPTY": Entry(
-        N_("{0} was updated and has not been restarted as it must be."),
+        N_("{0} was updated but not yet restarted, which is required."),
         N_("Empty it and reboot it, or choose another host."),
         "R05",
         Page.home_server,
     ),
     "XEN_INCOMPATIBLE": Entry(
-        N_("The host was updated and has not been rebooted: until then no running VM can leave it or come to it."),
-        N_("Reboot that host. Running VMs stay where they are until then; shut down those that must not wait."),
+        N_("The host was updated but not rebooted: until it is, no running VM can leave it or arrive on it."),
+        N_("Reboot that host. Running VMs stay where they are until then; shut down those that cannot wait."),
         "R05",
         Page.home_server,
     ),
     "CLUSTERED_SR_DEGRADED": Entry(
-        N_("{0} runs on too few hosts just now to lose another one."), N_("Bring the other hosts back first.")
+        N_("{0} is currently on too few hosts to lose another one."), N_("Bring the other hosts back online first.")
     ),
     "BOOT_DEVICE_PASSTHROUGH_DISALLOWED": Entry(
         N_("The host boots from the device {0}, so it cannot be given to a VM."),
-        N_("Take the device off the VM."),
+        N_("Detach the device from the VM."),
         "R70",
         Page.home_server,
     ),

@@ -9,7 +9,7 @@ from xsmigui.core.text import N_
 NETWORKS: Final[dict[str, Entry]] = {
     "VIF_NOT_IN_MAP": Entry(
         N_("A network interface of the VM has no network at the destination."),
-        N_("Choose the network that it shall be on."),
+        N_("Choose a network for it."),
         "R80",
         Page.networks,
     ),
@@ -44,23 +44,23 @@ NETWORKS: Final[dict[str, Entry]] = {
         Page.storage_network,
     ),
     "NETWORK_INCOMPATIBLE_WITH_SRIOV": Entry(
-        N_("{0} does not go together with SR-IOV."), N_("Choose another network."), "R81", Page.networks
+        N_("{0} cannot be combined with SR-IOV."), N_("Choose another network."), "R81", Page.networks
     ),
     "NETWORK_INCOMPATIBLE_WITH_VLAN_ON_BRIDGE": Entry(
-        N_("{0} does not go together with a VLAN on a bridge."), N_("Choose another network."), "R81", Page.networks
+        N_("{0} cannot be combined with a VLAN on a bridge."), N_("Choose another network."), "R81", Page.networks
     ),
     "NETWORK_INCOMPATIBLE_WITH_VLAN_ON_SRIOV": Entry(
-        N_("{0} does not go together with a VLAN on SR-IOV."), N_("Choose another network."), "R81", Page.networks
+        N_("{0} cannot be combined with a VLAN on SR-IOV."), N_("Choose another network."), "R81", Page.networks
     ),
     "NETWORK_INCOMPATIBLE_WITH_BOND": Entry(
-        N_("{0} does not go together with a bond."), N_("Choose another network."), "R81", Page.networks
+        N_("{0} cannot be combined with a bond."), N_("Choose another network."), "R81", Page.networks
     ),
     "NETWORK_INCOMPATIBLE_WITH_TUNNEL": Entry(
-        N_("{0} does not go together with a tunnel."), N_("Choose another network."), "R81", Page.networks
+        N_("{0} cannot be combined with a tunnel."), N_("Choose another network."), "R81", Page.networks
     ),
     "NETWORK_INCOMPATIBLE_WITH_TRUNKS": Entry(
         N_("{0} cannot carry an interface with VLAN trunks."),
-        N_("Choose a network that is a bridge of its own, or take the trunks off the interface."),
+        N_("Choose a network with its own bridge, or remove the VLAN trunks from the interface."),
         "R81",
         Page.networks,
     ),
@@ -68,7 +68,7 @@ NETWORKS: Final[dict[str, Entry]] = {
         N_("A network cannot serve {0} and {1} at once."), N_("Choose another network.")
     ),
     "NETWORK_SRIOV_ALREADY_ENABLED": Entry(
-        N_("SR-IOV is on already on {0}."), N_("Look at what is there now, then try again.")
+        N_("SR-IOV is on already on {0}."), N_("Check the current state, then try again.")
     ),
     "NETWORK_SRIOV_ENABLE_FAILED": Entry(
         N_("SR-IOV could not be turned on on {0}: {1}"), N_("Look at the network settings of the pool.")
@@ -104,7 +104,7 @@ NETWORKS: Final[dict[str, Entry]] = {
     "MAC_DOES_NOT_EXIST": Entry(
         N_("The host has no MAC address {0}."), N_("Look at the network settings of the pool.")
     ),
-    "MAC_INVALID": Entry(N_("{0} is no MAC address."), N_("Correct this setting of the VM.")),
+    "MAC_INVALID": Entry(N_("{0} is not a MAC address."), N_("Correct this setting of the VM.")),
     "BRIDGE_NOT_AVAILABLE": Entry(
         N_("The host has no bridge {0}, which the VM needs."),
         N_("Choose another host, or another network for the VM."),
@@ -113,9 +113,9 @@ NETWORKS: Final[dict[str, Entry]] = {
     ),
     "BRIDGE_NAME_EXISTS": Entry(N_("There is a bridge {0} already."), N_("Look at the network settings of the pool.")),
     "ADDRESS_VIOLATES_LOCKING_CONSTRAINT": Entry(
-        N_("The address {0} is not among those that the interface is locked to."), N_("Correct this setting of the VM.")
+        N_("The interface is locked to other addresses than {0}."), N_("Correct this setting of the VM.")
     ),
-    "INVALID_CIDR_ADDRESS_SPECIFIED": Entry(N_("{0} is no network address."), N_("Correct it.")),
+    "INVALID_CIDR_ADDRESS_SPECIFIED": Entry(N_("{0} is not a network address."), N_("Correct it.")),
     "PIF_HAS_NO_V6_NETWORK_CONFIGURATION": Entry(
         N_("The host has no IPv6 address on this network."), N_("Choose another network."), "R82", Page.storage_network
     ),
@@ -134,10 +134,10 @@ NETWORKS: Final[dict[str, Entry]] = {
         N_("{1} is reached over the interface {0} (FCoE)."), N_("Look at the network settings of the pool.")
     ),
     "PIF_IS_PHYSICAL": Entry(
-        N_("{0} is a real interface of the host."), N_("Look at the network settings of the pool.")
+        N_("{0} is a physical interface of the host."), N_("Look at the network settings of the pool.")
     ),
     "PIF_IS_NOT_PHYSICAL": Entry(
-        N_("{0} is no real interface of the host."), N_("Look at the network settings of the pool.")
+        N_("{0} is not a physical interface of the host."), N_("Look at the network settings of the pool.")
     ),
     "PIF_TUNNEL_STILL_EXISTS": Entry(
         N_("A tunnel is on the interface {0}."), N_("Look at the network settings of the pool.")
@@ -174,7 +174,7 @@ NETWORKS: Final[dict[str, Entry]] = {
         N_("The interface under the tunnel has no IP address."), N_("Look at the network settings of the pool.")
     ),
     "IS_TUNNEL_ACCESS_PIF": Entry(N_("{0} is the end of a tunnel."), N_("Look at the network settings of the pool.")),
-    "VLAN_TAG_INVALID": Entry(N_("{0} is no VLAN number."), N_("Look at the network settings of the pool.")),
+    "VLAN_TAG_INVALID": Entry(N_("{0} is not a VLAN number."), N_("Look at the network settings of the pool.")),
     "VLAN_IN_USE": Entry(N_("VLAN {1} on {0} is in use."), N_("Look at the network settings of the pool.")),
     "SLAVE_REQUIRES_MANAGEMENT_INTERFACE": Entry(
         N_("A member needs its management interface."), N_("Look at the network settings of the pool.")

@@ -8,7 +8,7 @@ from xsmigui.core.text import N_
 POOLS: Final[dict[str, Entry]] = {
     "HA_NOT_ENABLED": Entry(N_("High availability is off."), N_("Look at high availability of the pool.")),
     "HA_NO_PLAN": Entry(
-        N_("High availability finds no hosts for all protected VMs."), N_("Look at high availability of the pool.")
+        N_("High availability cannot find hosts for all protected VMs."), N_("Look at high availability of the pool.")
     ),
     "HA_HOST_IS_ARMED": Entry(N_("High availability watches {0}."), N_("Look at high availability of the pool.")),
     "HA_LOST_STATEFILE": Entry(
@@ -23,9 +23,9 @@ POOLS: Final[dict[str, Entry]] = {
     "HA_FAILED_TO_FORM_LIVESET": Entry(
         N_("The hosts could not agree on high availability."), N_("Look at high availability of the pool.")
     ),
-    "HA_TOO_FEW_HOSTS": Entry(N_("High availability wants more hosts."), N_("Look at high availability of the pool.")),
+    "HA_TOO_FEW_HOSTS": Entry(N_("High availability needs more hosts."), N_("Look at high availability of the pool.")),
     "HA_POOL_IS_ENABLED_BUT_HOST_IS_DISABLED": Entry(
-        N_("The host takes no part in high availability."), N_("Look at high availability of the pool.")
+        N_("The host is not part of high availability."), N_("Look at high availability of the pool.")
     ),
     "HA_SHOULD_BE_FENCED": Entry(
         N_("{0} should have been stopped by high availability."), N_("Look at high availability of the pool.")
@@ -38,7 +38,7 @@ POOLS: Final[dict[str, Entry]] = {
         N_("The host cannot become coordinator now: {0}"), N_("Look at high availability of the pool.")
     ),
     "CANNOT_CREATE_STATE_FILE": Entry(
-        N_("No SR takes the disk of high availability."), N_("Look at high availability of the pool.")
+        N_("No SR can hold the heartbeat disk of high availability."), N_("Look at high availability of the pool.")
     ),
     "INCOMPATIBLE_STATEFILE_SR": Entry(
         N_("The SR does not suit high availability: {0}"), N_("Look at high availability of the pool.")
@@ -92,13 +92,13 @@ POOLS: Final[dict[str, Entry]] = {
         N_("The sources of updates are being changed."), N_("Wait until it has ended, then try again."), "R06"
     ),
     "CLUSTERING_DISABLED": Entry(
-        N_("The host takes no part in the cluster (GFS2)."), N_("Look at the clustering of the pool's hosts (GFS2).")
+        N_("The host is not part of the cluster (GFS2)."), N_("Look at the clustering of the pool's hosts (GFS2).")
     ),
     "CLUSTERING_ENABLED": Entry(
-        N_("The host takes part in a cluster (GFS2)."), N_("Look at the clustering of the pool's hosts (GFS2).")
+        N_("The host is part of a cluster (GFS2)."), N_("Look at the clustering of the pool's hosts (GFS2).")
     ),
     "CLUSTER_DOES_NOT_HAVE_ONE_NODE": Entry(
-        N_("The cluster has {0} hosts, and not one."), N_("Look at the clustering of the pool's hosts (GFS2).")
+        N_("The cluster has {0} hosts instead of one."), N_("Look at the clustering of the pool's hosts (GFS2).")
     ),
     "CLUSTER_FORCE_DESTROY_FAILED": Entry(
         N_("The cluster could not be removed."), N_("Look at the clustering of the pool's hosts (GFS2).")
@@ -122,7 +122,7 @@ POOLS: Final[dict[str, Entry]] = {
         N_("No other host of the cluster can be reached."), N_("Look at the clustering of the pool's hosts (GFS2).")
     ),
     "NO_COMPATIBLE_CLUSTER_HOST": Entry(
-        N_("{0} takes no part in the cluster (GFS2)."), N_("Look at the clustering of the pool's hosts (GFS2).")
+        N_("{0} is not part of the cluster (GFS2)."), N_("Look at the clustering of the pool's hosts (GFS2).")
     ),
     "PIF_NOT_ATTACHED_TO_HOST": Entry(
         N_("This interface is not one of the host."), N_("Look at the clustering of the pool's hosts (GFS2).")
@@ -176,6 +176,6 @@ POOLS: Final[dict[str, Entry]] = {
         N_("A host with shared SRs cannot join a pool."), N_("Detach them from it first.")
     ),
     "UPDATE_ALREADY_APPLIED": Entry(
-        N_("This update has been applied already."), N_("Look at what is there now, then try again.")
+        N_("This update has been applied already."), N_("Check the current state, then try again.")
     ),
 }

@@ -11,7 +11,7 @@ STORAGE: Final[dict[str, Entry]] = {
         N_("The host already runs {0} storage migrations, the most it allows."), N_("Wait until one has ended."), "R04"
     ),
     "VDI_NOT_IN_MAP": Entry(
-        N_("{0} has no place at the destination."), N_("Choose an SR for it."), "R67", Page.storage
+        N_("No SR was chosen for {0} at the destination."), N_("Choose an SR for it."), "R67", Page.storage
     ),
     "VDI_CBT_ENABLED": Entry(
         N_("{0}: changed block tracking is on."),
@@ -54,7 +54,10 @@ STORAGE: Final[dict[str, Entry]] = {
         N_("The SR is full: {0} needed, {1} at most."), N_("Free some space there."), "R50", Page.storage, "sizes"
     ),
     "SR_BACKEND_FAILURE_44": Entry(
-        N_("The SR has not enough space."), N_("Free some space there, then start the move again."), "R50", Page.storage
+        N_("The SR does not have enough space."),
+        N_("Free some space there, then start the move again."),
+        "R50",
+        Page.storage,
     ),
     "MIRROR_FAILED": Entry(
         N_("The disk {0} could no longer be mirrored, so the migration was abandoned."),
@@ -62,11 +65,13 @@ STORAGE: Final[dict[str, Entry]] = {
     ),
     "VDI_IS_SHARABLE": Entry(
         N_("{0} is shared by several VMs."),
-        N_("Take it off the other VMs, or leave it where it is."),
+        N_("Detach it from the other VMs, or leave it where it is."),
         "R61",
         Page.storage,
     ),
-    "VDI_IS_A_PHYSICAL_DEVICE": Entry(N_("{0} is a physical device."), N_("Take it off the VM."), "R61", Page.storage),
+    "VDI_IS_A_PHYSICAL_DEVICE": Entry(
+        N_("{0} is a physical device."), N_("Detach it from the VM."), "R61", Page.storage
+    ),
     "VDI_NOT_MANAGED": Entry(N_("{0} is a hidden part of other disks."), N_("Rescan the SR."), "R61", Page.storage),
     "VDI_READONLY": Entry(N_("{0} is read-only."), N_("Choose another target."), "R61", Page.storage),
     "VDI_TOO_SMALL": Entry(N_("{0} is too small to hold the disk."), N_("Choose another target."), "R62", Page.storage),
@@ -84,16 +89,16 @@ STORAGE: Final[dict[str, Entry]] = {
         N_("A disk could not be read or written: {0}"), N_("Check the SR and its storage, then start the move again.")
     ),
     "VDI_LOCATION_MISSING": Entry(
-        N_("A disk that was copied is not on {0} any more."),
+        N_("A disk that was copied is no longer on {0}."),
         N_("Rescan the SR, then start the move again."),
         "",
         Page.storage,
     ),
-    "LOCATION_NOT_UNIQUE": Entry(N_("{0} has two disks in one place."), N_("Rescan the SR."), "", Page.storage),
+    "LOCATION_NOT_UNIQUE": Entry(N_("{0} has two disks at the same position."), N_("Rescan the SR."), "", Page.storage),
     "UNIMPLEMENTED_IN_SM_BACKEND": Entry(
         N_("The driver of the SR cannot do this: {0}"), N_("Choose another SR."), "R52", Page.storage
     ),
-    "VBD_MISSING": Entry(N_("The disk is attached to no VM any more."), N_("Look at the VM's disks again.")),
+    "VBD_MISSING": Entry(N_("The disk is no longer attached to any VM."), N_("Look at the VM's disks again.")),
     "SR_ATTACH_FAILED": Entry(
         N_("{0} could not be attached."),
         N_("Check the storage and the path of the host to it, then repair the SR."),
@@ -101,7 +106,7 @@ STORAGE: Final[dict[str, Entry]] = {
         Page.storage,
     ),
     "SR_SOURCE_SPACE_INSUFFICIENT": Entry(
-        N_("{0}, which the disks come from, has no room for the temporary snapshot."),
+        N_("{0}, the source SR, does not have enough space for the temporary snapshot."),
         N_("Free some space there, then start the move again."),
         "R51",
         Page.storage,
@@ -113,8 +118,8 @@ STORAGE: Final[dict[str, Entry]] = {
         Page.storage,
     ),
     "SR_UNHEALTHY": Entry(
-        N_("{0} is not well ({1}): {2}"),
-        N_("Bring the SR in order on its host, then start the move again."),
+        N_("{0} is unhealthy ({1}): {2}"),
+        N_("Repair the SR on its host, then start the move again."),
         "R68",
         Page.storage,
     ),
@@ -124,10 +129,10 @@ STORAGE: Final[dict[str, Entry]] = {
     ),
     "SR_IS_CACHE_SR": Entry(N_("The SR is the local cache of {0}."), N_("Choose another SR."), "", Page.storage),
     "SR_UUID_EXISTS": Entry(
-        N_("There is an SR with this uuid already: {0}"), N_("Look at what is there now, then try again.")
+        N_("There is an SR with this uuid already: {0}"), N_("Check the current state, then try again.")
     ),
     "SR_HAS_MULTIPLE_PBDS": Entry(
-        N_("The SR is attached to several hosts."), N_("Look at what is there now, then try again.")
+        N_("The SR is attached to several hosts."), N_("Check the current state, then try again.")
     ),
     "SR_UNKNOWN_DRIVER": Entry(
         N_("The host has no driver for SRs of the type {0}."),
@@ -137,11 +142,11 @@ STORAGE: Final[dict[str, Entry]] = {
     ),
     "SR_VDI_LOCKING_FAILED": Entry(
         N_("The disks are locked by the storage."),
-        N_("See who uses them on another host, then try again."),
+        N_("Find out who is using them on another host, then try again."),
         "R06",
         Page.storage,
     ),
-    "SR_NOT_EMPTY": Entry(N_("The SR is not empty."), N_("Look at what is there now, then try again.")),
+    "SR_NOT_EMPTY": Entry(N_("The SR is not empty."), N_("Check the current state, then try again.")),
     "SR_DEVICE_IN_USE": Entry(
         N_("The host uses the device of the SR for something else."), N_("Ask whoever administers the pool.")
     ),
@@ -150,7 +155,7 @@ STORAGE: Final[dict[str, Entry]] = {
     ),
     "SR_INDESTRUCTIBLE": Entry(N_("{0} is protected against removal."), N_("Ask whoever administers the pool.")),
     "SR_NOT_SHARED": Entry(N_("{0} is not shared."), N_("Choose a shared SR."), "", Page.storage),
-    "SR_ATTACHED": Entry(N_("{0} is attached already."), N_("Look at what is there now, then try again.")),
+    "SR_ATTACHED": Entry(N_("{0} is attached already."), N_("Check the current state, then try again.")),
     "SR_BACKEND_FAILURE": Entry(
         N_("The driver of the SR failed: {1}"),
         N_("Look at the log of the host, /var/log/SMlog, and at the storage itself, then try again."),
@@ -163,27 +168,30 @@ STORAGE: Final[dict[str, Entry]] = {
         "",
         Page.storage,
     ),
-    "PBD_EXISTS": Entry(N_("{0} is attached to {1} already."), N_("Look at what is there now, then try again.")),
+    "PBD_EXISTS": Entry(N_("{0} is attached to {1} already."), N_("Check the current state, then try again.")),
     "NO_LOCAL_STORAGE": Entry(N_("The host has no storage of its own."), N_("Choose another host.")),
     "DEFAULT_SR_NOT_FOUND": Entry(
         N_("The pool's default SR is gone."), N_("Set another default SR."), "", Page.storage
     ),
     "PROVISION_FAILED_OUT_OF_SPACE": Entry(
-        N_("The SR has no room for the disks."), N_("Free some space there, or choose another SR."), "R50", Page.storage
+        N_("The SR does not have enough space for the disks."),
+        N_("Free some space there, or choose another SR."),
+        "R50",
+        Page.storage,
     ),
     "SUSPEND_VDI_REPLACEMENT_IS_NOT_IDENTICAL": Entry(
         N_("The new memory image is not the same as the old one."), N_("Keep the old one.")
     ),
     "VDI_TOO_LARGE": Entry(
         N_("{0} is larger than the SR allows ({1})."),
-        N_("Choose an SR whose disks may be so large."),
+        N_("Choose an SR that supports disks of this size."),
         "R62",
         Page.storage,
     ),
     "VDI_NOT_SPARSE": Entry(
-        N_("{0} does not know which of its blocks are used."), N_("Choose another SR."), "", Page.storage
+        N_("{0} cannot tell which of its blocks are used."), N_("Choose another SR."), "", Page.storage
     ),
-    "VDI_IS_NOT_ISO": Entry(N_("{0} is no CD image."), N_("Look at what is there now, then try again.")),
+    "VDI_IS_NOT_ISO": Entry(N_("{0} is not a CD image."), N_("Check the current state, then try again.")),
     "VDI_NOT_AVAILABLE": Entry(
         N_("{0} could not be connected to the VM."),
         N_("Rescan its SR and check the storage; another host may still hold the disk."),
@@ -191,15 +199,15 @@ STORAGE: Final[dict[str, Entry]] = {
         Page.storage,
     ),
     "VDI_NO_CBT_METADATA": Entry(
-        N_("{0} has no record of changed blocks."), N_("Turn changed block tracking on, and make a full backup first.")
+        N_("{0} has no record of changed blocks."), N_("Enable changed block tracking, and make a full backup first.")
     ),
     "VDI_COPY_FAILED": Entry(
         N_("A disk could not be copied."),
-        N_("The source is as it was. Check both SRs, then start the move again."),
+        N_("The source is unchanged. Check both SRs, then start the move again."),
         "",
         Page.storage,
     ),
     "VDI_CONTAINS_METADATA_OF_THIS_POOL": Entry(
-        N_("{0} holds the database of this pool."), N_("Look at what is there now, then try again.")
+        N_("{0} holds the database of this pool."), N_("Check the current state, then try again.")
     ),
 }

@@ -16,48 +16,48 @@ TRANSFER: Final[dict[str, Entry]] = {
     "IMPORT_ERROR": Entry(
         N_("The destination could not take the VM: {0}"),
         N_(
-            "The source is as it was. Look at the log of the destination's coordinator,"
-            " /var/log/xensource.log, before you try again."
+            "The source is unchanged. Look at the log of the destination's coordinator, /var/log/xensource.log,"
+            " before you try again."
         ),
         "R05",
         Page.destination,
     ),
     "IMPORT_ERROR_PREMATURE_EOF": Entry(
-        N_("The description of the VM did not arrive whole."),
+        N_("The VM's metadata arrived incomplete."),
         N_(
-            "The source is as it was. Look at the log of the destination's coordinator,"
-            " /var/log/xensource.log, before you try again."
+            "The source is unchanged. Look at the log of the destination's coordinator, /var/log/xensource.log,"
+            " before you try again."
         ),
     ),
     "IMPORT_ERROR_SOME_CHECKSUMS_FAILED": Entry(
-        N_("Something of the VM arrived damaged."),
+        N_("Part of the VM arrived damaged."),
         N_(
-            "Use nothing of what arrived; the source is as it was. Check the network between the pools, then"
-            " start again."
+            "Do not use anything that arrived; the source is unchanged. Check the network between the pools, "
+            "then start again."
         ),
     ),
     "IMPORT_ERROR_CANNOT_HANDLE_CHUNKED": Entry(
-        N_("The destination does not take a VM that is sent in pieces."),
-        N_("This is for the makers of this program: report it with the raw error."),
+        N_("The destination does not accept a VM that is sent in pieces."),
+        N_("Please report this to the developers of this program, with the raw error."),
     ),
     "IMPORT_ERROR_FAILED_TO_FIND_OBJECT": Entry(
         N_("Something that the VM needs is not at the destination: {0}"),
-        N_("Look for its network, SR or host there, then start again."),
+        N_("Check its network, SR or host there, then start again."),
         "R05",
         Page.destination,
     ),
     "IMPORT_ERROR_ATTACHED_DISKS_NOT_FOUND": Entry(
         N_("Disks of the VM are not at the destination."),
         N_(
-            "The source is as it was. Look at the log of the destination's coordinator,"
-            " /var/log/xensource.log, before you try again."
+            "The source is unchanged. Look at the log of the destination's coordinator, /var/log/xensource.log,"
+            " before you try again."
         ),
     ),
     "IMPORT_ERROR_UNEXPECTED_FILE": Entry(
-        N_("The description of the VM is not in order: {1} instead of {0}."),
+        N_("The VM's metadata is invalid: {1} instead of {0}."),
         N_(
-            "The source is as it was. Look at the log of the destination's coordinator,"
-            " /var/log/xensource.log, before you try again."
+            "The source is unchanged. Look at the log of the destination's coordinator, /var/log/xensource.log,"
+            " before you try again."
         ),
     ),
     "IMPORT_INCOMPATIBLE_VERSION": Entry(

@@ -9,7 +9,7 @@ from xsmigui.core.text import N_
 VMS: Final[dict[str, Entry]] = {
     "VM_BAD_POWER_STATE": Entry(
         N_("{0} is {2}; this needs a VM that is {1}."),
-        N_("Bring it into that state, or choose another operation."),
+        N_("Put it into that state, or choose another operation."),
         "R10",
         Page.destination,
         "states",
@@ -40,7 +40,7 @@ VMS: Final[dict[str, Entry]] = {
     ),
     "VM_LACKS_FEATURE_SHUTDOWN": Entry(
         N_("The guest of {0} cannot be asked to shut down: VM Tools are not running in it."),
-        N_("Shut it down inside the guest."),
+        N_("Shut it down from inside the guest."),
         "R02",
         Page.destination,
     ),
@@ -75,7 +75,7 @@ VMS: Final[dict[str, Entry]] = {
     "VM_REQUIRES_IOMMU": Entry(N_("{0} has no IOMMU."), N_("Choose another host."), "R72", Page.home_server),
     "VM_HVM_REQUIRED": Entry(
         N_("The host cannot run {0}: it has no hardware virtualisation."),
-        N_("Choose another host, or turn virtualisation on in its firmware."),
+        N_("Choose another host, or enable virtualisation in its firmware."),
         "R31",
         Page.home_server,
     ),
@@ -87,19 +87,19 @@ VMS: Final[dict[str, Entry]] = {
     ),
     "VM_HOST_INCOMPATIBLE_VERSION": Entry(
         N_("{0} is older than the VM's present host."),
-        N_("Choose a host that is as new, or update that one."),
+        N_("Choose a host of the same or a newer version, or update this one."),
         "R01",
         Page.home_server,
     ),
     "VM_HOST_INCOMPATIBLE_VERSION_MIGRATE": Entry(
         N_("{1} is older than the present host of {0}."),
-        N_("Choose a host that is as new, or update that one."),
+        N_("Choose a host of the same or a newer version, or update this one."),
         "R01",
         Page.home_server,
     ),
     "VM_HOST_INCOMPATIBLE_VIRTUAL_HARDWARE_PLATFORM_VERSION": Entry(
         N_("{0} does not offer version {3} of the virtual hardware, which {2} needs."),
-        N_("Choose a host that is as new, or update that one."),
+        N_("Choose a host of the same or a newer version, or update this one."),
         "R34",
         Page.home_server,
     ),
@@ -120,7 +120,7 @@ VMS: Final[dict[str, Entry]] = {
         N_("The source host could not reach the destination host."), N_("Check the network between them."), "R84"
     ),
     "VM_FAILED_SUSPEND_ACKNOWLEDGMENT": Entry(
-        N_("The guest of {0} did not answer when it was to be paused."), N_("Check VM Tools in the guest."), "R02"
+        N_("The guest of {0} did not respond when it was asked to suspend."), N_("Check VM Tools in the guest."), "R02"
     ),
     "VM_SUSPEND_TIMEOUT": Entry(
         N_("The guest of {0} did not pause within {1} seconds."),
@@ -128,22 +128,23 @@ VMS: Final[dict[str, Entry]] = {
         "R02",
     ),
     "BALLOONING_TIMEOUT_BEFORE_MIGRATION": Entry(
-        N_("The guest of {0} did not give back memory in time."), N_("Set its minimum and maximum memory alike.")
+        N_("The guest of {0} did not release memory in time."),
+        N_("Set its minimum and maximum memory to the same value."),
     ),
     "VMS_FAILED_TO_COOPERATE": Entry(
-        N_("The guests on the host did not give back memory in time."),
-        N_("Make room on the host, or set their minimum and maximum memory alike."),
+        N_("The guests on the host did not release memory in time."),
+        N_("Free memory on the host, or set their minimum and maximum memory to the same value."),
         "R40",
         Page.home_server,
     ),
     "MEMORY_CONSTRAINT_VIOLATION": Entry(
         N_("The host does not accept the VM's memory settings."),
-        N_("Give the VM a fixed amount of memory, within its static limits."),
+        N_("Set a fixed amount of memory for the VM, within its static limits."),
         "R43",
         Page.home_server,
     ),
     "NVIDIA_TOOLS_ERROR": Entry(
-        N_("{0} cannot tell whether the virtual GPU could move: NVIDIA's driver does not answer."),
+        N_("{0} cannot determine whether the virtual GPU can move: NVIDIA's driver does not answer."),
         N_("Check the driver on the host."),
         "R72",
         Page.home_server,
@@ -166,7 +167,7 @@ VMS: Final[dict[str, Entry]] = {
     ),
     "VM_IS_PROTECTED": Entry(
         N_("{0} is protected by high availability."),
-        N_("Take the protection away for a while, or leave the VM where it is."),
+        N_("Remove the protection for a while, or leave the VM where it is."),
         "R15",
         Page.destination,
     ),
@@ -176,7 +177,7 @@ VMS: Final[dict[str, Entry]] = {
         "R73",
         Page.destination,
     ),
-    "VM_UNSAFE_BOOT": Entry(N_("The host would not run {0} safely."), N_("Choose another host.")),
+    "VM_UNSAFE_BOOT": Entry(N_("The host could not run {0} safely."), N_("Choose another host.")),
     "VM_REQUIRES_VDI": Entry(
         N_("{0} needs {1}, which cannot be connected there."),
         N_("Rescan its SR, or choose another host."),
@@ -185,13 +186,13 @@ VMS: Final[dict[str, Entry]] = {
     ),
     "VM_REQUIRES_VUSB": Entry(
         N_("The host has no free USB device for {0}."),
-        N_("Choose another host, or take the USB device off the VM."),
+        N_("Choose another host, or detach the USB device from the VM."),
         "R71",
         Page.home_server,
     ),
     "VM_HAS_NO_SUSPEND_VDI": Entry(
         N_("{0} is suspended, but its memory image is gone."),
-        N_("It can only be started afresh: force its shutdown, then start it."),
+        N_("It can only be cold-started: force its shutdown, then start it."),
     ),
     "VM_NO_SUSPEND_SR": Entry(
         N_("{0} has no SR for its memory image."), N_("Set an SR for suspend images in the pool."), "", Page.storage
@@ -204,7 +205,7 @@ VMS: Final[dict[str, Entry]] = {
         N_("The drivers of VM Tools in {0} are in use."), N_("Shut the VM down, then try again.")
     ),
     "VM_CANNOT_DELETE_DEFAULT_TEMPLATE": Entry(
-        N_("{0} is a template of the vendor."), N_("Look at what is there now, then try again.")
+        N_("{0} is a template of the vendor."), N_("Check the current state, then try again.")
     ),
     "VM_MEMORY_SIZE_TOO_LOW": Entry(
         N_("{0} has too little memory to start."), N_("Correct this setting of the VM."), "R43"
@@ -213,23 +214,24 @@ VMS: Final[dict[str, Entry]] = {
         N_("The guest of {0} did not reach its memory target in time."), N_("Try again in a moment.")
     ),
     "VM_SHUTDOWN_TIMEOUT": Entry(
-        N_("The guest of {0} did not shut down within {1} seconds; the VM still runs."),
-        N_("Shut it down inside the guest."),
+        N_("The guest of {0} did not shut down within {1} seconds; the VM is still running."),
+        N_("Shut it down from inside the guest."),
     ),
     "VM_FAILED_SHUTDOWN_ACKNOWLEDGMENT": Entry(
-        N_("The guest of {0} did not answer when it was to shut down; the VM still runs."),
-        N_("Check VM Tools in the guest, or shut it down inside."),
+        N_("The guest of {0} did not respond when it was asked to shut down; the VM is still running."),
+        N_("Check VM Tools in the guest, or shut the guest down from inside."),
     ),
     "VM_DUPLICATE_VBD_DEVICE": Entry(
         N_("{0} has two disks at the position {2}."), N_("Correct this setting of the VM.")
     ),
-    "VM_NOT_RESIDENT_HERE": Entry(N_("{0} does not run on {1}."), N_("Look at what is there now, then try again.")),
+    "VM_NOT_RESIDENT_HERE": Entry(N_("{0} is not running on {1}."), N_("Check the current state, then try again.")),
     "VM_CRASHED": Entry(
         N_("The guest of {0} crashed meanwhile, and the VM no longer runs as it did."),
         N_("Look at the VM's console before you start it again."),
     ),
     "VM_REBOOTED": Entry(
-        N_("The guest of {0} was rebooted meanwhile; the VM runs."), N_("Start the move again when the guest is up.")
+        N_("The guest of {0} was rebooted meanwhile; the VM is running."),
+        N_("Start the move again when the guest is up."),
     ),
     "VM_HALTED": Entry(N_("{0} was shut down meanwhile."), N_("Move it halted, or start it first.")),
     "DOMAIN_EXISTS": Entry(
@@ -237,20 +239,20 @@ VMS: Final[dict[str, Entry]] = {
         N_("Find out on the host whether the VM still runs there (xl list) before anything is started or reset."),
     ),
     "CANNOT_RESET_CONTROL_DOMAIN": Entry(
-        N_("{0} is the control domain of a host."), N_("Look at what is there now, then try again.")
+        N_("{0} is the control domain of a host."), N_("Check the current state, then try again.")
     ),
-    "NOT_SYSTEM_DOMAIN": Entry(N_("{0} is no system domain."), N_("Look at what is there now, then try again.")),
+    "NOT_SYSTEM_DOMAIN": Entry(N_("{0} is not a system domain."), N_("Check the current state, then try again.")),
     "PROVISION_ONLY_ALLOWED_ON_TEMPLATE": Entry(
-        N_("Only a template can be provisioned."), N_("Look at what is there now, then try again.")
+        N_("Only a template can be provisioned."), N_("Check the current state, then try again.")
     ),
     "REVERT_ONLY_ALLOWED_ON_SNAPSHOT": Entry(
-        N_("Only a snapshot can be reverted to."), N_("Look at what is there now, then try again.")
+        N_("Only a snapshot can be reverted to."), N_("Check the current state, then try again.")
     ),
     "BOOTLOADER_FAILED": Entry(
-        N_("{0} did not start: its boot loader says: {1}"), N_("Look at the VM's console before you start it again.")
+        N_("{0} did not start; its boot loader reports: {1}"), N_("Look at the VM's console before you start it again.")
     ),
     "UNKNOWN_BOOTLOADER": Entry(
-        N_("{0} wants the boot loader {1}, which the host does not have."), N_("Correct this setting of the VM.")
+        N_("{0} needs the boot loader {1}, which the host does not have."), N_("Correct this setting of the VM.")
     ),
     "FAILED_TO_START_EMULATOR": Entry(
         N_("A process that {0} needs did not start on the host ({1}): {2}"),
@@ -278,11 +280,11 @@ VMS: Final[dict[str, Entry]] = {
         N_("Look at the log of the host, /var/log/SMlog, and at the storage itself, then try again."),
     ),
     "VM_SNAPSHOT_WITH_QUIESCE_FAILED": Entry(
-        N_("The guest of {0} could not be brought to rest for the snapshot."),
+        N_("The guest of {0} could not be quiesced for the snapshot."),
         N_("Try a snapshot without the guest's help."),
     ),
     "VM_SNAPSHOT_WITH_QUIESCE_TIMEOUT": Entry(
-        N_("The guest of {0} did not come to rest in time."), N_("Try a snapshot without the guest's help.")
+        N_("The guest of {0} was not quiesced in time."), N_("Try a snapshot without the guest's help.")
     ),
     "VM_SNAPSHOT_WITH_QUIESCE_PLUGIN_DEOS_NOT_RESPOND": Entry(
         N_("The snapshot service in the guest of {0} does not answer."), N_("Try a snapshot without the guest's help.")
@@ -322,31 +324,31 @@ VMS: Final[dict[str, Entry]] = {
         N_("The memory of {0} could not be saved."), N_("Check VM Tools in the guest.")
     ),
     "VM_CHECKPOINT_RESUME_FAILED": Entry(
-        N_("{0} did not go on after its snapshot."), N_("Look at the VM's console before you start it again.")
+        N_("{0} did not resume after its snapshot."), N_("Look at the VM's console before you start it again.")
     ),
     "VM_ASSIGNED_TO_PROTECTION_POLICY": Entry(
-        N_("{0} belongs to the protection policy {1}."), N_("Take it out of the policy first."), "", Page.destination
+        N_("{0} belongs to the protection policy {1}."), N_("Remove it from the policy first."), "", Page.destination
     ),
     "VM_ASSIGNED_TO_SNAPSHOT_SCHEDULE": Entry(
-        N_("{0} belongs to the snapshot schedule {1}."), N_("Take it out of the schedule first."), "", Page.destination
+        N_("{0} belongs to the snapshot schedule {1}."), N_("Remove it from the schedule first."), "", Page.destination
     ),
     "VM_IS_PART_OF_AN_APPLIANCE": Entry(
-        N_("{0} is part of the vApp {1}."), N_("Take it out of the vApp first."), "", Page.destination
+        N_("{0} is part of the vApp {1}."), N_("Remove it from the vApp first."), "", Page.destination
     ),
     "OPERATION_PARTIALLY_FAILED": Entry(N_("Some VMs of the vApp could not do it: {0}"), N_("Look at each of them.")),
     "VM_BIOS_STRINGS_ALREADY_SET": Entry(
-        N_("The BIOS strings of the VM are set already."), N_("Look at what is there now, then try again.")
+        N_("The BIOS strings of the VM are set already."), N_("Check the current state, then try again.")
     ),
     "VM_CALL_PLUGIN_RATE_LIMIT": Entry(
         N_("The guest of {0} was asked again too soon."), N_("Try again in {2} seconds.")
     ),
-    "VM_PCI_BUS_FULL": Entry(N_("{0} has no free PCI slot."), N_("Take a device off the VM.")),
+    "VM_PCI_BUS_FULL": Entry(N_("{0} has no free PCI slot."), N_("Detach a device from the VM.")),
     "VCPU_MAX_NOT_CORES_PER_SOCKET_MULTIPLE": Entry(
         N_("The VM may have {0} vCPUs, which is no multiple of {1} cores for each socket."),
         N_("Correct this setting of the VM."),
     ),
     "MEMORY_CONSTRAINT_VIOLATION_ORDER": Entry(
-        N_("The memory limits of the VM are not in order."),
+        N_("The memory limits of the VM are invalid."),
         N_(
             "Static minimum, dynamic minimum, dynamic maximum, static maximum: each at least as large as the"
             " one before."
@@ -356,13 +358,13 @@ VMS: Final[dict[str, Entry]] = {
     ),
     "MEMORY_CONSTRAINT_VIOLATION_MAXPIN": Entry(
         N_("The VM must have a fixed amount of memory: {0}"),
-        N_("Set all of its memory limits alike."),
+        N_("Set all of its memory limits to the same value."),
         "R43",
         Page.home_server,
     ),
     "BALLOONING_DISABLED": Entry(N_("The host cannot change the memory of running VMs."), N_("Choose another host.")),
     "FEATURE_REQUIRES_HVM": Entry(
-        N_("The VM uses something that wants hardware virtualisation: {0}"), N_("Correct this setting of the VM.")
+        N_("The VM uses a feature that needs hardware virtualisation: {0}"), N_("Correct this setting of the VM.")
     ),
     "INVALID_FEATURE_STRING": Entry(
         N_("The processor features of the VM cannot be read: {0}"), N_("Correct this setting of the VM.")

@@ -130,7 +130,7 @@ def host(site: Site, draft: Draft, vm: VmRef, ref: HostRef | None) -> Candidate 
     if target is None or source is None or vm not in source.VM or ref is None or ref not in target.host:
         return None
     problems = tuple(host_problems(bare_move(site, draft, source, target, vm, ref)))
-    detail = _("{free} of memory free", free=size(target.free_memory(ref)))
+    detail = _("{free} of free memory", free=size(target.free_memory(ref)))
     here = not draft.crosses and ref == source.home(vm)
     return Candidate(ref, target.host[ref].name_label, detail, problems, _("current server") if here else "")
 

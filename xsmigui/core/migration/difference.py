@@ -45,9 +45,9 @@ def why_no_difference(sr_type: str, sr_config: Config, disk_config: Config) -> T
         return m_("it is a raw volume")
     form = disk_config.get("image-format") or disk_config.get("vdi_type") or "vhd"
     if form != "vhd":
-        return m_("it is an image in {format}, not in VHD", format=form.upper())
+        return m_("it is a {format} image, not VHD", format=form.upper())
     if sr_type not in VHD_SRS:
-        return m_("images on an SR of the type {type} are not known to be in VHD", type=sr_type)
+        return m_("images on an SR of the type {type} may not be in VHD format", type=sr_type)
     if sr_type in LVM_SRS and sr_config.get("use_vhd") != "true":
         return m_("its SR holds raw volumes")
     return ""
@@ -58,5 +58,5 @@ def why_no_target(sr_type: str, sr_config: Config, disk_config: Config | None = 
     is one); empty where it can. xapi refuses `base_vdi` with VDI_NOT_SPARSE where zeroes must be written (26.17,
     sm_fs_ops.ml, must_write_zeroes_into_new_vdi): raw volumes on LVM, thick allocation on some arrays."""
     if disk_config and sr_type in LVM_SRS and "type" in disk_config:
-        return m_("the SR must have all zeroes written")
+        return m_("the SR must have all zeroes written explicitly")
     return why_no_difference(sr_type, sr_config, disk_config or {})

@@ -40,19 +40,19 @@ def owner(inventory: Inventory, disk: VdiRef) -> Owner:
     if vdi.is_a_snapshot:
         return Owner(None, _("It is a snapshot: it moves with the disk that it was taken of."))
     if vdi.type == "suspend":
-        return Owner(None, _("It holds the memory of a suspended VM: resume the VM first, or move it as a whole."))
+        return Owner(None, _("It holds the memory of a suspended VM: resume the VM first, or move the whole VM."))
     if KEPT in vdi.other_config:
         return Owner(None, _("It is the kept source of a disk that was moved: revert the move, or remove it."))
     holding = holders(inventory, disk)
     if any(holder.hold is Hold.control_domain for holder in holding):
-        return Owner(None, _("The server itself uses it at present, for a backup or a copy."))
+        return Owner(None, _("The server itself is using it, for a backup or a copy."))
     own = list(dict.fromkeys(h.vm for h in holding if h.hold is Hold.vm and not h.is_cd))
     if len(own) > 1:
         names = joined([inventory.VM[vm].name_label for vm in own])
         return Owner(None, _("It belongs to several VMs: {names}.", names=names))
     if not own:
         if holds_no_disks(inventory, vdi.SR):
-            return Owner(None, _("It is a CD of a library, and no virtual disk."))
+            return Owner(None, _("It is a CD of an ISO library, not a virtual disk."))
         what = unmovable(inventory, vdi)
         return Owner(None, _("It cannot be moved: it is {reason}.", reason=what) if what else "")
     return Owner(own[0])
@@ -75,7 +75,7 @@ def draft_of_disks(site: Site, pool: PoolId, disks: Iterable[VdiRef], sr: SrRef 
     placed = list(dict.fromkeys(disks))
     for disk in placed:
         if disk not in inventory.VDI:
-            refused.append(_("A selected disk is gone."))
+            refused.append(_("A selected disk no longer exists."))
             continue
         found = owner(inventory, disk)
         if found.vm is None and not found.reason:
@@ -131,7 +131,7 @@ def off(inventory: Inventory, sr: SrRef) -> tuple[tuple[VdiRef, ...], tuple[str,
     for ref, its in found.items():
         if ref not in moving:
             vdi = inventory.VDI[ref]
-            reason = _("It is a snapshot of a disk that does not move from here.") if vdi.is_a_snapshot else its.reason
+            reason = _("It is a snapshot of a disk that does not move.") if vdi.is_a_snapshot else its.reason
             staying.append(f"{vdi.name_label or vdi.uuid} ({size(vdi.virtual_size)}): {reason}")
     return tuple(going), tuple(sorted(staying, key=natural))
 

@@ -174,14 +174,14 @@ def _missing(site: Site, draft: Draft) -> list[Problem]:
         _gone(
             "VM",
             ref,
-            m_("A selected VM is gone: it was removed, or moved by somebody else."),
+            m_("A selected VM no longer exists: it was removed, or moved by somebody else."),
             m_("Close this and select again."),
         )
         for ref in draft.vms
         if ref not in source.VM
     ]
     if draft.destination is None:
-        problems.append(_gone("pool", "", m_("No destination is chosen yet."), m_("Choose where the VMs shall go.")))
+        problems.append(_gone("pool", "", m_("No destination is chosen yet."), m_("Choose where the VMs should go.")))
     elif draft.destination not in site.pools:
         message, hint = m_("The destination is no longer connected."), m_("Connect it again, or choose another.")
         problems.append(_gone("pool", draft.destination, message, hint))
@@ -189,7 +189,7 @@ def _missing(site: Site, draft: Draft) -> list[Problem]:
         at = site.pools[draft.destination]
         for ref, host in draft.hosts.items():
             if host not in at.host and ref in source.VM:
-                message = m_("The host chosen for {vm} is gone.", vm=source.VM[ref].name_label)
+                message = m_("The host chosen for {vm} no longer exists.", vm=source.VM[ref].name_label)
                 problems.append(_gone("host", host, message, m_("Choose another host."), Page.home_server))
     return problems
 
@@ -199,7 +199,7 @@ def _unreachable(site: Site, draft: Draft) -> list[Problem]:
     for pool in dict.fromkeys((draft.source, draft.destination)):
         if pool is not None and pool in site.pools and pool not in site.connected:
             name = site.pools[pool].name
-            message = m_("The connection to {pool} is interrupted; what is shown is what was known last.", pool=name)
+            message = m_("The connection to {pool} is lost; showing the last known state.", pool=name)
             hint = m_("Wait until it is back, or connect again.")
             subject = Subject("pool", site.pools[pool].pool.uuid, name)
             problems.append(replace(_gone("pool", name, message, hint), subject=subject))
@@ -262,7 +262,7 @@ def _mended_by_shutting_down(problem: Problem, moves: tuple[Move, ...]) -> Probl
     move = next((move for move in moves if move.vm.uuid == problem.subject.uuid), None)
     if move is None or "clean_shutdown" not in move.vm.allowed_operations:
         return problem
-    hint: Text = m_("Mend that, or shut {vm} down so that the host can be emptied.", vm=move.vm.name_label)
+    hint: Text = m_("Fix that, or shut {vm} down so that the host can be emptied.", vm=move.vm.name_label)
     if problem.remedy is not None or problem.page is not Page.home_server:
         hint = problem.advice
     host = move.draft.leaves

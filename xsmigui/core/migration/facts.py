@@ -186,7 +186,7 @@ def denied(question: MayCall, answer: Answer | None, inventory: Inventory) -> It
         )
         hint = m_("Log in there as a user with one of these roles: {roles}.", roles=listed(answer.roles, mark=", "))
         if not answer.roles:
-            hint = m_("Log in there as a user whose role does.")
+            hint = m_("Log in there as a user whose role allows it.")
         found = replace(found, finding=message, advice=hint)
     yield replace(found, page=Page.destination)
 

@@ -124,8 +124,8 @@ def offer(fix: Fix) -> Offer:
                 _("Set default SR…"),
                 _("Set the default SR"),
                 _(
-                    "{sr} becomes the default SR of {pool}, for every client: new disks, suspend images and crash dumps"
-                    " go there where nothing else is said.",
+                    "{sr} becomes the default SR of {pool}, for every client: new disks, suspend images and "
+                    "crash dumps go there unless another SR is chosen.",
                     sr=fix.sr_name,
                     pool=fix.pool_name,
                 ),
@@ -149,8 +149,8 @@ def offer(fix: Fix) -> Offer:
                 _("Remove block…"),
                 _("Remove the block"),
                 _(
-                    "The block of the migration of {vm} that this program has set will be removed. Do this only if"
-                    " nothing that set it goes on any more, in another window or on another computer.",
+                    "The block on migrating {vm}, which this program has set, will be removed. Do this only if "
+                    "the operation that set it is no longer running, in another window or on another computer.",
                     vm=fix.vm_name,
                 ),
                 _("Remove block"),
@@ -161,8 +161,8 @@ def offer(fix: Fix) -> Offer:
                 _("Shut down and move…"),
                 _("Shut down and move"),
                 _(
-                    "{vm} will be shut down: its guest is asked to, and its services end. It moves halted then; whether"
-                    " it is started afterwards is chosen on the last page.",
+                    "The guest of {vm} is asked to shut down, and its services stop. The VM then moves halted; "
+                    "the last page offers to start it afterwards.",
                     vm=fix.vm_name,
                 ),
                 _("Shut down"),
@@ -173,8 +173,8 @@ def offer(fix: Fix) -> Offer:
                 _("Shut down…"),
                 _("Shut down"),
                 _(
-                    "{vm} will be shut down: its guest is asked to, and its services end. It stays halted, so that the"
-                    " host can be emptied, and can be started again when the maintenance is over.",
+                    "The guest of {vm} is asked to shut down, and its services stop. It stays halted so that "
+                    "the host can be emptied, and can be started again after the maintenance.",
                     vm=fix.vm_name,
                 ),
                 _("Shut down"),

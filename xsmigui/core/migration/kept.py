@@ -82,7 +82,7 @@ def revert_plan(inventory: Inventory, sources: Iterable[VdiRef]) -> Plan:
             )
         )
     if chosen:
-        refused.append(_("A selected disk is gone, or is no kept source."))
+        refused.append(_("A selected disk no longer exists, or is not a kept source."))
     if refused:
         raise DisksRefused(" ".join(refused))
     pool = Thing(inventory.id, inventory.name, inventory.pool_ref)
@@ -116,24 +116,26 @@ def _sr(inventory: Inventory, ref: SrRef) -> Thing:
 def _why_not(inventory: Inventory, kept: KeptSource, current: VdiRef | None) -> str:
     """Why a kept source cannot be put back; empty where it can."""
     if current is None:
-        return _("what took its place is gone.")
+        return _("the disk that replaced it no longer exists.")
     source = inventory.VDI[kept.ref]
     if source.missing or not source.managed:
         return _("its SR no longer has it.")
     others = [holder.name for holder in holders(inventory, kept.ref) if holder.hold is not Hold.kept]
     if others:
-        return _("{holders} uses it meanwhile.", holders=joined(others))
+        return _("It is now used by {holders}.", holders=joined(others))
     if not kept.note.vm:
         return ""
     vms = inventory.find("VM", kept.note.vm)
     if not vms:
-        return _("its VM is gone.")
+        return _("its VM no longer exists.")
     vm = VmRef(vms[0])
     if inventory.VM[vm].power_state != "Halted":
         return _("{vm} is not halted: shut it down first.", vm=kept.vm)
     at = {vbd.VDI: vbd.userdevice for _ref, vbd in inventory.vbds(vm) if vbd.type != "CD"}
     if at.get(current) != kept.note.position:
         return _(
-            "what took its place is no longer at position {position} of {vm}.", position=kept.note.position, vm=kept.vm
+            "the disk that replaced it is no longer at position {position} of {vm}.",
+            position=kept.note.position,
+            vm=kept.vm,
         )
     return ""

@@ -57,8 +57,8 @@ class Leftover:
     @property
     def proof(self) -> str:
         return _(
-            "Came while job {job} ran; has the name and size of a disk of {vm}, which has that disk whole elsewhere;"
-            " not attached to any VM.",
+            "Created while job {job} was running; has the name and size of a disk of {vm}, which has its own "
+            "complete copy elsewhere; not attached to any VM.",
             job=self.job,
             vm=self.vm,
         )

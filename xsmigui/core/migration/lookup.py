@@ -53,7 +53,7 @@ def one(site: Site, pool: PoolId, cls: str, name: str) -> str:
         owners = joined(list(dict.fromkeys(site.pools[hit.pool].name for hit in hits)))
         raise SelectionRefused(
             _(
-                "{name} ({kind}) belongs to {pool}, and not to {wanted}.",
+                "{name} ({kind}) belongs to {pool}, not to {wanted}.",
                 name=name,
                 kind=kind(cls),
                 pool=owners,

@@ -16,13 +16,13 @@ def why_not(site: Site, pool: PoolId, ref: VmRef) -> str:
     inventory = site.pools.get(pool)
     vm = inventory.VM.get(ref) if inventory is not None else None
     if inventory is None or vm is None:
-        return _("A selected VM is gone.")
+        return _("A selected VM no longer exists.")
     if pool not in site.connected:
         return _("{pool} is not connected.", pool=inventory.name)
     if source := coming_from(site, pool, ref):
         return _("{vm} is just arriving from {pool}.", vm=vm.name_label, pool=source)
     if is_moving(vm):
-        return _("{vm} is being moved already.", vm=vm.name_label)
+        return _("{vm} is already being moved.", vm=vm.name_label)
     if vm.power_state == "Paused":
         return _("{vm} is paused: resume it or shut it down first.", vm=vm.name_label)
     if vm.is_a_snapshot:
@@ -48,11 +48,11 @@ class Mobility:
     def sentence(self) -> str:
         """One line: where it can go, or the reason why it cannot."""
         if not self.known:
-            return _("Whether it can move is not known while its pool is not connected.")
+            return _("Whether it can move is unknown while its pool is not connected.")
         if self.reason:
             return self.reason
         if not self.hosts:
-            return _("No other host in this pool; another pool may take it.")
+            return _("There is no other host in this pool; another pool may be able to take it.")
         usable = self.usable
         if not usable:
             return _("Not inside this pool: {reason}", reason=self.hosts[0].reason)

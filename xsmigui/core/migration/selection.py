@@ -100,7 +100,7 @@ def _with_disks(draft: Draft, site: Site, here: Inventory, target: PoolId, asked
         hits = [Hit(draft.source, ref) for ref, vdi in own.items() if name == vdi.uuid]
         hits = hits or [Hit(draft.source, ref) for ref, vdi in own.items() if name == vdi.name_label]
         if not hits and found(site, "VDI", name):
-            raise SelectionRefused(_("{name} is no disk of the selected VMs.", name=name))
+            raise SelectionRefused(_("{name} is not a disk of the selected VMs.", name=name))
         placed[VdiRef(only(site, hits, "VDI", name).ref)] = SrRef(one(site, target, "SR", sr))
     draft = draft.each_disk()
     for disk, place in placed.items():

@@ -122,8 +122,8 @@ def _in_motion(spec: SendingSpec, state: SendingState) -> Step | Lost:
     if may_begin and not spec.cancelling and spec.since_sent < REQUEST_LIFETIME_S:
         return Wait(
             m_(
-                "The connection broke while the migration was being started, and the server shows no sign of it. It may"
-                " still begin: xsmigui keeps looking. Cancel to stop waiting."
+                "The connection broke while the migration was being started, and there is no sign of it on the "
+                "server. It may still start: xsmigui keeps checking. Cancel to stop waiting."
             )
         )
     return Lost(was_begun, may_begin)
@@ -150,7 +150,7 @@ def _afterwards(spec: SendingSpec) -> Step:
 
 def _sum(ref: str, name: str) -> Request:
     """The server's sum of a disk's content (`VDI.checksum`, in every release, hidden from the API's reference)."""
-    return Request(CHECKSUM, (ref,), m_("sum up the content of {disk}", disk=name), is_task=True, then={ref: ANSWER})
+    return Request(CHECKSUM, (ref,), m_("compute a checksum of {disk}", disk=name), is_task=True, then={ref: ANSWER})
 
 
 def _following(number: int, call: Call, arrived: str) -> Request:

@@ -125,7 +125,7 @@ def total(plan: Plan) -> str:
     if not travelling:
         return _("{vms}; no disk changes its SR.", vms=vms)
     disks = n_("{n} disk", "{n} disks", sum(1 for move in plan.moves for d in move.disks if not d.stays))
-    return _("{vms}; {disks} with {size} in all.", vms=vms, disks=disks, size=size(travelling))
+    return _("{vms}; {disks} with {size} in total.", vms=vms, disks=disks, size=size(travelling))
 
 
 def xe_script(plan: Plan) -> str:
@@ -153,35 +153,35 @@ def _copied(plan: Plan, move: VmMove) -> str:
     if plan.stops(move):
         return _with_short_stop(plan, move)
     if move.is_loose:
-        first = _("{disk}, which belongs to no VM, is copied, and the copy takes its place.", disk=move.vm.name)
+        first = _("{disk}, which belongs to no VM, is copied and replaced by its copy.", disk=move.vm.name)
     else:
-        first = _("The disks of {vm} are copied while it is halted, and the copies take their place.", vm=move.vm.name)
+        first = _("The disks of {vm} are copied while it is halted, and replaced by their copies.", vm=move.vm.name)
     if not move.is_loose:
         first += " " + _(
-            "Meanwhile {vm} and its disks carry a mark of this job, and the server lets nobody start or change {vm}.",
+            "Meanwhile {vm} and its disks are marked with this job, and the server lets nobody start or change {vm}.",
             vm=move.vm.name,
         )
     if plan.proves:
-        first += " " + _("Contents are compared before the copies take their places.")
+        first += " " + _("Contents are compared before the copies are put in place.")
     return f"{first} {_sources(plan)}"
 
 
 def _with_short_stop(plan: Plan, move: VmMove) -> str:
     name = {"vm": move.vm.name, "host": move.host.name}
     parts = [
-        _("The disks of {vm} are copied of a snapshot while it runs.", **name),
+        _("The disks of {vm} are copied from a snapshot while it is running.", **name),
         n_(
-            "Then it is shut down, for {n} minute at most; what it has written meanwhile is copied, the copies take"
-            " their places, and it starts on {host}.",
-            "Then it is shut down, for {n} minutes at most; what it has written meanwhile is copied, the copies take"
-            " their places, and it starts on {host}.",
+            "It is then shut down, for at most {n} minute; the data written meanwhile is copied, the copies "
+            "replace the disks, and it starts on {host}.",
+            "It is then shut down, for at most {n} minutes; the data written meanwhile is copied, the copies "
+            "replace the disks, and it starts on {host}.",
             plan.short_stop,
             **name,
         ),
         str(when_proved(proof_seconds(disk.size for disk in move.disks if not disk.stays)[1] / 2, plan.short_stop)),
         _(
-            "Meanwhile {vm} and its disks carry a mark of this job, its snapshot its name, and while it is down the"
-            " server lets nobody start or change it.",
+            "Meanwhile {vm} and its disks are marked with this job, its snapshot carries the job's name, and "
+            "while it is down the server lets nobody start or change it.",
             **name,
         ),
         _sources(plan),

@@ -229,7 +229,7 @@ def foreign_groups(inventory: Inventory, is_ours: Callable[[str], bool]) -> list
         words = {
             "pool_migrate": _("migration"),
             "migrate_send": _("migration with disks"),
-            "evacuate": _("emptying of a host"),
+            "evacuate": _("evacuation of a host"),
             "VDI.copy": _("copy of a disk"),
             "VM.copy": _("copy of a VM"),
         }[mark]

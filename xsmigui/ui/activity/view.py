@@ -61,14 +61,14 @@ WORDS: Final = {
 }
 
 TIPS: Final = {
-    Act.cancel: N_("Cancel it; the VM stays where it is"),
-    Act.proceed: N_("Let it begin as soon as there is room"),
-    Act.first: N_("Put it before everything else that waits"),
-    Act.hold: N_("Let it wait until you continue it"),
+    Act.cancel: N_("Cancel it and leave the VM where it is"),
+    Act.proceed: N_("Start it as soon as there is a free slot"),
+    Act.first: N_("Put it first in the queue"),
+    Act.hold: N_("Put it on hold"),
     Act.retry: N_("Open the wizard on it with the same choices"),
     Act.go_to: N_("Select its VM in the tree"),
-    Act.details: N_("Where it is, what the server answered, and what may be done next"),
-    Act.forget: N_("Take it out of the journal; on the servers nothing is changed"),
+    Act.details: N_("Where it is, what the server answered, and what can be done next"),
+    Act.forget: N_("Remove it from the journal; nothing changes on the servers"),
     Act.copy: N_("Copy this line as text"),
 }
 
@@ -234,7 +234,7 @@ class ActivityView(QWidget):
         self.limit.setValue(limit)
         explain(self.limit, _("How many storage migrations may leave a pool at the same time, other clients' counted"))
         self.limit.valueChanged.connect(self._source.limit)
-        self.empty = Paragraph(_("Nothing is under way. Select a VM and choose “Migrate VM wizard…” to move it."))
+        self.empty = Paragraph(_("Nothing is running. Select a VM and choose “Migrate VM wizard…” to move it."))
         self.empty.setObjectName("activityEmpty")
         self.empty.setContentsMargins(STEP, STEP, STEP, STEP)
         head = QHBoxLayout()
@@ -282,7 +282,7 @@ class ActivityView(QWidget):
             flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
             self.tree.selectionModel().setCurrentIndex(self.rows.index(0, 0), flags)
         self.empty.setText(
-            _("Nothing is under way. Select a VM and choose “Migrate VM wizard…” to move it.")
+            _("Nothing is running. Select a VM and choose “Migrate VM wizard…” to move it.")
             if not groups
             else _("There is nothing of this kind. Choose “All” to see the others.")
         )

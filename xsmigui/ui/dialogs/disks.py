@@ -221,7 +221,7 @@ class MoveDiskDialog(QDialog):
         self._form.setRowVisible(self.network, carried)
         blocks = [p for p in evaluation.problems if p.blocks]
         if not self._has_chosen:
-            self.panel.show_problems((), Page.storage, _("Choose the SR that shall take the disks."))
+            self.panel.show_problems((), Page.storage, _("Choose the SR for the disks."))
             reason = _("Choose an SR first.")
         else:
             told = tuple(p for p in evaluation.problems if p.page in MINE or p.severity is not Severity.info)
@@ -311,7 +311,7 @@ class MoveDiskDialog(QDialog):
         reasons = {p.about.ref: p.message for p in reversed(evaluation.problems) if p.blocks and p.about is not None}
         for disk in staying:
             vdi = inventory.VDI[disk]
-            reason = reasons.get(disk) or reasons.get(carriers[disk] or "") or _("Something stands against its VM.")
+            reason = reasons.get(disk) or reasons.get(carriers[disk] or "") or _("There is a problem with its VM.")
             self._left = (*self._left, f"{vdi.name_label} ({size(vdi.virtual_size)}): {reason}")
         self._disks = tuple(d for d in carriers if d not in staying)
         self._entitle()

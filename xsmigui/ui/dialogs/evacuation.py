@@ -166,7 +166,7 @@ class MaintenanceDialog(QDialog):
         self.total.setText(total(evaluation.plan) if evaluation.plan is not None else "")
 
         moves, stuck = evaluation.resolved.moves, evaluation.stuck
-        parts = [_("{can} of {n} can go", can=len(moves) - len(stuck), n=len(moves))] if len(moves) > 1 else []
+        parts = [_("{can} of {n} can move", can=len(moves) - len(stuck), n=len(moves))] if len(moves) > 1 else []
         if self._left:
             parts.append(n_("{n} is left out", "{n} are left out", len(self._left)))
         self.can_go.setText(" · ".join(parts))
@@ -214,10 +214,10 @@ class MaintenanceDialog(QDialog):
         if not moves:
             said.append(_("No VM runs on it."))
         if any(_takes_disks(move) for move in moves):
-            said.append(_("Disks on the host's own SRs move along, and do not come back by themselves."))
+            said.append(_("Disks on the host's local SRs move too, and do not come back automatically."))
         if self._left:
             names = joined([left.name for left in self._left])
-            said.append(_("These stay on it, and have to be dealt with before it goes: {vms}.", vms=names))
+            said.append(_("These stay on it, and need attention before it goes down: {vms}.", vms=names))
         said += evacuation.notes(inventory, self.host)
         self.manner.setText(" ".join(said))
 

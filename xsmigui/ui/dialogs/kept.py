@@ -45,8 +45,8 @@ class KeptSourcesDialog(Sheet):
         self._scope = Scope(self, present)
         self._today = date.today()
         text = _(
-            "Disks of halted VMs were copied, and the copies put in their place. What they were before is still there,"
-            " until you remove it."
+            "Disks of halted VMs were copied and replaced by their copies. The original disks are kept until "
+            "you remove them."
         )
         self.text(text)
         columns: list[Column[Row]] = [
@@ -139,8 +139,8 @@ class KeptSourcesDialog(Sheet):
         if inventory is None:
             return
         question = _(
-            "What was written since the move is not on the kept sources. The disks that are in use now are kept in"
-            " turn, so that this can be undone too."
+            "Data written since the move is not on the kept sources. The disks in use now are kept in turn, so "
+            "this can be undone too."
         )
         if not await ask(self, _("Revert the move"), question, _("Revert"), _("Leave as it is")):
             return
@@ -173,13 +173,13 @@ class KeptSourcesDialog(Sheet):
             await tell(self, title, text, str(failure))
             return
         if gone.left:
-            await tell(self, title, "\n".join([_("Some were left:"), *gone.left]))
+            await tell(self, title, "\n".join([_("Some were kept:"), *gone.left]))
 
     async def _wants_doubtful(self, sources: Iterable[VdiRef], inventory: Inventory) -> bool:
         names = joined([inventory.name_of("VDI", ref) for ref in sources])
         question = _(
-            "These may have been written to since they were kept, so that they may hold the newest content: {names}."
-            " Remove them all the same?",
+            "These may have been written to since they were kept, so they may hold the newest content: {names}."
+            " Remove them anyway?",
             names=names,
         )
         return await ask(self, _("Remove kept sources"), question, _("Remove"), _("Keep them"))

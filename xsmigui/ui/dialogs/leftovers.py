@@ -40,8 +40,8 @@ class LeftoversDialog(Sheet):
         self._connections = connections
         self._scope = Scope(self, present)
         text = _(
-            "Disks that migrations of this program have probably left at their destination when they failed. Select one"
-            " to see what speaks for it. Only migrations in the journal of this computer are known."
+            "Disks that failed migrations of this program have probably left at their destination. Select one "
+            "to see the evidence. Only migrations in this computer's journal are known."
         )
         self.text(text)
         columns: list[Column[Leftover]] = [
@@ -136,7 +136,7 @@ class LeftoversDialog(Sheet):
             await tell(
                 self,
                 title,
-                _("Some were left: they are in use, or their VM is on its way or not seen whole."),
+                _("Some were kept: they are in use, or their VM is being moved or was not found complete."),
             )
 
     def done(self, result: int) -> None:

@@ -34,7 +34,7 @@ async def edit_preferences(parent: QWidget | None, preferences: Preferences, lan
     form.addRow(_("&Language"), language)
     form.addRow(_("&Theme"), theme)
     sheet.body.addLayout(form)
-    sheet.body.addWidget(hint(_("Another language is used from the next start on.")))
+    sheet.body.addWidget(hint(_("The new language is used after a restart.")))
     boxes = {
         "show_local_srs": QCheckBox(_("Show local SRs in the tree")),
         "show_templates": QCheckBox(_("Show templates in the tree")),
@@ -70,7 +70,7 @@ class _ProxyFields:
         named(self._proxy, "proxyEdit", _("Address of the proxy"))
         self._exceptions = QLineEdit(now.proxy_exceptions)
         self._exceptions.setPlaceholderText("10.0.0.0/8, .example.com")
-        named(self._exceptions, "proxyExceptionsEdit", _("Servers that are reached without it"))
+        named(self._exceptions, "proxyExceptionsEdit", _("Servers to reach without the proxy"))
         self._wrong = Paragraph()
         self._wrong.setObjectName("proxyState")
         self._wrong.hide()
@@ -95,7 +95,7 @@ class _ProxyFields:
         text = self._proxy.text()
         wrong = ""
         if "@" in text:
-            wrong = _("No password is kept here: set it in the environment variable HTTPS_PROXY.")
+            wrong = _("Passwords are not stored here: set it in the environment variable HTTPS_PROXY.")
         else:
             try:
                 proxy_from(text)

@@ -39,9 +39,9 @@ async def leaving(
     sheet.setMinimumWidth(560)  # several buttons, and Spanish words
     name = inventory.name_of("host", host)
     if not inventory.host[host].enabled:
-        sheet.text(_("{host} takes VMs again.", host=name))
+        sheet.text(_("{host} accepts VMs again.", host=name))
     elif leaves:
-        sheet.text(_("{host} takes VMs again already.", host=name))
+        sheet.text(_("{host} already accepts VMs again.", host=name))
 
     def box(vms: tuple[VmRef, ...], text: str, object_name: str) -> QCheckBox:
         check = QCheckBox(text)
@@ -74,7 +74,7 @@ async def leaving(
         for vm in stuck:
             sheet.text(f"{vm.name}: {vm.problem.sentence()}").setObjectName("stuckText")
     if waiting:
-        sheet.text(_("Whoever does not come back now stays on the list, to be brought back later."))
+        sheet.text(_("VMs that do not come back now stay on the list, to be brought back later."))
     left = evacuation.residents(inventory, host)
     if left and leaves:
         names = joined([inventory.VM[vm].name_label for vm in left])
@@ -85,7 +85,7 @@ async def leaving(
         rest.clicked.connect(lambda: empty())
     forgotten = []
     if waiting:
-        forget = sheet.buttons.addButton(_("Forget the list"), QDialogButtonBox.ButtonRole.ActionRole)
+        forget = sheet.buttons.addButton(_("Discard the list"), QDialogButtonBox.ButtonRole.ActionRole)
         forget.setObjectName("forgetListButton")
         forget.clicked.connect(lambda: forgotten.append(True))
         forget.clicked.connect(sheet.accept)

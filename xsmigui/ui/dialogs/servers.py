@@ -41,8 +41,8 @@ class AddServerDialog(Sheet):
         form.addRow(_("&User name"), self.user)
         form.addRow(_("&Password"), self.password)
         self.body.addLayout(form)
-        kept = _("The password is kept in this desktop's keyring.")
-        asked = _("This desktop has no keyring: the password is not kept, and asked for each time.")
+        kept = _("The password is stored in this desktop's keyring.")
+        asked = _("This desktop has no keyring: the password is not stored, and you are asked for it each time.")
         self.body.addWidget(hint(kept if keyring else asked))
         self.state = Paragraph()
         self.state.setObjectName("addServerState")
@@ -57,7 +57,7 @@ class AddServerDialog(Sheet):
     def _enable(self) -> None:
         ready = bool(self.server.text().strip())
         self.go.setEnabled(ready)
-        self.go.setToolTip("" if ready else _("Enter a server first."))
+        self.go.setToolTip("" if ready else _("Type a server first."))
 
     def _try(self) -> None:
         try:
@@ -76,7 +76,7 @@ class AddServerDialog(Sheet):
         except Declined:
             self._say(_("Not connected: its certificate is not trusted."))
         except AlreadyConnected as error:
-            self._say(_("{pool} is connected already.", pool=str(error)))
+            self._say(_("{pool} is already connected.", pool=str(error)))
         except WIRE_ERRORS as error:
             self._say(" ".join(part for part in sentence(error) if part))
         else:
@@ -114,19 +114,20 @@ async def ask_trust(parent: QWidget | None, failure: CertificateUnknown | Certif
     if isinstance(failure, CertificateChanged):
         sheet.text(
             _(
-                "{url} shows another certificate than the one that you trusted. This happens when a host is installed"
-                " again or its certificate is renewed; it also happens when somebody else answers in its place.",
+                "{url} presents a different certificate from the one that you trusted. This happens when a host"
+                " is reinstalled or its certificate is renewed; it also happens when somebody else answers in "
+                "its place.",
                 url=place(failure),
             )
         )
-        sheet.text(_("Trusted until now (SHA-256):"))
+        sheet.text(_("Trusted so far (SHA-256):"))
         sheet.text(_lines(failure.trusted), selectable=True)
         sheet.text(_("Shown now:"))
     else:
         sheet.text(
             _(
-                "{url} shows a certificate that you have not trusted yet. Compare its fingerprint with the one on the"
-                " host's own console; no password is sent before you decide.",
+                "{url} presents a certificate that is not trusted yet. Compare its fingerprint with the one on "
+                "the host's console; no password is sent before you decide.",
                 url=place(failure),
             )
         )

@@ -22,7 +22,7 @@ class TriageDialog(Sheet):
             self.text(where, selectable=True).setObjectName("whereText")
         if found.words:
             error = QPlainTextEdit(printable("\n".join(found.words), "\n"))
-            named(error, "rawError", _("What the server answered"))
+            named(error, "rawError", _("The server's answer"))
             error.setReadOnly(True)
             error.setMaximumHeight(8 * STEP)
             self.body.addWidget(error)

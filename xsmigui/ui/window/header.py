@@ -24,7 +24,7 @@ class Notice(QFrame):
         self.words = Paragraph()
         self.words.setObjectName("connectionWords")
         self.button = QPushButton(_("Try now"))
-        named(self.button, "tryNowButton", _("Try to connect now"))
+        named(self.button, "tryNowButton", _("Connect now"))
         self.button.clicked.connect(on_try)
         line = QHBoxLayout(self)
         line.setContentsMargins(STEP, STEP // 2, STEP // 2, STEP // 2)

@@ -108,14 +108,17 @@ class ObjectPane(QWidget):
         self.welcome = heading(_("Add a server to begin"))
         self.welcome.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.welcome_text = hint(
-            _("Enter the coordinator of a pool, or a standalone host. All its VMs and SRs then appear at the left.")
+            _(
+                "Type the address of a pool's coordinator or of a standalone host. Its VMs and SRs then appear on"
+                " the left."
+            )
         )
         self.welcome_text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.add = primary(QPushButton(_("Add a server…")))
         self.add.setObjectName("welcomeAddButton")
         self.add.clicked.connect(on_add)
         self.connect_now = primary(QPushButton(_("Try now")))
-        named(self.connect_now, "connectNowButton", _("Try to connect now"))
+        named(self.connect_now, "connectNowButton", _("Connect now"))
         self.connect_now.clicked.connect(on_try)
         self.connect_now.hide()
         layout.addWidget(self.welcome)
@@ -128,7 +131,7 @@ class ObjectPane(QWidget):
     def show_nothing(self, has_servers: bool) -> None:
         """Nothing is selected."""
         self._key = None
-        self.welcome.setText(_("Select something at the left") if has_servers else _("Add a server to begin"))
+        self.welcome.setText(_("Select something on the left") if has_servers else _("Add a server to begin"))
         self.welcome_text.setVisible(not has_servers)
         self.add.setVisible(not has_servers)
         self.connect_now.hide()
@@ -168,7 +171,7 @@ class ObjectPane(QWidget):
         head = description.header(inventory, key)
         source = arriving.coming_from(site, key.pool, VmRef(key.ref)) if key.cls == "VM" else ""
         place = _("arriving from {pool}", pool=source) if source else head.place
-        old = "" if key.pool in site.connected else _("not connected: as known last")
+        old = "" if key.pool in site.connected else _("not connected: last known state")
         self.header.show_object(
             self._icons("vm-moving" if source else head.icon),
             head.name,

@@ -73,7 +73,7 @@ class PoolCommands:
         if not reason and pool is not None and host is not None:
             inventory = self._services.store.site().pools[pool]
             if not evacuation.returning(inventory, host):
-                reason = _("There is no VM to be brought back to {host}.", host=inventory.name_of("host", host))
+                reason = _("There is no VM to bring back to {host}.", host=inventory.name_of("host", host))
         return reason
 
     def bring_back(self) -> None:

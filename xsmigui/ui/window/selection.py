@@ -52,7 +52,7 @@ def selection(site: Site, keys: list[ObjectId]) -> Selection:
     records = [inventory.VM.get(VmRef(key.ref)) for key in keys] if inventory is not None else []
     vms = [vm for vm in records if vm is not None]
     if inventory is None or len(vms) < len(keys):
-        return _nothing(_("A selected VM is gone."))
+        return _nothing(_("A selected VM no longer exists."))
     refs = tuple(VmRef(key.ref) for key in keys)
     reasons = [mobility.why_not(site, pool, ref) for ref in refs]
     if all(reasons):

@@ -33,7 +33,7 @@ class ServerCommands:
         open_ = server.link not in (Link.closed, Link.failed)
         why = ""
         if server.link is Link.connected:
-            why = _("{name} is connected already.", name=server.name)
+            why = _("{name} is already connected.", name=server.name)
         elif server.link in (Link.connecting, Link.loading, Link.asking):
             why = _("{name} is just being connected.", name=server.name)
         return {
@@ -93,7 +93,8 @@ class ServerCommands:
 
     async def _removing(self, server: Server) -> None:
         question = _(
-            "{name} will be disconnected and forgotten, its password too. Nothing changes on the server.",
+            "{name} will be disconnected and removed from the list, together with its password. Nothing changes"
+            " on the server.",
             name=server.name,
         )
         question = " ".join(part for part in (self._under_way(server), question) if part)

@@ -109,7 +109,7 @@ class StorageTab(RowsTab):
         self.filter.textChanged.connect(lambda _text: self._show())
         self.rescan = QPushButton(_("Rescan"))
         named(self.rescan, "rescanButton", _("Rescan"))
-        self.rescan.setToolTip(_("Let the server look again what is on this SR"))
+        self.rescan.setToolTip(_("Have the server look again at what is on this SR"))
         self.rescan.clicked.connect(on_rescan)
         self.eject = QPushButton(_("Eject"))
         named(self.eject, "ejectButton", _("Eject the selected CDs"))

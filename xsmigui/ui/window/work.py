@@ -96,7 +96,7 @@ class WorkCommands:
     async def _cancel_after_asking(self, line: Line) -> None:
         job, place = line.key
         question = _(
-            "{what} will be cancelled. The VM stays where it is, and what was copied so far is removed.",
+            "{what} will be cancelled. The VM stays where it is, and data copied so far is removed.",
             what=line.title,
         )
         if await ask(self._window, _("Cancel the migration"), question, _("Cancel the migration"), _("Let it run")):
@@ -138,14 +138,14 @@ class WorkCommands:
         sources = [kept.ref for kept in kept_sources(inventory) if kept.note.job == job.id] if inventory else []
         try:
             if inventory is None or not sources:
-                raise DisksRefused(_("There is nothing that could be put back."))
+                raise DisksRefused(_("There is nothing to roll back."))
             self._services.jobs.start(revert_plan(inventory, sources))
         except DisksRefused as refused:
-            await tell(self._window, _("Put back"), str(refused))
+            await tell(self._window, _("Roll back"), str(refused))
 
     async def _allow_start(self, job: Job, vm: VmJob) -> None:
         title = _("Allow start again")
-        question = _("Its blocks and marks are taken away. The VMs keep the disks that are connected now.")
+        question = _("Its blocks and marks are removed. The VMs keep the disks that are attached now.")
         if not await ask(self._window, title, question, _("Allow start"), _("Leave as it is")):
             return
         pool = PoolId(job.plan.source.uuid)
@@ -158,12 +158,14 @@ class WorkCommands:
             await tell_failure(self._window, title, failure, self._services.store.inventory(pool))
 
     async def _forget(self, job: str, what: str) -> None:
-        question = _("{what}: it is taken out of the journal. On the servers nothing is changed.", what=what)
+        question = _("{what} will be removed from the journal. Nothing changes on the servers.", what=what)
         if not await ask(self._window, _("Forget the job"), question, _("Forget"), _("Keep it")):
             return
         try:
             if not await self._services.jobs.forget(job):
-                await tell(self._window, _("Forget the job"), _("Another xsmigui is carrying it out, or it is gone."))
+                await tell(
+                    self._window, _("Forget the job"), _("Another xsmigui is carrying it out, or it no longer exists.")
+                )
         except OSError as error:
             text = _("The journal cannot be written: {reason}", reason=str(error))
             await tell(self._window, _("Forget the job"), text)
@@ -191,7 +193,7 @@ class WorkCommands:
         here = ObjectId(PoolId(job.plan.source.uuid), "VM", vm.move.vm.ref)
         there = ObjectId(PoolId(job.plan.target.uuid), "VM", vm.arrived or vm.move.vm.ref)
         if not (vm.state is State.done and self._on_find(there)) and not self._on_find(here):
-            text = _("{vm} is not in the tree at present.", vm=vm.move.vm.name)
+            text = _("{vm} is not in the tree right now.", vm=vm.move.vm.name)
             self._scope.spawn(tell(self._window, _("Go to"), text))
 
     def limit_storage(self, number: int) -> None:
@@ -207,7 +209,7 @@ class WorkCommands:
         jobs = [job for job in self._services.jobs.all() if job.has_ended]
         title = _("Save a report")
         if not jobs:
-            await tell(self._window, title, _("Nothing has ended yet that could be reported."))
+            await tell(self._window, title, _("Nothing has ended yet, so there is nothing to report."))
             return
         now = self._services.clock.now()
 

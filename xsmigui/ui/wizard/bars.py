@@ -24,7 +24,7 @@ def words(account: Account) -> str:
     if account.used_at_peak > account.total - account.after:
         parts.append(_("at its peak {peak}", peak=size(account.used_at_peak)))
     if account.after < 0:
-        parts.append(_("{lack} too little", lack=size(-account.after)))
+        parts.append(_("{lack} short", lack=size(-account.after)))
     else:
         parts.append(_("free afterwards {after}", after=size(account.after)))
     return " · ".join(parts)

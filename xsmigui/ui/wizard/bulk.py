@@ -35,8 +35,8 @@ class RowFilter(Combo):
         self._vms: Mapping[str, VmRef] = {}
         for rows, words in (
             (Rows.all, _("All rows")),
-            (Rows.blocked, _("What cannot go")),
-            (Rows.open, _("What is to be chosen")),
+            (Rows.blocked, _("What cannot move")),
+            (Rows.open, _("What is still to be chosen")),
         ):
             self.add_entry(words, str(rows))
         self.currentIndexChanged.connect(lambda _index: self._apply())

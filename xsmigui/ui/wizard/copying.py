@@ -62,8 +62,8 @@ class CopyChoice(QWidget):
         self.prove.setEnabled(draft.prove or not draft.proves)
         low, high = proof_seconds(move.source.VDI[disk].virtual_size for move in proved for disk in move.moving)
         tip = _(
-            "The servers sum up each disk before and after, ≈ {low} to {high}. Only then are contents called the same."
-            " It is done in any case where sources are removed at once.",
+            "The servers compute a checksum of each disk before and after, ≈ {low} to {high}. Only then are "
+            "contents reported as identical. This is always done if sources are removed at once.",
             low=duration(low),
             high=duration(high),
         )

@@ -71,7 +71,7 @@ class NetworksPage(WizardPage):
     page = Page.networks
 
     def __init__(self, choose: Choose) -> None:
-        question = _("To which network of the destination shall each network interface be connected?")
+        question = _("Which network of the destination should each network interface be connected to?")
         super().__init__("networksPage", question, choose)
         self.sources = Table("sourceNetworkTable", _("Networks"), [_("Now on"), _("Interfaces"), _("Network there")], 2)
         self.exceptions = Label(_("Exceptions, interface by interface:"), is_dim=True)

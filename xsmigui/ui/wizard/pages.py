@@ -82,7 +82,7 @@ class DestinationPage(WizardPage):
     add_server = Signal()
 
     def __init__(self, choose: Choose) -> None:
-        super().__init__("destinationPage", _("Where shall the selected VMs go?"), choose)
+        super().__init__("destinationPage", _("Where should the selected VMs go?"), choose)
         self.combo = ChoiceCombo("destinationCombo", _("Destination"))
         self.combo.chosen.connect(self._chosen)
         self.body.addWidget(self.combo)
@@ -126,7 +126,7 @@ class HomeServerPage(WizardPage):
     page = Page.home_server
 
     def __init__(self, choose: Choose) -> None:
-        super().__init__("homeServerPage", _("On which server shall each VM run?"), choose)
+        super().__init__("homeServerPage", _("Which server should each VM run on?"), choose)
         columns = [_("VM"), _("Memory"), _("Possible"), _("Server")]
         self.table = Table("homeServerTable", _("Home servers"), columns, 3)
         self.table.row_clicked.connect(self.row_clicked)
@@ -191,15 +191,15 @@ class StorageNetworkPage(WizardPage):
     page = Page.storage_network
 
     def __init__(self, choose: Choose) -> None:
-        question = _("Which network of the destination shall carry the disks?")
+        question = _("Which network of the destination should carry the disks?")
         super().__init__("storageNetworkPage", question, choose)
         self.combo = ChoiceCombo("storageNetworkCombo", _("Storage network"))
         self.combo.chosen.connect(lambda network: choose(lambda draft: draft.over(NetworkRef(network))))
         self.body.addWidget(self.combo)
         self.note = hint(
             _(
-                "A network of its own keeps the load away from the management network, over which the pool is"
-                " governed while the disks travel."
+                "A dedicated network keeps the traffic off the management network, which the pool needs for "
+                "control while the disks are copied."
             )
         )
         self.body.addWidget(self.note)
@@ -219,7 +219,7 @@ def options(choose: Choose) -> dict[str, QCheckBox]:
     home = QCheckBox(_("Make the chosen server the VM's home server"))
     named(home, "setHomeCheck", home.text())
     home.clicked.connect(lambda yes: choose(lambda draft: draft.homing(bool(yes))))
-    start = QCheckBox(_("Start halted VMs when they have arrived"))
+    start = QCheckBox(_("Start halted VMs after the move"))
     named(start, "startAfterCheck", start.text())
     start.clicked.connect(lambda yes: choose(lambda draft: draft.starting(bool(yes))))
     compress = QCheckBox(_("Compress the memory stream, whatever the pool's setting is"))

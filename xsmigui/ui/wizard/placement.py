@@ -25,7 +25,7 @@ class StoragePage(WizardPage):
     page = Page.storage
 
     def __init__(self, choose: Choose) -> None:
-        super().__init__("storagePage", _("Where shall the virtual disks be placed?"), choose)
+        super().__init__("storagePage", _("Where should the virtual disks be placed?"), choose)
         self.keep = QRadioButton(_("Leave all virtual disks where they are"))
         named(self.keep, "keepDisksRadio", _("Leave all virtual disks where they are"))
         self.same = QRadioButton(_("Place all migrated virtual disks on the same SR"))

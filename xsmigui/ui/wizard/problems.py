@@ -20,7 +20,7 @@ FOLDED: Final = 3
 """Problems of one rule that are shown one by one; of more the first stands for all until they are unfolded."""
 
 ICONS: Final = {Severity.block: "block", Severity.warn: "warn", Severity.info: "info"}
-WORDS: Final = {Severity.block: N_("Prevents it"), Severity.warn: N_("Warning"), Severity.info: N_("Note")}
+WORDS: Final = {Severity.block: N_("Prevents the move"), Severity.warn: N_("Warning"), Severity.info: N_("Note")}
 OnFix = Callable[[Fix], None]
 
 
@@ -82,7 +82,7 @@ class ProblemPanel(QScrollArea):
         if pending:  # last, so that no row jumps when the answer comes
             self._rows.addWidget(self._row("pending", pending))
         if not ordered and not pending:
-            self._rows.addWidget(self._row("done", _("Nothing stands against it so far.")))
+            self._rows.addWidget(self._row("done", _("No problems found so far.")))
         self._rows.addStretch(1)
         self.verticalScrollBar().setValue(place)
 

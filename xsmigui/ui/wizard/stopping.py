@@ -22,7 +22,7 @@ class StopChoice(QWidget):
         self.check = QCheckBox(_("Move running VMs with a short sto&p"))
         named(self.check, "shortStopCheck", _("Move running VMs with a short stop"))
         self.check.clicked.connect(self._changed)
-        self.minutes = Spin("stopMinutesSpin", _("Minutes for which a VM may be down"), 1, LONGEST_STOP)
+        self.minutes = Spin("stopMinutesSpin", _("Longest time that a VM may be down, in minutes"), 1, LONGEST_STOP)
         self.minutes.setValue(SHORT_STOP)
         self.minutes.setSuffix(_(" min"))
         self.minutes.valueChanged.connect(self._changed)
@@ -45,9 +45,9 @@ class StopChoice(QWidget):
         self.check.setChecked(chosen)
         self.check.setEnabled(chosen or not reason)
         tip = _(
-            "For disks that the server cannot mirror: they are copied while the VM runs. Then it is shut down, only"
-            " what it has written meanwhile is copied, and it starts on the copies. If the stop would get longer than"
-            " you allow, everything is put back."
+            "For disks that the server cannot mirror: they are copied while the VM is running. The VM is then "
+            "shut down, only the data written meanwhile is copied, and it starts on the copies. If the stop "
+            "would take longer than you allow, everything is rolled back."
         )
         explain(self.check, reason or tip)
         for widget in (self._label, self.minutes):

@@ -21,7 +21,7 @@ class SummaryPage(WizardPage):
     page = Page.summary
 
     def __init__(self, choose: Choose, save: Callable[[Plan, Path], None]) -> None:
-        super().__init__("summaryPage", _("Read what will happen. Nothing has been changed so far."), choose)
+        super().__init__("summaryPage", _("Review what will happen. Nothing has been changed so far."), choose)
         self._save = save
         self._plan: Plan | None = None
         self._shown = ""
@@ -64,7 +64,7 @@ class SummaryPage(WizardPage):
         ready = self._plan is not None
         for button in (self.script, self.save):
             button.setEnabled(ready)
-            button.setToolTip("" if ready else _("There is no plan yet: something still stands against it."))
+            button.setToolTip("" if ready else _("There is no plan yet: there are still problems."))
         self._show()
 
     def _show(self) -> None:
@@ -103,7 +103,7 @@ def escape(text: str) -> str:
 def _not_yet(evaluation: Evaluation) -> str:
     if evaluation.pending:
         return _("Asking the servers whether they would accept this…")
-    return _("There is no plan yet: something still stands against it. See below.")
+    return _("There is no plan yet: there are still problems. See below.")
 
 
 def plan_html(plan: Plan, evaluation: Evaluation) -> str:
@@ -120,7 +120,7 @@ def plan_html(plan: Plan, evaluation: Evaluation) -> str:
         parts.append(f"<p>{escape(total(plan))}</p>")
     unchecked = [p for p in evaluation.problems if p.page is Page.summary and p.severity is Severity.info]
     if unchecked:
-        title = escape(_("What to know beforehand"))
+        title = escape(_("Before you start"))
         parts.append(f"<h4>{title}</h4>")
         parts += [f"<p>{escape(problem.sentence())}</p>" for problem in unchecked]
     return "".join(parts)

@@ -236,7 +236,7 @@ class MigrateWizard(QDialog):
         stuck = self._stuck(evaluation) if len(moves) > 1 else {}
         parts = []
         if len(moves) > 1:
-            parts.append(_("{can} of {n} can go", can=len(moves) - len(stuck), n=len(moves)))
+            parts.append(_("{can} of {n} can move", can=len(moves) - len(stuck), n=len(moves)))
         if self._left:
             parts.append(n_("{n} is left out", "{n} are left out", len(self._left)))
         self.can_go.setText(" · ".join(parts))
@@ -282,7 +282,7 @@ class MigrateWizard(QDialog):
             if page is self._page:
                 icon, word = "step-current", _("current")
             elif blocked and page in self._visited:
-                icon, word = "block", _("something prevents it")
+                icon, word = "block", _("something prevents the move")
             elif page in self._visited and not blocked:
                 icon, word = "step-done", _("done")
             else:
@@ -298,7 +298,7 @@ class MigrateWizard(QDialog):
             reachable = self._reachable(evaluation, page)
             flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
             item.setFlags(flags if reachable else Qt.ItemFlag.NoItemFlags)
-            item.setToolTip("" if reachable else _("The pages before it come first."))
+            item.setToolTip("" if reachable else _("Complete the pages before it first."))
         self.steps.setCurrentRow(pages.index(self._page))
 
     def _reachable(self, evaluation: Evaluation, page: Page) -> bool:
@@ -348,7 +348,7 @@ class MigrateWizard(QDialog):
 
     async def _leave(self) -> None:
         question = _("What you have chosen in this wizard will be forgotten. Nothing has been changed on a server.")
-        if await ask(self, _("Leave the wizard"), question, _("Leave"), _("Go on choosing")):
+        if await ask(self, _("Leave the wizard"), question, _("Leave"), _("Keep choosing")):
             self.reject()
 
     def _step_clicked(self, item: QListWidgetItem) -> None:

@@ -110,7 +110,7 @@ def test_r05_what_does_not_run_leaves_only_if_it_could_start(site: TwoPools, sus
     assert "it lacks" in found.message
     a.set(vm, memory_dynamic_min=2 * GiB, VCPUs_max=64)
     message = problem(evaluate(site.site, away(site, vm)), "R05").message
-    assert "m1 comes nearest: it has 16 processors for 64 vCPUs." in message
+    assert "m1 comes closest: it has 16 processors for 64 vCPUs." in message
     a.set(vm, VCPUs_max=2)
     assert "R05" not in rules(evaluate(site.site, away(site, vm)))
     for host in a.hosts:

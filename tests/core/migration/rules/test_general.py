@@ -61,7 +61,7 @@ def test_r05_the_vm_s_host_is_down(site: TwoPools) -> None:
     assert "R05" not in rules(evaluate(site.site, inside(site, site.db)))
     site.madrid.set(site.web, resident_on="OpaqueRef:gone")
     found = evaluate(site.site, inside(site, site.web))
-    assert problem(found, "R05").message == "The host on which web runs is not known any more."
+    assert problem(found, "R05").message == "The host on which web runs is no longer known."
 
 
 def test_r05_copy_inside_a_pool(site: TwoPools) -> None:

@@ -164,7 +164,7 @@ def test_r34_virtual_hardware(site: TwoPools) -> None:
 def test_r40_memory(site: TwoPools) -> None:
     site.madrid.set(site.madrid.get(site.m3).metrics, memory_total=3 * GiB)
     found = evaluate(site.site, inside(site, site.web))
-    assert problem(found, "R40").message == "m3 has 1.0 GiB of memory free; web needs 2.0 GiB."
+    assert problem(found, "R40").message == "m3 has 1.0 GiB of free memory; web needs 2.0 GiB."
     site.madrid.set(site.web, memory_dynamic_min=GiB)
     assert "R40" not in rules(evaluate(site.site, inside(site, site.web)))
 
@@ -177,9 +177,7 @@ def test_r40_vms_that_do_not_run(site: TwoPools) -> None:
     site.lisboa.set(site.lisboa.get(site.l1).metrics, memory_total=5 * GiB)
     found = evaluate(site.site, away(site, site.sleeper))
     assert problem(found, "R40").severity is Severity.warn
-    assert (
-        problem(found, "R40").message == "l1 has 1.0 GiB of memory free, and sleeper needs 2.0 GiB when it is resumed."
-    )
+    assert problem(found, "R40").message == "l1 has 1.0 GiB of free memory; sleeper needs 2.0 GiB when it is resumed."
     assert "R40" not in rules(evaluate(site.site, away(site, site.files)))
     assert "R40" in blocks(evaluate(site.site, away(site, site.web)))
 
@@ -190,10 +188,10 @@ def test_r40_together(site: TwoPools) -> None:
     site.madrid.set(site.web, memory_dynamic_min=40 * GiB)
     draft = site.madrid.move(site.web, other, destination=site.madrid.id).on(site.web, site.m3).on(other, site.m3)
     found = evaluate(site.site, draft)
-    assert problem(found, "R40").message == "m3 has 62.0 GiB of memory free; web and other need 80.0 GiB together."
+    assert problem(found, "R40").message == "m3 has 62.0 GiB of free memory; web and other need 80.0 GiB together."
     site.madrid.set(other, memory_dynamic_min=400 * GiB)
     found = evaluate(site.site, draft)
-    assert problem(found, "R40").message == "m3 has 62.0 GiB of memory free; other needs 400.0 GiB."
+    assert problem(found, "R40").message == "m3 has 62.0 GiB of free memory; other needs 400.0 GiB."
 
 
 def test_r42_memory_twice(site: TwoPools) -> None:

@@ -59,7 +59,7 @@ def test_r50_jobs_under_way_take_space(site: TwoPools) -> None:
 def test_r50_what_other_clients_will_write_is_not_known(site: TwoPools) -> None:
     site.madrid.set(site.files, current_operations={"OpaqueRef:task": "migrate_send"})
     found = problem(evaluate(site.site, away(site, site.web)), "R50")
-    assert (found.severity, "Other clients move files" in found.message) == (Severity.info, True)
+    assert (found.severity, "Other clients are moving files" in found.message) == (Severity.info, True)
     ours = claim(site, vm=site.madrid.uuid(site.files))
     assert "R50" not in rules(evaluate(replace(site.site, claims=(ours,)), away(site, site.web)))
 
@@ -202,10 +202,10 @@ def test_r19_what_the_guests_write_is_counted(site: TwoPools) -> None:
     for answer in (Answer(), Answer(ServerFailure("INTERNAL_ERROR", ("Rrd.Invalid_data_source",), "m"))):
         silent = evaluate(site.site, draft, {**facts, asked: answer})
         assert silent.plan is not None
-        assert problem(silent, "R19").message.endswith("How fast the guests write is not known.")
+        assert problem(silent, "R19").message.endswith("The write rate of the guests is not known.")
     told = evaluate(site.site, draft, {**facts, asked: Answer(value=40e6)})
     assert told.plan == silent.plan
-    assert "The guests write 38 MiB a second at present, which is counted." in problem(told, "R19").message
+    assert "The guests are writing 38 MiB per second, which the estimate includes." in problem(told, "R19").message
     (move,) = told.resolved.moves
     assert estimate(move, 40e6).high > estimate(move).high
     assert estimate(move, 1e12).high < 6 * estimate(move).high  # there is an end to it

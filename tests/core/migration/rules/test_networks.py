@@ -25,7 +25,7 @@ def test_r80_mapped(site: TwoPools) -> None:
     for pif in site.lisboa.get_all("PIF", network=site.l_lan):
         site.lisboa.set(pif, VLAN=99)
     found = evaluate(site.site, draft)
-    assert "(now on LAN) has no network in Lisboa yet." in problem(found, "R80").message
+    assert "(now on LAN) yet." in problem(found, "R80").message
     assert blocks(evaluate(site.site, draft.connecting(VIF, site.l_lan))) == []
     found = evaluate(site.site, draft.connecting(VIF, site.m_lan))
     assert "is not in Lisboa" in problem(found, "R80").message
@@ -111,7 +111,7 @@ def test_r82_storage_network(site: TwoPools) -> None:
     site.lisboa.remove(pif)
     assert problem(evaluate(site.site, draft), "R82").message == "l1 is not on the network Storage."
     found = evaluate(site.site, draft.over(NetworkRef("OpaqueRef:gone")))
-    assert problem(found, "R82").message == "The chosen storage network is gone."
+    assert problem(found, "R82").message == "The chosen storage network no longer exists."
     assert "R82" not in rules(evaluate(site.site, inside(site, site.web).over(NetworkRef("OpaqueRef:gone"))))
 
 

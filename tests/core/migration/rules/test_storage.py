@@ -62,7 +62,7 @@ def test_r51_space_at_the_source(site: TwoPools) -> None:
     site.madrid.set(site.m_nfs, physical_size=40 * GiB)
     found = evaluate(site.site, draft)
     assert problem(found, "R51").severity is Severity.warn
-    assert "has 40.0 GiB free; their temporary snapshots may need up to 50.0 GiB" in problem(found, "R51").message
+    assert "has 40.0 GiB free; the temporary snapshots may need up to 50.0 GiB" in problem(found, "R51").message
     site.madrid.set(site.m_nfs, physical_utilisation=40 * GiB - 10 * MiB)
     assert blocks(evaluate(site.site, draft)) == ["R51"]
     assert blocks(evaluate(site.site, away(site, site.files))) == ["R51"]  # halted VMs are mirrored too
@@ -187,15 +187,15 @@ def test_r67_places(site: TwoPools) -> None:
         site.lisboa.set(sr, content_type="iso")
     found = evaluate(site.site, away(site, site.db))
     assert [p.message for p in found.problems if p.rule == "R67"] == [
-        "db 0 of db has no place yet.",
-        "db 0 at before the update, which moves with db, has no place yet.",
+        "No SR has been chosen for db 0 of db yet.",
+        "No SR has been chosen for db 0 at before the update, which moves with db.",
     ]
     assert "R67" not in rules(evaluate(site.site, inside(site, site.db)))
 
 
 def test_r68_health(site: TwoPools) -> None:
     gone = away(site, site.web).on_same_sr(SrRef("OpaqueRef:gone"))
-    assert problem(evaluate(site.site, gone), "R68").message == "The chosen SR is gone."
+    assert problem(evaluate(site.site, gone), "R68").message == "The chosen SR no longer exists."
     assert "OpaqueRef" not in " ".join(p.message for p in evaluate(site.site, gone).problems)
     for pbd in site.lisboa.tables["PBD"]:
         site.lisboa.set(pbd, currently_attached=False)

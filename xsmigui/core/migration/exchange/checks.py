@@ -17,9 +17,9 @@ def can_roll_back(spec: ExchangeSpec, state: ExchangeState) -> bool:
 def why_no_way_back(spec: ExchangeSpec, state: ExchangeState) -> Text:
     for it in spec.replacements:
         if not is_whole(state.vdis.get(it.old)):
-            return m_("{disk} is gone, so its copy stays.", disk=it.name)
+            return m_("{disk} no longer exists, so its copy is kept.", disk=it.name)
     if _may_be_written(spec, state):
-        return m_("The new disks may have been written to, so they stay.")
+        return m_("The new disks may have been written to, so they are kept.")
     return ""
 
 
@@ -71,21 +71,23 @@ def account(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Text]:
         elif old is not None:
             yield m_("{disk}: the disk in use is still {old}; what was copied to {new} may be older.", **names)
         else:
-            yield m_("{disk}: {old} is gone.", **names)
+            yield m_("{disk}: {old} no longer exists.", **names)
 
 
 def check(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     """What was true when the job looked first must still be true."""
     if spec.vm and state.vm is None:
-        yield give_up(spec, state, m_("The VM is gone."))
+        yield give_up(spec, state, m_("The VM no longer exists."))
         return
     owner = other_job(spec, state)
     if owner:
-        text = m_("Another job of xsmigui works on it: {job}. Let that one end, or revert it first.", job=owner)
+        text = m_(
+            "Another job of xsmigui is working on it: {job}. Wait for that job to end, or revert it first.", job=owner
+        )
         yield give_up(spec, state, text)
     still_runs = spec.stop is not None and not spec.stop.stopping
     if state.vm is not None and still_runs and state.vm["power_state"] != "Running":
-        yield give_up(spec, state, m_("The VM no longer runs."))
+        yield give_up(spec, state, m_("The VM is no longer running."))
     if state.vm is not None and not still_runs and state.vm["power_state"] != "Halted":
         yield give_up(spec, state, m_("The VM is no longer halted."))
     if is_released(spec, state):
@@ -99,12 +101,12 @@ def check(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
 
 def _check_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
     if not is_whole(state.vdis.get(it.old)):
-        yield give_up(spec, state, m_("{disk} is gone, or its SR no longer has it.", disk=it.name))
+        yield give_up(spec, state, m_("{disk} no longer exists, or its SR no longer has it.", disk=it.name))
         return
     if (it.complete or it.spare) and not is_whole(state.vdis.get(it.new)):
-        yield give_up(spec, state, m_("What is to take the place of {disk} is gone.", disk=it.name))
+        yield give_up(spec, state, m_("The disk that should replace {disk} no longer exists.", disk=it.name))
     if it.vbd and not _is_connected_as_left(state, it):
-        text = m_("The connections of {disk} to its VM are not as this job left them.", disk=it.name)
+        text = m_("{disk} is no longer attached to its VM as this job left it.", disk=it.name)
         yield give_up(spec, state, text)
     for ref, name in ((it.old, it.name), (it.new if it.spare or it.complete else "", m_("the new disk"))):
         other = next((h for h in state.holders.get(ref, ()) if h.writes or not h.is_control_domain), None)
@@ -115,7 +117,7 @@ def _check_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replaceme
     if changed and not it.void:
         if it.is_copied and it.signs is not None and it.signs.started == state.started and _same_disk(state, it):
             yield Note({"void": True}, at)
-        text = m_("{disk} is not what it was when its copy began. {reason}", disk=it.name, reason=changed)
+        text = m_("{disk} has changed since its copy was started. {reason}", disk=it.name, reason=changed)
         yield give_up(spec, state, text)
 
 

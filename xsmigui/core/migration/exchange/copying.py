@@ -45,7 +45,7 @@ def copy_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement
     pending = pending_call(spec, COPY, at)
     if pending is not None:
         if is_in_use(state, it):
-            yield Wait(m_("The server may still be copying {disk}; its end is waited for.", disk=it.name))
+            yield Wait(m_("The server may still be copying {disk}; waiting for it to end.", disk=it.name))
         yield Note({"void": True}, at)
     if it.void:
         yield from _thrown_away(spec, state, at, it)
@@ -54,7 +54,7 @@ def copy_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement
     if it.new and it.new not in state.vdis:
         yield Note({**_AFRESH, "copies": it.copies + 1}, at)
     if it.copies >= MOST_COPIES:
-        text = m_("{disk} was copied {n} times and changed each time meanwhile.", disk=it.name, n=it.copies)
+        text = m_("{disk} was copied {n} times and changed during each copy.", disk=it.name, n=it.copies)
         yield give_up(spec, state, text)
     if not it.copied:
         now = state.signs(it)
@@ -63,7 +63,7 @@ def copy_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement
         if not it.new:
             yield from stray_copies(spec, state, at, it)
         if not it.new:
-            does = m_("make room for a copy of {disk}", disk=it.name)
+            does = m_("create a disk for the copy of {disk}", disk=it.name)
             yield Request("VDI.create", (blank(spec, it, state.vdis[it.old]),), does, at, then={"new": ANSWER})
         params = (it.old, NULL, NULL, it.new)
         yield Request(COPY, params, m_("copy {disk}", disk=it.name), at, is_task=True, then={"copied": True})
@@ -85,7 +85,7 @@ def _thrown_away(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacem
     if copy is not None and not is_held(state, it.new):
         if not is_free(copy):
             yield Wait(m_("The copy of {disk} is still in use.", disk=it.name))
-        does = m_("throw away the copy of {disk}", disk=it.name)
+        does = m_("discard the copy of {disk}", disk=it.name)
         yield Request("VDI.destroy", (it.new,), does, at, then={**_AFRESH, "copies": it.copies + 1})
     yield from unmark(spec, state, at, it.new)  # it is somebody else's by now
     yield Note({**_AFRESH, "copies": it.copies + 1}, at)

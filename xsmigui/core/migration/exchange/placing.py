@@ -66,7 +66,7 @@ def exchange_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replace
         if not state.free_position:
             yield give_up(spec, state, m_("The VM has no free position for another disk."))
             return
-        does = m_("connect the new disk of {disk} to a free position", disk=it.name)
+        does = m_("attach the new disk of {disk} at a free position", disk=it.name)
         yield Request("VBD.create", (connection_of(it, it.new, state.free_position),), does, at)
     yield from _copy_metadata(state, at, it)
     if it.vbd:

@@ -83,10 +83,10 @@ def _end_copy(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
                 yield Request("task.cancel", (pending.task,), m_("cancel the shutdown of the VM"))
             yield Wait("", pending.task)
         elif state.vm is not None and UNFINISHED & set(state.vm["current_operations"].values()):
-            yield Wait(m_("The server still works on the VM."))
+            yield Wait(m_("The server is still working on the VM."))
         return
     it = spec.replacements[pending.disk]
-    waiting = Wait(m_("The server still works on the copy of {disk}.", disk=it.name), pending.task)
+    waiting = Wait(m_("The server is still working on the copy of {disk}.", disk=it.name), pending.task)
     if pending.method == COPY and not pending.task and is_in_use(state, it):
         source = state.vdis.get(str(pending.params[0])) if pending.params else None
         working = (source or state.vdis[it.old])["current_operations"]
@@ -131,7 +131,7 @@ def _reconnected(state: ExchangeState, at: int, it: Replacement) -> Iterator[Ste
                 return
             does = m_("move the new disk to a free position")
             yield Request("VBD.set_userdevice", (mine, state.free_position), does, at)
-        does = m_("connect {disk} again", disk=it.name)
+        does = m_("attach {disk} again", disk=it.name)
         yield Request("VBD.create", (connection_of(it, it.old, position),), does, at)
     if mine:
         yield Request("VBD.destroy", (mine,), m_("release the new disk"), at)

@@ -78,7 +78,7 @@ def _make_room(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacemen
         yield give_up(spec, state, text)
     if not it.new:
         yield from stray_copies(spec, state, at, it)
-        does = m_("make room for a copy of {disk}", disk=it.name)
+        does = m_("create a disk for the copy of {disk}", disk=it.name)
         yield Request("VDI.create", (blank(spec, it, source),), does, at, then={"new": ANSWER})
         return
     copy = state.vdis[it.new]
@@ -104,15 +104,15 @@ def _copy_snapshot(
     snapshot never changes, so a pass that broke off is simply made once more."""
     if pending_call(spec, COPY, at) is not None:
         if is_in_use(state, it):
-            yield Wait(m_("The server may still be copying {disk}; its end is waited for.", disk=it.name))
+            yield Wait(m_("The server may still be copying {disk}; waiting for it to end.", disk=it.name))
         yield Note({"copied": False}, at)
     snapshot = state.snapshots[stop.snapshot].disks.get(it.old)
     if snapshot is None or not is_whole(state.vdis.get(snapshot)):
-        yield give_up(spec, state, m_("The snapshot of {disk} is gone.", disk=it.name))
+        yield give_up(spec, state, m_("The snapshot of {disk} no longer exists.", disk=it.name))
         return
     if it.base != snapshot:
         if it.base and it.base not in state.vdis:
-            yield give_up(spec, state, m_("The snapshot of {disk} is gone.", disk=it.name))
+            yield give_up(spec, state, m_("The snapshot of {disk} no longer exists.", disk=it.name))
         does = m_("copy {disk} while its VM runs", disk=it.name)
         params = (snapshot, NULL, it.base or NULL, it.new)
         yield Request(COPY, params, does, at, is_task=True, then={"base": snapshot, "scanned": False})
@@ -134,7 +134,7 @@ def _compare(spec: ExchangeSpec, state: ExchangeState, stop: ShortStop) -> Itera
     for at, it in enumerate(spec.replacements):
         why = it.unprovable or sizes_differ(state, it.base, it.new)
         if why:
-            text = m_("The copy of {disk} cannot be compared with it, so its VM is not stopped.", disk=it.name)
+            text = m_("The copy of {disk} cannot be compared with the disk, so its VM is not stopped.", disk=it.name)
             yield give_up(spec, state, sentences(text, why))
         does = m_("compare the contents of {disk} and its copy", disk=it.name)
         for key, ref in (("base_sum_old", it.base), ("base_sum_new", it.new)):
@@ -158,8 +158,8 @@ def _decide(spec: ExchangeSpec, state: ExchangeState, stop: ShortStop) -> Iterat
         )
     if expected > stop.allowed:
         text = m_(
-            "The stop would take about {expected} (an estimate), longer than the {allowed} that were allowed; the VM"
-            " was not stopped.",
+            "The stop would take about {expected} (estimated), longer than the {allowed} allowed; the VM was "
+            "not stopped.",
             expected=Duration(expected),
             allowed=Duration(stop.allowed),
         )

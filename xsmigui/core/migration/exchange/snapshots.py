@@ -19,7 +19,7 @@ def take_snapshot(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     yield from _take(spec, state, stop.snapshot, stop.number, "snapshot")
     snapshot = state.snapshots.get(stop.snapshot)
     if snapshot is None:
-        yield give_up(spec, state, m_("The snapshot that this job had made of the VM is gone."))
+        yield give_up(spec, state, m_("The snapshot that this job took of the VM no longer exists."))
         return
     yield from _note_disks(stop, snapshot)
     if not stop.taken:
@@ -33,7 +33,7 @@ def take_last_snapshot(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Ste
     yield from _take(spec, state, stop.after, AFTER, "after")
     snapshot = state.snapshots.get(stop.after)
     if snapshot is None:
-        yield give_up(spec, state, m_("The snapshot that this job had made of the VM is gone."))
+        yield give_up(spec, state, m_("The snapshot that this job took of the VM no longer exists."))
         return
     yield from _note_disks(stop, snapshot)
     for at, it in enumerate(spec.replacements):
@@ -49,7 +49,7 @@ def _take(spec: ExchangeSpec, state: ExchangeState, known: str, number: int, key
     if found:
         yield Note({key: found})
     if state.vm is not None and "snapshot" in state.vm["current_operations"].values():
-        yield Wait(m_("The server may still be taking the snapshot; its end is waited for."))
+        yield Wait(m_("The server may still be taking the snapshot; waiting for it to end."))
     does = m_("take a snapshot of the VM")
     yield Request("VM.snapshot", (spec.vm, name), does, is_task=True, then={key: ANSWER})
 

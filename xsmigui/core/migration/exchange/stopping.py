@@ -70,7 +70,7 @@ def _too_long(spec: ExchangeSpec, state: ExchangeState, stop: ShortStop) -> Iter
     if spec.settled or not stop.is_under_way or any(state.connection(it.new) for it in spec.replacements):
         return
     if state.now - stop.stopping > stop.allowed:
-        text = m_("The stop took longer than the {allowed} that were allowed.", allowed=Duration(stop.allowed))
+        text = m_("The stop took longer than the {allowed} allowed.", allowed=Duration(stop.allowed))
         yield give_up(spec, state, text)
 
 
@@ -122,7 +122,7 @@ def _copy_difference(spec: ExchangeSpec, state: ExchangeState, at: int, it: Repl
     again = {"copied": False, "complete": False, "sum_old": "", "sum_new": "", "summed": "", "proven": ""}
     if pending_call(spec, COPY, at) is not None:
         if is_in_use(state, it):
-            yield Wait(m_("The server may still be copying {disk}; its end is waited for.", disk=it.name))
+            yield Wait(m_("The server may still be copying {disk}; waiting for it to end.", disk=it.name))
         yield Note(again, at)
     now = state.signs(it)
     if it.complete and (it.watch != state.watch or it.signs is None or may_differ(it.signs, now)):
@@ -130,13 +130,13 @@ def _copy_difference(spec: ExchangeSpec, state: ExchangeState, at: int, it: Repl
     if it.complete:
         return
     if it.copies >= MOST_COPIES:
-        text = m_("{disk} was copied {n} times and changed each time meanwhile.", disk=it.name, n=it.copies)
+        text = m_("{disk} was copied {n} times and changed during each copy.", disk=it.name, n=it.copies)
         yield give_up(spec, state, text)
     base = state.vdis.get(it.base)
     if base is None or not is_whole(base) or not it.base:
-        yield give_up(spec, state, m_("The snapshot of {disk} is gone.", disk=it.name))
+        yield give_up(spec, state, m_("The snapshot of {disk} no longer exists.", disk=it.name))
     if not is_whole(state.vdis.get(it.new)):
-        yield give_up(spec, state, m_("What is to take the place of {disk} is gone.", disk=it.name))
+        yield give_up(spec, state, m_("The disk that should replace {disk} no longer exists.", disk=it.name))
     if not it.copied:
         if it.signs != now or it.watch != state.watch:
             yield Note({"signs": now, "watch": state.watch}, at)
@@ -178,7 +178,7 @@ def _prove_afterwards(spec: ExchangeSpec, state: ExchangeState, at: int, it: Rep
     if it.proven or it.unprovable:
         return
     if not is_whole(state.vdis.get(it.old)) or not is_whole(state.vdis.get(it.after)):
-        yield Note({"unprovable": m_("One of the two disks is gone.")}, at)
+        yield Note({"unprovable": m_("One of the two disks no longer exists.")}, at)
         return
     why = sizes_differ(state, it.old, it.after)
     if why:

@@ -69,11 +69,11 @@ def kind_of_disk(move: Move) -> Problems:
             reason = m_("a snapshot")
         if reason:
             message = m_("{disk} cannot be moved: it is {reason}.", disk=_name(move, vdi), reason=reason)
-            hint = m_("Leave it where it is, or take it off {vm} first.", vm=move.vm.name_label)
+            hint = m_("Leave it where it is, or detach it from {vm} first.", vm=move.vm.name_label)
             if move.loose is not None:
                 hint = m_("Leave it where it is.")
             if vdi.missing:
-                hint = m_("Rescan its SR, or take it off {vm} first.", vm=move.vm.name_label)
+                hint = m_("Rescan its SR, or detach it from {vm} first.", vm=move.vm.name_label)
             yield found("R61", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
@@ -112,22 +112,24 @@ def _loss(move: Move, disk: Text, hold: Hold, holder: Text) -> tuple[Text, Text]
     hint = m_("Detach it from {holder} first, or leave it where it is.", **name)
     match hold:
         case Hold.control_domain:
-            message = m_("{disk} is attached to {holder} too, a control domain, which would lose it.", **name)
+            message = m_("{disk} is also attached to {holder}, a control domain, which would lose it.", **name)
             hint = m_("A backup or an import may have left it there: detach it from the control domain first.")
         case Hold.memory:
-            message = m_("{disk} holds the memory of {holder} too, which could not be resumed any more.", **name)
+            message = m_("{disk} also holds the memory of {holder}, which could then no longer be resumed.", **name)
             hint = m_("Leave it where it is.")
         case Hold.kept:
             message = m_("{disk} is the kept source of a move of {holder}.", **name)
             hint = m_("Revert that move, or remove the kept source.")
         case Hold.unknown:
-            message = m_("{disk} has a connection that is not known here; whoever has it would lose it.", **name)
-            hint = m_("Wait until the server shows whose it is.")
+            message = m_(
+                "{disk} has an attachment that is not known here; whatever uses it would lose the disk.", **name
+            )
+            hint = m_("Wait until the server shows what it belongs to.")
         case Hold.snapshot:
-            message = m_("{disk} is attached to the snapshot {holder} too, which would lose it.", **name)
+            message = m_("{disk} is also attached to the snapshot {holder}, which would lose it.", **name)
             hint = m_("Delete the snapshot if it is no longer needed, or leave the disk where it is.")
         case _:
-            message = m_("{disk} is attached to {holder} too, which would lose it.", **name)
+            message = m_("{disk} is also attached to {holder}, which would lose it.", **name)
     return message, hint
 
 
@@ -176,7 +178,7 @@ def sender(move: Move) -> Problems:
     name = {"pool": move.source.name, "vm": move.vm.name_label, "memory": Size(move.memory)}
     if not any(needed <= move.source.visible_srs.get(host, frozenset()) for host in live):
         message = m_("No host of {pool} sees everything that {vm} needs, so none can send it.", **name)
-        hint = m_("Attach its SRs to one host, or eject its CD.")
+        hint = m_("Attach its SRs to one common host, or eject its CD.")
         yield found("R05", Severity.block, move.source, "VM", move.ref, message, hint, page=STORAGE)
         return
     if move.crosses and pool_knows(move.source, Since.SENDS_WITHOUT_ROOM):
@@ -188,17 +190,17 @@ def sender(move: Move) -> Problems:
     name |= {"host": move.source.name_of("host", nearest), "lacks": listed(lacks[nearest][0])}
     if move.crosses:
         message = m_(
-            "{vm} can leave {pool} only if a host there could start it, which servers before xapi 26.14 want; it needs"
-            " {memory} of memory. {host} comes nearest: {lacks}.",
+            "{vm} can leave {pool} only if a host there could start it, which servers before xapi 26.14 "
+            "require; it needs {memory} of memory. {host} comes closest: {lacks}.",
             **name,
         )
     else:
         message = m_(
-            "No host of {pool} could hold {vm} while its disks move; it needs {memory} of memory. {host} comes nearest:"
-            " {lacks}.",
+            "No host of {pool} could hold {vm} while its disks move; it needs {memory} of memory. {host} comes "
+            "closest: {lacks}.",
             **name,
         )
-    hint = m_("Make room on a host that sees its disks and is on its networks.")
+    hint = m_("Free memory on a host that sees its disks and is on its networks.")
     yield found("R05", Severity.block, move.source, "VM", move.ref, message, hint, page=STORAGE)
 
 
@@ -243,10 +245,8 @@ def coalescing(move: Move) -> Problems:
         waiting = len(move.source.coalescing.get(sr, ()))
         if waiting:
             message = mn_(
-                "{sr} is still tidying up after deleted snapshots: {n} hidden disk has at most one disk that rests on"
-                " it.",
-                "{sr} is still tidying up after deleted snapshots: {n} hidden disks have at most one disk that rests on"
-                " them.",
+                "{sr} is still coalescing deleted snapshots: {n} hidden disk has at most one child.",
+                "{sr} is still coalescing deleted snapshots: {n} hidden disks have at most one child each.",
                 waiting,
                 sr=move.source.name_of("SR", sr),
             )
@@ -266,7 +266,7 @@ def lock_left(move: Move) -> Problems:
         locked = any(key.startswith(LOCK) for key in vdi.sm_config)
         if locked and not any(holder.active for holder in holders(move.source, ref)):
             message = m_(
-                "{disk} is not in use, and a host still holds a lock on it: copying it will fail.",
+                "{disk} is not in use, but a host still holds a lock on it: copying it will fail.",
                 disk=_name(move, vdi),
             )
             hint = m_("Start {vm} and shut it down again, or free the disk on the host.", vm=move.name)
@@ -288,12 +288,12 @@ def chain(move: Move) -> Problems:
         length = 1 + sum(1 for _ in move.source.ancestors(vdi)) if ref in own else 0
         if length >= LONG:
             message = m_(
-                "{disk} rests on a chain of {length} disks; {limit} are the most.",
+                "{disk} is based on a chain of {length} disks; the maximum is {limit}.",
                 disk=_name(move, vdi),
                 length=length,
                 limit=LONGEST,
             )
-            hint = m_("Delete snapshots and let the SR tidy up first.")
+            hint = m_("Delete snapshots and wait until the SR has coalesced them.")
             snapshots = tuple(move.source.snapshots(move.ref))
             fix = DeleteSnapshots(pool=move.source.id, vm=move.ref, snapshots=snapshots, vm_name=move.vm.name_label)
             remedy = fix if snapshots else None

@@ -43,7 +43,7 @@ def source_host(move: Move) -> Problems:
     host = move.vm.resident_on
     if not move.is_running or move.source.is_live(host):
         return
-    message = m_("The host on which {vm} runs is not known any more.", vm=move.vm.name_label)
+    message = m_("The host on which {vm} runs is no longer known.", vm=move.vm.name_label)
     if host in move.source.host:
         message = m_(
             "{host}, on which {vm} runs, cannot be reached by its coordinator.",
@@ -59,7 +59,7 @@ def copied_inside(move: Move) -> Problems:
     """The server refuses `copy` inside a pool (xapi 6.4 #1)."""
     if move.draft.copy and move.draft.destination == move.draft.source:
         message = m_(
-            "{vm} is in {pool} already; this copies to another pool.", vm=move.vm.name_label, pool=move.target.name
+            "{vm} is already in {pool}; this copies to another pool.", vm=move.vm.name_label, pool=move.target.name
         )
         hint = m_("Choose another destination.")
         yield found("R05", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
@@ -81,11 +81,11 @@ def blocked(move: Move) -> Problems:
             message = m_(
                 "This program has blocked the migration of {vm}: “{reason}”.", vm=move.vm.name_label, reason=reason
             )
-            hint = m_("Remove the block if nothing of it goes on any more.")
+            hint = m_("Remove the block if the operation is no longer running.")
             ours = tuple(op for op, why in move.vm.blocked_operations.items() if why.startswith(OUR_BLOCK))
             fix = Unblock(pool=move.source.id, vm=move.ref, operations=ours, vm_name=move.vm.name_label)
             if any(claim.vm == move.vm.uuid for claim in move.site.claims):
-                hint, fix = m_("Let that job end, or revert it in the journal."), None
+                hint, fix = m_("Wait for that job to end, or revert it."), None
         yield found("R07", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION, remedy=fix)
 
 
@@ -205,7 +205,7 @@ def protection(move: Move) -> Problems:
         if not move.source.pool.ha_enabled:
             message = m_("{vm} is marked to be restarted by high availability, which is off in {target} too.", **name)
             severity = Severity.info
-        hint = m_("Nothing will restart {vm} there by itself.", vm=move.vm.name_label)
+        hint = m_("Nothing will restart {vm} there automatically.", vm=move.vm.name_label)
         yield found("R15", severity, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
 

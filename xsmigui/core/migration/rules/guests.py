@@ -248,5 +248,5 @@ def desktop(move: Move) -> Problems:
             vm=move.vm.name_label,
             evidence=listed(signs),
         )
-        hint = m_("If it belongs to a catalog, do not move it from here.")
+        hint = m_("If it belongs to a catalog, do not move it with this program.")
         yield found("R18", Severity.warn, move.source, "VM", move.ref, message, hint, page=DESTINATION)

@@ -105,10 +105,14 @@ def port_80(move: Move) -> Problems:
     if unknown == old:
         message = m_("{hosts} of {pool} may need port 80 of {host}, which is closed there.", **name)
         severity = Severity.warn
-    hint = m_("Update {pool}, or open port 80 of {host} for a time.", **name)
+    hint = m_("Update {pool}, or open port 80 of {host} for the duration of the move.", **name)
     versions = {move.source.host[ref].software_version.get("product_version") for ref in old}
     if versions == {RESTART_TO} and severity is Severity.block:
-        hint = m_("Install the hotfix {hotfix} in {pool}, or open port 80 for a time.", hotfix=HOTFIX, **name)
+        hint = m_(
+            "Install the hotfix {hotfix} in {pool}, or open port 80 for the duration of the move.",
+            hotfix=HOTFIX,
+            **name,
+        )
     yield found("R17", severity, move.target, "host", move.host, message, hint, page=HOME)
 
 
@@ -139,7 +143,7 @@ def may_leave(batch: Batch) -> Problems:
     pool = batch.target.pool
     if host is not None and pool.ha_enabled and pool.master == host:
         message = m_("{host} coordinates a pool with high availability.", host=batch.target.name_of("host", host))
-        hint = m_("Let another host coordinate the pool first, or switch high availability off for the time.")
+        hint = m_("Make another host the coordinator first, or disable high availability for the time being.")
         yield found("R05", Severity.block, batch.target, "host", host, message, hint, page=HOME)
 
 

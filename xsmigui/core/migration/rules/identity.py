@@ -77,7 +77,7 @@ def left_behind(move: Move) -> Problems:
     ]
     if left:
         message = m_(
-            "{vm} does not take along what belongs to {pool}: {left}.",
+            "{vm} leaves behind what belongs to {pool}: {left}.",
             vm=move.vm.name_label,
             pool=move.source.name,
             left=listed(left),
@@ -137,6 +137,7 @@ def address_in_use(move: Move) -> Problems:
                 other=owner.name_label,
             )
             hint = m_(
-                "Shut {other} down or give one of them another address; a copy gets new ones.", other=owner.name_label
+                "Shut {other} down or change the address of one of them; a copy gets new addresses.",
+                other=owner.name_label,
             )
             yield found("R85", Severity.warn, move.source, "VIF", ref, message, hint, page=Page.networks)

@@ -62,17 +62,19 @@ def how_long(batch: Batch) -> Problems:
     message: Text
     if whole.memory:
         message = m_(
-            "Estimate: {low} to {high} in all, for {disks} of disks and {memory} of memory at {speed}. Meanwhile"
-            " running VMs are slower, and at the end each pauses for up to {pause}.",
+            "Estimate: {low} to {high} in total, for {disks} of disks and {memory} of memory at {speed}. "
+            "Running VMs are slower meanwhile, and each pauses for up to {pause} at the end.",
             **name,
         )
     else:
-        message = m_("Estimate: {low} to {high} in all, for {disks} of disks at {speed}.", **name)
+        message = m_("Estimate: {low} to {high} in total, for {disks} of disks at {speed}.", **name)
     if batch.writes:
         rate = Size(int(sum(batch.writes.values())))
-        message = sentences(message, m_("The guests write {rate} a second at present, which is counted.", rate=rate))
+        message = sentences(
+            message, m_("The guests are writing {rate} per second, which the estimate includes.", rate=rate)
+        )
     elif whole.memory and whole.disks:
-        message = sentences(message, m_("How fast the guests write is not known."))
+        message = sentences(message, m_("The write rate of the guests is not known."))
     yield found("R19", Severity.info, batch.target, "pool", batch.target.pool_ref, message)
 
 
@@ -90,7 +92,7 @@ def too_long(batch: Batch) -> Problems:
         high = estimate(move, batch.writes.get(move.ref, 0.0)).high
         if high > CAREFUL_HOURS * 3600 and not pool_knows(move.source, Since.REFRESHED_SESSIONS):
             message = m_(
-                "{vm} may take up to {high}: servers before xapi 26.6 give a migration up after {hours} hours.",
+                "{vm} may take up to {high}: servers before xapi 26.6 abort a migration after {hours} hours.",
                 vm=move.vm.name_label,
                 high=Duration(high),
                 hours=SESSION_HOURS,
@@ -107,6 +109,7 @@ def may_stop(batch: Batch) -> Problems:
         for move in batch.moves
     ):
         message = m_(
-            "A live migration that fails, say because the network breaks, can leave its VM halted at the source."
+            "A live migration that fails, for example because the network breaks, can leave the VM halted at "
+            "the source."
         )
         yield found("R20", Severity.info, batch.target, "pool", batch.target.pool_ref, message)

@@ -18,7 +18,7 @@ def lacks_memory(target: Inventory, host: HostRef, vm_name: str, need: int, free
     """R40 for one host and what must fit on it."""
     if need > free:
         message = m_(
-            "{host} has {free} of memory free; {vm} needs {need}.",
+            "{host} has {free} of free memory; {vm} needs {need}.",
             host=target.name_of("host", host),
             free=Size(free),
             vm=vm_name,
@@ -40,7 +40,7 @@ def memory(move: Move) -> Problems:
         yield from lacks_memory(move.target, move.host, move.vm.name_label, need, free)
     elif need > free:
         message = m_(
-            "{host} has {free} of memory free, and {vm} needs {need} when it is resumed.",
+            "{host} has {free} of free memory; {vm} needs {need} when it is resumed.",
             host=move.target.name_of("host", move.host),
             free=Size(free),
             vm=move.vm.name_label,
@@ -75,7 +75,7 @@ def memory_twice(move: Move) -> Problems:
         "free": Size(max(0, free - (keeps if more else 0))),
     }
     message = m_(
-        "While its disks move, {vm} needs its memory a second time on {host}: {need}, and {free} is free.", **name
+        "While its disks move, {vm} needs its memory a second time on {host}: {need}, but only {free} is free.", **name
     )
     hint = m_("Choose another host for {vm}, or shut it down and move its disks then.", vm=move.vm.name_label)
     severity = Severity.block if move.memory > free else Severity.warn
@@ -92,8 +92,8 @@ def room_at_the_source(move: Move) -> Problems:
     free = max((move.source.free_memory(host) for host in able), default=0)
     if move.memory > free:
         message = m_(
-            "If {vm} stops while it moves and another VM takes its memory, no host of {pool} could start it again:"
-            " it needs {need}, and {free} is free.",
+            "If {vm} stops while it moves and another VM takes its memory, no host of {pool} could start it "
+            "again: it needs {need}, but only {free} is free.",
             vm=move.vm.name_label,
             pool=move.source.name,
             need=Size(move.memory),
@@ -116,7 +116,7 @@ def dynamic_memory(move: Move) -> Problems:
         low=Size(move.vm.memory_dynamic_min),
         high=Size(move.vm.memory_static_max),
     )
-    hint = m_("Give {vm} a fixed amount of memory first.", vm=move.vm.name_label)
+    hint = m_("Set a fixed amount of memory for {vm} first.", vm=move.vm.name_label)
     yield found("R43", Severity.block, move.source, "VM", move.ref, message, hint, page=HOME)
 
 
@@ -136,11 +136,11 @@ def memory_of_batch(batch: Batch) -> Problems:
             continue
         if account.running:
             message = m_(
-                "{host} has {free} of memory free, of which running jobs will take {running}; {vms} need {need}.",
+                "{host} has {free} of free memory, of which running jobs will use {running}; {vms} need {need}.",
                 **name,
             )
             hint = m_("Choose another host, or wait until the jobs have ended.")
         else:
-            message = m_("{host} has {free} of memory free; {vms} need {need} together.", **name)
+            message = m_("{host} has {free} of free memory; {vms} need {need} together.", **name)
             hint = m_("Choose another host for some of them.")
         yield found("R40", Severity.block, batch.target, "host", host, message, hint, page=HOME)

@@ -48,20 +48,22 @@ def mapped(move: Move) -> Problems:
         same = move.target.networks_by_name.get(move.source.name_of("network", vif.network), ())
         if network is None and len(same) > 1:
             message = m_(
-                "{pool} has {n} networks named {network}: it is not known which one the interface {mac} of {vm} means.",
+                "{pool} has {n} networks named {network}: choose one for the interface {mac} of {vm}.",
                 n=len(same),
                 **name,
             )
             hint = m_("Choose one of them.")
         elif network is None:
-            message = m_("The interface {mac} of {vm} (now on {network}) has no network in {pool} yet.", **name)
-            hint = m_("Choose the network that it shall be on.")
+            message = m_(
+                "No network in {pool} has been chosen for the interface {mac} of {vm} (now on {network}) yet.", **name
+            )
+            hint = m_("Choose a network for it.")
         elif network not in move.target.network:
             message = m_("The network chosen for the interface {mac} of {vm} is not in {pool}.", **name)
             hint = m_("Choose another network.")
         elif move.host is not None and not host_attaches(move.target, move.host, network):
             message = m_(
-                "{host} is not on the network {target}, which the interface {mac} of {vm} shall use.",
+                "{host} is not on the network {target}, which was chosen for the interface {mac} of {vm}.",
                 host=move.target.name_of("host", move.host),
                 target=move.target.name_of("network", network),
                 **name,
@@ -86,7 +88,7 @@ def reachable(move: Move) -> Problems:
                 network=move.target.name_of("network", network),
                 vm=move.vm.name_label,
             )
-            hint = m_("Shut {vm} down, or take it off this network.", vm=move.vm.name_label)
+            hint = m_("Shut {vm} down, or disconnect it from this network.", vm=move.vm.name_label)
             yield found("R81", Severity.block, move.target, "host", move.host, message, hint, page=Page.home_server)
         elif not host_attaches(move.target, move.host, network):
             message = m_(
@@ -109,7 +111,7 @@ def has_address(pif: PIF) -> bool:
 def carries(inventory: Inventory, host: HostRef, network: NetworkRef) -> Problems:
     """R82: the host can receive disks over this network: a PIF, plugged, with an address (xapi 7.1)."""
     if network not in inventory.network:
-        message, hint = m_("The chosen storage network is gone."), m_("Choose another storage network.")
+        message, hint = m_("The chosen storage network no longer exists."), m_("Choose another storage network.")
         yield found("R82", Severity.block, inventory, "network", network, message, hint, page=CARRIER)
         return
     pif = inventory.pif(host, network)
@@ -135,7 +137,7 @@ def storage_network(move: Move) -> Problems:
         message = m_(
             "No network of {host} can carry the disks: none has a plugged interface with an IP address.", host=host
         )
-        hint = m_("Give an interface of the host an IP address, or choose another host.")
+        hint = m_("Configure an IP address on an interface of the host, or choose another host.")
         yield found("R82", Severity.block, move.target, "host", move.host, message, hint, page=CARRIER)
     else:
         yield from carries(move.target, move.host, move.storage_network)
@@ -155,7 +157,7 @@ def management(move: Move) -> Problems:
         return
     if move.target.is_management(network):
         message = m_(
-            "The disks travel over the management network {network}; this is not recommended for performance.",
+            "The disks are sent over the management network {network}; this is not recommended for performance.",
             network=move.target.name_of("network", network),
         )
         hint = m_("Choose another network if there is one.")
@@ -191,7 +193,7 @@ def packet_size(move: Move) -> Problems:
             here=here.MTU,
             sender=move.source.name_of("host", sender),
         )
-        hint = m_("Give both the same MTU, or choose another storage network.")
+        hint = m_("Set the same MTU on both sides, or choose another storage network.")
         yield found("R86", Severity.warn, move.target, "network", network, message, hint, page=CARRIER)
 
 
@@ -210,7 +212,7 @@ def locked_addresses(move: Move) -> Problems:
             vm=move.vm.name_label,
             addresses=allowed,
         )
-        hint = m_("Change the addresses that it may use after the move, or unlock it first.")
+        hint = m_("Change its allowed addresses after the move, or unlock it first.")
         yield found("R86", Severity.warn, move.source, "VIF", ref, message, hint, page=NETWORKS)
 
 

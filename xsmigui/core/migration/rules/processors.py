@@ -25,7 +25,7 @@ def vendor(move: Move) -> Problems:
     had, has = move.vm.last_boot_CPU_flags.get("vendor"), host.cpu_info.get("vendor")
     if had and has and had != has:
         message = m_(
-            "{vm} cannot run on {host}: it was started on a processor of {had}, and {host} has one of {has}.",
+            "{vm} cannot run on {host}: it was started on a processor of {had}, but {host} has one of {has}.",
             vm=move.vm.name_label,
             host=host.name_label,
             had=had,

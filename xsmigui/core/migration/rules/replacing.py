@@ -18,14 +18,14 @@ def other_job(move: Move) -> Problems:
     ours = [reason for reason in move.vm.blocked_operations.values() if reason.startswith(OUR_BLOCK)]
     if ours:
         message = m_("{vm} is blocked by another job of this program: “{reason}”.", vm=move.name, reason=ours[0])
-        hint = m_("Let that job end, or revert it in the journal.")
+        hint = m_("Wait for that job to end, or revert it.")
         yield found("R07", Severity.block, move.source, "VM", move.ref, message, hint, page=STORAGE)
 
 
 @rule("R12", "the disk is there already", "D", STORAGE)
 def there_already(move: Move) -> Problems:
     if move.loose is not None and not move.moving:
-        message = m_("{disk} is on that SR already.", disk=move.name)
+        message = m_("{disk} is already on that SR.", disk=move.name)
         hint = m_("Choose another SR.")
         yield found("R12", Severity.block, move.source, "VDI", move.loose, message, hint, page=STORAGE)
 
@@ -59,7 +59,7 @@ def resets(move: Move) -> Problems:
         vdi = move.source.VDI[ref]
         if vdi.on_boot == "reset":
             message = m_("{disk} is reset at each boot; such disks cannot be copied.", disk=vdi.name_label)
-            hint = m_("Let the disk persist first.")
+            hint = m_("Make the disk persistent first.")
             yield found("R54", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
@@ -106,7 +106,7 @@ def staying(move: Move) -> Problems:
             total=Size(sum(vdi.virtual_size for vdi in there)),
             sr=move.source.name_of("SR", sr),
         )
-        hint = m_("Reverting to a snapshot brings the VM back to that SR.")
+        hint = m_("Reverting to a snapshot puts the VM's disks back on that SR.")
         yield found("R60", Severity.info, move.source, "SR", sr, message, hint, page=STORAGE)
 
 
@@ -114,5 +114,5 @@ def staying(move: Move) -> Problems:
 def image(move: Move) -> Problems:
     if move.loose is not None and move.source.VDI[move.loose].type == "suspend":
         message = m_("{disk} holds the memory of a suspended VM.", disk=move.name)
-        hint = m_("Resume the VM first, or move it as a whole.")
+        hint = m_("Resume the VM first, or move the whole VM.")
         yield found("R61", Severity.block, move.source, "VDI", move.loose, message, hint, page=STORAGE)

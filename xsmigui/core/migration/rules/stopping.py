@@ -65,7 +65,7 @@ def _images(move: Move) -> Problems:
         why = why_no_target(there.type, there.sm_config) if there is not None else ""
         if why and sr is not None:
             where = move.target.name_of("SR", sr)
-            message = m_("{sr} takes no disks of a move with a short stop, because {reason}.", sr=where, reason=why)
+            message = m_("{sr} cannot take disks moved with a short stop, because {reason}.", sr=where, reason=why)
             yield found("R77", Severity.block, move.target, "SR", sr, message, hint, page=STORAGE)
 
 
@@ -81,15 +81,18 @@ def _why_not_stopped(move: Move) -> Iterator[tuple[Message, Message]]:
             yield message, m_("Ask whoever set the block.")
         elif not operation.startswith("start") and operation not in vm.allowed_operations and not vm.current_operations:
             if operation == "snapshot":
-                yield m_("The server takes no snapshot of {vm}.", vm=name), m_("Shut {vm} down and move it.", vm=name)
+                yield (
+                    m_("The server does not take a snapshot of {vm}.", vm=name),
+                    m_("Shut {vm} down and move it.", vm=name),
+                )
             else:
                 message = m_("The server cannot ask the guest of {vm} to shut down.", vm=name)
                 yield message, m_("Install the VM Tools in it, or shut it down from inside and move it halted.")
     if not move.source.is_live(vm.resident_on):
         yield m_("The host on which {vm} runs does not answer.", vm=name), m_("Wait until the host is back.")
     if move.source.pool.ha_enabled and (vm.ha_always_run or vm.ha_restart_priority):
-        message = m_("High availability protects {vm}, and could start it in the middle of its stop.", vm=name)
-        yield message, m_("Take its protection away for the time of the move.")
+        message = m_("{vm} is protected by high availability, which could start it in the middle of its stop.", vm=name)
+        yield message, m_("Remove its protection for the duration of the move.")
     if move.draft.hosts.get(move.ref, move.vm.resident_on) != move.vm.resident_on:
         message = m_("After a short stop {vm} starts on the host that it runs on.", vm=name)
         yield message, m_("Leave it on its host, and migrate it before or afterwards.")
@@ -118,7 +121,7 @@ def space(move: Move) -> Problems:
         free, needed = move.source.free_space(sr), sum(move.source.VDI[ref].virtual_size for ref in disks)
         name = {"sr": move.source.name_of("SR", sr), "vm": move.name, "free": Size(free), "need": Size(needed)}
         if free < LEAST * len(disks):
-            message = m_("{sr} has no room for a snapshot of {vm}.", **name)
+            message = m_("{sr} does not have enough space for a snapshot of {vm}.", **name)
             severity = Severity.block
         elif free < needed:
             message = m_("{sr} has {free} free; a snapshot of {vm} may need up to {need}.", **name)
@@ -141,8 +144,10 @@ def how_long(batch: Batch) -> Problems:
         message = sentences(
             m_("Estimate: {vm} is down for {low} to {high}.", **names),
             mn_(
-                "If it got longer than {n} minute, everything would be put back and the VM started on its own disks.",
-                "If it got longer than {n} minutes, everything would be put back and the VM started on its own disks.",
+                "If the stop takes longer than {n} minute, everything is rolled back and the VM starts on its "
+                "own disks.",
+                "If the stop takes longer than {n} minutes, everything is rolled back and the VM starts on its "
+                "own disks.",
                 allowed,
             ),
             when_proved(stop.proof, allowed),

@@ -34,7 +34,7 @@ def sr_health(inventory: Inventory, sr: SrRef) -> Problems:
     """R68: an SR that holds no disks, is gone, or is attached nowhere."""
     record = inventory.SR.get(sr)
     if record is None:
-        message, hint = m_("The chosen SR is gone."), m_("Choose another SR.")
+        message, hint = m_("The chosen SR no longer exists."), m_("Choose another SR.")
     elif holds_no_disks(inventory, sr):
         message, hint = m_("{sr} holds no virtual disks.", sr=record.name_label), m_("Choose another SR.")
     elif not inventory.sr_hosts.get(sr):
@@ -90,7 +90,7 @@ def _sr_can(inventory: Inventory, sr: SrRef, what: Text, lacking: list[str], rul
     record = inventory.SR.get(sr)
     if record is not None and not lacking and ruled_out and record.type in CLUSTERED:
         message = m_(
-            "{sr} cannot {what}: the vendor rules it out for “{type}”.",
+            "{sr} cannot {what}: the vendor does not support it for “{type}”.",
             sr=record.name_label,
             what=what,
             type=record.type,
@@ -115,7 +115,7 @@ def sr_space(inventory: Inventory, sr: SrRef, incoming: int, running: int = 0) -
     free, name = inventory.free_space(sr), inventory.name_of("SR", sr)
     if running and incoming > free - running:
         message = m_(
-            "{sr} has {free} free, of which running jobs will take {running}; the disks need {need}.",
+            "{sr} has {free} free, of which running jobs will use {running}; the disks need {need}.",
             sr=name,
             free=Size(free),
             running=Size(running),
@@ -171,7 +171,7 @@ def space_of_others(batch: Batch) -> Problems:
     names = sorted((vm.name_label for vm in others), key=natural)
     if names and any(move.moving for move in batch.moves):
         message = m_(
-            "Other clients move {vms} with their disks at present; what those will still write is not counted.",
+            "Other clients are moving {vms} with their disks; the space that those will still use is not counted.",
             vms=listed(names),
         )
         yield found("R50", Severity.info, batch.target, "pool", batch.target.pool_ref, message, page=STORAGE)
@@ -190,12 +190,11 @@ def source_space(move: Move) -> Problems:
         free, needed = move.source.free_space(sr), sum(vdi.virtual_size for vdi in disks)
         name = {"sr": move.source.name_of("SR", sr), "vm": move.vm.name_label, "free": Size(free)}
         if free < LEAST * len(disks):
-            message = m_("{sr}, which the disks of {vm} come from, has no room for their temporary snapshots.", **name)
+            message = m_("{sr}, the source SR of {vm}, does not have enough space for the temporary snapshots.", **name)
             severity = Severity.block
         elif move.is_running and free < needed:
             message = m_(
-                "{sr}, which the disks of {vm} come from, has {free} free; their temporary snapshots may need up to"
-                " {need}.",
+                "{sr}, the source SR of {vm}, has {free} free; the temporary snapshots may need up to {need}.",
                 need=Size(needed),
                 **name,
             )
@@ -244,7 +243,7 @@ def on_boot(move: Move) -> Problems:
         if vdi.on_boot == "reset":
             name = {"disk": _disk(move, vdi), "vm": move.vm.name_label}
             message = m_("{disk} is reset at each boot of {vm}; such disks cannot be migrated.", **name)
-            hint = m_("Shut the VM down and let its disk persist first.")
+            hint = m_("Shut the VM down and make its disk persistent first.")
             yield found("R54", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
@@ -277,7 +276,7 @@ def stranded(move: Move) -> Problems:
     seeing = [host for host in move.target.host if places <= move.target.visible_srs.get(host, frozenset())]
     if not seeing and move.kind is Kind.disk:
         message = m_("Afterwards no host would see all disks of {vm}, so that it could not start.", vm=move.name)
-        hint = m_("Choose SRs that one host sees together.")
+        hint = m_("Choose SRs that a single host can see together.")
         yield found("R57", Severity.block, move.source, "VM", move.ref, message, hint, page=STORAGE)
     elif len(seeing) == 1:
         message = m_(
@@ -285,7 +284,7 @@ def stranded(move: Move) -> Problems:
             host=move.target.name_of("host", seeing[0]),
             vm=move.vm.name_label,
         )
-        hint = m_("Choose shared storage if {vm} shall run elsewhere too.", vm=move.vm.name_label)
+        hint = m_("Choose shared storage if {vm} should be able to run on other hosts.", vm=move.vm.name_label)
         yield found("R57", Severity.warn, move.source, "VM", move.ref, message, hint, page=STORAGE)
 
 
@@ -330,7 +329,7 @@ def cds(move: Move) -> Problems:
             yield found("R63", Severity.block, move.source, "VDI", vbd.VDI, message, hint, page=STORAGE, remedy=fix)
         else:
             message = m_("The CD {cd} in the drive of {vm} will be ejected.", **name)
-            hint = m_("Put a CD of the destination in again afterwards if it is needed.")
+            hint = m_("Insert a CD from the destination afterwards if one is needed.")
             yield found("R63", Severity.warn, move.source, "VDI", vbd.VDI, message, hint, page=STORAGE)
 
 
@@ -341,17 +340,17 @@ def placed(move: Move) -> Problems:
         if sr is None and (move.host is not None or move.loose is not None):
             name = {"disk": _disk(move, move.source.VDI[ref]), "vm": move.vm.name_label}
             if move.loose is not None:
-                message = m_("{disk} has no place yet.", **name)
+                message = m_("No SR has been chosen for {disk} yet.", **name)
             elif ref in own:
-                message = m_("{disk} of {vm} has no place yet.", **name)
+                message = m_("No SR has been chosen for {disk} of {vm} yet.", **name)
             else:
-                message = m_("{disk}, which moves with {vm}, has no place yet.", **name)
+                message = m_("No SR has been chosen for {disk}, which moves with {vm}.", **name)
             hint = m_("Choose an SR for it.")
             yield found("R67", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
     homeless = any(sr is None for sr in move.placement.values())
     if homeless and move.host is not None and move.target.pool.default_SR not in move.target.SR:
         message = m_("{pool} has no default SR.", pool=move.target.name)
-        hint = m_("Set one: suspend images and disks of snapshots go there where nothing else is said.")
+        hint = m_("Set one: suspend images and snapshot disks go there unless another SR is chosen.")
         able = [sr for sr in move.target.srs_by_space if move.target.SR[sr].shared]
         best = next((sr for sr in able if not any(sr_health(move.target, sr))), None)
         pool = move.target.pool_ref
