@@ -86,7 +86,7 @@ def test_a_changed_certificate_is_told_with_both(site: Simulated, run: Run) -> N
     assert status == 3
     assert pool.fingerprint in err
     assert new in err
-    assert "another certificate" in err
+    assert "presents the certificate" in err
     assert run("inventory", *at(pool, trust=False), "--fingerprint", new, "--json")[0] == 0
     assert run("inventory", *at(pool, trust=False), "--json")[0] == 0  # trusted instead, from now on
 

@@ -42,7 +42,7 @@ def test_the_lines_name_the_job_and_its_servers(site: Simulated, run: Run) -> No
     assert triage(run, job)["words"][0].startswith("MIRROR_FAILED")
     out = run("jobs", "--show", job)[1]
     assert shlex.join(found["retry"]) in out
-    assert "  1. Plan the same once more" in out
+    assert "  1. Plan the same move again" in out
 
 
 def test_it_is_planned_again(site: Simulated, run: Run) -> None:

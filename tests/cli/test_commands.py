@@ -64,7 +64,7 @@ def test_preflight_tells_what_would_be_left_out(shared_site: Simulated, run: Run
     assert [move["vm"]["name"] for move in document["plan"]["moves"]] == ["web-01"]
     assert [vm["name"] for vm in document["left"]] == ["backup-cbt"]
     status, out, _err = run("preflight", *at(*shared_site.pools), *arguments)
-    assert "backup-cbt is left out:\nR53 prevents it" in out
+    assert "backup-cbt is left out:\nR53 prevents the move" in out
 
 
 def test_an_interface_without_a_network_is_a_reason(shared_site: Simulated, run: Run) -> None:

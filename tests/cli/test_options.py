@@ -81,7 +81,7 @@ def test_examples_can_be_typed() -> None:
 @pytest.mark.parametrize(
     ("arguments", "english", "spanish"),
     [
-        (["fly"], "'fly' is none of ", "'fly' no es ninguno de "),
+        (["fly"], "'fly' is not one of ", "'fly' no es ninguno de "),
         (["migrate"], "these options are missing: --server", "faltan estas opciones: --server"),
         (["--lang"], "--lang: a value is missing", "--lang: falta un valor"),
         (["simulate", "--vms", "x"], "--vms: 'x' is not a number", "--vms: 'x' no es un número"),

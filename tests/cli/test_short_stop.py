@@ -34,7 +34,7 @@ def test_what_will_happen_is_said_before(site: Simulated, run: Run) -> None:
     status, _out, err = run("move-disk", *at(site["Madrid"]), *line)
     assert status == 5  # nobody said yes
     text = " ".join(err.split()) + " ".join(_out.split())
-    assert "for 15 minutes at most" in text
+    assert "for at most 15 minutes" in text
     assert "is down for" in text
 
 

@@ -149,11 +149,11 @@ OTHERS = [
     ('Db_exn.Read_missing_uuid("VDI","","x")', "no longer in the pool's database"),
     ("Storage_interface.Storage_error ([S(Internal_error);S(Jsonrpc.Parse_error)])", "storage layer of the host"),
     ("Memory_interface.MemoryError([S(Internal_error);S(timeout)])", "shares the host's memory"),
-    ("Not_found", "fault in its own program (Not_found)"),
-    ('Invalid_argument("index out of bounds")', "fault in its own program (Invalid_argument)"),
-    ('(Failure "int_of_string")', "fault in its own program (int_of_string)"),
-    ("Stack overflow", "fault in its own program"),
-    ("Assert_failure ocaml/xapi/x.ml:1", "fault in its own program"),
+    ("Not_found", "ran into a bug of its own (Not_found)"),
+    ('Invalid_argument("index out of bounds")', "ran into a bug of its own (Invalid_argument)"),
+    ('(Failure "int_of_string")', "ran into a bug of its own (int_of_string)"),
+    ("Stack overflow", "ran into a bug of its own"),
+    ("Assert_failure ocaml/xapi/x.ml:1", "ran into a bug of its own"),
 ]  # fmt: skip
 
 
@@ -252,7 +252,7 @@ def test_another_operation_in_both_forms(params: tuple[str, ...], words: str) ->
         ("NO_HOSTS_AVAILABLE", ("web",), "No host is available for this."),
         ("XEN_INCOMPATIBLE", (), "updated but not rebooted"),
         ("SR_UNHEALTHY", ("nfs", "Unavailable", "try reboot"), "nfs is unhealthy (Unavailable): try reboot"),
-        ("SR_UNHEALTHY", ("nfs", "Recovering", ""), "nfs is not well (Recovering)."),
+        ("SR_UNHEALTHY", ("nfs", "Recovering", ""), "nfs is unhealthy (Recovering)."),
         ("OPERATION_NOT_ALLOWED", (), "The server does not allow this."),
         ("XENAPI_PLUGIN_FAILURE", ("1", "", "no such vg"), "A script of the host failed: 1 no such vg"),
         ("XENAPI_PLUGIN_FAILURE", ("non-zero exit", " ", ""), "A script of the host failed: non-zero exit"),

@@ -104,7 +104,7 @@ def test_a_vm_in_both_pools_is_not_planned_again(site: TwoPools) -> None:
     assert found.places == (Place("Madrid", "Running", "m1"), Place("Lisboa", "Halted"))
     assert where_text(found) == (
         "web is in Madrid, running on m1. web is in Lisboa, halted. The one in Madrid counts; the one in Lisboa is what"
-        " the migration has left. The server removes the source last, so that what is there is whole. Don't start it"
+        " the migration has left. The server removes the source last, so the disks there are complete. Don't start it"
         " there: both use the same identity. Compare them, then remove it with its disks."
     )
 

@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent.parent
 PREPARE = """
 announce() { printf '%s\\n' "$*" >&2; }
-prepare() { python=$PWD/tools/python; }
+prepare() { python=$PWD/tools/python workers=3; }
 """
 PYTHON = """#!/bin/sh
 case "$*" in *version_info*) echo 3.11; exit ;; esac
@@ -56,6 +56,7 @@ def run(checkout: Path, **more: str) -> tuple[int, list[str]]:
 
 
 PARTS = ["ruff check", "ruff format", "mypy", "layers", "translations.py", "build", "trial", "pytest"]
+TESTS = "python -m pytest -n 3 --dist worksteal"
 
 
 def test_every_part_in_its_order_and_the_tests_last(checkout: Path) -> None:
@@ -63,16 +64,15 @@ def test_every_part_in_its_order_and_the_tests_last(checkout: Path) -> None:
     assert status == 0
     places = [next(n for n, line in enumerate(lines) if part in line) for part in PARTS]
     assert places == sorted(places)
-    assert lines[-1].startswith("python -m pytest")
-    assert "--cov" in lines[-1]
+    assert lines[-1] == TESTS
 
 
-@pytest.mark.parametrize("part", ["ruff check", "mypy", "translations.py", "--cov"])
+@pytest.mark.parametrize("part", ["ruff check", "mypy", "translations.py", "-n 3"])
 def test_a_part_that_fails_fails_the_whole_and_the_others_run(part: str, checkout: Path) -> None:
     (checkout / "tools" / "fails").write_text(part)
     status, lines = run(checkout)
     assert status == 3
-    assert "--cov" in lines[-1]
+    assert lines[-1] == TESTS
 
 
 def test_the_tests_see_what_a_newcomer_has(checkout: Path) -> None:

@@ -36,7 +36,7 @@ def test_it_says_where_the_pools_are_and_ends_with_status_0() -> None:
         (["--scenario", "nowhere"], "no scenario named 'nowhere'"),
         (["--database", "/nonexistent.xml"], "cannot be read"),
         (["--listen", "192.0.2.1:1"], "loopback"),
-        (["--listen", "127.0.0.1:x"], "not the address"),
+        (["--listen", "127.0.0.1:x"], "no address"),
     ],
 )
 def test_bad_arguments(arguments: list[str], sentence: str) -> None:

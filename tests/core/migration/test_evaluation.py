@@ -64,7 +64,7 @@ def test_gone_pools_vms_and_hosts_are_said_clearly(site: TwoPools) -> None:
     assert problem(found, "R05").message == "The destination is no longer connected."
     found = evaluate(site.site, inside(site, site.web).on(site.web, HostRef("OpaqueRef:gone")))
     assert blocks(found) == ["R05"]
-    assert problem(found, "R05").sentence() == "The host chosen for web is gone. Choose another host."
+    assert problem(found, "R05").sentence() == "The host chosen for web no longer exists. Choose another host."
     assert "OpaqueRef" not in " ".join(p.sentence() for p in found.problems)
 
 

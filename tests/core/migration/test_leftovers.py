@@ -55,7 +55,7 @@ def test_a_disk_that_was_left(scene: Scene) -> None:
     assert (left.ref, left.pool, left.source) == (scene.left, s.lisboa.id, s.madrid.id)
     assert (left.vm, left.job, left.sr, left.size) == ("web", "j", "l-nfs", 40 * GiB)
     assert left.like == s.madrid.uuid(disks_of(s)[1])
-    assert "while job j ran" in left.proof
+    assert "while job j was running" in left.proof
     assert "web" in left.proof
 
 

@@ -168,7 +168,7 @@ def test_a_host_of_another_pool_is_told_as_that(site: TwoPools, name: str) -> No
         name = "10.9.9.9"
         site.madrid.set(site.m1, address=name)
     name = name or site.madrid.uuid(site.m1)
-    assert refused(site, "web", host=name) == f"{name} (host) belongs to Madrid, and not to Lisboa."
+    assert refused(site, "web", host=name) == f"{name} (host) belongs to Madrid, not to Lisboa."
 
 
 def test_what_belongs_to_another_pool_is_told_as_that(site: TwoPools) -> None:
@@ -176,7 +176,7 @@ def test_what_belongs_to_another_pool_is_told_as_that(site: TwoPools) -> None:
     network = site.madrid.uuid(next(iter(site.madrid.inventory().network)))
     assert "belongs to Madrid" in refused(site, "web", storage_network=network)
     assert "belongs to Madrid" in refused(site, "web", networks=(("0", network),))
-    assert "belongs to Lisboa, and not to Madrid" in refused(site, "web", to="Madrid", host="l1")
+    assert "belongs to Lisboa, not to Madrid" in refused(site, "web", to="Madrid", host="l1")
 
 
 def test_a_host_by_its_address(site: TwoPools) -> None:

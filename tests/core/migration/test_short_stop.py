@@ -361,7 +361,7 @@ async def test_no_difference_is_asked_for_on_gfs2() -> None:
     job = await Stopping.of()
     await on_gfs2(job)
     assert await job.run() == "put back"
-    assert "not known to be in VHD" in job.why
+    assert "may not be in VHD format" in job.why
     assert "VDI.copy" not in job.calls
     assert "VM.snapshot" not in job.calls
     assert_put_back(job)

@@ -78,7 +78,7 @@ def test_r30_vendor(site: TwoPools) -> None:
     site.madrid.set(site.web, last_boot_CPU_flags={"vendor": "AuthenticAMD"})
     found = evaluate(site.site, inside(site, site.web))
     assert (
-        "it was started on a processor of AuthenticAMD, and m3 has one of GenuineIntel" in problem(found, "R30").message
+        "it was started on a processor of AuthenticAMD, but m3 has one of GenuineIntel" in problem(found, "R30").message
     )
     stays = site.madrid.move(site.web, destination=site.madrid.id).on(site.web, site.m1).on_same_sr(site.m_iscsi)
     assert "R30" not in rules(evaluate(site.site, stays))
@@ -200,4 +200,4 @@ def test_r42_memory_twice(site: TwoPools) -> None:
     site.madrid.set(site.madrid.get(site.m1).metrics, memory_total=5 * GiB)
     found = evaluate(site.site, stays)
     assert blocks(found) == ["R42"]
-    assert "needs its memory a second time on m1: 2.0 GiB, and 1.0 GiB is free" in problem(found, "R42").message
+    assert "needs its memory a second time on m1: 2.0 GiB, but only 1.0 GiB is free" in problem(found, "R42").message

@@ -42,7 +42,7 @@ def test_r40_jobs_under_way_take_memory(site: TwoPools) -> None:
     draft = away(site, site.web)
     known = replace(site.site, claims=(claim(site, memory=59 * GiB),))
     assert blocks(evaluate(known, draft)) == ["R40"]
-    assert "of which running jobs will take 59.0 GiB" in problem(evaluate(known, draft), "R40").message
+    assert "of which running jobs will use 59.0 GiB" in problem(evaluate(known, draft), "R40").message
     assert answered(replace(site.site, claims=(claim(site, memory=50 * GiB),)), draft).plan is not None
     own = claim(site, memory=59 * GiB, vm=site.madrid.uuid(site.web))
     assert answered(replace(site.site, claims=(own,)), draft).plan is not None
@@ -53,7 +53,7 @@ def test_r50_jobs_under_way_take_space(site: TwoPools) -> None:
     taken = claim(site, space=((site.l_nfs, 10 * TiB - GiB),))
     found = [p for p in evaluate(replace(site.site, claims=(taken,)), draft).problems if p.rule == "R50"]
     assert [p.severity for p in found] == [Severity.block]
-    assert "of which running jobs will take 10.0 TiB" in found[0].message
+    assert "of which running jobs will use 10.0 TiB" in found[0].message
 
 
 def test_r50_what_other_clients_will_write_is_not_known(site: TwoPools) -> None:
@@ -73,7 +73,7 @@ def test_r40_halted_vms_that_are_started_afterwards_need_memory(site: TwoPools) 
 def test_r19_the_estimate_is_a_range_and_says_what_it_is_made_from(site: TwoPools) -> None:
     found = evaluate(site.site, away(site, site.web))
     (said,) = [p for p in found.problems if p.rule == "R19"]
-    assert said.message.startswith("Estimate: 69 s to 15 min in all, for 50.0 GiB of disks and 2.0 GiB of memory")
+    assert said.message.startswith("Estimate: 69 s to 15 min in total, for 50.0 GiB of disks and 2.0 GiB of memory")
     assert "at 10 Gbit/s" in said.message
     assert "each pauses for up to" in said.message
     halted = next(p for p in evaluate(site.site, away(site, site.files)).problems if p.rule == "R19")
@@ -146,7 +146,7 @@ def test_r52_the_vendor_rules_clustered_srs_out(site: TwoPools) -> None:
         software = site.madrid.get(host).software_version | {"xapi_build": "24.10.0"}
         site.madrid.set(host, software_version=software)
     found = evaluate(site.site, away(site, site.web).on_same_sr(there))
-    assert "the vendor rules it out for “gfs2”" in problem(found, "R52").message
+    assert "the vendor does not support it for “gfs2”" in problem(found, "R52").message
 
 
 def test_r17_the_hotfix_opens_another_port(site: TwoPools) -> None:

@@ -74,7 +74,7 @@ async def test_what_the_server_cannot_mirror_moves_with_a_short_stop(scene: Scen
     assert "longer than 15 minutes" in said
     assert "Contents are compared while it is down" in said
     (summary,) = summarize(found.plan)
-    assert "for 15 minutes at most" in summary.sentence
+    assert "for at most 15 minutes" in summary.sentence
     assert "Contents are compared while it is down" in summary.sentence
     script = xe_script(found.plan)
     assert script.index("xe vm-snapshot") < script.index("xe vm-shutdown") < script.index("base-vdi-uuid=")
@@ -91,9 +91,9 @@ async def test_a_proof_that_does_not_fit_into_the_stop_comes_afterwards(scene: S
 
 
 CONFIGS: dict[str, tuple[str, dict[str, Any], str]] = {
-    "source on GFS2": ("NFS Madrid", {"type": "gfs2"}, "of the type gfs2 are not known to be in VHD"),
+    "source on GFS2": ("NFS Madrid", {"type": "gfs2"}, "of the type gfs2 may not be in VHD format"),
     "target on GFS2": (SR, {"type": "gfs2"}, "takes no disks of a move with a short stop"),
-    "source of an unknown driver": ("NFS Madrid", {"type": "linstor"}, "not known to be in VHD"),
+    "source of an unknown driver": ("NFS Madrid", {"type": "linstor"}, "may not be in VHD format"),
     "target of raw volumes": (SR, {"sm_config": {}}, "its SR holds raw volumes"),
 }
 
@@ -114,7 +114,7 @@ async def test_no_difference_where_the_server_would_not_compute_one(scene: Scene
     [
         ({"type": "raw"}, "it is a raw volume"),
         ({"vdi_type": "aio"}, "it is a raw volume"),
-        ({"image-format": "qcow2"}, "it is an image in QCOW2"),
+        ({"image-format": "qcow2"}, "it is a QCOW2 image"),
         ({"vdi_type": "vhd"}, ""),
         ({"image-format": "vhd"}, ""),
         ({}, ""),
@@ -132,7 +132,7 @@ async def test_other_obstacles(scene: Scene) -> None:
         "the shutdown is blocked": ({"blocked_operations": {"clean_shutdown": "no"}}, "blocked clean_shutdown"),
         "the start is blocked": ({"blocked_operations": {"start": "no"}}, "blocked start"),
         "no tools": ({"allowed_operations": ["snapshot"]}, "cannot ask the guest"),
-        "no snapshots": ({"allowed_operations": ["clean_shutdown"]}, "takes no snapshot"),
+        "no snapshots": ({"allowed_operations": ["clean_shutdown"]}, "does not take a snapshot"),
     }
     before = {key: scene.pool.db.get("VM", vm, key) for key in ("blocked_operations", "allowed_operations")}
     for name, (fields, said) in others.items():
@@ -147,7 +147,7 @@ async def test_high_availability_could_start_it(scene: Scene) -> None:
     scene.edit("VM", VM, ha_restart_priority="restart", ha_always_run=True)
     assert blocks(await scene.judged()) == []
     scene.pool.db.set("pool", pool_ref(scene), ha_enabled=True)
-    assert any("High availability protects" in text for text in blocks(await scene.judged()))
+    assert any("protected by high availability" in text for text in blocks(await scene.judged()))
 
 
 def pool_ref(scene: Scene) -> str:
