@@ -172,9 +172,15 @@ def vm_node(inventory: Inventory, ref: VmRef, view: View) -> Node | None:
 def vm_state(inventory: Inventory, vm: records.VM) -> tuple[str, str]:
     """The picture and the words for what a VM is doing."""
     moving = [task for task, operation in vm.current_operations.items() if operation in MOVING]
-    if moving:
-        task = inventory.task.get(moving[0])  # type: ignore[call-overload]
-        return "vm-moving", _("moving {percent}", percent=percent(task.progress)) if task else _("moving")
+    task = inventory.task.get(moving[0]) if moving else None  # type: ignore[call-overload]
+    icon, state = vm_standing(vm)
+    return icon, _("moving {percent}", percent=percent(task.progress)) if task is not None else state
+
+
+def vm_standing(vm: records.VM) -> tuple[str, str]:
+    """The picture and the words without the progress: what VMs are counted by."""
+    if any(operation in MOVING for operation in vm.current_operations.values()):
+        return "vm-moving", _("moving")
     return {
         "Running": ("vm-running", _("running")),
         "Suspended": ("vm-suspended", _("suspended")),

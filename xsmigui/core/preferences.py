@@ -25,10 +25,11 @@ class Server(msgspec.Struct, frozen=True):
 
 class Settings(msgspec.Struct, frozen=True):
     """Every setting with its default. `theme` is light, dark, or empty as the system is; `window` and `splitter` are
-    the toolkit's own texts; `storage_limit` is how many storage migrations may leave a pool at once. `proxy` is an HTTP
-    proxy's address without a password, ``direct`` for none, empty for what the environment says; `proxy_exceptions` are
-    servers reached without it. `told` are the jobs of the journal that cannot be read and that the operator knows of:
-    Activity has a line for each, and there is no further word of them at a start."""
+    the toolkit's own texts; `tables` is the toolkit's text for each table whose columns were drawn, moved or sorted, by
+    its name; `storage_limit` is how many storage migrations may leave a pool at once. `proxy` is an HTTP proxy's
+    address without a password, ``direct`` for none, empty for what the environment says; `proxy_exceptions` are servers
+    reached without it. `told` are the jobs of the journal that cannot be read and that the operator knows of: Activity
+    has a line for each, and there is no further word of them at a start."""
 
     language: str = ""
     theme: str = ""
@@ -39,6 +40,7 @@ class Settings(msgspec.Struct, frozen=True):
     window: str = ""
     splitter: str = ""
     storage_limit: int = AT_ONCE
+    tables: dict[str, str] = {}
     proxy: str = ""
     proxy_exceptions: str = ""
     told: tuple[str, ...] = ()

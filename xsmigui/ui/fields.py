@@ -2,12 +2,21 @@
 
 from typing import Final
 
-from PySide6.QtCore import Qt
-from PySide6.QtGui import QWheelEvent
-from PySide6.QtWidgets import QComboBox, QSpinBox, QWidget
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QPainter, QPaintEvent, QPen, QWheelEvent
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QCheckBox,
+    QComboBox,
+    QRadioButton,
+    QSpinBox,
+    QStyle,
+    QStyleOptionButton,
+    QWidget,
+)
 
 from xsmigui.core.text import printable
-from xsmigui.ui.style import named
+from xsmigui.ui.style import edge, named
 from xsmigui.ui.words import tip
 
 NARROWEST: Final = 12
@@ -46,3 +55,37 @@ class Spin(QSpinBox):
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()
+
+
+class Check(QCheckBox):
+    """A box to tick, with an outline that can be seen in every theme."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        _outline(self, QStyle.SubElement.SE_CheckBoxIndicator, round_=False)
+
+
+class Radio(QRadioButton):
+    """One choice of several, with an outline that can be seen in every theme."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        super().paintEvent(event)
+        _outline(self, QStyle.SubElement.SE_RadioButtonIndicator, round_=True)
+
+
+def _outline(button: QAbstractButton, element: QStyle.SubElement, round_: bool) -> None:
+    """Draw the edge of a box that is not ticked: Fusion works it out from the window's colour, which in a dark theme
+    leaves a contrast of less than 1.5."""
+    if button.isChecked() or button.style().name() != "fusion":
+        return
+    option = QStyleOptionButton()
+    option.initFrom(button)
+    box = QRectF(button.style().subElementRect(element, option, button)).adjusted(1, 1, -1, -1)
+    painter = QPainter(button)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, round_)
+    painter.setPen(QPen(edge(button.palette()), 1.5 if round_ else 1.0))
+    if round_:
+        painter.drawEllipse(box)
+    else:
+        painter.drawRect(box.adjusted(-0.5, -0.5, -0.5, -0.5))
+    painter.end()

@@ -15,6 +15,9 @@ from xsmigui.core.text import printable
 STEP: Final = 8
 """Pixels of the grid on which everything stands."""
 
+PADDING: Final = 12
+"""Pixels on both sides of the text in a table's cell."""
+
 ACCENT: Final = QColor("#1f6feb")
 
 READABLE: Final = 4.5
@@ -211,9 +214,13 @@ def plain_table(table: QTableView) -> None:
     table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + STEP)
     table.horizontalHeader().setHighlightSections(False)
     table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-    table.horizontalHeader().setStretchLastSection(True)
     table.setWordWrap(False)
     table.setTabKeyNavigation(False)
+    table.setStyleSheet(
+        f"QTableView::item {{ padding: 0 {PADDING - 3}px; }}"
+        f" QHeaderView::section {{ padding: {STEP // 2}px {PADDING - 1}px; border: none;"
+        " border-bottom: 1px solid palette(mid); background: palette(window); }"
+    )
 
 
 def named(widget: QWidget, object_name: str, accessible: str) -> None:

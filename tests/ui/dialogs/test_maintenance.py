@@ -318,3 +318,24 @@ async def test_what_cannot_move_is_left_out(qapp: QApplication, home: Path, site
         await gone("maintenanceDialog")
         await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended)
         assert len(program.jobs.all()[0].vms) == len(vms) - 1
+
+
+@driven
+async def test_sentences_and_rows_lead_to_each_other(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        sheet = await opened_on(program, "Madrid", "madrid-02")
+        await until(lambda: not sheet.is_busy)
+        stuck = set(sheet._drafting.evaluation.stuck)
+        assert 0 < len(stuck) < sheet.table.rowCount()
+        sheet.filter.setCurrentIndex(sheet.filter.findData("blocked"))
+        assert set(sheet.table.shown_keys) == stuck
+        sheet.filter.setCurrentIndex(sheet.filter.findData("all"))
+        assert len(sheet.table.shown_keys) == sheet.table.rowCount()
+        show = sheet.panel.findChildren(QPushButton, "showRowButton")
+        assert show
+        show[0].click()
+        assert sheet.table._marked in stuck
+        sheet.table.row_clicked.emit(sheet.table._marked)  # the way back: its sentence is in sight
+        assert sheet.table._marked in sheet.panel._by_ref
+        sheet.reject()

@@ -5,11 +5,9 @@ from typing import Final
 from PySide6.QtCore import QItemSelection, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
-    QCheckBox,
     QDialog,
     QFormLayout,
     QHBoxLayout,
-    QHeaderView,
     QPlainTextEdit,
     QPushButton,
     QTableView,
@@ -31,7 +29,9 @@ from xsmigui.core.units import size
 from xsmigui.services.drafting import Drafting
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
+from xsmigui.ui.columns import Columns
 from xsmigui.ui.dialogs.mending import mend
+from xsmigui.ui.fields import Check
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column, RowsModel
 from xsmigui.ui.scope import Presenter, Scope
@@ -98,13 +98,10 @@ class MoveDiskDialog(QDialog):
         self._entitle()
         self.setModal(False)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(900, 600)
+        self.resize(1000, 600)
         self._build(icons)
         drafting.subscribe(self.show_evaluation)
         self.show_evaluation(drafting.evaluation)
-        self.table.resizeColumnsToContents()
-        for column in range(self.rows.columnCount() - 1):
-            self.table.setColumnWidth(column, self.table.columnWidth(column) + STEP)
 
     def _entitle(self) -> None:
         """Say what moves: the disk's name, or how many there are."""
@@ -132,9 +129,9 @@ class MoveDiskDialog(QDialog):
         self.table.setModel(self.rows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        Columns(self.table)
         self.table.selectionModel().selectionChanged.connect(self._selected)
-        self.each = QCheckBox(_("Choose an SR for each virtual disk"))
+        self.each = Check(_("Choose an SR for each virtual disk"))
         named(self.each, "eachDiskCheck", self.each.text())
         self.each.setVisible(1 < len(self._disks) <= MOST)
         self.each.toggled.connect(lambda _on: self.show_evaluation(self._drafting.evaluation))

@@ -20,7 +20,7 @@ from xsmigui.core.migration.fixes import Fix
 from xsmigui.core.migration.leaving_out import LeftOut
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.summary import total
-from xsmigui.core.problems import Page
+from xsmigui.core.problems import Page, Problem
 from xsmigui.core.refs import HostRef, NetworkRef, VmRef
 from xsmigui.core.text import _, joined, n_, printable
 from xsmigui.core.units import size
@@ -32,7 +32,7 @@ from xsmigui.ui.fields import Spin
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Presenter, Scope
 from xsmigui.ui.style import STEP, named, primary, spaced
-from xsmigui.ui.wizard.bulk import possible
+from xsmigui.ui.wizard.bulk import RowFilter, possible, row_of
 from xsmigui.ui.wizard.choice import ChoiceCombo, Offer
 from xsmigui.ui.wizard.grid import Table
 from xsmigui.ui.wizard.problems import ProblemPanel
@@ -89,6 +89,8 @@ class MaintenanceDialog(QDialog):
         self.manner.setObjectName("maintenanceManner")
         heads = [_("VM"), _("State"), _("Disks that move"), _("Possible"), _("To")]
         self.table = Table("evacuationTable", _("VMs that leave the host"), heads, 4)
+        self.table.row_clicked.connect(lambda vm: self.panel.reveal(vm))
+        self.filter = RowFilter("evacuationFilter", self.table)
         self.network = ChoiceCombo("evacuationNetworkCombo", _("Network"))
         self.network.chosen.connect(self._over)
         self.at_once = Spin("atOnceSpin", _("VMs at once"), 1, MOST_AT_ONCE)
@@ -99,7 +101,9 @@ class MaintenanceDialog(QDialog):
         form.addRow(_("&Network:"), self.network)
         form.addRow(_("VMs at &once:"), self.at_once)
         self._form = form
-        self.panel = ProblemPanel(icons, self._fix)
+        self.panel: ProblemPanel = ProblemPanel(icons, self._fix)
+        self.panel.leads = lambda problem: bool(row_of(problem, self._drafting.evaluation))
+        self.panel.chosen.connect(self.reveal)
         self.panel.setMinimumHeight(13 * STEP)
         self.total = hint()
         self.total.setObjectName("maintenanceTotal")
@@ -126,6 +130,10 @@ class MaintenanceDialog(QDialog):
         spaced(outer, 2, 1)
         outer.addWidget(heading(title))
         outer.addWidget(self.manner)
+        shown = QHBoxLayout()
+        shown.addWidget(self.filter)
+        shown.addStretch(1)
+        outer.addLayout(shown)
         outer.addWidget(self.table, 3)
         outer.addLayout(form)
         outer.addWidget(self.panel, 1)
@@ -202,6 +210,8 @@ class MaintenanceDialog(QDialog):
             )
 
         self.table.offer(offer)
+        self.filter.judge(evaluation, {vm: vm for vm in moves})
+        self.filter.setVisible(len(moves) > 1)
 
     def _combo(self, vm: str) -> ChoiceCombo:
         combo = ChoiceCombo(f"evacuationHost-{vm}", _("Host"))
@@ -222,6 +232,10 @@ class MaintenanceDialog(QDialog):
         self.manner.setText(" ".join(said))
 
     # What the operator does.
+
+    def reveal(self, problem: Problem) -> None:
+        """Lead from a sentence to the row that it is about."""
+        self.table.reveal(row_of(problem, self._drafting.evaluation))
 
     def _over(self, network: str) -> None:
         self._drafting.choose(lambda draft: draft.over(NetworkRef(network) if network else None))

@@ -18,11 +18,12 @@ from xsmigui.core.units import size
 from xsmigui.services.connections import Connections
 from xsmigui.services.kept import purge
 from xsmigui.services.store import Change, Store
+from xsmigui.ui.columns import Columns
 from xsmigui.ui.dialogs.base import Sheet, ask, tell
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column, RowsModel
 from xsmigui.ui.scope import Presenter, Scope
-from xsmigui.ui.style import STEP, named, plain_table, primary
+from xsmigui.ui.style import named, plain_table, primary
 from xsmigui.ui.words import explain, hint
 
 Row = tuple[PoolId, str, KeptSource]
@@ -63,6 +64,7 @@ class KeptSourcesDialog(Sheet):
         named(self.table, "keptTable", _("Kept sources"))
         plain_table(self.table)
         self.table.setModel(self.rows)
+        Columns(self.table, 0)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.selectionModel().selectionChanged.connect(lambda *_args: self._enable())
@@ -84,9 +86,6 @@ class KeptSourcesDialog(Sheet):
         self.body.addWidget(self.buttons)
         self._unsubscribe = store.subscribe(self._changed)
         self._show()
-        self.table.resizeColumnsToContents()
-        for column in range(self.rows.columnCount() - 1):
-            self.table.setColumnWidth(column, self.table.columnWidth(column) + 2 * STEP)
 
     def _until(self, row: Row) -> str:
         until = row[2].note.until

@@ -12,11 +12,12 @@ from xsmigui.core.units import size
 from xsmigui.services.connections import Connections
 from xsmigui.services.leftovers import remove
 from xsmigui.services.store import Change, Store
+from xsmigui.ui.columns import Columns
 from xsmigui.ui.dialogs.base import Sheet, ask, tell, tell_failure
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column, RowsModel
 from xsmigui.ui.scope import Presenter, Scope
-from xsmigui.ui.style import STEP, named, plain_table, primary
+from xsmigui.ui.style import named, plain_table, primary
 from xsmigui.ui.words import explain, hint
 
 
@@ -58,6 +59,7 @@ class LeftoversDialog(Sheet):
         named(self.table, "leftoversTable", _("Leftovers"))
         plain_table(self.table)
         self.table.setModel(self.rows)
+        Columns(self.table, 0)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.selectionModel().selectionChanged.connect(lambda *_args: self._enable())
@@ -79,9 +81,6 @@ class LeftoversDialog(Sheet):
         self.body.addWidget(self.buttons)
         self._unsubscribe = store.subscribe(self._changed)
         self._show()
-        self.table.resizeColumnsToContents()
-        for column in range(self.rows.columnCount() - 1):
-            self.table.setColumnWidth(column, self.table.columnWidth(column) + 2 * STEP)
 
     def _changed(self, change: Change) -> None:
         if change.delta.touched("VDI") or change.delta.touched("VM") or change.delta.touched("VBD"):

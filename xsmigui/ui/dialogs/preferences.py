@@ -1,13 +1,13 @@
 """What the operator may set."""
 
-from PySide6.QtWidgets import QCheckBox, QDialog, QFormLayout, QLineEdit, QWidget
+from PySide6.QtWidgets import QDialog, QFormLayout, QLineEdit, QWidget
 
 from xsmigui.core.addresses import BadAddress
 from xsmigui.core.preferences import Preferences, Settings
 from xsmigui.core.proxies import DIRECT, proxy_from
 from xsmigui.core.text import _
 from xsmigui.ui.dialogs.base import Sheet, opened
-from xsmigui.ui.fields import Combo
+from xsmigui.ui.fields import Check, Combo
 from xsmigui.ui.style import STEP, THEMES, named
 from xsmigui.ui.words import Paragraph, hint
 
@@ -36,9 +36,9 @@ async def edit_preferences(parent: QWidget | None, preferences: Preferences, lan
     sheet.body.addLayout(form)
     sheet.body.addWidget(hint(_("The new language is used after a restart.")))
     boxes = {
-        "show_local_srs": QCheckBox(_("Show local SRs in the tree")),
-        "show_templates": QCheckBox(_("Show templates in the tree")),
-        "show_snapshots": QCheckBox(_("Show snapshots in the tree")),
+        "show_local_srs": Check(_("Show local SRs in the tree")),
+        "show_templates": Check(_("Show templates in the tree")),
+        "show_snapshots": Check(_("Show snapshots in the tree")),
     }
     for field, box in boxes.items():
         named(box, f"{field}Check", box.text())

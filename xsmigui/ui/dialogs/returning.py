@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from PySide6.QtWidgets import QCheckBox, QDialog, QDialogButtonBox, QWidget
+from PySide6.QtWidgets import QDialog, QDialogButtonBox, QWidget
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import evacuation
@@ -12,6 +12,7 @@ from xsmigui.core.migration.leaving_out import LeftOut
 from xsmigui.core.refs import HostRef, VmRef
 from xsmigui.core.text import _, joined, n_
 from xsmigui.ui.dialogs.base import Sheet, opened
+from xsmigui.ui.fields import Check
 from xsmigui.ui.style import named
 
 
@@ -43,8 +44,8 @@ async def leaving(
     elif leaves:
         sheet.text(_("{host} already accepts VMs again.", host=name))
 
-    def box(vms: tuple[VmRef, ...], text: str, object_name: str) -> QCheckBox:
-        check = QCheckBox(text)
+    def box(vms: tuple[VmRef, ...], text: str, object_name: str) -> Check:
+        check = Check(text)
         named(check, object_name, text)
         check.setChecked(True)
         check.setVisible(bool(vms))

@@ -27,6 +27,7 @@ from xsmigui.services.drafting import Drafting
 from xsmigui.ui.activity.lines import headline
 from xsmigui.ui.activity.view import ActivityView, Source
 from xsmigui.ui.bridge import Bridge
+from xsmigui.ui.columns import remember_tables
 from xsmigui.ui.dialogs.base import ask, opened, tell
 from xsmigui.ui.dialogs.disks import MoveDiskDialog
 from xsmigui.ui.dialogs.evacuation import MaintenanceDialog
@@ -250,6 +251,7 @@ class MainWindow(QMainWindow):
 
     def _restore(self) -> None:
         now = self._services.preferences.now
+        remember_tables(self, self._services.preferences)
         if now.window:
             self.restoreGeometry(QByteArray.fromBase64(now.window.encode()))
         if now.splitter:
@@ -391,6 +393,7 @@ class MainWindow(QMainWindow):
         """Open the list of sources that were kept."""
         services = self._services
         dialog = KeptSourcesDialog(self, services.store, services.connections, self._icons, self.present)
+        remember_tables(dialog, services.preferences)
         dialog.planned.connect(self.start)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
@@ -413,6 +416,7 @@ class MainWindow(QMainWindow):
             await tell(self, _("Leftovers of failed migrations"), reason)
             return
         dialog = LeftoversDialog(self, jobs, services.store, services.connections, self._icons, self.present)
+        remember_tables(dialog, services.preferences)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
 
@@ -425,6 +429,7 @@ class MainWindow(QMainWindow):
         drafting = Drafting(services.store, services.asker, services.clock, draft)
         moving = MoveDiskDialog(self, drafting, disks, services.store, services.jobs, self._icons, self.present, left)
         moving.planned.connect(self.start)
+        remember_tables(moving, services.preferences)
         self.keep(moving)
         moving.show()
         return moving

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import mobility
 from xsmigui.core.migration.draft import Site
-from xsmigui.core.outline import vm_state
+from xsmigui.core.outline import vm_standing, vm_state
 from xsmigui.core.refs import ObjectId, VmRef
 from xsmigui.core.text import _, n_
 from xsmigui.core.units import natural, size
@@ -16,12 +16,14 @@ from xsmigui.ui.window.tables import RowsTab
 
 @dataclass(frozen=True, slots=True)
 class SelectedVm:
-    """A row. Sizes are bytes; `reason` says why it cannot be moved as it stands, empty where it can."""
+    """A row. Sizes are bytes; `standing` is the state without
+    its progress, which VMs are counted by; `reason` says why it cannot be moved as it stands, empty where it can."""
 
     key: ObjectId
     name: str
     icon: str
     state: str
+    standing: str
     host: str
     memory: int
     disks: int
@@ -51,6 +53,7 @@ def _row(site: Site, inventory: Inventory, key: ObjectId) -> SelectedVm:
         vm.name_label,
         icon,
         state,
+        vm_standing(vm)[1],
         inventory.name_of("host", home) if home is not None else "–",
         vm.memory_dynamic_max,
         len(disks),
@@ -63,8 +66,8 @@ def sums(rows: tuple[SelectedVm, ...]) -> str:
     """``2 running · 1 halted · 12.0 GiB of memory · 5 disks with 310.0 GiB``"""
     states: dict[str, int] = {}
     for row in rows:
-        states[row.state] = states.get(row.state, 0) + 1
-    parts = [f"{number} {state}" for state, number in sorted(states.items(), key=lambda item: -item[1])]
+        states[row.standing] = states.get(row.standing, 0) + 1
+    parts = [f"{number} {standing}" for standing, number in sorted(states.items(), key=lambda item: -item[1])]
     parts.append(_("{size} of memory", size=size(sum(row.memory for row in rows))))
     disks = sum(row.disks for row in rows)
     bytes_ = size(sum(row.size for row in rows))

@@ -3,8 +3,9 @@
 from typing import Any
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractItemView, QTableView, QVBoxLayout, QWidget
 
+from xsmigui.ui.columns import Columns
 from xsmigui.ui.models.table import Column, RowsModel
 from xsmigui.ui.style import STEP, named, plain_table
 from xsmigui.ui.words import hint
@@ -26,10 +27,8 @@ class RowsTab(QWidget):
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        self.table.horizontalHeader().setResizeContentsPrecision(100)  # rows that are looked at for the widths
+        Columns(self.table)
         self.empty = hint(empty)
-        self._sized = False
         layout = QVBoxLayout(self)
         layout.setContentsMargins(STEP, STEP, STEP, STEP)
         layout.addWidget(self.empty)
@@ -43,8 +42,3 @@ class RowsTab(QWidget):
         self.rows.show(rows)
         self.empty.setVisible(not rows)
         self.table.setVisible(bool(rows))
-        if rows and not self._sized:
-            self._sized = True
-            self.table.resizeColumnsToContents()
-            for column in range(self.rows.columnCount()):
-                self.table.setColumnWidth(column, min(self.table.columnWidth(column) + 2 * STEP, 32 * STEP))

@@ -1,13 +1,13 @@
 """The choice whether this program copies the disks of halted VMs, and how long it keeps their sources."""
 
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.estimates import proof_seconds
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.text import _
 from xsmigui.core.units import duration
-from xsmigui.ui.fields import Spin
+from xsmigui.ui.fields import Check, Spin
 from xsmigui.ui.style import STEP, named
 from xsmigui.ui.wizard.pages import Choose
 from xsmigui.ui.words import caption
@@ -23,7 +23,7 @@ class CopyChoice(QWidget):
         super().__init__()
         self._choose = choose
         self._draft: Draft | None = None
-        self.check = QCheckBox(_("Copy the disks of halted VMs, and put the copies in place"))
+        self.check = Check(_("Copy the disks of halted VMs, and put the copies in place"))
         named(self.check, "copyDisksCheck", self.check.text())
         tip = _(
             "Every step can be undone, and the source is kept. Otherwise the server moves the disks with their"
@@ -39,7 +39,7 @@ class CopyChoice(QWidget):
         line = QHBoxLayout(self)
         line.setContentsMargins(0, 0, 0, 0)
         line.setSpacing(STEP)
-        self.prove = QCheckBox(_("Compare &contents afterwards"))
+        self.prove = Check(_("Compare &contents afterwards"))
         named(self.prove, "proveCheck", self.prove.text())
         self.prove.clicked.connect(self._proving)
         line.addWidget(self.check)

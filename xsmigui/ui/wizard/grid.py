@@ -13,12 +13,16 @@ from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QMouseEvent, QPalette, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
 
-from xsmigui.ui.style import STEP, named
+from xsmigui.ui.columns import LEAST, shared_out
+from xsmigui.ui.style import PADDING, STEP, named
 from xsmigui.ui.wizard.choice import ChoiceCombo, Offer
 from xsmigui.ui.words import Label
 
-WIDEST: Final = 30
+WIDEST: Final = 48
 """Letters for which a text gets room beside a column of combo boxes."""
+
+OFFERED: Final = 36
+"""Letters of a combo box that stay in sight while other columns want room."""
 
 MEASURED: Final = 40
 """Texts of a column that are measured for its width: the longest ones."""
@@ -246,20 +250,14 @@ class Table(QScrollArea):
             texts = (self._texts.get((row, column), "") for row in range(self._count))
             longest = sorted(texts, key=len, reverse=True)[:MEASURED]
             wanted = max((metrics.horizontalAdvance(text[: 2 * WIDEST]) for text in longest), default=0)
-            widths.append(max(min(wanted + 4, widest), title.sizeHint().width()) + 2 * STEP)
-        others = [column for column in range(len(widths)) if column != self._stretching]
-        room = wide - wide * 3 // 10
-        while sum(widths[column] for column in others) > room:  # the widest ones give way
-            widest_column = max(others, key=lambda column: widths[column])
-            if widths[widest_column] <= 6 * STEP:
-                break
-            widths[widest_column] -= STEP
-        widths[self._stretching] = max(4 * STEP, wide - sum(widths[column] for column in others))
-        self._widths = widths
+            widths.append(max(min(wanted + 4, widest), title.sizeHint().width()) + 2 * PADDING)
+        floor = min(wide * 3 // 10, OFFERED * metrics.averageCharWidth())
+        least = LEAST * metrics.averageCharWidth() + 2 * PADDING
+        self._widths = widths = shared_out(widths, wide, self._stretching, floor, least)
         self._inside.setMinimumHeight(len(self._shown) * self._high + STEP)
         left = STEP + self.frameWidth()
         for width, title in zip(widths, self._titles, strict=True):
-            title.setGeometry(left, STEP // 2, max(0, width - 2 * STEP), metrics.height())
+            title.setGeometry(left, STEP // 2, max(0, width - 2 * PADDING), metrics.height())
             left += width
         for row, made in self._rows.items():
             self._place(row, made)
@@ -271,9 +269,9 @@ class Table(QScrollArea):
         top = self._slots[row] * self._high + STEP // 2
         left = STEP
         for column, width in enumerate(self._widths):
-            inner = QRect(left, top, max(0, width - 2 * STEP), self._high - STEP // 2)
+            inner = QRect(left, top, max(0, width - 2 * PADDING), self._high - STEP // 2)
             if column == self._column and made.combo is not None:
-                made.combo.setGeometry(inner.adjusted(0, 0, STEP, 0))
+                made.combo.setGeometry(inner.adjusted(0, 0, PADDING, 0))
             elif column in made.cells:
                 made.cells[column].setGeometry(inner)
             left += width

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QAbstractButton, QCheckBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QAbstractButton, QVBoxLayout, QWidget
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import candidates
@@ -17,7 +17,7 @@ from xsmigui.core.refs import HostRef, NetworkRef, PoolId, VmRef
 from xsmigui.core.text import N_, _
 from xsmigui.core.units import size
 from xsmigui.services.drafting import Edit
-from xsmigui.ui.fields import Combo
+from xsmigui.ui.fields import Check, Combo
 from xsmigui.ui.style import STEP, named
 from xsmigui.ui.wizard.bars import Bars
 from xsmigui.ui.wizard.bulk import Bulk, RowFilter, possible, row_of
@@ -214,15 +214,15 @@ class StorageNetworkPage(WizardPage):
         self.combo.fill(offered, evaluation.resolved.storage_network, _("No network can carry the disks"))
 
 
-def options(choose: Choose) -> dict[str, QCheckBox]:
+def options(choose: Choose) -> dict[str, Check]:
     """The choices that Summary offers: home server afterwards, start after a halted move."""
-    home = QCheckBox(_("Make the chosen server the VM's home server"))
+    home = Check(_("Make the chosen server the VM's home server"))
     named(home, "setHomeCheck", home.text())
     home.clicked.connect(lambda yes: choose(lambda draft: draft.homing(bool(yes))))
-    start = QCheckBox(_("Start halted VMs after the move"))
+    start = Check(_("Start halted VMs after the move"))
     named(start, "startAfterCheck", start.text())
     start.clicked.connect(lambda yes: choose(lambda draft: draft.starting(bool(yes))))
-    compress = QCheckBox(_("Compress the memory stream, whatever the pool's setting is"))
+    compress = Check(_("Compress the memory stream, whatever the pool's setting is"))
     named(compress, "compressCheck", compress.text())
     compress.clicked.connect(lambda yes: choose(lambda draft: draft.compressing(True if yes else None)))
     return {"set_home": home, "start_after": start, "compress": compress}

@@ -1,6 +1,6 @@
 """The Storage page: where the disks go, all together or one by one."""
 
-from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QRadioButton
+from PySide6.QtWidgets import QFormLayout, QHBoxLayout
 
 from xsmigui.core.migration import candidates
 from xsmigui.core.migration.defaults import can_keep
@@ -11,6 +11,7 @@ from xsmigui.core.problems import Page, Problem
 from xsmigui.core.refs import SrRef, VdiRef
 from xsmigui.core.text import _, n_
 from xsmigui.core.units import size
+from xsmigui.ui.fields import Radio
 from xsmigui.ui.style import named
 from xsmigui.ui.wizard.bars import Bars
 from xsmigui.ui.wizard.bulk import Bulk, RowFilter
@@ -26,11 +27,11 @@ class StoragePage(WizardPage):
 
     def __init__(self, choose: Choose) -> None:
         super().__init__("storagePage", _("Where should the virtual disks be placed?"), choose)
-        self.keep = QRadioButton(_("Leave all virtual disks where they are"))
+        self.keep = Radio(_("Leave all virtual disks where they are"))
         named(self.keep, "keepDisksRadio", _("Leave all virtual disks where they are"))
-        self.same = QRadioButton(_("Place all migrated virtual disks on the same SR"))
+        self.same = Radio(_("Place all migrated virtual disks on the same SR"))
         named(self.same, "sameSrRadio", _("Place all migrated virtual disks on the same SR"))
-        self.each = QRadioButton(_("Choose an SR for each virtual disk"))
+        self.each = Radio(_("Choose an SR for each virtual disk"))
         named(self.each, "perDiskRadio", _("Choose an SR for each virtual disk"))
         self.combo = ChoiceCombo("sameSrCombo", _("SR for all virtual disks"))
         self.keep.clicked.connect(lambda: choose(lambda draft: draft.keeping_disks()))
@@ -43,7 +44,7 @@ class StoragePage(WizardPage):
         columns = [_("Virtual disk"), _("Size"), _("From"), _("To")]
         self.table = Table("diskPlacementTable", _("Placement of the virtual disks"), columns, 3)
         self.table.row_clicked.connect(self.row_clicked)
-        self.filter = RowFilter("diskFilter", self.table)
+        self.filter = RowFilter("diskRowFilter", self.table)
         self.all = ChoiceCombo("allDisksCombo", _("SR for all shown"))
         self.all.chosen.connect(self._all_chosen)
         self.bulk = Bulk(self.filter, _("SR for all s&hown:"), self.all)

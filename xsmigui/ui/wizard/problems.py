@@ -24,6 +24,12 @@ WORDS: Final = {Severity.block: N_("Prevents the move"), Severity.warn: N_("Warn
 OnFix = Callable[[Fix], None]
 
 
+def on_a_page(problem: Problem) -> bool:
+    """One of the wizard's pages has a row for what a problem is about."""
+    has_row = problem.about is not None and problem.about.cls in ("VM", "VDI", "VIF")
+    return problem.page in LEADS and has_row
+
+
 class ProblemPanel(QScrollArea):
     """Problems as rows: a sign, a sentence, and the fix where there is one."""
 
@@ -38,8 +44,8 @@ class ProblemPanel(QScrollArea):
         self._shown: tuple[object, ...] | None = None
         self._unfolded: set[tuple[str, Severity]] = set()
         self._by_ref: dict[str, QWidget] = {}
-        self.leads = False
-        """A sentence can lead to the row that it is about."""
+        self.leads: Callable[[Problem], bool] = lambda _problem: False
+        """Whether a sentence can lead to the row that it is about."""
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self._inside = QWidget()
@@ -119,8 +125,7 @@ class ProblemPanel(QScrollArea):
         assert layout is not None
         if problem.about is not None:
             self._by_ref.setdefault(problem.about.ref, row)
-        has_row = problem.about is not None and problem.about.cls in ("VM", "VDI", "VIF")
-        if self.leads and problem.page in LEADS and has_row:
+        if self.leads(problem):
             button = QPushButton(_("Show"))
             named(button, "showRowButton", _("Show the row: {name}", name=problem.subject.name))
             button.clicked.connect(lambda: self.chosen.emit(problem))

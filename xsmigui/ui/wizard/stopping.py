@@ -1,12 +1,12 @@
 """The choice to move the disks of running VMs with a short stop, and how long that may be."""
 
-from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from xsmigui.core.migration.draft import LONGEST_STOP, SHORT_STOP, Draft, StorageMode
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.rules.stopping import why_no_short_stop
 from xsmigui.core.text import _
-from xsmigui.ui.fields import Spin
+from xsmigui.ui.fields import Check, Spin
 from xsmigui.ui.style import STEP, named
 from xsmigui.ui.wizard.pages import Choose
 from xsmigui.ui.words import caption, explain
@@ -19,7 +19,7 @@ class StopChoice(QWidget):
         super().__init__()
         self._choose = choose
         self._draft: Draft | None = None
-        self.check = QCheckBox(_("Move running VMs with a short sto&p"))
+        self.check = Check(_("Move running VMs with a short sto&p"))
         named(self.check, "shortStopCheck", _("Move running VMs with a short stop"))
         self.check.clicked.connect(self._changed)
         self.minutes = Spin("stopMinutesSpin", _("Longest time that a VM may be down, in minutes"), 1, LONGEST_STOP)

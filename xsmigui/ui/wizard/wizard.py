@@ -42,7 +42,7 @@ from xsmigui.ui.wizard.pages import (
     WizardPage,
 )
 from xsmigui.ui.wizard.placement import StoragePage
-from xsmigui.ui.wizard.problems import ProblemPanel
+from xsmigui.ui.wizard.problems import ProblemPanel, on_a_page
 from xsmigui.ui.wizard.summary import SummaryPage, plan_bytes
 from xsmigui.ui.words import Label, explain
 from xsmigui.ui.words import title as window_title
@@ -145,7 +145,7 @@ class MigrateWizard(QDialog):
             self.stack.addWidget(page)
             page.row_clicked.connect(lambda ref: self.panel.reveal(ref))
         self.panel: ProblemPanel = ProblemPanel(self._icons, self._fix)
-        self.panel.leads = True
+        self.panel.leads = on_a_page
         self.panel.chosen.connect(self.reveal)
         self.can_go = Label()
         self.can_go.setObjectName("canGoLabel")

@@ -1,0 +1,215 @@
+"""The columns of tables and trees: as wide as their content, one of them takes the rest, and what the operator has
+drawn, moved or sorted is kept."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final
+
+from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer
+from PySide6.QtWidgets import QHeaderView, QTableView, QTreeView, QWidget
+
+from xsmigui.core.preferences import Preferences
+from xsmigui.ui.style import PADDING, STEP
+
+BOUND: Final = 40
+"""Letters for which a column that does not stretch gets room at most."""
+
+LEAST: Final = 8
+"""Letters for which every column keeps room where a table cannot be scrolled sideways."""
+
+WHOLE: Final = 32
+"""Letters that are never cut where it can."""
+
+SAMPLE: Final = 60
+"""Rows that are measured: those in sight and below, so that a table of thousands costs what one of sixty does."""
+
+SOON: Final = 300
+"""Milliseconds after a change of values until the widths follow."""
+
+
+def shared_out(wanted: Sequence[int], room: int, stretching: int, floor: int, least: int) -> list[int]:
+    """Widths of columns in pixels. Each has what it wants and the stretching one what is left of `room`. Where there
+    is too little, the stretching one gives way down to `floor`, then the widest of the others down to `least`."""
+    widths = list(wanted)
+    others = [column for column in range(len(widths)) if column != stretching]
+    floor = min(floor, room)
+    excess = sum(widths[column] for column in others) - (room - floor)
+    while excess > 0 and others:
+        widest = max(others, key=lambda column: widths[column])
+        give = min(excess, max(1, widths[widest] // 8), widths[widest] - least)
+        if give <= 0:
+            break
+        widths[widest] -= give
+        excess -= give
+    widths[stretching] = max(floor, room - sum(widths[column] for column in others))
+    return widths
+
+
+class Columns(QObject):
+    """Fits the columns of a view while its rows change, until the operator draws one."""
+
+    def __init__(self, view: QTableView | QTreeView, stretching: int = -1) -> None:
+        """`stretching` takes the rest of the width; negative is the last one that is shown. The view has its model."""
+        super().__init__(view)
+        self._view = view
+        self._stretches = stretching
+        self._wanted: list[int] = []
+        self._by_hand = False
+        self._busy = False
+        self._preferences: Preferences | None = None
+        header = self._header
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+        header.setStretchLastSection(False)
+        header.setSectionsMovable(True)
+        header.setMinimumSectionSize(4 * STEP)
+        header.sectionResized.connect(self._drawn)
+        header.sectionMoved.connect(lambda *_where: self._keep_soon())
+        header.sortIndicatorChanged.connect(lambda *_order: self._keep_soon())
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(SOON)
+        self._soon.timeout.connect(self.fit)
+        self._keeping = QTimer(self)
+        self._keeping.setSingleShot(True)
+        self._keeping.setInterval(2 * SOON)
+        self._keeping.timeout.connect(self._keep)
+        model = view.model()
+        model.dataChanged.connect(lambda *_where: self._later())
+        for changed in (model.rowsInserted, model.rowsRemoved, model.modelReset):
+            changed.connect(lambda *_where: self._afresh())
+        view.viewport().installEventFilter(self)
+
+    @property
+    def _header(self) -> QHeaderView:
+        return self._view.header() if isinstance(self._view, QTreeView) else self._view.horizontalHeader()
+
+    @property
+    def _stretching(self) -> int:
+        if self._stretches >= 0:
+            return self._stretches
+        shown = [n for n in range(self._header.count()) if not self._header.isSectionHidden(n)]
+        return shown[-1] if shown else 0
+
+    def _later(self) -> None:
+        if not self._soon.isActive():
+            self._soon.start()
+
+    def _afresh(self) -> None:
+        self._wanted = []
+        self._later()
+
+    def fit(self) -> None:
+        """Give each column its width."""
+        self._soon.stop()
+        count = self._view.model().columnCount()
+        room = self._view.viewport().width()
+        if not self._view.isVisible() or room <= 0 or self._busy:
+            return
+        letter = self._view.fontMetrics().averageCharWidth()
+        if self._by_hand:
+            wanted = [self._header.sectionSize(column) for column in range(count)]
+            rest = room - sum(width for column, width in enumerate(wanted) if column != self._stretching)
+            widths = [*wanted]
+            widths[self._stretching] = max(wanted[self._stretching], rest) if rest > 0 else wanted[self._stretching]
+        else:
+            found = self._measured(count)
+            before = self._wanted or found
+            self._wanted = [max(one, other) for one, other in zip(found, before, strict=True)]
+            bound = BOUND * letter + 2 * PADDING
+            others = [min(width, bound) for width in self._wanted]
+            floor = others[self._stretching]
+            widths = shared_out(others, room, self._stretching, floor, WHOLE * letter + 2 * PADDING)
+        self._busy = True
+        try:
+            for column, width in enumerate(widths):
+                if not self._header.isSectionHidden(column) and self._header.sectionSize(column) != width:
+                    self._header.resizeSection(column, width)
+        finally:
+            self._busy = False
+
+    def _measured(self, count: int) -> list[int]:
+        """The width that the content of each column and its title want, in pixels."""
+        model, metrics = self._view.model(), self._view.fontMetrics()
+        arrow = 2 * STEP if self._header.isSortIndicatorShown() else 0
+        titles = [str(model.headerData(column, Qt.Orientation.Horizontal) or "") for column in range(count)]
+        widths = [metrics.horizontalAdvance(title) + arrow for title in titles]
+        picture = self._view.style().pixelMetric(self._view.style().PixelMetric.PM_SmallIconSize) + STEP
+        for first, depth in self._rows():
+            for column in range(count):
+                index = first.siblingAtColumn(column)
+                width = metrics.horizontalAdvance(str(index.data() or "")[:200])
+                if index.data(Qt.ItemDataRole.DecorationRole) is not None:
+                    width += picture
+                widths[column] = max(widths[column], width + depth * (column == 0))
+        hidden = self._header.isSectionHidden
+        return [0 if hidden(column) else width + 2 * PADDING + 2 for column, width in enumerate(widths)]
+
+    def _rows(self) -> Iterator[tuple[Any, int]]:
+        """The first cells of the rows that are measured, each with the pixels by which its row is indented."""
+        view, model = self._view, self._view.model()
+        if isinstance(view, QTreeView):
+            index = view.indexAt(view.viewport().rect().topLeft())
+            for _row in range(SAMPLE):
+                if not index.isValid():
+                    return
+                depth = 1 + (1 if index.parent().isValid() else 0)
+                yield index.siblingAtColumn(0), depth * view.indentation()
+                index = view.indexBelow(index)
+            return
+        first = max(0, view.rowAt(0))
+        for row in range(first, min(model.rowCount(), first + SAMPLE)):
+            yield model.index(row, 0), 0
+
+    # What the operator has made of it.
+
+    def remember(self, preferences: Preferences) -> None:
+        """Take up what was kept for this table, and keep what comes."""
+        kept = preferences.now.tables.get(self._view.objectName(), "")
+        self._preferences = None
+        if kept:
+            self._busy = True
+            try:
+                by_hand, _colon, state = kept.partition(":")
+                if self._header.restoreState(QByteArray.fromBase64(state.encode())):
+                    self._by_hand = by_hand == "drawn"
+            finally:
+                self._busy = False
+            self._header.setStretchLastSection(False)
+        self._preferences = preferences
+        self.fit()
+
+    def _drawn(self, _column: int, before: int, now: int) -> None:
+        if self._busy or not self._view.isVisible():
+            return
+        if before == 0 or now == 0:  # a column is hidden or shown, which is not the operator's hand
+            self._afresh()
+            return
+        self._by_hand = True
+        self._keep_soon()
+
+    def _keep_soon(self) -> None:
+        """Keep it when the hand rests: a file is not written at every pixel."""
+        if self._preferences is not None and not self._busy and self._view.objectName():
+            self._keeping.start()
+
+    def _keep(self) -> None:
+        self._keeping.stop()
+        name = self._view.objectName()
+        if self._preferences is None:
+            return
+        state = bytes(self._header.saveState().toBase64().data()).decode()
+        tables = {**self._preferences.now.tables, name: f"{'drawn' if self._by_hand else 'fitted'}:{state}"}
+        self._preferences.change(tables=tables)
+
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        """The widths follow the view's size."""
+        if event.type() in (QEvent.Type.Resize, QEvent.Type.Show):
+            self.fit()
+        if event.type() is QEvent.Type.Hide and self._keeping.isActive():
+            self._keep()
+        return super().eventFilter(watched, event)
+
+
+def remember_tables(top: QWidget, preferences: Preferences) -> None:
+    """Bring the tables of a window to how the operator left them, and keep what becomes of them."""
+    for columns in top.findChildren(Columns):
+        columns.remember(preferences)
