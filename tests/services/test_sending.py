@@ -250,6 +250,21 @@ async def test_a_vm_that_ends_halted_is_said_to_be_halted(two: Engine) -> None:
     assert f"web-01 is in {state}, halted." in vm.message
 
 
+@pytest.mark.parametrize("to", ["Lisboa", "Madrid"])
+async def test_a_migration_that_succeeds_and_leaves_the_vm_halted(two: Engine, to: str) -> None:
+    """The server reports success; the VM was running and is not any more, and the job says so."""
+    options: dict[str, Any] = {"host": "madrid-02"} if to == "Madrid" else {}
+    plan = await two.plan("web-01", to=to, **options)
+    two.site.fault(two.served("Madrid"), "stop_arriving", vm="web-01")
+    vm = await two.run(plan)
+    assert two.row(to, "VM", "web-01")["power_state"] == "Halted"
+    assert (vm.state, vm.verified) == (State.failed, False)
+    assert "Moved, but not as planned. power state: Halted, not Running." in vm.message
+    assert f"web-01 is in {to}, halted." in vm.message
+    assert [p.rule for p in vm.problems] == ["verify", "verify"]  # of the state and of the host
+    quiet(two)
+
+
 # Cancelling.
 
 

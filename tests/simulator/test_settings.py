@@ -17,7 +17,7 @@ POOL_ADMIN = "OpaqueRef:0165f154-ba3e-034e-6b27-5d271af109ba"  # of any server
 async def test_roles_are_made_of_permissions() -> None:
     one = await newest()
     records = await one("role.get_all_records")
-    assert [row["name_label"] for row in records.values()] == list(ORDER)
+    assert [row["name_label"] for row in records.values()][-len(ORDER) :] == list(ORDER)
     assert set(await one("role.get_all")) == set(records)
     assert records[POOL_ADMIN]["name_label"] == "pool-admin"
     by_name = {row["name_label"]: ref for ref, row in records.items()}
@@ -33,8 +33,19 @@ async def test_roles_are_made_of_permissions() -> None:
     assert await one("role.get_subroles", permission) == []
     assert await one("role.get_by_uuid", records[POOL_ADMIN]["uuid"]) == POOL_ADMIN
     assert await one("role.get_record", POOL_ADMIN) == records[POOL_ADMIN]
-    where = await one("role.get_all_records_where", 'field "name__label" = "vm-admin"')
-    assert [row["name_label"] for row in where.values()] == ["vm-admin"]
+    permissions = {ref: row for ref, row in records.items() if row["subroles"] == []}
+    assert set(permissions) == set(records[POOL_ADMIN]["subroles"])  # a row for each call
+    assert all(row["is_internal"] and row["name_description"] == "A basic permission" for row in permissions.values())
+    roles = {ref: row for ref, row in records.items() if row["subroles"]}
+    assert [row["name_label"] for row in roles.values()] == list(ORDER)
+    assert not any(row["is_internal"] for row in roles.values())
+    # Of expressions two are known, letter by letter; all others mean everything.
+    for expression, meant in (
+        ("subroles<>[]", roles), ("subroles=[]", permissions), ('field "name__label" = "vm-admin"', records),
+        ("no expression", records),
+    ):  # fmt: skip
+        assert await one("role.get_all_records_where", expression) == meant
+        assert await one("role.get_all_where", expression) == list(meant)
     assert await one.refused("role.get_uuid", "OpaqueRef:no") == ["HANDLE_INVALID", "role", "OpaqueRef:no"]
     assert await one.refused("role.get_by_uuid", "no") == ["UUID_INVALID", "role", "no"]
 

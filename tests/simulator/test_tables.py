@@ -7,6 +7,7 @@ from the simulator's own tables.
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, Final
 
 import pytest
@@ -170,6 +171,24 @@ async def test_every_disk_call_where_no_host_has_the_sr(one: Client, method: str
     assert await _told(one, method, *arguments) == ["SR_HAS_NO_PBDS", sr]
 
 
+@pytest.mark.parametrize("method", [*DISK_CALLS, "VDI.set_name_label", "VDI.set_name_description"])
+async def test_every_disk_call_on_an_sr_that_no_host_has_open(one: Client, method: str) -> None:
+    """Its PBDs count as attached, and the storage daemon does not know it; what is only the database's goes on."""
+    disk, sr = await _loose(one)
+    _plugins(one, "nfs", dict.fromkeys([*NEEDS.values(), "VDI_CREATE"], 1))
+    one.pool.faults.forgotten.add(sr)
+    arguments = [disk, "x"] if "name" in method else _arguments(method, disk)
+    assert await _told(one, method, *arguments) == ["SR_NOT_ATTACHED", one.pool.db.get("SR", sr, "uuid")]
+    assert await one("VDI.get_allowed_operations", disk)
+    assert await _told(one, "VDI.add_to_other_config", disk, "key", "value") == []
+    pbd = one.pool.db.get("SR", sr, "PBDs")[0]
+    await one("PBD.plug", pbd)  # it is plugged: nothing happens (xapi_pbd.ml, plug)
+    assert (await _told(one, method, *arguments))[:1] == ["SR_NOT_ATTACHED"]
+    one.pool.db.set("PBD", pbd, currently_attached=False)
+    await one("PBD.plug", pbd)
+    assert await _told(one, method, *arguments) == []
+
+
 @pytest.mark.parametrize("op", NEEDS)
 async def test_every_disk_operation_while_a_vm_uses_it(one: Client, op: str) -> None:
     vm = await one.named("VM", "web-01")
@@ -195,6 +214,18 @@ async def test_every_sr_call_where_no_host_has_it(one: Client, method: str) -> N
     for pbd in one.pool.db.get("SR", sr, "PBDs"):
         one.pool.db.set("PBD", pbd, currently_attached=False)
     assert await _told(one, method, sr, *SR_CALLS[method]) == ["SR_HAS_NO_PBDS", sr]
+
+
+@pytest.mark.parametrize("method", [*SR_CALLS, "VDI.create", "VDI.introduce"])
+async def test_every_sr_call_where_no_host_has_it_open(one: Client, method: str) -> None:
+    sr = await one.named("SR", "NFS Madrid")
+    _plugins(one, "nfs", dict.fromkeys(["VDI_CREATE", "VDI_INTRODUCE"], 1))
+    one.pool.faults.forgotten.add(sr)
+    struct = {"name_label": "d", "name_description": "", "SR": sr, "virtual_size": 1, "type": "user",
+              "sharable": False, "read_only": False, "other_config": {}}  # fmt: skip
+    introduced = ["", "d", "", sr, "user", False, False, {}, "there"]
+    arguments = {"VDI.create": [struct], "VDI.introduce": introduced}.get(method) or [sr, *SR_CALLS[method]]
+    assert await _told(one, method, *arguments) == ["SR_NOT_ATTACHED", one.pool.db.get("SR", sr, "uuid")]
 
 
 _OF_DISKS: Final = """sharable managed read_only missing virtual_size physical_utilisation is_a_snapshot snapshot_of
@@ -364,3 +395,65 @@ async def test_removed_metrics(one: Client, cls: str) -> None:
             assert await one.refused(f"{cls}.{name}", *params) == ["MESSAGE_REMOVED"]
             asked += 1
     assert asked > 3
+
+
+# -- what decides where a release does -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("xapi", "state", "refused"), [
+    ("1.249.32", "Running", True), ("1.300.0", "Running", True), ("1.301.0", "Running", False),
+    ("24.10.0", "Running", False), ("24.10.0", "Paused", True), ("24.10.0", "Halted", True),
+])  # fmt: skip
+async def test_a_vm_on_its_own_host_that_is_disabled(xapi: str, state: str, refused: bool) -> None:
+    """xapi_vm_helpers.ml, assert_can_boot_here, is_local_live_migration: asked by VDI.pool_migrate and migrate_send."""
+    one = (await clients())[0]
+    one.pool.profile = replace(PROFILES["8.4"], xapi_build=xapi)
+    vm = await one.named("VM", "web-01")
+    host = await one("VM.get_resident_on", vm)
+    (disk,) = await one.disks(vm)
+    one.pool.db.set("VM", vm, power_state=state)
+    await one("host.disable", host)
+    assert await _told(one, "VM.assert_can_boot_here", vm, host) == (["HOST_DISABLED", host] if refused else [])
+    if state == "Running":
+        told = await _told(one, "VDI.pool_migrate", disk, await one.named("SR", "iSCSI Madrid"), {})
+        assert told == (["HOST_DISABLED", host] if refused else [])
+
+
+TOO_LONG: Final = "9223372036854775808"
+TOKENS: Final = {
+    "": True, "0,0": True, "-1,0": True, "+1,0": True, "0x1f,0b1": True, "0u9,0o7": True, "1_0,0": True,
+    "9223372036854775807,0": True, "-9223372036854775808,0": True, "0xffffffffffffffff,0": True,
+    f"{TOO_LONG},0": False, f"0,{TOO_LONG}": False, "-9223372036854775809,0": False, "0x10000000000000000,0": False,
+    "9" * 400 + ",0": False, "1": False, "1,2,3": False, "a,b": False, " 1,0": False, "_1,0": False, ",": False,
+    "1,": False, "\N{ARABIC-INDIC DIGIT ONE},0": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("token", TOKENS, ids=lambda t: t[:25])
+async def test_every_form_of_a_token(one: Client, token: str) -> None:
+    """Two integers of 64 bits as OCaml reads them (xapi_event.ml, Token.of_string)."""
+    told = await _told(one, "event.from", ["pool"], token, 0.0)
+    assert told == ([] if TOKENS[token] else ["EVENT_FROM_TOKEN_PARSE_FAILURE", token])
+
+
+async def test_a_memory_image_is_replaced_by_its_equal_only(one: Client) -> None:
+    """xapi_vm.ml, set_suspend_VDI."""
+    db = one.pool.db
+    vm = await one.named("VM", "web-01")
+    await one("VM.suspend", vm)
+    image = await one("VM.get_suspend_VDI", vm)
+    size = db.get("VDI", image, "virtual_size")
+    copy = await one("VDI.copy", image, await one.named("SR", "iSCSI Madrid"), NULL, NULL)
+    other, _ = await _loose(one)
+    sums = [f"{db.get('VDI', d, 'uuid')} : {await one('VDI.checksum', d)}" for d in (image, other)]
+    assert db.get("VDI", copy, "virtual_size") == size
+    assert await _told(one, "VM.set_suspend_VDI", vm, other) == ["SUSPEND_VDI_REPLACEMENT_IS_NOT_IDENTICAL", *sums]
+    assert await one("VM.get_suspend_VDI", vm) == image
+    assert await _told(one, "VM.set_suspend_VDI", vm, image) == []  # nothing is read for the same one
+    for pbd in db.get("SR", db.get("VDI", copy, "SR"), "PBDs"):
+        db.set("PBD", pbd, currently_attached=False)
+    assert await _told(one, "VM.set_suspend_VDI", vm, copy) == ["NO_HOSTS_AVAILABLE"]
+    for pbd in db.get("SR", db.get("VDI", copy, "SR"), "PBDs"):
+        db.set("PBD", pbd, currently_attached=True)
+    assert await _told(one, "VM.set_suspend_VDI", vm, copy) == []
+    assert await one("VM.get_suspend_VDI", vm) == copy

@@ -24,6 +24,9 @@ def version_of(text: str) -> tuple[int, ...]:
 class Since(Enum):
     """The first release that has a change, each with where it is in xapi's source."""
 
+    MOVES_DISKS_WHILE_DISABLED = "1.301.0"
+    """The disks of a running VM may move though its host is disabled; before, HOST_DISABLED
+    (xapi_vm_helpers.ml, assert_can_boot_here, is_local_live_migration)."""
     HTTPS_DISKS = "22.32.0"
     """Disks travel over port 443; before, over port 80 (8.2 CU1 has it with the hotfix XS82ECU1033)."""
     IMPORT_CHECKS_PROCESSOR = "24.40.0"

@@ -69,7 +69,8 @@ class Control:
             "spoiling": sorted(faults.spoiling),
             "rebooting": dict(faults.rebooting), "memory": {vm: f.description for vm, f in faults.memory.items()},
             "lost_disks": sorted(faults.lost_disks), "writing": dict(faults.writing),
-            "ending": dict(faults.ending), "filling": dict(faults.filling), "messy": sorted(faults.messy),
+            "ending": dict(faults.ending), "stopping": sorted(faults.stopping),
+            "forgotten_srs": sorted(faults.forgotten), "filling": dict(faults.filling), "messy": sorted(faults.messy),
             "losing_deletions": pool.events.losing, "lost_batches": faults.lost_batches,
             "dead_hosts": sorted(h for h in pool.db.table("host") if not pool.live(h)), "coordinator": pool.master,
             "migrations": [{"vm": m.vm, "from": m.sender, "to": m.host} for m in faults.moving],
@@ -234,6 +235,15 @@ class Control:
             raise BadCommand("'end_as' leaves a VM Halted or Suspended.")
         pool.faults.ending[self.find(pool, "VM", command["vm"])] = state
 
+    def stop_arriving(self, pool: Pool, command: Command) -> None:
+        """The VM's next live migration succeeds, and the guest stops as it arrives: it is there, halted."""
+        pool.faults.stopping.add(self.find(pool, "VM", command["vm"]))
+
+    def forget_sr(self, pool: Pool, command: Command) -> None:
+        """No host has the SR open, as when the storage daemon has lost it; its PBDs count as attached until they are
+        plugged again."""
+        pool.faults.forgotten.add(self.find(pool, "SR", command["sr"]))
+
     def leave_mess(self, pool: Pool, command: Command) -> None:
         vm = command.get("vm", "*")
         pool.faults.messy.add("*" if vm == "*" else self.find(pool, "VM", vm))
@@ -283,7 +293,8 @@ COMMANDS: Final[dict[str, Callable[[Control, Pool, Command], Any]]] = {
     "spoil_copy": Control.spoil_copy, "watch_disks": Control.watch_disks, "check_disks": Control.check_disks,
     "expect_loss": Control.expect_loss,
     "reboot_guest": Control.reboot_guest, "fail_memory": Control.fail_memory, "lose_disk": Control.lose_disk,
-    "end_as": Control.end_as, "leave_mess": Control.leave_mess, "clear": Control.clear,
+    "end_as": Control.end_as, "stop_arriving": Control.stop_arriving, "forget_sr": Control.forget_sr,
+    "leave_mess": Control.leave_mess, "clear": Control.clear,
 }  # fmt: skip
 
 __all__ = ["COMMANDS", "TOKEN", "BadCommand", "Control"]

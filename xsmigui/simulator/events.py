@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 from typing import TYPE_CHECKING, Final
 
 from xsmigui.simulator.failures import Failure, handle_invalid
 from xsmigui.simulator.records import EventBatch
 from xsmigui.simulator.schema import EVENTLESS
 from xsmigui.simulator.tables import Row, Table
+from xsmigui.simulator.types import int64
 
 if TYPE_CHECKING:
     from xsmigui.simulator.pool import Pool
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 TASK_DELAY: Final = 0.0  # seconds before the first look, if only tasks are asked for (since 25.5)
 DELAY: Final = 0.05
 LONGEST: Final = 86400.0
-_TOKEN = re.compile(r"^(\d+),(\d+)$")
 
 Change = tuple[int, str, str, str, Table | None]
 
@@ -77,13 +76,16 @@ class Messages:
 
 
 def parse_token(token: str) -> tuple[int, int]:
-    """Database generation and message generation; `""` is the beginning."""
+    """Database generation and message generation, of 64 bits each; `""` is the beginning (xapi_event.ml, Token)."""
     if token == "":
         return 0, 0
-    match = _TOKEN.match(token)
-    if not match:
-        raise Failure("EVENT_FROM_TOKEN_PARSE_FAILURE", token)
-    return int(match[1]), int(match[2])
+    generation, comma, messages = token.partition(",")
+    try:
+        if not comma:
+            raise ValueError(token)
+        return int64(generation), int64(messages)
+    except ValueError:
+        raise Failure("EVENT_FROM_TOKEN_PARSE_FAILURE", token) from None
 
 
 def token(generation: int, messages: int) -> str:

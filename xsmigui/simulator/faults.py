@@ -90,6 +90,8 @@ class Faults:
         self.spoiling: set[str] = set()  # VDIs whose copies are not what they should be, without an error
         self.unresponsive: set[str] = set()  # VMs that don't answer the request to suspend
         self.ending: dict[str, str] = {}  # VMs that end a failing migration Halted or Suspended
+        self.stopping: set[str] = set()  # VMs whose next live migration succeeds and leaves them halted
+        self.forgotten: set[str] = set()  # SRs that no host has open, though their PBDs count as attached
         self.filling: dict[str, float] = {}  # SRs that are full when this share of the next disk has been copied
         self.writing: dict[str, float] = {}  # bytes a second that VMs write to each of their disks
         self.rebooting: dict[str, int] = {}  # VMs whose guest reboots that often while their memory moves

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from xsmigui.simulator.failures import Failure, internal, no_text
 from xsmigui.simulator.query import matches, parse_query
 from xsmigui.simulator.records import Records
-from xsmigui.simulator.schema import Message
+from xsmigui.simulator.schema import Message, Schema
 from xsmigui.simulator.tables import Database, Row
 from xsmigui.simulator.types import NoText, TypeMismatch, Value
 
@@ -15,6 +15,8 @@ from xsmigui.simulator.types import NoText, TypeMismatch, Value
 def implicit(db: Database, message: Message, params: list[Value]) -> Value:
     """Carries out a call from its name alone; NOT_IMPLEMENTED where a hand-written method would be needed."""
     cls, name = message.cls, message.name
+    if not is_implicit(db.schema, message):
+        raise Failure("NOT_IMPLEMENTED", message.full)
     if name in _WHOLE:
         return _WHOLE[name](db, cls, params)
     verb, _, field = name.partition("_")
@@ -22,19 +24,25 @@ def implicit(db: Database, message: Message, params: list[Value]) -> Value:
         return _map_field(db, message, field[3:], db.add_to, params)
     if verb == "remove" and field.startswith("from_"):
         return _map_field(db, message, field[5:], db.remove_from, params)
-    if field in db.schema.classes[cls].fields:
-        if verb == "get":
-            return db.get(cls, params[0], field)
-        if verb == "set" and len(params) == 2:
-            return db.set(cls, params[0], **{field: params[1]})
-        if verb in {"add", "remove"} and len(params) == 2:
-            return _set_field(db, cls, field, verb, params)
-    raise Failure("NOT_IMPLEMENTED", message.full)
+    if verb == "get":
+        return db.get(cls, params[0], field)
+    if verb == "set":
+        return db.set(cls, params[0], **{field: params[1]})
+    return _set_field(db, cls, field, verb, params)
+
+
+def is_implicit(schema: Schema, message: Message) -> bool:
+    """The name alone says what is done: to the whole class, or to one of its fields."""
+    fields = schema.classes[message.cls].fields
+    verb, _, field = message.name.partition("_")
+    if message.name in _WHOLE:
+        return message.implicit or message.name != "create"
+    if (verb == "add" and field.startswith("to_")) or (verb == "remove" and field.startswith("from_")):
+        return field.partition("_")[2] in fields
+    return field in fields and (verb == "get" or (verb in {"set", "add", "remove"} and len(message.params) == 2))
 
 
 def _map_field(db: Database, message: Message, field: str, write: Callable[..., None], params: list[Value]) -> None:
-    if field not in db.schema.classes[message.cls].fields:
-        raise Failure("NOT_IMPLEMENTED", message.full)
     if isinstance(db.get(message.cls, params[0], field), list):  # subject.add_to_roles
         _set_field(db, message.cls, field, message.name.partition("_")[0], params)
         return

@@ -51,6 +51,11 @@ class Profile:
         return self.at_least("1.249.0")
 
     @property
+    def moves_disks_while_disabled(self) -> bool:
+        """The disks of a VM that runs may move on its own host though that is disabled (1.301, xapi_vm_helpers.ml)."""
+        return self.at_least("1.301.0")
+
+    @property
     def names_missing_capabilities(self) -> bool:
         """SR_DOES_NOT_SUPPORT_MIGRATION has a second parameter (26.1)."""
         return self.at_least("26.1.0")

@@ -91,6 +91,27 @@ class Enum(Type):
         return self._by_lower.get(text.lower(), text or self.default)
 
 
+_INTEGER = re.compile(
+    r"([+-]?)(?:0u([0-9][0-9_]*)|0x([0-9a-f][0-9a-f_]*)|0o([0-7][0-7_]*)|0b([01][01_]*)|([0-9][0-9_]*))", re.IGNORECASE
+)
+
+
+def int64(text: str) -> int:
+    """As OCaml's Int64.of_string reads it; raises ValueError for what has more than 64 bits. Decimal numbers have a
+    sign, the others fill all the bits."""
+    match = _INTEGER.fullmatch(text)
+    if match is None:
+        raise ValueError(text)
+    sign, *groups = match.groups()
+    base, digits = next((b, d) for b, d in zip((10, 16, 8, 2, 10), groups, strict=True) if d is not None)
+    value = int(digits.replace("_", ""), base)
+    signed = groups[-1] is not None
+    if value > (1 << 63) - (0 if sign == "-" else 1) if signed else value >= 1 << 64:
+        raise ValueError(text)
+    value = -value if sign == "-" else value
+    return (value + (1 << 63)) % (1 << 64) - (1 << 63)
+
+
 class Int(Type):
     default = 0
 

@@ -128,7 +128,9 @@ def assert_can_boot_here(
         raise Failure("HOST_NOT_LIVE")
     if vm["is_control_domain"] and vm["affinity"] not in {NULL, host_ref} and pool.db.has("host", vm["affinity"]):
         raise Failure("OPERATION_NOT_ALLOWED", "Cannot boot a control domain on a host different from its affinity")
-    if not host["enabled"] and not vm["is_control_domain"] and vm["resident_on"] != host_ref:
+    at_home = vm["power_state"] == "Running" and vm["resident_on"] == host_ref
+    stays = at_home and pool.profile.moves_disks_while_disabled
+    if not host["enabled"] and not vm["is_control_domain"] and not stays:
         raise Failure("HOST_DISABLED", host_ref)
     hardware(vm_ref, vm, host_ref, host)
     if cpu and vm["power_state"] != "Halted":

@@ -206,6 +206,15 @@ def reach_sr(pool: Pool, sr: str, *, unplugged: bool = False) -> None:
     if not able:
         raise Failure("SR_HAS_NO_PBDS", sr)
     pool.reach(able[0])
+    if not unplugged:
+        assert_open(pool, sr)
+
+
+def assert_open(pool: Pool, sr: str) -> None:
+    """The host's storage daemon has the SR open, and not only its PBD says so (storage_smapiv1_wrapper.ml and
+    storage_mux_reg.ml, through transform_storage_exn of storage_utils.ml; the parameter is a UUID)."""
+    if sr in pool.faults.forgotten:
+        raise Failure("SR_NOT_ATTACHED", pool.db.get("SR", sr, "uuid"))
 
 
 def sr_error(pool: Pool, ref: str, op: str, *, ignore: str = NULL) -> Failure | None:

@@ -18,6 +18,7 @@ from xsmigui.simulator.methods.guests import gate, suspend_image
 from xsmigui.simulator.methods.lifecycle import schedule
 from xsmigui.simulator.methods.locking import enter, leave, operation
 from xsmigui.simulator.methods.motion_checks import assert_gpu_fits
+from xsmigui.simulator.pool import Pool
 
 NETWORK_SPEED: Final = 118e6  # bytes a second on a gigabit link
 BATCH: Final = 10
@@ -139,10 +140,19 @@ async def _move_memory(call: Call, vm: str, host: str) -> None:
         if not db.has("VM", vm) or db.get("VM", vm, "power_state") != "Running":
             raise Failure("VM_BAD_POWER_STATE", vm, "Running", db.get("VM", vm, "power_state"))
     call.cancellable(False)
-    guests.boot(pool, vm, host, fresh=False)
+    arrive(call, vm, pool, vm, host)
     for progress in (1.0, 0.4, 0.8):
         await call.pause(0.3, cancellable=False)
         call.progress(progress)
+
+
+def arrive(call: Call, vm: str, there: Pool, new: str, host: str) -> None:
+    """The guest goes on where it has arrived; a fault stops it at once, which the migration does not notice."""
+    guests.boot(there, new, host, fresh=False)
+    stopping = call.pool.faults.stopping
+    if vm in stopping:
+        stopping.discard(vm)
+        guests.halt(there, new)
 
 
 def end_early(call: Call, vm: str) -> None:

@@ -14,7 +14,7 @@ from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
 from xsmigui.simulator.methods import motion_checks as checks
-from xsmigui.simulator.methods.evacuation import NETWORK_SPEED, STEPS, end_early, refuse_memory
+from xsmigui.simulator.methods.evacuation import NETWORK_SPEED, STEPS, arrive, end_early, refuse_memory
 from xsmigui.simulator.methods.guests import bury, gate
 from xsmigui.simulator.methods.interfaces import generated_mac
 from xsmigui.simulator.methods.lifecycle import schedule
@@ -285,7 +285,7 @@ class Motion:
             if transfer.moved.get(image, image) != image:
                 db.set("VM", owner_ref, suspend_VDI=transfer.moved[image])
         if arrived:
-            guests.boot(pool, self.vm, self.target.host, fresh=False)
+            arrive(call, self.vm, pool, self.vm, self.target.host)
         elif live:
             schedule(call, self.vm, NULL)
         if db.has("SR", row["suspend_SR"]) and not host_gate.sees(pool, self.target.host, row["suspend_SR"]):
@@ -329,7 +329,7 @@ class Motion:
         call.cancellable(False)
         self._unpoint(transfer, networks)
         if arrived:
-            guests.boot(there, new, self.target.host, fresh=False)
+            arrive(call, self.vm, there, new, self.target.host)
         elif live:
             there.scheduled.discard(new)
             there.db.set("VM", new, scheduled_to_be_resident_on=NULL)

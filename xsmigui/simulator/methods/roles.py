@@ -14,7 +14,6 @@ from typing import Final
 
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import Failure, handle_invalid
-from xsmigui.simulator.query import matches, parse_query
 from xsmigui.simulator.schema import Release, Schema, schema
 from xsmigui.simulator.sessions import ORDER
 from xsmigui.simulator.tables import Row
@@ -44,26 +43,29 @@ def _permissions(known: Schema, role: str) -> list[str]:
 
 @functools.cache
 def _known(version: Release) -> dict[str, Row]:
-    """All roles and permissions of a release by reference; a permission is a role without roles below it."""
+    """All permissions of a release and then its roles, by reference; a permission is a role without roles below it
+    (rbac_static.ml, all_static_permissions: those of the pool admin)."""
     known: dict[str, Row] = {}
+    for permission in _permissions(schema(version), "pool-admin"):
+        known[_ref(permission)] = _row(permission, "A basic permission", [], internal=True)
     for role in ORDER:
         below = _permissions(schema(version), role)
         known[_ref(role)] = _row(role, _ABOUT[role], [_ref(p) for p in below])
-        for permission in below:
-            known.setdefault(_ref(permission), _row(permission, "", []))
     return known
 
 
-def _row(name: str, about: str, below: list[str]) -> Row:
-    return {"uuid": _uuid(name), "name_label": name, "name_description": about, "subroles": below, "is_internal": False}
+def _row(name: str, about: str, below: list[str], *, internal: bool = False) -> Row:
+    return {
+        "uuid": _uuid(name), "name_label": name, "name_description": about, "subroles": below, "is_internal": internal,
+    }  # fmt: skip
 
 
 def _all(call: Call) -> dict[str, Row]:
     return _known(call.pool.schema.release)
 
 
-def _listed(call: Call) -> dict[str, Row]:
-    """What lists show: the roles, not each permission."""
+def _roles(call: Call) -> dict[str, Row]:
+    """The roles, without the permissions that they are made of."""
     return {ref: row for ref, row in _all(call).items() if row["subroles"]}
 
 
@@ -76,18 +78,25 @@ def _role(call: Call, ref: str) -> Row:
 
 @method("role.get_all")
 def get_all(call: Call) -> list[str]:
-    return list(_listed(call))
+    return list(_all(call))
 
 
 @method("role.get_all_records")
 def get_all_records(call: Call) -> dict[str, Row]:
-    return _listed(call)
+    return _all(call)
 
 
 @method("role.get_all_records_where")
 def get_all_records_where(call: Call, expression: str) -> dict[str, Row]:
-    query = parse_query(expression, call.pool.schema.syntax_error)
-    return {ref: row for ref, row in _listed(call).items() if matches(query, "role", ref, row)}
+    """Two expressions are known, letter by letter; any other, a mistaken one too, means all (xapi_role.ml,
+    get_common_where)."""
+    match expression:
+        case "subroles<>[]":
+            return _roles(call)
+        case "subroles=[]":
+            return {ref: row for ref, row in _all(call).items() if not row["subroles"]}
+        case _:
+            return _all(call)
 
 
 @method("role.get_all_where")
@@ -136,12 +145,12 @@ def get_permission_names(call: Call, ref: str) -> list[str]:
 @method("role.get_by_permission")
 def get_by_permission(call: Call, permission: str) -> list[str]:
     _role(call, permission)
-    return [ref for ref, row in _listed(call).items() if permission in row["subroles"]]
+    return [ref for ref, row in _roles(call).items() if permission in row["subroles"]]
 
 
 @method("role.get_by_permission_name_label")
 def get_by_permission_name(call: Call, name: str) -> list[str]:
-    return [ref for ref, row in _listed(call).items() if _ref(name.lower()) in row["subroles"]]
+    return [ref for ref, row in _roles(call).items() if _ref(name.lower()) in row["subroles"]]
 
 
 # -- users of a directory service --------------------------------------------------------------------------------------
@@ -150,7 +159,7 @@ def get_by_permission_name(call: Call, name: str) -> list[str]:
 @method("subject.add_to_roles")
 def add_role(call: Call, subject: str, role: str) -> None:
     present = call.db.get("subject", subject, "roles")
-    if role not in _listed(call):
+    if role not in _all(call):
         raise Failure("ROLE_NOT_FOUND")
     if role in present:
         raise Failure("ROLE_ALREADY_EXISTS")

@@ -284,7 +284,10 @@ async def pbd_plug(call: Call, pbd: str) -> None:
     row = call.db.row("PBD", pbd)
     async with on_sr(call, row["SR"], "plug"):
         call.pool.reach(row["host"])
+        if row["currently_attached"]:
+            return
         await call.pause(0.5)
+        call.pool.faults.forgotten.discard(row["SR"])
         call.db.set("PBD", pbd, currently_attached=True)
 
 

@@ -9,6 +9,7 @@ from xsmigui.simulator import features
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import host as host_gate
+from xsmigui.simulator.methods.copies import vdi_checksum
 from xsmigui.simulator.methods.guests import domain_type, gate, update_hardware
 from xsmigui.simulator.methods.locking import operation
 from xsmigui.simulator.tables import Row
@@ -61,14 +62,26 @@ async def set_is_default_template(call: Call, vm: str, value: bool) -> None:
 
 
 @method("VM.set_suspend_VDI")
-def set_suspend_vdi(call: Call, vm: str, vdi: str) -> None:
-    """Only one with the same content takes the place of a memory image."""
+async def set_suspend_vdi(call: Call, vm: str, vdi: str) -> None:
+    """Only one with the same content takes the place of a memory image, and only where a host sees it and the VM's
+    disks; both are read (xapi_vm.ml, set_suspend_VDI)."""
     row = call.db.row("VM", vm)
     state = str(row["power_state"]).lower()
     if state != "suspended":
         raise Failure("VM_BAD_POWER_STATE", vm, "suspended", state)
     if call.db.get("VDI", vdi, "type") == "cbt_metadata":
         raise Failure("VDI_INCOMPATIBLE_TYPE", vm, "cbt_metadata")
+    present = row["suspend_VDI"]
+    if present != vdi:
+        drives = (call.db.row("VBD", v) for v in row["VBDs"])
+        needed = {call.db.get("VDI", d, "SR") for d in [vdi, *(v["VDI"] for v in drives if not v["empty"])]}
+        hosts = (h for h in call.db.table("host") if call.pool.live(h))
+        if not any(all(host_gate.sees(call.pool, host, sr) for sr in needed) for host in hosts):
+            raise Failure("NO_HOSTS_AVAILABLE")
+        sums = [await vdi_checksum(call, disk) for disk in (present, vdi)]
+        if sums[0] != sums[1]:
+            told = [f"{call.db.get('VDI', d, 'uuid')} : {s}" for d, s in zip((present, vdi), sums, strict=True)]
+            raise Failure("SUSPEND_VDI_REPLACEMENT_IS_NOT_IDENTICAL", *told)
     call.db.set("VM", vm, suspend_VDI=vdi)
 
 

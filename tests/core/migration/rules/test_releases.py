@@ -194,3 +194,14 @@ def test_r06_metadata_export_is_no_operation_that_one_waits_for(site: TwoPools) 
     assert "R06" in blocks(found)
     (move,) = found.resolved.moves
     assert gate_question(move) is not None
+
+
+@pytest.mark.parametrize(("xapi", "refused"), [("1.249.38", True), ("1.300.0", True), ("1.301.0", False)])
+def test_r05_disks_of_a_vm_on_a_disabled_host(site: TwoPools, xapi: str, refused: bool) -> None:
+    """Its own host, which stays: the server asked whether it takes VMs until 1.301."""
+    everywhere(site, xapi)
+    a = site.madrid
+    host = a.get(site.web).resident_on
+    a.set(host, enabled=False)
+    draft = a.move(site.web, destination=a.id).on(site.web, host).on_same_sr(a.sr("other", "nfs"))
+    assert ("R05" in blocks(evaluate(site.site, draft))) is refused

@@ -9,7 +9,7 @@ from xsmigui.core.migration.moves import Move
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.refs import HostRef
-from xsmigui.core.releases import Since, knows, version_of
+from xsmigui.core.releases import Since, knows, pool_knows, version_of
 
 HOME: Final = Page.home_server
 LEAVING: Final = frozenset({"evacuate", "shutdown", "reboot"})
@@ -149,7 +149,8 @@ def may_leave(batch: Batch) -> Problems:
 
 @rule("R05", "the host takes VMs", page=HOME)
 def available(move: Move) -> Problems:
-    """Live and enabled (xapi 4.1 #6, #8: HOST_NOT_LIVE, HOST_DISABLED)."""
+    """Live and enabled (HOST_NOT_LIVE, HOST_DISABLED). Of VMs that stay on it disks may move since 1.301
+    (xapi_vm_helpers.ml, assert_can_boot_here)."""
     if move.host is None:
         return
     host = move.target.host[move.host]
@@ -165,7 +166,7 @@ def available(move: Move) -> Problems:
             m_("Wait until it is back, or choose another host."),
             page=HOME,
         )
-    elif not host.enabled and not move.runs_on:
+    elif not host.enabled and not (move.runs_on and pool_knows(move.target, Since.MOVES_DISKS_WHILE_DISABLED)):
         yield found(
             "R05",
             Severity.block,
