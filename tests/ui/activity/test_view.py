@@ -17,7 +17,7 @@ from tests.holding import until
 from tests.ui.driving import driven, menus
 from xsmigui.core.jobs import Job, State, Step
 from xsmigui.core.problems import Page, Problem, Severity, Subject
-from xsmigui.ui.activity.lines import Group, Kind, Line, Lines, as_csv, filtered, foreign_groups, headline
+from xsmigui.ui.activity.lines import Group, Kind, Line, Lines, as_csv, filtered, foreign_groups, headline, servers_of
 from xsmigui.ui.activity.view import Act, ActivityView, Source, acts
 from xsmigui.ui.icons import Icons
 
@@ -133,6 +133,9 @@ def test_filters_and_tables() -> None:
     (left,) = filtered(groups, Kind.done)
     assert [line.kind for line in left.below] == [Kind.done]
     assert filtered(groups, Kind.running) == []
+    assert servers_of(groups) == ("Lisboa", "Madrid")
+    assert filtered(groups, None, "Madrid") == groups
+    assert filtered(groups, None, "Sevilla") == []
     heads, *rows = as_csv(groups)
     assert len(heads) == 6
     assert [row[5] for row in rows] == ["It failed.", ""]

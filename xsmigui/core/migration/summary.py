@@ -2,18 +2,23 @@
 
 import shlex
 from dataclasses import dataclass
+from typing import Final
 
+from xsmigui.core.capacity import load
 from xsmigui.core.migration.calls import Call
 from xsmigui.core.migration.estimates import proof_seconds
 from xsmigui.core.migration.evaluation import Evaluation, to_choose
 from xsmigui.core.migration.exchange import BLOCKED, JOB, TAG
-from xsmigui.core.migration.moves import Kind
+from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.plan import DiskMove, Plan, VmMove
 from xsmigui.core.migration.rules.stopping import when_proved
-from xsmigui.core.problems import Page, Severity
+from xsmigui.core.problems import Page, Problem, Severity
 from xsmigui.core.refs import VmRef
 from xsmigui.core.text import _, n_
 from xsmigui.core.units import size
+
+OPENING: Final = ("R19", "R04")
+"""The rules about the whole batch whose sentences open the summary: how long it takes, and what waits in the queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +131,43 @@ def total(plan: Plan) -> str:
         return _("{vms}; no disk changes its SR.", vms=vms)
     disks = n_("{n} disk", "{n} disks", sum(1 for move in plan.moves for d in move.disks if not d.stays))
     return _("{vms}; {disks} with {size} in total.", vms=vms, disks=disks, size=size(travelling))
+
+
+def written(move: Move) -> int:
+    """Bytes that the disks of a move have written, as far as their SR tells; at most their sizes."""
+    return load(move.source, {ref: move.source.VDI[ref] for ref in move.moving}, thin=True)
+
+
+def amount(size_: int, written_: int) -> str:
+    """``150.0 GiB, 61.0 GiB of it written``: how large disks are, and how much of that holds data."""
+    return _("{size}, {written} of it written", size=size(size_), written=size(written_))
+
+
+def opening(plan: Plan, evaluation: Evaluation) -> list[str]:
+    """The first paragraph on a batch: how many VMs, how much data, how long, what waits in the queue."""
+    vms = n_("{n} VM", "{n} VMs", len(plan.moves))
+    travelling = sum(move.travelling for move in plan.moves)
+    if travelling:
+        disks = n_("{n} disk", "{n} disks", sum(1 for move in plan.moves for d in move.disks if not d.stays))
+        data = amount(travelling, sum(written(move) for move in evaluation.resolved.moves))
+        first = _("{vms} → {pool}; {disks}: {amount}.", vms=vms, pool=plan.target.name, disks=disks, amount=data)
+    else:
+        first = _("{vms} → {pool}; no disk changes its SR.", vms=vms, pool=plan.target.name)
+    return [first, *(p.sentence() for rule in OPENING for p in evaluation.problems if _opens(p) and p.rule == rule)]
+
+
+def beforehand(evaluation: Evaluation) -> list[tuple[str, int]]:
+    """What else is to be known before the start, and what could not be checked: the first sentence of each rule, with
+    the number of those that say the same of other VMs."""
+    by_rule: dict[str, list[str]] = {}
+    for problem in evaluation.problems:
+        if problem.page is Page.summary and problem.severity is Severity.info and problem.rule not in OPENING:
+            by_rule.setdefault(problem.rule, []).append(problem.sentence())
+    return [(sentences[0], len(sentences) - 1) for sentences in by_rule.values()]
+
+
+def _opens(problem: Problem) -> bool:
+    return problem.page is Page.summary and problem.severity is Severity.info
 
 
 def xe_script(plan: Plan) -> str:

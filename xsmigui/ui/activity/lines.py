@@ -11,7 +11,7 @@ from xsmigui.core.jobs import Job, State, VmJob, job_text, step_text, title
 from xsmigui.core.journal import Unreadable
 from xsmigui.core.progress import Meter, Standing
 from xsmigui.core.text import _, in_use, joined, n_
-from xsmigui.core.units import duration, percent, size
+from xsmigui.core.units import duration, natural, percent, size
 
 ICONS: Final = {
     State.waiting: "pending",
@@ -59,7 +59,8 @@ UNREADABLE: Final = "unreadable"
 class Line:
     """One line. `progress` is a share, None where there is nothing to draw. What may be done with it: `cancel`,
     `order` (it waits and can be held or put first), `proceed` (it is held), `details`, `retry`, `find` (there is a VM
-    to go to), `forget` (the journal cannot be read there)."""
+    to go to), `forget` (the journal cannot be read there), `leftovers` (its copies
+    may have stayed at the destination)."""
 
     key: Key
     kind: Kind
@@ -76,6 +77,7 @@ class Line:
     retry: bool = False
     find: bool = False
     forget: bool = False
+    leftovers: bool = False
     started: datetime | None = None
     where: str = ""
 
@@ -97,6 +99,8 @@ class Group:
 
     line: Line
     below: tuple[Line, ...] = ()
+    servers: tuple[str, ...] = ()
+    """The names of the pools and hosts that have a part in it."""
 
 
 class Lines:
@@ -140,6 +144,7 @@ class Lines:
 
     def _group(self, job: Job, now: datetime, memory: Iterable[int | None]) -> Group:
         whole, vms = self._meters.setdefault(job.id, Meter()).look(job, now, memory)
+        servers = tuple(dict.fromkeys((job.plan.source.name, job.plan.target.name)))
         lines = []
         for index, (vm, standing) in enumerate(zip(job.vms, vms, strict=True)):
             key = (job.id, str(index))
@@ -148,8 +153,8 @@ class Lines:
                 made = self._made[key] = (vm, vm_line(key, vm, standing, now))
             lines.append(made[1])
         if len(lines) == 1:
-            return Group(lines[0])
-        return Group(job_line(job, whole, now), tuple(sorted(lines, key=lambda line: ORDER[line.kind])))
+            return Group(lines[0], (), servers)
+        return Group(job_line(job, whole, now), tuple(sorted(lines, key=lambda line: ORDER[line.kind])), servers)
 
 
 def vm_line(key: Key, vm: VmJob, standing: Standing, now: datetime) -> Line:
@@ -170,6 +175,7 @@ def vm_line(key: Key, vm: VmJob, standing: Standing, now: datetime) -> Line:
         details=bool(vm.problems) or (vm.state.has_ended and not vm.verified),
         retry=vm.move.fix is None and (KINDS[vm.state] is Kind.failed or vm.state is State.cancelled),
         find=not vm.move.is_loose and vm.move.fix is None,
+        leftovers=vm.move.fix is None and KINDS[vm.state] is Kind.failed,
         started=vm.started,
         where=vm.move.host.name,
     )
@@ -236,7 +242,7 @@ def foreign_groups(inventory: Inventory, is_ours: Callable[[str], bool]) -> list
         name = ": ".join(part for part in (", ".join(names), words) if part)
         state = _("another client · {pool}", pool=inventory.name)
         line = Line(("task", ref), Kind.running, "pending", name, state, "", task.progress, where=inventory.name)
-        found.append(Group(line))
+        found.append(Group(line, (), (inventory.name,)))
     return found
 
 
@@ -278,8 +284,15 @@ def headline(jobs: Iterable[Job]) -> str:
     return " · ".join(parts)
 
 
-def filtered(groups: list[Group], kind: Kind | None) -> list[Group]:
-    """The groups with lines of one kind; None leaves all."""
+def servers_of(groups: Iterable[Group]) -> tuple[str, ...]:
+    """The names of all that have a part in these, in their natural order."""
+    return tuple(sorted({server for group in groups for server in group.servers}, key=natural))
+
+
+def filtered(groups: list[Group], kind: Kind | None, server: str = "") -> list[Group]:
+    """The groups with lines of one kind in which a server has a part; None and an empty name leave all."""
+    if server:
+        groups = [group for group in groups if server in group.servers]
     if kind is None:
         return groups
     found = []

@@ -5,7 +5,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QPoint, QRectF, Qt, QTimer, Signal
+from PySide6.QtCore import (
+    QItemSelectionModel,
+    QModelIndex,
+    QPersistentModelIndex,
+    QPoint,
+    QRectF,
+    QSignalBlocker,
+    Qt,
+    QTimer,
+    Signal,
+)
 from PySide6.QtGui import QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
@@ -25,7 +35,7 @@ from PySide6.QtWidgets import (
 from xsmigui.core.capacity import AT_ONCE
 from xsmigui.core.text import N_, _, printable
 from xsmigui.core.units import percent
-from xsmigui.ui.activity.lines import Group, Key, Kind, Line, filtered
+from xsmigui.ui.activity.lines import Group, Key, Kind, Line, filtered, servers_of
 from xsmigui.ui.fields import Combo, Spin
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.groups import ROW, GroupsModel
@@ -44,6 +54,7 @@ class Act(StrEnum):
     retry = "retry"
     go_to = "goTo"
     details = "details"
+    leftovers = "leftovers"
     forget = "forget"
     copy = "copy"
 
@@ -56,6 +67,7 @@ WORDS: Final = {
     Act.retry: N_("Retry…"),
     Act.go_to: N_("Go to"),
     Act.details: N_("Details…"),
+    Act.leftovers: N_("Leftovers…"),
     Act.forget: N_("Forget…"),
     Act.copy: N_("Copy"),
 }
@@ -68,6 +80,7 @@ TIPS: Final = {
     Act.retry: N_("Open the wizard on it with the same choices"),
     Act.go_to: N_("Select its VM in the tree"),
     Act.details: N_("Where it is, what the server answered, and what can be done next"),
+    Act.leftovers: N_("Show the disks that failed migrations have left"),
     Act.forget: N_("Remove it from the journal; nothing changes on the servers"),
     Act.copy: N_("Copy this line as text"),
 }
@@ -79,6 +92,9 @@ FILTERS: Final = {
     Kind.failed: N_("Failed"),
     Kind.done: N_("Done"),
 }
+
+MENU_ONLY: Final = (Act.copy, Act.leftovers)
+"""What stands in a line's menu alone."""
 
 SHARES: Final = (26, 18, 15, 22)
 """Percents of the width for each column; the last one takes the rest."""
@@ -97,6 +113,7 @@ def acts(line: Line) -> tuple[Act, ...]:
         Act.retry: line.retry,
         Act.go_to: line.find,
         Act.details: line.details,
+        Act.leftovers: line.leftovers,
         Act.forget: line.forget,
         Act.copy: True,
     }
@@ -158,6 +175,7 @@ class ActivityView(QWidget):
         named(self, "activityView", _("Activity"))
         self._source = source
         self._kind: Kind | None = None
+        self._server = ""
         self._open: set[Key] = set()
         self._widths: list[int] = []
         columns: list[Column[Line]] = [
@@ -230,6 +248,9 @@ class ActivityView(QWidget):
         for kind, words in FILTERS.items():
             self.filter.add_entry(_(words), kind)
         self.filter.currentIndexChanged.connect(lambda _index: self._filter())
+        self.servers = Combo("activityServer", _("Servers that are shown"))
+        self.servers.setMinimumContentsLength(8)
+        self.servers.currentIndexChanged.connect(lambda _index: self._choose_server())
         self.limit = Spin("storageLimit", _("Storage migrations at once"), 1, AT_ONCE)
         self.limit.setValue(limit)
         explain(self.limit, _("How many storage migrations may leave a pool at the same time, other clients' counted"))
@@ -246,6 +267,7 @@ class ActivityView(QWidget):
         for button in self.buttons.values():
             head.addWidget(button)
         head.addWidget(self.filter)
+        head.addWidget(self.servers)
         head.addWidget(caption(_("At &once:"), self.limit))
         head.addWidget(self.limit)
         head.addWidget(self.clear)
@@ -271,7 +293,8 @@ class ActivityView(QWidget):
     def refresh(self) -> None:
         """Show the present lines. The clock ticks only while something runs."""
         groups = self._source.groups()
-        shown = filtered(groups, self._kind)
+        self._offer_servers(servers_of(groups))
+        shown = filtered(groups, self._kind, self._server)
         self.rows.show([(group.line, group.below) for group in shown])
         for group in shown:
             if group.below and group.line.key in self._open:
@@ -308,17 +331,36 @@ class ActivityView(QWidget):
         return acts(line) if line is not None else ()
 
     def _offer(self) -> None:
-        """The buttons of the selected line; the two that every line has stand in its menu."""
+        """The buttons of the selected line."""
         line = self.line()
         may = self.current_acts()
         for act, button in self.buttons.items():
-            button.setVisible(act in may and act is not Act.copy)
+            button.setVisible(act in may and act not in MENU_ONLY)
             if line is not None and act in may:
                 button.setAccessibleName(printable(f"{_(WORDS[act])}: {line.title}"))
 
     def _filter(self) -> None:
         chosen = self.filter.currentData()
         self._kind = Kind(chosen) if chosen else None
+        self.refresh()
+
+    def _offer_servers(self, names: tuple[str, ...]) -> None:
+        """Offer the servers that have a part in what is shown; with one there is nothing to choose."""
+        offered = [self.servers.itemData(place) for place in range(1, self.servers.count())]
+        if self._server and self._server not in names:
+            self._server = ""
+        if offered != list(names):
+            blocker = QSignalBlocker(self.servers)
+            self.servers.clear()
+            self.servers.add_entry(_("All servers"), "")
+            for name in names:
+                self.servers.add_entry(name, name)
+            self.servers.setCurrentIndex(max(0, self.servers.findData(self._server)))
+            blocker.unblock()
+        self.servers.setVisible(len(names) > 1)
+
+    def _choose_server(self) -> None:
+        self._server = self.servers.currentData() or ""
         self.refresh()
 
     def _opened(self, index: QModelIndex, yes: bool) -> None:

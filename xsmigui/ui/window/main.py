@@ -39,6 +39,7 @@ from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Scope
 from xsmigui.ui.style import apply, keep_readable
 from xsmigui.ui.window.given import Services
+from xsmigui.ui.window.notices import Notices
 from xsmigui.ui.window.objects import ObjectPane
 from xsmigui.ui.window.pools import PoolCommands, call_server
 from xsmigui.ui.window.selection import Selection, selection
@@ -129,6 +130,7 @@ class MainWindow(QMainWindow):
         self.activity = ActivityView(self._icons, source, self._services.jobs.limit)
         self._base_title = ""
         self.activity.advanced.connect(self._show_advance)
+        self._notices = Notices(self, self._icons)
         right = QSplitter(Qt.Orientation.Vertical)
         right.addWidget(self.object)
         right.addWidget(self.activity)
@@ -276,8 +278,7 @@ class MainWindow(QMainWindow):
     def _job_changed(self, job: Job) -> None:
         """Show it; where the selected VM has just arrived in another pool, it is selected there."""
         self.activity.refresh_soon()
-        if job.has_ended and not self.isActiveWindow():
-            QApplication.alert(self)
+        self._notices.job_changed(job)
         for vm in job.vms:
             if vm.state is State.done and vm.arrived is not None and job.plan.crosses and not job.plan.copy:
                 self._follow(

@@ -86,6 +86,8 @@ class WorkCommands:
                 self._show_details(line)
             case Act.forget:
                 self._scope.spawn(self._forget(job, line.title))
+            case Act.leftovers:
+                self._on_leftovers()
             case Act.copy:
                 QGuiApplication.clipboard().setText(line.sentence())
             case Act.retry:

@@ -1,6 +1,6 @@
 """The last page: what will happen, as sentences first, then tables; the same as xe commands; what to know."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from html import escape as marked
 from pathlib import Path
 
@@ -9,9 +9,10 @@ from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QTextBrowse
 
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.plan import Plan
-from xsmigui.core.migration.summary import summarize, total, xe_script
-from xsmigui.core.problems import Page, Severity
-from xsmigui.core.text import _, printable
+from xsmigui.core.migration.summary import VmSummary, amount, beforehand, opening, summarize, written, xe_script
+from xsmigui.core.problems import Page
+from xsmigui.core.refs import VmRef
+from xsmigui.core.text import _, n_, printable
 from xsmigui.ui.style import named
 from xsmigui.ui.wizard.copying import CopyChoice
 from xsmigui.ui.wizard.pages import Choose, WizardPage, options
@@ -25,9 +26,11 @@ class SummaryPage(WizardPage):
         self._save = save
         self._plan: Plan | None = None
         self._shown = ""
+        self._open: set[str] = set()
         self.view = QTextBrowser()
         named(self.view, "summaryView", _("Summary"))
         self.view.setOpenLinks(False)
+        self.view.anchorClicked.connect(lambda url: self._toggle(url.path()))
         self.body.addWidget(self.view, 1)
         self.options = options(choose)
         for box in self.options.values():
@@ -38,10 +41,15 @@ class SummaryPage(WizardPage):
         self.script.setObjectName("scriptButton")
         self.script.setCheckable(True)
         self.script.toggled.connect(lambda _on: self._show())
+        self.all = QPushButton(_("Show all details"))
+        self.all.setObjectName("allDetailsButton")
+        self.all.setCheckable(True)
+        self.all.toggled.connect(lambda _on: self._unfold_all())
         self.save = QPushButton(_("Save plan…"))
         self.save.setObjectName("savePlanButton")
         self.save.clicked.connect(self._ask_where)
         line = QHBoxLayout()
+        line.addWidget(self.all)
         line.addWidget(self.script)
         line.addWidget(self.save)
         line.addStretch(1)
@@ -62,6 +70,7 @@ class SummaryPage(WizardPage):
         self.options["compress"].setVisible(running)
         self.copying.show_evaluation(evaluation)
         ready = self._plan is not None
+        self.all.setVisible(self._plan is not None and len(self._plan.moves) > 1)
         for button in (self.script, self.save):
             button.setEnabled(ready)
             button.setToolTip("" if ready else _("There is no plan yet: there are still problems."))
@@ -73,7 +82,7 @@ class SummaryPage(WizardPage):
         if self._plan is not None and self.script.isChecked():
             html = f"<pre style='white-space: pre-wrap'>{escape(xe_script(self._plan))}</pre>"
         elif self._plan is not None:
-            html = plan_html(self._plan, self._evaluation)
+            html = plan_html(self._plan, self._evaluation, self._open)
         else:
             html = f"<p>{escape(_not_yet(self._evaluation))}</p>"
         if html != self._shown:
@@ -82,6 +91,18 @@ class SummaryPage(WizardPage):
             place = bar.value()
             self.view.setHtml(html)
             bar.setValue(place)
+
+    def _toggle(self, place: str) -> None:
+        """Unfold the details of the VM at this place of the plan, or fold them."""
+        if self._plan is not None and place.isdecimal() and int(place) < len(self._plan.moves):
+            self._open ^= {self._plan.moves[int(place)].vm.uuid}
+            self._show()
+
+    def _unfold_all(self) -> None:
+        """Unfold the details of all VMs, or fold them."""
+        moves = self._plan.moves if self._plan is not None and self.all.isChecked() else ()
+        self._open = {move.vm.uuid for move in moves}
+        self._show()
 
     def _ask_where(self) -> None:
         if self._plan is None:
@@ -106,24 +127,39 @@ def _not_yet(evaluation: Evaluation) -> str:
     return _("There is no plan yet: there are still problems. See below.")
 
 
-def plan_html(plan: Plan, evaluation: Evaluation) -> str:
-    """The plan as a page."""
+def plan_html(plan: Plan, evaluation: Evaluation, unfolded: Collection[str]) -> str:
+    """The plan as a page: a paragraph on all of it, then a line for each VM, which unfolds its details. The details of
+    a VM that moves alone are always shown."""
     several = len(plan.moves) > 1
-    parts = [f"<p>{escape(total(plan))}</p>"] if several else []
-    for vm in summarize(plan):
-        parts.append(f"<h3>{escape(vm.sentence)}</h3>")
-        rows = "".join(
-            f"<tr><td>{escape(label)}&nbsp;&nbsp;&nbsp;</td><td>{escape(value)}</td></tr>" for label, value in vm.rows
-        )
-        parts.append(f"<table cellspacing='2'>{rows}</table>")
-    if not several:
-        parts.append(f"<p>{escape(total(plan))}</p>")
-    unchecked = [p for p in evaluation.problems if p.page is Page.summary and p.severity is Severity.info]
-    if unchecked:
+    first = " ".join(opening(plan, evaluation))
+    parts = [f"<p>{escape(first)}</p>"]
+    sizes = {move.ref: written(move) for move in evaluation.resolved.moves} if several else {}
+    for place, (move, vm) in enumerate(zip(plan.moves, summarize(plan), strict=True)):
+        if not several:
+            parts += [f"<h3>{escape(vm.sentence)}</h3>", _details(vm)]
+            continue
+        is_open = move.vm.uuid in unfolded
+        data = amount(move.travelling, sizes.get(VmRef(move.vm.ref), 0)) if move.travelling else ""
+        sign = "▾" if is_open else "▸"
+        link = f"<a href='{place}' style='text-decoration: none'>{sign} {escape(move.vm.name)}</a>"
+        parts.append(f"<p style='margin: 4px 0'>{link}&nbsp;&nbsp;{escape(vm.sentence)} {escape(data)}</p>")
+        if is_open:
+            parts.append(_details(vm))
+    others = beforehand(evaluation)
+    if others:
         title = escape(_("Before you start"))
         parts.append(f"<h4>{title}</h4>")
-        parts += [f"<p>{escape(problem.sentence())}</p>" for problem in unchecked]
+    for sentence, more in others:
+        rest = " " + n_("{n} more of this kind.", "{n} more of this kind.", more) if more else ""
+        parts.append(f"<p>{escape(sentence + rest)}</p>")
     return "".join(parts)
+
+
+def _details(vm: VmSummary) -> str:
+    rows = "".join(
+        f"<tr><td>{escape(label)}&nbsp;&nbsp;&nbsp;</td><td>{escape(value)}</td></tr>" for label, value in vm.rows
+    )
+    return f"<table cellspacing='2' style='margin-left: 16px'>{rows}</table>"
 
 
 def plan_bytes(plan: Plan) -> bytes:

@@ -1,0 +1,72 @@
+"""A word about a job that has ended while the operator works in another window."""
+
+from collections import Counter
+from typing import Final
+
+from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QApplication, QSystemTrayIcon, QWidget
+
+from xsmigui.core.jobs import Job, State, job_text
+from xsmigui.core.text import _, middle, n_, printable
+from xsmigui.ui.icons import Icons
+
+LONGEST: Final = 160
+"""Letters of a notification."""
+
+PLAIN: Final = str.maketrans({"<": "‹", ">": "›", "&": "＆"})
+"""Desktops take the text of a notification for markup (Desktop Notifications Specification 1.2, body-markup), some do
+not: letters that look alike are right for both."""
+
+
+def notice(job: Job) -> tuple[str, str]:
+    """The title and the text about a job that has ended."""
+    count = len(job.vms)
+    if count == 1:
+        what = job.vms[0].move.vm.name
+    else:
+        what = n_("{n} VM → {goal}", "{n} VMs → {goal}", count, goal=job.plan.target.name)
+    ends = Counter(vm.state for vm in job.vms)
+    how = job_text(job.state) if count == 1 else " · ".join(f"{n} {job_text(state)}" for state, n in ends.items())
+    well = all(vm.state is State.done for vm in job.vms)
+    title = _("The job is done") if well else _("A job needs attention")
+    return title, middle(printable(f"{what}: {how}"), LONGEST).translate(PLAIN)
+
+
+class Notices(QObject):
+    """Calls the operator: the task bar's alert, and the desktop's notification where it has a place for one."""
+
+    def __init__(self, window: QWidget, icons: Icons) -> None:
+        super().__init__(window)
+        self._window = window
+        self._icons = icons
+        self._tray: QSystemTrayIcon | None = None
+        self._told: set[str] = set()
+
+    def job_changed(self, job: Job) -> None:
+        """Once for each job that ends while another window is in front."""
+        if not job.has_ended:
+            self._told.discard(job.id)
+            return
+        if job.id in self._told:
+            return
+        self._told.add(job.id)
+        if not self._is_behind():
+            return
+        QApplication.alert(self._window)
+        self._notify(*notice(job))
+
+    def _is_behind(self) -> bool:
+        return QApplication.activeWindow() is None
+
+    def _notify(self, title: str, text: str) -> None:
+        if not QSystemTrayIcon.isSystemTrayAvailable() or not QSystemTrayIcon.supportsMessages():
+            return
+        if self._tray is None:
+            self._tray = QSystemTrayIcon(self._icons("pool"), self)
+            self._tray.messageClicked.connect(self._come)
+        self._tray.show()  # a message needs a place in the tray
+        self._tray.showMessage(title, text, self._icons("pool"))
+
+    def _come(self) -> None:
+        self._window.raise_()
+        self._window.activateWindow()
