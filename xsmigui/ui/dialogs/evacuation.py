@@ -67,7 +67,7 @@ class MaintenanceDialog(QDialog):
         self.setObjectName("maintenanceDialog")
         self.setModal(False)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(900, 600)
+        self.resize(1000, 600)
         self._build(icons)
         drafting.subscribe(self.show_evaluation)
         self.show_evaluation(drafting.evaluation)

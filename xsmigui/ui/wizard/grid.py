@@ -21,7 +21,7 @@ from xsmigui.ui.words import Label
 WIDEST: Final = 48
 """Letters for which a text gets room beside a column of combo boxes."""
 
-OFFERED: Final = 36
+OFFERED: Final = 42
 """Letters of a combo box that stay in sight while other columns want room."""
 
 MEASURED: Final = 40
@@ -251,7 +251,7 @@ class Table(QScrollArea):
             longest = sorted(texts, key=len, reverse=True)[:MEASURED]
             wanted = max((metrics.horizontalAdvance(text[: 2 * WIDEST]) for text in longest), default=0)
             widths.append(max(min(wanted + 4, widest), title.sizeHint().width()) + 2 * PADDING)
-        floor = min(wide * 3 // 10, OFFERED * metrics.averageCharWidth())
+        floor = min(wide * 2 // 5, OFFERED * metrics.averageCharWidth())
         least = LEAST * metrics.averageCharWidth() + 2 * PADDING
         self._widths = widths = shared_out(widths, wide, self._stretching, floor, least)
         self._inside.setMinimumHeight(len(self._shown) * self._high + STEP)

@@ -141,8 +141,11 @@ def plan_html(plan: Plan, evaluation: Evaluation, unfolded: Collection[str]) -> 
         is_open = move.vm.uuid in unfolded
         data = amount(move.travelling, sizes.get(VmRef(move.vm.ref), 0)) if move.travelling else ""
         sign = "▾" if is_open else "▸"
-        link = f"<a href='{place}' style='text-decoration: none'>{sign} {escape(move.vm.name)}</a>"
-        parts.append(f"<p style='margin: 4px 0'>{link}&nbsp;&nbsp;{escape(vm.sentence)} {escape(data)}</p>")
+        name, rest = move.vm.name, vm.sentence
+        if rest.startswith(name):
+            rest = rest[len(name) :]
+        link = f"<a href='{place}' style='text-decoration: none'>{sign} {escape(name)}</a>"
+        parts.append(f"<p style='margin: 4px 0'>{link} {escape(rest)} {escape(data)}</p>")
         if is_open:
             parts.append(_details(vm))
     others = beforehand(evaluation)
