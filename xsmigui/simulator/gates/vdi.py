@@ -235,9 +235,9 @@ def sr_error(pool: Pool, ref: str, op: str, *, ignore: str = NULL) -> Failure | 
         if any(vdi and vdi["managed"] and vdi["type"] != "rrd" for vdi in disks):
             return Failure("SR_NOT_EMPTY")
     current = {task: running for task, running in row["current_operations"].items() if task != ignore}
-    if current and (op != "plug" or set(current.values()) != {"plug"}):
-        return other_operation(pool.profile, "SR", ref, current)
-    return None
+    if op == "plug":
+        current = {task: running for task, running in current.items() if running != "plug"}
+    return other_operation(pool.profile, "SR", ref, current) if current else None
 
 
 def assert_sr(pool: Pool, ref: str, op: str, *, ignore: str = NULL) -> None:
