@@ -30,7 +30,17 @@ async def one(request: pytest.FixtureRequest) -> Client:
 
 # -- hosts -------------------------------------------------------------------------------------------------------------
 
-ON_HOSTS: Final = "provision evacuate shutdown reboot vm_start vm_resume vm_migrate apply_updates enable".split()
+ON_HOSTS: Final = [
+    "provision",
+    "evacuate",
+    "shutdown",
+    "reboot",
+    "vm_start",
+    "vm_resume",
+    "vm_migrate",
+    "apply_updates",
+    "enable",
+]
 WANT_DISABLED: Final = {"shutdown", "reboot", "apply_updates"}
 REFUSED_WHILE: Final = {
     "": "", "vm_start": "", "enable": "", "power_on": "",
@@ -83,7 +93,7 @@ NEEDS: Final = {
     "vdi_list_changed_blocks": "VDI_CONFIG_CBT", "vdi_set_on_boot": "VDI_RESET_ON_BOOT",
     "vdi_introduce": "VDI_INTRODUCE", "update": "SR_UPDATE",
 }  # fmt: skip
-ALWAYS: Final = "scan plug unplug pbd_create pbd_destroy vdi_clone".split()
+ALWAYS: Final = ["scan", "plug", "unplug", "pbd_create", "pbd_destroy", "vdi_clone"]
 ONLY_UNPLUGGED: Final = ["destroy", "forget"]
 
 
@@ -138,7 +148,17 @@ async def test_every_operation_that_makes_an_sr_busy(one: Client, running: str) 
 
 # -- disks -------------------------------------------------------------------------------------------------------------
 
-ON_DISKS: Final = "generate_config update forget destroy snapshot resize_online resize copy clone".split()
+ON_DISKS: Final = [
+    "generate_config",
+    "update",
+    "forget",
+    "destroy",
+    "snapshot",
+    "resize_online",
+    "resize",
+    "copy",
+    "clone",
+]
 CAPABLE: Final = ("VDI_SNAPSHOT", "VDI_DELETE", "VDI_RESIZE", "VDI_RESIZE_ONLINE", "VDI_UPDATE", "VDI_CLONE",
                   "VDI_GENERATE_CONFIG")  # fmt: skip
 # What a disk is, and the operations that it is refused then (xapi_vdi.ml, check_operation_error)
