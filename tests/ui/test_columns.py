@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QApplication, QTableView, QWidget
+from PySide6.QtGui import QPalette
+from PySide6.QtWidgets import QApplication, QTableView, QTabWidget, QWidget
 
 from tests.simulated import Simulated
 from tests.ui.driving import driven, settled
 from tests.ui.programs import connected, ready, running, select
 from tests.ui.test_every_window import everything, named
 from xsmigui.local.settings import SettingsFile
+from xsmigui.ui import style
 from xsmigui.ui.columns import Columns, remember_tables, shared_out
 from xsmigui.ui.models.table import Column, RowsModel
 from xsmigui.ui.style import named as with_name
@@ -167,3 +169,26 @@ async def test_what_the_operator_made_of_a_table_is_kept(qapp: QApplication, tmp
     assert again.model().index(0, 0).data() == "a"
     again.close()
     again.deleteLater()
+
+
+@driven
+async def test_a_table_follows_the_theme(qapp: QApplication) -> None:
+    """A style sheet of its own would keep a table in the colours that it was made in."""
+    before = qapp.palette()
+    view = view_of([("web-01", "running")])
+    tabs = QTabWidget()
+    tabs.addTab(view, "Storage")
+    tabs.resize(700, 300)
+    tabs.show()
+    await settled()
+    try:
+        for theme in ("light", "dark", "light"):
+            style.apply(qapp, theme)
+            await settled()
+            ground = view.grab().toImage().pixelColor(300, 150)
+            assert ground == view.palette().color(QPalette.ColorRole.Base)
+            assert (ground.lightness() < 128) is (theme == "dark")
+    finally:
+        qapp.setPalette(before)
+        tabs.close()
+        tabs.deleteLater()

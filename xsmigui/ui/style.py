@@ -216,11 +216,6 @@ def plain_table(table: QTableView) -> None:
     table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     table.setWordWrap(False)
     table.setTabKeyNavigation(False)
-    table.setStyleSheet(
-        f"QTableView::item {{ padding: 0 {PADDING - 3}px; }}"
-        f" QHeaderView::section {{ padding: {STEP // 2}px {PADDING - 1}px; border: none;"
-        " border-bottom: 1px solid palette(mid); background: palette(window); }"
-    )
 
 
 def named(widget: QWidget, object_name: str, accessible: str) -> None:
