@@ -22,9 +22,8 @@ from typing import Any, TypeVar
 from xsmigui.simulator.command import Options, build, serve, servers_for
 from xsmigui.simulator.control import Control
 from xsmigui.simulator.dispatch import dispatch
-from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.server import Servers
-from xsmigui.simulator.site import Site
+from xsmigui.simulator.site import Site, XapiPool
 from xsmigui.simulator.witness import Witness
 
 T = TypeVar("T")
@@ -39,7 +38,7 @@ class ServedPool:
     password: str
     fingerprint: str
     member_urls: list[str]
-    pool: Pool  # the simulator's own: look at it through `Simulated.run`
+    pool: XapiPool  # the simulator's own: look at it through `Simulated.run`
 
 
 class Simulated:

@@ -11,8 +11,8 @@ import pytest
 from xsmigui.simulator.command import Options, build
 from xsmigui.simulator.dispatch import dispatch
 from xsmigui.simulator.failures import Failure
-from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.records import EventBatch, Records
+from xsmigui.simulator.site import XapiPool
 from xsmigui.simulator.witness import Witness
 
 SHARED = Path(__file__).parents[3] / "shared"
@@ -25,7 +25,7 @@ watching: list[Witness] = []
 class Client:
     """A client of one pool, logged in as root."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: XapiPool) -> None:
         self.pool = pool
         self.session = ""
         self.host = pool.master
@@ -80,7 +80,7 @@ async def migration(source: Client, target: Client, name: str, sr: str, network:
     return [vm, dest, True, vdi_map, dict.fromkeys(row["VIFs"], guests), {}]
 
 
-async def until(condition: Any, pool: Pool) -> None:
+async def until(condition: Any, pool: XapiPool) -> None:
     """Waits for a write that makes the condition true."""
     while not condition():
         assert await pool.db.changed(10), "nothing happened for ten seconds"

@@ -130,7 +130,7 @@ async def test_a_disk_that_a_running_vm_writes_to_is_not_read_and_its_snapshot_i
 async def test_it_waits_for_what_else_is_done_to_the_disk() -> None:
     one, _vm, disk = await scene()
     one.pool.db.set("VDI", disk, current_operations={"OpaqueRef:other": "resize"})
-    one.pool.lock_patience = 0
+    one.pool.lock_timeout_s = 0
     assert await one.refused("VDI.checksum", disk) == ["OTHER_OPERATION_IN_PROGRESS", "VDI", disk, "resize"]
 
 

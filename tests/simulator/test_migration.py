@@ -208,7 +208,7 @@ async def test_a_second_operation_waits_for_the_first() -> None:
     tasks = [await one("Async.VM.pool_migrate", vm, h, {}) for h in hosts]
     assert [(await one.finished(t))["status"] for t in tasks] == ["success", "success"]
     assert await one("VM.get_resident_on", vm) == hosts[1]
-    one.pool.lock_patience = 0
+    one.pool.lock_timeout_s = 0
     first = await one("Async.VM.pool_migrate", vm, hosts[0], {})
     await until(lambda: one.pool.db.get("VM", vm, "current_operations"), one.pool)
     refusal = await one.refused("VM.snapshot", vm, "now")

@@ -16,10 +16,9 @@ from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
 from xsmigui.simulator.gates.memory import free_memory, needed_memory
-from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.scenarios.builder import Builder, Disk
 from xsmigui.simulator.schema import EVENTLESS, MANY_TO_MANY, ONE_TO_MANY
-from xsmigui.simulator.site import Site
+from xsmigui.simulator.site import Site, XapiPool
 
 PICK = st.integers(0, 1000)
 ON_VMS: dict[str, tuple[Any, ...]] = {
@@ -52,8 +51,8 @@ def build(hosts: int, vms: int, seed: int) -> Site:
             )  # fmt: skip
         b.finish(default_sr=srs[0])
     for pool in site.pools:
-        pool.patience = 0
-        pool.lock_patience = 0
+        pool.events.delay_factor = 0
+        pool.lock_timeout_s = 0
     return site
 
 
@@ -253,7 +252,7 @@ class Machine(RuleBasedStateMachine):
         self.run(compare())
 
     @staticmethod
-    def _conserved(pool: Pool) -> None:
+    def _conserved(pool: XapiPool) -> None:
         """Nothing is under way: SRs know their sums, nothing is reserved, no host is overfull."""
         db = pool.db
         for sr in db.table("SR").values():

@@ -68,7 +68,7 @@ def build(options: Options) -> Site:
     for pool in site.pools:
         pool.refresh()
         if options.speed == 0:
-            pool.patience = 0.0
+            pool.events.delay_factor = 0.0
     return site
 
 

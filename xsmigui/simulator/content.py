@@ -8,12 +8,9 @@ written to since the start has no entry: its content follows from its uuid, so t
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
-from xsmigui.simulator.tables import Row
-
-if TYPE_CHECKING:
-    from xsmigui.simulator.pool import Pool
+from xsmigui.simulator.tables import Database, Row
 
 BLOCKS: Final = 8
 UNWRITTEN: Final = 0
@@ -41,12 +38,22 @@ def first_content(uuid: str) -> Content:
     return (*(uuid,) * (BLOCKS - 2), UNWRITTEN, UNWRITTEN)
 
 
+class HasDisks(Protocol):
+    """What disks need of a pool."""
+
+    @property
+    def db(self) -> Database: ...
+
+    @property
+    def contents(self) -> Contents: ...
+
+
 class Observer(Protocol):
     """Hears of every disk that is written to or extended, and of VMs that go back to a snapshot."""
 
-    def changed(self, pool: Pool, vdi: Row, before: Content, after: Content) -> None: ...
+    def changed(self, pool: HasDisks, vdi: Row, before: Content, after: Content) -> None: ...
 
-    def reverted(self, pool: Pool, vm: Row) -> None: ...
+    def reverted(self, pool: HasDisks, vm: Row) -> None: ...
 
 
 class Contents:
@@ -64,21 +71,21 @@ class Contents:
             return known
         return first_content(vdi["uuid"])
 
-    def read(self, pool: Pool, ref: str) -> Content:
+    def read(self, pool: HasDisks, ref: str) -> Content:
         """What whoever reads the disk now finds: a running guest has just written to it."""
         vdi = pool.db.row("VDI", ref)
         if written_to(pool, vdi):
             self.write(pool, ref)
         return self.at_rest(vdi)
 
-    def set(self, pool: Pool, ref: str, content: Content) -> None:
+    def set(self, pool: HasDisks, ref: str, content: Content) -> None:
         vdi = pool.db.row("VDI", ref)
         before = self.at_rest(vdi)
         self._known[vdi["uuid"]] = content
         if self.observer is not None and content != before:
             self.observer.changed(pool, vdi, before, content)
 
-    def write(self, pool: Pool, ref: str, *, zeroes: bool = True) -> None:
+    def write(self, pool: HasDisks, ref: str, *, zeroes: bool = True) -> None:
         """Somebody writes: one block gets something new, and where `zeroes` is true an older one gets zeroes."""
         self._writes += 1
         blocks = list(self.at_rest(pool.db.row("VDI", ref)))
@@ -88,28 +95,28 @@ class Contents:
             blocks[(here + BLOCKS // 2) % BLOCKS] = ZEROED
         self.set(pool, ref, tuple(blocks))
 
-    def carry(self, pool: Pool, ref: str, there: Pool, new: str) -> None:
+    def carry(self, pool: HasDisks, ref: str, there: HasDisks, new: str) -> None:
         """The new disk of a move holds what the old one does: nobody has written to it."""
         self._known[there.db.get("VDI", new, "uuid")] = self.read(pool, ref)
 
-    def extended(self, pool: Pool, ref: str) -> None:
+    def extended(self, pool: HasDisks, ref: str) -> None:
         """The disk has become larger: what it held is at its beginning."""
         vdi = pool.db.row("VDI", ref)
         if self.observer is not None:
             self.observer.changed(pool, vdi, self.at_rest(vdi), self.at_rest(vdi))
 
-    def reverted(self, pool: Pool, vm: Row) -> None:
+    def reverted(self, pool: HasDisks, vm: Row) -> None:
         if self.observer is not None:
             self.observer.reverted(pool, vm)
 
-    def spoil(self, pool: Pool, ref: str) -> None:
+    def spoil(self, pool: HasDisks, ref: str) -> None:
         """One block is not what it should be, and nobody has noticed."""
         blocks = list(self.at_rest(pool.db.row("VDI", ref)))
         self._writes += 1
         blocks[self._writes % BLOCKS] = f"spoilt {self._writes}"
         self._known[pool.db.get("VDI", ref, "uuid")] = tuple(blocks)
 
-    def guest_writes(self, pool: Pool, vm: Row) -> None:
+    def guest_writes(self, pool: HasDisks, vm: Row) -> None:
         """A guest that runs writes to all disks that it has connected."""
         for ref in vm["VBDs"]:
             vbd = pool.db.find("VBD", ref)
@@ -121,7 +128,7 @@ def _writable(vbd: Row) -> bool:
     return bool(vbd["currently_attached"] and vbd["mode"] == "RW" and vbd["type"] != "CD")
 
 
-def written_to(pool: Pool, vdi: Row) -> bool:
+def written_to(pool: HasDisks, vdi: Row) -> bool:
     """True while a running guest has the disk connected for writing."""
     for ref in vdi["VBDs"]:
         vbd = pool.db.find("VBD", ref)
@@ -138,7 +145,7 @@ _OVER_NBD: Final = frozenset({"gfs2"})
 """Types of SRs whose driver serves disks over NBD."""
 
 
-def in_vhd(pool: Pool, vdi: Row) -> bool:
+def in_vhd(pool: HasDisks, vdi: Row) -> bool:
     """True where a disk is an image in VHD, as sparse_dd would find it; False for volumes and what comes over NBD."""
     sr = pool.db.find("SR", vdi["SR"])
     if sr is None or sr["type"] in _OVER_NBD or vdi["sm_config"].get("type") == "raw":
@@ -166,7 +173,7 @@ def rounded(kind: str, config: dict[str, str], size: int) -> int:
     return -(-size // step) * step
 
 
-def writes_zeroes(pool: Pool, vdi: Row) -> bool:
+def writes_zeroes(pool: HasDisks, vdi: Row) -> bool:
     """True where a copy into this disk must write its zeroes (xapi 26.17, sm_fs_ops.ml,
     must_write_zeroes_into_new_vdi)."""
     sr = pool.db.row("SR", vdi["SR"])

@@ -16,9 +16,8 @@ from aiohttp import web
 
 from xsmigui.simulator.content import checksum
 from xsmigui.simulator.failures import Failure
-from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.server import Servers
-from xsmigui.simulator.site import Site
+from xsmigui.simulator.site import Site, XapiPool
 from xsmigui.simulator.witness import Witness
 
 TOKEN: Final = "XSMIGUI_SIMULATOR_CONTROL"  # noqa: S105 - the name of a variable
@@ -60,7 +59,7 @@ class Control:
         """What is broken, pool by pool."""
         return {"pools": [self._state(pool) for pool in self._site.pools], "commands": sorted(COMMANDS)}
 
-    def _state(self, pool: Pool) -> dict[str, Any]:
+    def _state(self, pool: XapiPool) -> dict[str, Any]:
         faults = pool.faults
         return {
             "pool": pool.name, "frozen": faults.frozen, "skew": pool.clock.skew,
@@ -76,7 +75,7 @@ class Control:
             "migrations": [{"vm": m.vm, "from": m.sender, "to": m.host} for m in faults.moving],
         }  # fmt: skip
 
-    def _pool(self, name: object) -> Pool:
+    def _pool(self, name: object) -> XapiPool:
         if name is None:
             return self._site.pools[0]
         for pool in self._site.pools:
@@ -85,7 +84,7 @@ class Control:
         raise BadCommand(f"There is no pool '{name}'.")
 
     @staticmethod
-    def find(pool: Pool, cls: str, name: object) -> str:
+    def find(pool: XapiPool, cls: str, name: object) -> str:
         """An object by reference, UUID or name."""
         for ref, row in pool.db.table(cls).items():
             if name in {ref, row.get("uuid"), row.get("name_label")}:
@@ -94,7 +93,7 @@ class Control:
 
     # -- commands --------------------------------------------------------------------------------------------------
 
-    def plant(self, pool: Pool, command: Command) -> None:
+    def plant(self, pool: XapiPool, command: Command) -> None:
         """The n-th call of a kind (and `times` - 1 more) is refused, dropped, cut, delayed, slowed or stuck."""
         failure = command.get("failure")
         kind = command["do"]
@@ -108,11 +107,11 @@ class Control:
             slow=float(command["factor"]) if kind == "slow" else 1.0,
         )  # fmt: skip
 
-    def release(self, pool: Pool, command: Command) -> None:
+    def release(self, pool: XapiPool, command: Command) -> None:
         for work in pool.tasks.running.values():
             work.released.set()
 
-    def restart(self, pool: Pool, command: Command) -> dict[str, Any]:
+    def restart(self, pool: XapiPool, command: Command) -> dict[str, Any]:
         """Answers at once; xapi is back after `seconds`."""
         work = asyncio.ensure_future(self._servers.restart(pool, float(command.get("seconds", 0.0))))
         self._later.add(work)
@@ -124,39 +123,39 @@ class Control:
         while self._later:
             await asyncio.gather(*self._later, return_exceptions=True)
 
-    async def lose_host(self, pool: Pool, command: Command) -> None:
+    async def lose_host(self, pool: XapiPool, command: Command) -> None:
         await self._servers.lose_host(pool, self.find(pool, "host", command["host"]))
 
-    async def find_host(self, pool: Pool, command: Command) -> None:
+    async def find_host(self, pool: XapiPool, command: Command) -> None:
         await self._servers.find_host(pool, self.find(pool, "host", command["host"]))
 
-    async def move_coordinator(self, pool: Pool, command: Command) -> dict[str, Any]:
+    async def move_coordinator(self, pool: XapiPool, command: Command) -> dict[str, Any]:
         await self._servers.move_coordinator(pool, self.find(pool, "host", command["host"]))
         return {"url": pool.endpoints.get(pool.master, "")}
 
-    async def hang_up(self, pool: Pool, command: Command) -> None:
+    async def hang_up(self, pool: XapiPool, command: Command) -> None:
         await self._servers.hang_up(pool)
 
-    def exchange(self, pool: Pool, command: Command) -> dict[str, Any]:
+    def exchange(self, pool: XapiPool, command: Command) -> dict[str, Any]:
         return {"fingerprint": self._servers.exchange_certificate(pool)}
 
-    def freeze(self, pool: Pool, command: Command) -> None:
+    def freeze(self, pool: XapiPool, command: Command) -> None:
         pool.faults.freeze()
 
-    def thaw(self, pool: Pool, command: Command) -> None:
+    def thaw(self, pool: XapiPool, command: Command) -> None:
         pool.faults.thaw()
 
-    def lose_events(self, pool: Pool, command: Command) -> None:
+    def lose_events(self, pool: XapiPool, command: Command) -> None:
         """Deletions are no longer told (`deletions`), or the next `batches` answers of event.from get lost."""
         if "batches" in command:
             pool.faults.lost_batches = int(command["batches"])
         else:
             pool.events.losing = bool(command.get("deletions", True))
 
-    def skew(self, pool: Pool, command: Command) -> None:
+    def skew(self, pool: XapiPool, command: Command) -> None:
         pool.clock.skew = float(command["seconds"])
 
-    def fill(self, pool: Pool, command: Command) -> None:
+    def fill(self, pool: XapiPool, command: Command) -> None:
         """The SR is full: now, or (`at`) when that share of the next disk has arrived."""
         sr = self.find(pool, "SR", command["sr"])
         if "at" in command:
@@ -164,29 +163,29 @@ class Control:
         else:
             pool.db.set("SR", sr, physical_utilisation=pool.db.get("SR", sr, "physical_size"))
 
-    def break_mirror(self, pool: Pool, command: Command) -> None:
+    def break_mirror(self, pool: XapiPool, command: Command) -> None:
         pool.faults.broken_mirrors.add(self.find(pool, "VDI", command["vdi"]))
 
-    def unresponsive(self, pool: Pool, command: Command) -> None:
+    def unresponsive(self, pool: XapiPool, command: Command) -> None:
         pool.faults.unresponsive.add(self.find(pool, "VM", command["vm"]))
 
-    def write_disk(self, pool: Pool, command: Command) -> dict[str, Any]:
+    def write_disk(self, pool: XapiPool, command: Command) -> dict[str, Any]:
         """Somebody writes to the disk, whoever holds it; with `zeroes` an older block is filled with zeroes too."""
         vdi = self.find(pool, "VDI", command["vdi"])
         for _ in range(int(command.get("times", 1))):
             pool.contents.write(pool, vdi, zeroes=bool(command.get("zeroes", True)))
         return self.disk_content(pool, {"vdi": vdi})
 
-    def disk_content(self, pool: Pool, command: Command) -> dict[str, Any]:
+    def disk_content(self, pool: XapiPool, command: Command) -> dict[str, Any]:
         """The sum of the disk as it is now, without a call of the API."""
         vdi = self.find(pool, "VDI", command["vdi"])
         return {"vdi": vdi, "sum": checksum(pool.contents.read(pool, vdi), pool.db.get("VDI", vdi, "virtual_size"))}
 
-    def spoil_copy(self, pool: Pool, command: Command) -> None:
+    def spoil_copy(self, pool: XapiPool, command: Command) -> None:
         """Every copy of the disk ends well and holds something wrong."""
         pool.faults.spoiling.add(self.find(pool, "VDI", command["vdi"]))
 
-    def watch_disks(self, pool: Pool, command: Command) -> None:
+    def watch_disks(self, pool: XapiPool, command: Command) -> None:
         """From now on it is noted what guests have on their disks, in all pools."""
         witness = self._witness()
         if witness is None:
@@ -198,57 +197,57 @@ class Control:
         observer = self._site.contents.observer
         return observer if isinstance(observer, Witness) else None
 
-    def check_disks(self, pool: Pool, command: Command) -> dict[str, Any]:
+    def check_disks(self, pool: XapiPool, command: Command) -> dict[str, Any]:
         """Does every VM still have the newest of each of its disks? What is wrong, as sentences."""
         witness = self._witness()
         if witness is None:
             raise BadCommand("'check_disks' comes after 'watch_disks'.")
         return {"wrong": witness.complaints()}
 
-    def expect_loss(self, pool: Pool, command: Command) -> None:
+    def expect_loss(self, pool: XapiPool, command: Command) -> None:
         """Before a call of `method` with these `params`: what it takes away need not be there at the end."""
         witness = self._witness()
         if witness is not None:
             witness.allow(pool, str(command["method"]), *command["params"])
 
-    def reboot_guest(self, pool: Pool, command: Command) -> None:
+    def reboot_guest(self, pool: XapiPool, command: Command) -> None:
         """The guest reboots while its memory moves, `times` over."""
         pool.faults.rebooting[self.find(pool, "VM", command["vm"])] = int(command.get("times", 1))
 
-    def set_write_rate(self, pool: Pool, command: Command) -> None:
+    def set_write_rate(self, pool: XapiPool, command: Command) -> None:
         """The guest writes so many bytes a second to each of its disks."""
         pool.faults.writing[self.find(pool, "VM", command["vm"])] = float(command["rate"])
 
-    def fail_memory(self, pool: Pool, command: Command) -> None:
+    def fail_memory(self, pool: XapiPool, command: Command) -> None:
         """xenopsd answers this when the VM's memory moves."""
         code, *params = command["failure"]
         pool.faults.memory[self.find(pool, "VM", command["vm"])] = Failure(str(code), *map(str, params))
 
-    def lose_disk(self, pool: Pool, command: Command) -> None:
+    def lose_disk(self, pool: XapiPool, command: Command) -> None:
         """The next disk that a migration brings to the SR is not found there."""
         pool.faults.lost_disks.add(self.find(pool, "SR", command["sr"]))
 
-    def end_as(self, pool: Pool, command: Command) -> None:
+    def end_as(self, pool: XapiPool, command: Command) -> None:
         """The VM's next live migration fails and leaves it Halted or Suspended."""
         state = command.get("state", "Halted")
         if state not in {"Halted", "Suspended"}:
             raise BadCommand("'end_as' leaves a VM Halted or Suspended.")
         pool.faults.ending[self.find(pool, "VM", command["vm"])] = state
 
-    def stop_arriving(self, pool: Pool, command: Command) -> None:
+    def stop_arriving(self, pool: XapiPool, command: Command) -> None:
         """The VM's next live migration succeeds, and the guest stops as it arrives: it is there, halted."""
         pool.faults.stopping.add(self.find(pool, "VM", command["vm"]))
 
-    def forget_sr(self, pool: Pool, command: Command) -> None:
+    def forget_sr(self, pool: XapiPool, command: Command) -> None:
         """No host has the SR open, as when the storage daemon has lost it; its PBDs count as attached until they are
         plugged again."""
         pool.faults.forgotten.add(self.find(pool, "SR", command["sr"]))
 
-    def leave_mess(self, pool: Pool, command: Command) -> None:
+    def leave_mess(self, pool: XapiPool, command: Command) -> None:
         vm = command.get("vm", "*")
         pool.faults.messy.add("*" if vm == "*" else self.find(pool, "VM", vm))
 
-    def clear(self, pool: Pool, command: Command) -> None:
+    def clear(self, pool: XapiPool, command: Command) -> None:
         """Everything works again (dead hosts stay dead)."""
         pool.faults.clear()
         pool.events.losing = False
@@ -282,7 +281,7 @@ class Control:
         return runner
 
 
-COMMANDS: Final[dict[str, Callable[[Control, Pool, Command], Any]]] = {
+COMMANDS: Final[dict[str, Callable[[Control, XapiPool, Command], Any]]] = {
     "refuse": Control.plant, "drop": Control.plant, "cut": Control.plant, "delay": Control.plant,
     "slow": Control.plant, "stick": Control.plant, "release": Control.release, "freeze": Control.freeze,
     "thaw": Control.thaw, "lose_events": Control.lose_events, "restart": Control.restart,

@@ -13,10 +13,10 @@ from xsmigui.simulator.failures import NULL, Failure, internal, no_text
 from xsmigui.simulator.faults import Cut, Dropped
 from xsmigui.simulator.hidden import refusal
 from xsmigui.simulator.implicit import implicit
-from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.records import Records
 from xsmigui.simulator.schema import Message
 from xsmigui.simulator.sessions import Live
+from xsmigui.simulator.site import XapiPool
 from xsmigui.simulator.tables import Database
 from xsmigui.simulator.tasks import Work
 from xsmigui.simulator.types import NoText, Type, TypeMismatch, Value, Void, parse_type, text_of
@@ -43,7 +43,7 @@ def method(name: str) -> Callable[[Handler], Handler]:
 class Call:
     """One call under way: who asks, where, and the task that stands for it."""
 
-    pool: Pool
+    pool: XapiPool
     host: str  # the host that answers
     session: str
     live: Live | None
@@ -104,7 +104,7 @@ class Call:
             self.pool.tasks.cancellable(self.work.ref, yes)
 
 
-async def dispatch(pool: Pool, method_name: str, params: list[Value], host: str) -> tuple[Value, Type]:
+async def dispatch(pool: XapiPool, method_name: str, params: list[Value], host: str) -> tuple[Value, Type]:
     """Carries out a call at `host` of `pool`; returns its result and the result's type, or raises `Failure`."""
     pool.refresh()  # work in the background writes between calls
     try:
@@ -118,7 +118,7 @@ async def dispatch(pool: Pool, method_name: str, params: list[Value], host: str)
         pool.refresh()
 
 
-async def _dispatch(pool: Pool, method_name: str, params: list[Value], host: str) -> tuple[Value, Type]:
+async def _dispatch(pool: XapiPool, method_name: str, params: list[Value], host: str) -> tuple[Value, Type]:
     prefix, _, rest = method_name.partition(".")
     asynchronous = prefix in {"Async", "InternalAsync"}
     name = rest if asynchronous else method_name
@@ -163,7 +163,7 @@ async def _dispatch(pool: Pool, method_name: str, params: list[Value], host: str
     return answer
 
 
-def pool_address(pool: Pool) -> str:
+def pool_address(pool: XapiPool) -> str:
     """Where a slave sends its clients: the coordinator as it is served, else as the database knows it."""
     url = pool.endpoints.get(pool.master)
     return url.partition("://")[2] if url else str(pool.db.get("host", pool.master, "address"))
@@ -195,7 +195,7 @@ def _decode(message: Message, params: list[Value]) -> list[Value]:
     return decoded + [p.default for p in message.params[len(params) :]]
 
 
-def _typed(pool: Pool, message: Message, value: Value) -> tuple[Value, Type]:
+def _typed(pool: XapiPool, message: Message, value: Value) -> tuple[Value, Type]:
     if isinstance(message.result, Void):
         return "", message.result
     return value, message.result

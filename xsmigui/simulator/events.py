@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from xsmigui.simulator.failures import Failure, handle_invalid
+from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.records import EventBatch
 from xsmigui.simulator.schema import EVENTLESS
+from xsmigui.simulator.sessions import Sessions
 from xsmigui.simulator.tables import Row, Table
 from xsmigui.simulator.types import int64
-
-if TYPE_CHECKING:
-    from xsmigui.simulator.pool import Pool
 
 TASK_DELAY: Final = 0.0  # seconds before the first look, if only tasks are asked for (since 25.5)
 DELAY: Final = 0.05
@@ -93,8 +92,11 @@ def token(generation: int, messages: int) -> str:
 
 
 class Events:
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, sessions: Sessions, messages: Messages) -> None:
         self._pool = pool
+        self._sessions = sessions
+        self._messages = messages
+        self.delay_factor = 1.0  # on event.from's gathering pauses; 0 in the fastest tests
         self._tables = {
             name.lower(): table
             for name, table in pool.db.tables.items()
@@ -111,10 +113,10 @@ class Events:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         db = self._pool.db
-        delay = TASK_DELAY if wanted.only_tasks else DELAY * self._pool.patience
+        delay = TASK_DELAY if wanted.only_tasks else DELAY * self.delay_factor
         await asyncio.sleep(min(delay, timeout) if since else 0)
         while True:
-            if session not in self._pool.sessions.live:
+            if session not in self._sessions.live:
                 raise Failure("SESSION_INVALID", session)
             db.before_read()
             changes, records, reached, told = self._collect(wanted, generation, messages)
@@ -126,7 +128,7 @@ class Events:
                 return EventBatch(changes, records, self.counts(), token(reached, told))
             if await db.changed(left) and not wanted.only_tasks:
                 # Gather what comes with it: xapi looks again only after a pause.
-                await asyncio.sleep(min(DELAY * self._pool.patience, max(0.0, deadline - loop.time())))
+                await asyncio.sleep(min(DELAY * self.delay_factor, max(0.0, deadline - loop.time())))
 
     def _collect(
         self, wanted: Subscription, since: int, since_message: int
@@ -159,7 +161,7 @@ class Events:
     def _collect_messages(self, wanted: Subscription, since: int) -> tuple[int, dict[str, Row], list[Change]]:
         if not wanted.touches("message"):
             return 0, {}, []
-        messages = self._pool.messages
+        messages = self._messages
         records = {
             ref: messages.rows[ref]
             for ref, stamp in messages.created.items()
@@ -189,22 +191,22 @@ class Events:
     # -- the older calls -------------------------------------------------------------------------------------------
 
     def register(self, session: str, classes: list[str]) -> None:
-        live = self._pool.sessions.check(session)
+        live = self._sessions.check(session)
         if not live.subscriptions:
             live.seen = self._pool.db.generation
         live.subscriptions |= set(classes)
 
     def unregister(self, session: str, classes: list[str]) -> None:
-        self._pool.sessions.check(session).subscriptions -= set(classes)
+        self._sessions.check(session).subscriptions -= set(classes)
 
     async def next(self, session: str) -> list[Row]:
         """event.next: blocks until something registered for has changed."""
-        live = self._pool.sessions.check(session)
+        live = self._sessions.check(session)
         if not live.subscriptions:
             digest = hashlib.md5(session.encode(), usedforsecurity=False).hexdigest()
             raise Failure("SESSION_NOT_REGISTERED", f"trackid={digest}")
         while True:
-            if session not in self._pool.sessions.live:
+            if session not in self._sessions.live:
                 raise Failure("SESSION_INVALID", session)
             self._pool.db.before_read()
             wanted = Subscription(sorted(live.subscriptions))

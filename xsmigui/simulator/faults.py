@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from xsmigui.simulator.failures import Failure
+from xsmigui.simulator.schema import Message
+from xsmigui.simulator.tables import Database
 from xsmigui.simulator.types import Type, Value
 
-if TYPE_CHECKING:
-    from xsmigui.simulator.dispatch import Call
-    from xsmigui.simulator.pool import Pool
+
+class Breakable(Protocol):
+    """What can go wrong with a call under way: the fields of `dispatch.Call` that faults set."""
+
+    message: Message
+    cut: int | None
+    stuck: bool
+    slow: float
+    abandoned: bool
+
+    def fail_with(self, failure: Failure) -> None: ...
 
 
 class Dropped(Exception):
@@ -57,13 +67,13 @@ class Fault:
 
 @dataclass(eq=False, slots=True)
 class Moving:
-    """A migration under way, as those see it who can break it."""
+    """A migration under way, as those see it who can break it. `source` and `target` are pools, compared by identity."""
 
-    call: Call
+    call: Breakable
     vm: str
-    source: Pool
+    source: object
     sender: str
-    target: Pool
+    target: object
     host: str
 
     def abort(self, failure: Failure, *, abandon: bool = False) -> None:
@@ -75,8 +85,8 @@ class Moving:
 class Faults:
     """The faults of one pool: planted ones, and what is broken now."""
 
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
+    def __init__(self, db: Database) -> None:
+        self._db = db
         self._thawed = asyncio.Event()
         self.planted: list[Fault] = []
         self.moving: set[Moving] = set()
@@ -118,7 +128,7 @@ class Faults:
         self.planted.append(fault)
         return fault
 
-    async def strike(self, call: Call) -> None:
+    async def strike(self, call: Breakable) -> None:
         for fault in [f for f in self.planted if f.due(call.message.full)]:
             if fault.delay:
                 await asyncio.sleep(fault.delay)
@@ -164,6 +174,6 @@ class Faults:
         if share < self.filling.get(sr, 2.0):
             return False
         del self.filling[sr]
-        row = self._pool.db.row("SR", sr)
-        self._pool.db.set("SR", sr, physical_utilisation=row["physical_size"])
+        row = self._db.row("SR", sr)
+        self._db.set("SR", sr, physical_utilisation=row["physical_size"])
         return True

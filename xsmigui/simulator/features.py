@@ -5,12 +5,10 @@ A pool without a word about a feature has it. Trials and free editions say `"res
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from xsmigui.simulator.failures import Failure
-
-if TYPE_CHECKING:
-    from xsmigui.simulator.pool import Pool
+from xsmigui.simulator.pool import Pool
 
 # The name in the refusal, and the restriction behind it
 RESTRICTIONS: Final = {

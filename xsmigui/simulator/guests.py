@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from xsmigui.simulator.content import Content, image_config, rounded
 from xsmigui.simulator.failures import NULL
 from xsmigui.simulator.gates.devices import gpu_for
 from xsmigui.simulator.gates.memory import free_memory
+from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.tables import Row
-
-if TYPE_CHECKING:
-    from xsmigui.simulator.pool import Pool
 
 _DOMID: Final = 100
 

@@ -17,9 +17,9 @@ from defusedxml.ElementTree import parse
 
 from xsmigui.simulator.clock import Clock
 from xsmigui.simulator.failures import NULL
-from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.profiles import DEFAULT, Profile
 from xsmigui.simulator.schema import EVENTLESS, release
+from xsmigui.simulator.site import XapiPool
 from xsmigui.simulator.tables import Row
 
 GIB: Final = 1 << 30
@@ -47,11 +47,11 @@ class UnreadableDatabase(Exception):
 Table = tuple[str, list[tuple[str, dict[str, str]]]]
 
 
-def load(path: str, clock: Clock, seed: int | str = 0) -> Pool:
+def load(path: str, clock: Clock, seed: int | str = 0) -> XapiPool:
     """The pool that `path` holds, in today's form."""
     minor, generation, tables = _read(path)
     profile = _profile(tables)
-    pool = Pool(profile, clock, f"{seed}/{Path(path).name}")
+    pool = XapiPool(profile, clock, f"{seed}/{Path(path).name}")
     pool.db.load(_rows(pool, tables), generation)
     if not pool.db.table("pool") or not pool.db.table("host"):
         raise UnreadableDatabase(f"{path} holds no pool and no host: it is not a database of xapi.")
@@ -69,7 +69,7 @@ def load(path: str, clock: Clock, seed: int | str = 0) -> Pool:
     return pool
 
 
-def _move_here(pool: Pool) -> None:
+def _move_here(pool: XapiPool) -> None:
     """A dump of an old release does not come from this xapi: its hosts get addresses of this computer, and none of its
     bridges is the management interface that xapi's own inventory names."""
     hosts = [pool.master, *(h for h in pool.db.table("host") if h != pool.master)]
@@ -79,7 +79,7 @@ def _move_here(pool: Pool) -> None:
     pool.management_known = False
 
 
-def _booted_as(pool: Pool, vm: str, kind: str) -> None:
+def _booted_as(pool: XapiPool, vm: str, kind: str) -> None:
     """What kind of domain a VM runs as becomes known after xapi has worked out what may be done with it; that stays as
     it is until something is done (seen on 24.10: it listed less than it allowed)."""
     metrics = pool.db.find("VM_metrics", pool.db.get("VM", vm, "metrics"))
@@ -160,7 +160,7 @@ def _profile(tables: list[Table]) -> Profile:
     return DEFAULT
 
 
-def _rows(pool: Pool, tables: list[Table]) -> list[tuple[str, str, Row, int, int]]:
+def _rows(pool: XapiPool, tables: list[Table]) -> list[tuple[str, str, Row, int, int]]:
     known = pool.schema.classes
     loaded = []
     for name, rows in tables:
@@ -183,7 +183,7 @@ def _rows(pool: Pool, tables: list[Table]) -> list[tuple[str, str, Row, int, int
     return loaded
 
 
-def _tidy(pool: Pool) -> None:
+def _tidy(pool: XapiPool) -> None:
     """What xapi's start does: nothing is under way, and rows that hang in the air go."""
     db = pool.db
     for cls, described in pool.schema.classes.items():
@@ -211,7 +211,7 @@ def _tidy(pool: Pool) -> None:
             db.delete("VBD", ref)
 
 
-def _modernise(pool: Pool, *, recent: bool) -> dict[str, str]:
+def _modernise(pool: XapiPool, *, recent: bool) -> dict[str, str]:
     """Fills in what old dumps lack; returns the VMs of which it turns out later as what kind of domain they run."""
     for ref, row in pool.db.table("host").items():
         _host(pool, ref, row, recent=recent)
@@ -226,7 +226,7 @@ def _modernise(pool: Pool, *, recent: bool) -> dict[str, str]:
     return booted
 
 
-def _host(pool: Pool, ref: str, row: Row, *, recent: bool) -> None:
+def _host(pool: XapiPool, ref: str, row: Row, *, recent: bool) -> None:
     db = pool.db
     if not db.has("host_metrics", row["metrics"]):
         row["metrics"] = db.create("host_metrics", {"live": True, "memory_total": 0})
@@ -267,7 +267,7 @@ def _plugin(row: Row) -> None:
         row["capabilities"] = list(names)
 
 
-def _vm(pool: Pool, vm: Row) -> bool:
+def _vm(pool: XapiPool, vm: Row) -> bool:
     """Completes a VM; True where it runs and nobody knows yet as what."""
     if vm["domain_type"] == "unspecified":
         vm["domain_type"] = "hvm" if vm["HVM_boot_policy"] else "pv"
@@ -282,7 +282,7 @@ def _vm(pool: Pool, vm: Row) -> bool:
     return False
 
 
-def _restrictions(pool: Pool) -> None:
+def _restrictions(pool: XapiPool) -> None:
     row = pool.row
     row["restrictions"] = {
         "restrict_storage_xen_motion": "false",
@@ -291,7 +291,7 @@ def _restrictions(pool: Pool) -> None:
     }
 
 
-def _memory(pool: Pool, *, recent: bool) -> None:
+def _memory(pool: XapiPool, *, recent: bool) -> None:
     """Hosts without metrics have as much memory as their guests need, and half of it again."""
     pool.db.relink()
     for row in pool.db.table("host").values():

@@ -5,19 +5,15 @@ Rows that look alike to their gate share one answer, so that thousands of VMs co
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from xsmigui.simulator.failures import NULL
 from xsmigui.simulator.gates import attached
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
+from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.tables import Row
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from xsmigui.simulator.pool import Pool
 
 
 def refresh(pool: Pool) -> None:

@@ -23,7 +23,7 @@ from xsmigui.simulator.dispatch import dispatch
 from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.faults import Cut, Dropped
 from xsmigui.simulator.methods.certificates import record_certificate
-from xsmigui.simulator.pool import Pool
+from xsmigui.simulator.site import XapiPool
 from xsmigui.simulator.types import Type, Value
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ _HANDLERS: Final = (
 class Endpoint:
     """One host of a pool as it is served."""
 
-    pool: Pool
+    pool: XapiPool
     host: str
     certificate: Certificate | None = None  # its own, as each host has
     calls: set[asyncio.Task[object]] = field(default_factory=set)
@@ -188,7 +188,7 @@ async def _cut(request: web.BaseRequest, body: bytes, headers: dict[str, str], a
 class Served:
     """A pool on the network."""
 
-    pool: Pool
+    pool: XapiPool
     url: str
     fingerprint: str  # "" over plain HTTP
     member_urls: list[str]
@@ -229,10 +229,10 @@ class Servers:
         self._http = http
         self._seed = seed
         self._doors: list[_Door] = []
-        self._pools: list[Pool] = []
+        self._pools: list[XapiPool] = []
         self._collectors: list[asyncio.Task[None]] = []
 
-    async def serve(self, pool: Pool, address: str = "127.0.0.1", port: int = 0) -> Served:
+    async def serve(self, pool: XapiPool, address: str = "127.0.0.1", port: int = 0) -> Served:
         """Serves the coordinator at `port` (0: any) and each other host at a port of its own."""
         scheme = "http" if self._http else "https"
         hosts = [pool.master, *(h for h in pool.db.table("host") if h != pool.master)]
@@ -257,7 +257,7 @@ class Servers:
         coordinators = pool.certificates.get(pool.master)
         return Served(pool, pool.endpoints[pool.master], coordinators.fingerprint if coordinators else "", members)
 
-    def _certificate(self, pool: Pool, host: str) -> Certificate:
+    def _certificate(self, pool: XapiPool, host: str) -> Certificate:
         """Of one host, known to the pool as well."""
         name = pool.name if host == pool.master else f"{pool.name} {pool.db.get('host', host, 'name_label')}"
         made = certificate(name, None if self._seed is None else str(self._seed), pool.profile.encryption)
@@ -267,10 +267,10 @@ class Servers:
 
     # -- faults that the network shows -----------------------------------------------------------------------------
 
-    def _of(self, pool: Pool, host: str | None = None) -> list[_Door]:
+    def _of(self, pool: XapiPool, host: str | None = None) -> list[_Door]:
         return [d for d in self._doors if d.endpoint.pool is pool and host in {None, d.endpoint.host}]
 
-    async def restart(self, pool: Pool, seconds: float = 0.0) -> None:
+    async def restart(self, pool: XapiPool, seconds: float = 0.0) -> None:
         """xapi is away for `seconds` of real time and comes back without sessions and tasks."""
         doors = [d for d in self._of(pool) if d.site is not None]
         for door in doors:
@@ -284,24 +284,24 @@ class Servers:
         for door in doors:
             await door.open()
 
-    async def lose_host(self, pool: Pool, host: str) -> None:
+    async def lose_host(self, pool: XapiPool, host: str) -> None:
         pool.lose_host(host)
         for door in self._of(pool, host):
             await door.shut()
         pool.refresh()
 
-    async def find_host(self, pool: Pool, host: str) -> None:
+    async def find_host(self, pool: XapiPool, host: str) -> None:
         pool.find_host(host)
         for door in self._of(pool, host):
             await door.open()
         pool.refresh()
 
-    async def move_coordinator(self, pool: Pool, host: str) -> None:
+    async def move_coordinator(self, pool: XapiPool, host: str) -> None:
         """Another host takes over: xapi starts anew everywhere."""
         pool.designate(host)
         await self.restart(pool)
 
-    def exchange_certificate(self, pool: Pool) -> str:
+    def exchange_certificate(self, pool: XapiPool) -> str:
         """All hosts of the pool show another certificate; returns the coordinator's fingerprint."""
         for door in self._of(pool):
             if door.certificate is not None:
@@ -310,7 +310,7 @@ class Servers:
         coordinators = pool.certificates.get(pool.master)
         return coordinators.fingerprint if coordinators else ""
 
-    async def hang_up(self, pool: Pool) -> None:
+    async def hang_up(self, pool: XapiPool) -> None:
         """Every open connection to the pool breaks; new ones are let in."""
         for door in self._of(pool):
             if door.site is not None:

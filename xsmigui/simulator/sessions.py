@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import uuid
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from xsmigui.simulator.failures import NULL, Failure
-
-if TYPE_CHECKING:
-    from xsmigui.simulator.pool import Pool
-    from xsmigui.simulator.schema import Message
+from xsmigui.simulator.pool import Pool
+from xsmigui.simulator.schema import Message
+from xsmigui.simulator.tasks import Tasks
 
 INACTIVE: Final = 86400.0  # seconds until an idle session is dropped
 FRESH: Final = 600.0  # last_active is only rewritten when it is older
@@ -46,8 +45,9 @@ class Live:
 
 
 class Sessions:
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, tasks: Tasks) -> None:
         self._pool = pool
+        self._tasks = tasks
         self.accounts: dict[str, Account] = {}
         self.live: dict[str, Live] = {}
 
@@ -109,7 +109,7 @@ class Sessions:
     def expire(self) -> None:
         """The garbage collector's pass: idle sessions without unfinished tasks end."""
         now = self._pool.clock.now()
-        busy = {work.session for work in self._pool.tasks.running.values()}
+        busy = {work.session for work in self._tasks.running.values()}
         for ref, live in list(self.live.items()):
             if now - live.active > INACTIVE and ref not in busy:
                 self.end(ref)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from xsmigui.simulator import codec_xml
 from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.types import Type, Value
-
-if TYPE_CHECKING:
-    from xsmigui.simulator.pool import Pool
 
 KEEP_FINISHED: Final = 3900.0  # seconds
 KEEP_PENDING: Final = 86400.0

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from xsmigui.simulator.content import Content, as_read, first_content
-from xsmigui.simulator.pool import Pool
+from xsmigui.simulator.content import Content, HasDisks, as_read, first_content
 from xsmigui.simulator.site import Site
 from xsmigui.simulator.tables import Row
 
@@ -51,7 +50,7 @@ class Witness:
 
     # -- while things happen ---------------------------------------------------------------------------------------
 
-    def changed(self, pool: Pool, vdi: Row, before: Content, after: Content) -> None:
+    def changed(self, pool: HasDisks, vdi: Row, before: Content, after: Content) -> None:
         """A disk has been written to or extended. Who writes on top of something old makes the newest unreachable."""
         for vbd, vm in self._owners(pool, vdi):
             place = vm["uuid"], vbd["userdevice"]
@@ -63,7 +62,7 @@ class Witness:
         if vdi["uuid"] in self._loose:
             self._loose[vdi["uuid"]] = Held(as_read(after), vdi["virtual_size"])
 
-    def reverted(self, pool: Pool, vm: Row) -> None:
+    def reverted(self, pool: HasDisks, vm: Row) -> None:
         """The VM has gone back to a snapshot: what it has now is its newest."""
         self.forget_vm(vm["uuid"])
         self._note(pool, vm)
@@ -81,7 +80,7 @@ class Witness:
     def forget_place(self, uuid: str, position: str) -> None:
         self._newest.pop((uuid, position), None)
 
-    def forget_disk(self, pool: Pool, ref: str) -> None:
+    def forget_disk(self, pool: HasDisks, ref: str) -> None:
         vdi = pool.db.row("VDI", ref)
         self._loose.pop(vdi["uuid"], None)
         for vbd, vm in self._owners(pool, vdi):
@@ -90,7 +89,7 @@ class Witness:
             if vm["suspend_VDI"] == ref:
                 self.forget_place(vm["uuid"], IMAGE)
 
-    def allow(self, pool: Pool, method: str, *params: object) -> None:
+    def allow(self, pool: HasDisks, method: str, *params: object) -> None:
         """Before a call that somebody makes on purpose: what it takes away need not be there at the end."""
         cls, _, verb = method.removeprefix("Async.").partition(".")
         ref = params[0] if params and isinstance(params[0], str) else ""
@@ -112,7 +111,7 @@ class Witness:
         places: dict[str, dict[str, Held]] = {}
         for (uuid, position), held in self._newest.items():
             places.setdefault(uuid, {})[position] = held
-        found: dict[str, list[tuple[Pool, Row]]] = {}
+        found: dict[str, list[tuple[HasDisks, Row]]] = {}
         contents = set()
         for pool in self._site.pools:
             for vm in pool.db.table("VM").values():
@@ -127,7 +126,7 @@ class Witness:
         wrong += self._double()
         return wrong
 
-    def _of_vm(self, name: str, places: dict[str, Held], found: list[tuple[Pool, Row]]) -> list[str]:
+    def _of_vm(self, name: str, places: dict[str, Held], found: list[tuple[HasDisks, Row]]) -> list[str]:
         """A VM that is in two pools may have it in either, unless one of the two runs."""
         live = [(pool, vm) for pool, vm in found if vm["power_state"] in {"Running", "Paused"}]
         answers = [
@@ -138,7 +137,7 @@ class Witness:
             return [f"{name} is gone"]
         return min(answers, key=len)
 
-    def _at(self, pool: Pool, vm: Row, position: str, wanted: Held) -> Iterator[str]:
+    def _at(self, pool: HasDisks, vm: Row, position: str, wanted: Held) -> Iterator[str]:
         if position == IMAGE:
             disks = self._image(pool, vm)
             fresh = [d for d in disks if pool.contents.at_rest(d) == first_content(d["uuid"])]
@@ -164,10 +163,10 @@ class Witness:
 
     # -- looking ---------------------------------------------------------------------------------------------------
 
-    def _held(self, pool: Pool, vdi: Row) -> Held:
+    def _held(self, pool: HasDisks, vdi: Row) -> Held:
         return Held(as_read(pool.contents.at_rest(vdi)), vdi["virtual_size"])
 
-    def _note(self, pool: Pool, vm: Row) -> None:
+    def _note(self, pool: HasDisks, vm: Row) -> None:
         if vm["is_control_domain"]:
             return
         self._names[vm["uuid"]] = vm["name_label"]
@@ -179,11 +178,11 @@ class Witness:
         for image in self._image(pool, vm):
             self._newest[vm["uuid"], IMAGE] = self._held(pool, image)
 
-    def _image(self, pool: Pool, vm: Row) -> list[Row]:
+    def _image(self, pool: HasDisks, vm: Row) -> list[Row]:
         image = pool.db.find("VDI", vm["suspend_VDI"])
         return [image] if image is not None else []
 
-    def _disks_at(self, pool: Pool, vm: Row, position: str) -> list[Row]:
+    def _disks_at(self, pool: HasDisks, vm: Row, position: str) -> list[Row]:
         found = []
         for ref in vm["VBDs"]:
             vbd = pool.db.find("VBD", ref)
@@ -192,7 +191,7 @@ class Witness:
                 found += [vdi] if vdi is not None else []
         return found
 
-    def _owners(self, pool: Pool, vdi: Row) -> list[tuple[Row, Row]]:
+    def _owners(self, pool: HasDisks, vdi: Row) -> list[tuple[Row, Row]]:
         """The drives of VMs that hold a disk; control domains are not counted."""
         drives = [vbd for ref in vdi["VBDs"] if (vbd := pool.db.find("VBD", ref)) and vbd["type"] != "CD"]
         pairs = [(vbd, pool.db.find("VM", vbd["VM"])) for vbd in drives]

@@ -7,15 +7,13 @@ first reason that is found for an operation stays; allowed_operations are those 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.gates.busy import other_operation, vm_operation
 from xsmigui.simulator.gates.devices import is_sriov
+from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.tables import Row
-
-if TYPE_CHECKING:
-    from xsmigui.simulator.pool import Pool
 
 VBD_OPERATIONS: Final = ("attach", "eject", "unplug", "unplug_force", "insert", "plug", "pause", "unpause")
 VIF_OPERATIONS: Final = ("attach", "plug", "unplug")

@@ -9,13 +9,11 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates.memory import free_memory, needed_memory
-
-if TYPE_CHECKING:
-    from xsmigui.simulator.pool import Pool
+from xsmigui.simulator.pool import Pool
 
 _MOST: Final = 2000  # combinations of failing hosts that are tried one by one
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.tables import Row
-
-if TYPE_CHECKING:
-    from xsmigui.simulator.pool import Pool
 
 FUNCTIONS: Final = 8  # virtual functions of an SR-IOV network card, unless the pool says otherwise
 

@@ -6,18 +6,16 @@ Source: xapi 24.10, xapi_vm_helpers.ml (assert_can_boot_here), cpuid_helpers.ml,
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import devices
 from xsmigui.simulator.gates.busy import other_operation
 from xsmigui.simulator.gates.memory import free_memory, needed_memory
 from xsmigui.simulator.gates.vm import disk_refs
+from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.schema import release
 from xsmigui.simulator.tables import Row
-
-if TYPE_CHECKING:
-    from xsmigui.simulator.pool import Pool
 
 _VENDOR: Final = "VM last booted on a host which had a CPU from a different vendor."
 _FEATURES: Final = "VM last booted on a CPU with features this host's CPU does not have."

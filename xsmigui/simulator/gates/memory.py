@@ -6,14 +6,12 @@ Source: xapi 24.10 and 26.17, ocaml/xapi-idl/memory/memory.ml (Memory_model) and
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from xsmigui.simulator.failures import NULL, internal
+from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.profiles import Profile
 from xsmigui.simulator.tables import Row
-
-if TYPE_CHECKING:
-    from xsmigui.simulator.pool import Pool
 
 MIB: Final = 1 << 20
 PAGES: Final = 256  # of 4 KiB in a MiB

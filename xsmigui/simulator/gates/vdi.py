@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates.busy import other_operation
+from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.tables import Row
-
-if TYPE_CHECKING:
-    from xsmigui.simulator.pool import Pool
 
 # What allowed_operations may list at all: `mirror` never is.
 LISTED: Final = (

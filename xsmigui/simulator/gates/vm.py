@@ -8,14 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates.busy import other_operation, vm_operation
+from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.tables import Row
-
-if TYPE_CHECKING:
-    from xsmigui.simulator.pool import Pool
 
 ANY: Final = ("halted", "paused", "suspended", "running")
 _RUNNING: Final = ("running",)

@@ -14,7 +14,7 @@ LOOK_AGAIN: Final = 1.0  # seconds of real time, where no write wakes the one wh
 
 async def admitted(call: Call, check: Callable[[], None]) -> None:
     """Waits while `check` fails with OTHER_OPERATION_IN_PROGRESS; the task can be cancelled meanwhile."""
-    deadline = call.pool.clock.now() + call.pool.lock_patience
+    deadline = call.pool.clock.now() + call.pool.lock_timeout_s
     waited = False
     while True:
         try:

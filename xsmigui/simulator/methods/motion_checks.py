@@ -16,8 +16,8 @@ from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
 from xsmigui.simulator.gates.memory import free_memory, needed_memory
-from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.schema import release
+from xsmigui.simulator.site import XapiPool
 from xsmigui.simulator.tables import Row
 
 Options = dict[str, str]
@@ -28,7 +28,7 @@ _VIFS_STAY = "VIF mapping is not allowed for intra-pool migration -all VIFs must
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    pool: Pool
+    pool: XapiPool
     host: str
     cross: bool  # another pool than the VM's
 
@@ -95,13 +95,13 @@ def assert_can_migrate(
     return target
 
 
-def assert_disks_mapped(pool: Pool, vm: Row, vdi_map: dict[str, str]) -> None:
+def assert_disks_mapped(pool: XapiPool, vm: Row, vdi_map: dict[str, str]) -> None:
     for vdi in vm_gate.disk_refs(pool, vm):
         if vdi not in vdi_map:
             raise Failure("VDI_NOT_IN_MAP", vdi)
 
 
-def _capabilities(pool: Pool, target: Destination, vdi_map: dict[str, str]) -> None:
+def _capabilities(pool: XapiPool, target: Destination, vdi_map: dict[str, str]) -> None:
     """Of every SR that a disk leaves, and then of the one that it goes to."""
     moved: list[tuple[str, str]] = []
     for vdi, sr in vdi_map.items():
@@ -123,12 +123,12 @@ def _capabilities(pool: Pool, target: Destination, vdi_map: dict[str, str]) -> N
             raise _unsupported(pool, sr, lacking)
 
 
-def _unsupported(pool: Pool, sr: str, lacking: list[str]) -> Failure:
+def _unsupported(pool: XapiPool, sr: str, lacking: list[str]) -> Failure:
     more = [";".join(lacking)] if pool.profile.names_missing_capabilities else []
     return Failure("SR_DOES_NOT_SUPPORT_MIGRATION", sr, *more)
 
 
-def assert_movable(pool: Pool, vdi_map: dict[str, str]) -> None:
+def assert_movable(pool: XapiPool, vdi_map: dict[str, str]) -> None:
     """14. No changed block tracking and no encryption."""
     for vdi, sr in vdi_map.items():
         row = pool.db.row("VDI", vdi)
@@ -140,7 +140,7 @@ def assert_movable(pool: Pool, vdi_map: dict[str, str]) -> None:
 
 
 def _cross(
-    pool: Pool,
+    pool: XapiPool,
     vm_ref: str,
     vm: Row,
     target: Destination,
@@ -171,7 +171,7 @@ _HOTFIX: Final = "XS82ECU1033"
 _REFUSED: Final = 'Unix.Unix_error(Unix.ECONNREFUSED, "connect", "")'
 
 
-def assert_port_open(pool: Pool, sender: str, target: Destination) -> None:
+def assert_port_open(pool: XapiPool, sender: str, target: Destination) -> None:
     """Hosts before 22.32 without the hotfix speak to port 80, which `https_only` closes; nothing asks beforehand."""
     build = pool.db.get("host", sender, "software_version").get("xapi_build", "")
     patched = any(
@@ -183,7 +183,7 @@ def assert_port_open(pool: Pool, sender: str, target: Destination) -> None:
         raise internal(_REFUSED)
 
 
-def infer_vif_map(pool: Pool, vm: Row, vif_map: dict[str, str]) -> dict[str, str]:
+def infer_vif_map(pool: XapiPool, vm: Row, vif_map: dict[str, str]) -> dict[str, str]:
     """The map for the VIFs of the VM and its snapshots: those left out take the network of a mapped one by MAC."""
     by_mac: dict[str, str] = {}
     for vif, network in vif_map.items():
@@ -201,7 +201,7 @@ def infer_vif_map(pool: Pool, vm: Row, vif_map: dict[str, str]) -> dict[str, str
 
 
 def assert_importable(
-    pool: Pool,
+    pool: XapiPool,
     vm_ref: str,
     target: Destination,
     *,
@@ -237,7 +237,7 @@ def assert_importable(
             raise Failure("VM_REQUIRES_GPU", vm_ref, vgpu["GPU_group"] if group == NULL else group)
 
 
-def _assert_processor(pool: Pool, target: Destination, row: Row) -> None:
+def _assert_processor(pool: XapiPool, target: Destination, row: Row) -> None:
     """Of what is not halted; snapshots of a VM that was halted say nothing about it."""
     booted = host_gate.booted_as(pool, row)
     if row["power_state"] == "Halted" or (row["is_a_snapshot"] and booted == "unspecified"):
@@ -252,7 +252,7 @@ def _is_default(row: Row) -> bool:
     return bool(row.get("is_default_template") or named)
 
 
-def _assert_seeds_free(pool: Pool, there: Pool, rows: list[Row]) -> None:
+def _assert_seeds_free(pool: XapiPool, there: XapiPool, rows: list[Row]) -> None:
     """Only a VM and its own snapshots share a seed for their addresses (import.ml, assert_can_restore_backup)."""
     seeds: dict[str, list[Row]] = {}
     for other in there.db.table("VM").values():
@@ -267,7 +267,7 @@ def _assert_seeds_free(pool: Pool, there: Pool, rows: list[Row]) -> None:
                 raise Failure("DUPLICATE_MAC_SEED", seed)
 
 
-def _lineage(pool: Pool, row: Row) -> str | None:
+def _lineage(pool: XapiPool, row: Row) -> str | None:
     """The uuid of the VM that a row is, or is a snapshot of."""
     if not row["is_a_snapshot"]:
         return str(row["uuid"])
@@ -281,7 +281,7 @@ def gpu_group(target: Destination, ref: str, vgpu: Row, vgpu_map: dict[str, str]
     return wanted if target.pool.db.has("GPU_group", wanted) else NULL
 
 
-def same_type(pool: Pool, there: Pool, kind: str) -> str:
+def same_type(pool: XapiPool, there: XapiPool, kind: str) -> str:
     """The same type of vGPU in another pool, by its identifier or model."""
     if there is pool:
         return kind
@@ -292,7 +292,7 @@ def same_type(pool: Pool, there: Pool, kind: str) -> str:
     return next((r for r, o in there.db.table("VGPU_type").items() if all(o[n] == row[n] for n in named)), NULL)
 
 
-def assert_sendable(pool: Pool, vm_ref: str, target: Destination, vgpu_map: dict[str, str]) -> None:
+def assert_sendable(pool: XapiPool, vm_ref: str, target: Destination, vgpu_map: dict[str, str]) -> None:
     """What the sending host checks of NVIDIA's vGPUs while the VM is not halted (sheet, 6.3)."""
     vm = pool.db.row("VM", vm_ref)
     if vm["power_state"] == "Halted":
@@ -309,7 +309,7 @@ def assert_sendable(pool: Pool, vm_ref: str, target: Destination, vgpu_map: dict
         assert_gpu_fits(target.pool, ref, vgpu, gpu, target.host)
 
 
-def assert_gpu_fits(there: Pool, ref: str, vgpu: Row, gpu: str, host: str) -> None:
+def assert_gpu_fits(there: XapiPool, ref: str, vgpu: Row, gpu: str, host: str) -> None:
     """NVIDIA's compatibility: the metadata of both must be known, and of the same version."""
     theirs = there.db.get("PGPU", gpu, "compatibility_metadata")
     if not theirs:

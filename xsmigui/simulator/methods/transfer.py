@@ -15,7 +15,7 @@ from xsmigui.simulator.guests import account, add_vdi, remove_vdi, room, space_f
 from xsmigui.simulator.methods.evacuation import NETWORK_SPEED
 from xsmigui.simulator.methods.guests import DISK_SPEED
 from xsmigui.simulator.methods.motion_checks import Destination
-from xsmigui.simulator.pool import Pool
+from xsmigui.simulator.site import XapiPool
 from xsmigui.simulator.tables import Row
 
 STEPS: Final = 20  # reports of progress per disk, more for large ones
@@ -23,12 +23,12 @@ MOST_STEPS: Final = 400
 LEAST: Final = 8 << 20  # bytes that even an empty disk costs
 
 
-def family(pool: Pool, vm: Row, *, snapshots: bool) -> list[Row]:
+def family(pool: XapiPool, vm: Row, *, snapshots: bool) -> list[Row]:
     return [vm, *([pool.db.row("VM", s) for s in vm["snapshots"] if pool.db.has("VM", s)] if snapshots else [])]
 
 
 def complete_map(
-    pool: Pool, vm: Row, vdi_map: dict[str, str], target: Destination, *, snapshots: bool
+    pool: XapiPool, vm: Row, vdi_map: dict[str, str], target: Destination, *, snapshots: bool
 ) -> dict[str, str]:
     """Where everything goes that the map leaves out: snapshots with their disk, suspend images to the pool's place."""
     there = target.pool

@@ -9,9 +9,8 @@ from xsmigui.simulator.content import image_config
 from xsmigui.simulator.failures import NULL
 from xsmigui.simulator.gates.memory import memory_overhead
 from xsmigui.simulator.guests import device_name, thick
-from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.profiles import DEFAULT, Profile
-from xsmigui.simulator.site import Site
+from xsmigui.simulator.site import Site, XapiPool
 from xsmigui.simulator.tables import Row
 
 MIB: Final = 1 << 20
@@ -55,7 +54,7 @@ class Builder:
     def __init__(
         self, site: Site, name: str, *, seed: int | str = 0, profile: Profile = DEFAULT, description: str = ""
     ) -> None:
-        self.pool = Pool(profile, site.clock, f"{seed}/{name}")
+        self.pool = XapiPool(profile, site.clock, f"{seed}/{name}")
         site.add(self.pool)
         self.rows: dict[str, dict[str, Row]] = {}
         self._defaults = {n: dict(c.defaults) for n, c in self.pool.schema.classes.items()}
@@ -311,7 +310,7 @@ class Builder:
     def _now(self, offset: float = 0.0) -> str:
         return self.pool.clock.date(offset)
 
-    def finish(self, *, default_sr: str = NULL) -> Pool:
+    def finish(self, *, default_sr: str = NULL) -> XapiPool:
         """Counts the space in use, loads everything and works out what is allowed."""
         row = self.row("pool", self.ref)
         row |= {

@@ -7,9 +7,8 @@ import os
 from collections.abc import Callable
 from typing import Final
 
-from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.scenarios.scale import fill
-from xsmigui.simulator.site import Site
+from xsmigui.simulator.site import Site, XapiPool
 from xsmigui.simulator.tables import Row
 
 RATE: Final = 500.0  # changes a second of real time
@@ -27,7 +26,7 @@ def events(site: Site, seed: int, vms: int) -> None:
 class Changes:
     """Makes changes at a rate; `made` counts them."""
 
-    def __init__(self, pool: Pool, rate: float) -> None:
+    def __init__(self, pool: XapiPool, rate: float) -> None:
         self._pool = pool
         self.rate = rate
         self.made = 0

@@ -11,8 +11,8 @@ from tests.judged import Judge
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.problems import Severity
 from xsmigui.core.refs import HostRef, NetworkRef, SrRef, VdiRef, VmRef
-from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.profiles import PROFILES
+from xsmigui.simulator.site import XapiPool
 
 SOURCE, TARGET = "Blockers", "Target"
 WELL: Final = "R00 nothing stops this one"
@@ -31,7 +31,7 @@ class Scene:
     judge: Judge
     vm: str
 
-    def pool(self, name: str) -> Pool:
+    def pool(self, name: str) -> XapiPool:
         return next(way.pool for way in self.judge.ways.values() if way.pool.row["name_label"] == name)
 
     def ref(self, pool: str, cls: str, name: str) -> str:
