@@ -163,7 +163,7 @@ def child() -> None:
         await asyncio.sleep(0.5)
         for _once in range(2):  # the second time nothing is imported any more
             begun = time.time()
-            wizard = window.open_wizard()
+            wizard = window.vms.open_wizard()
             assert wizard is not None
             painted = Painted(wizard)
             await painted.again.wait()

@@ -75,7 +75,7 @@ async def everything(program: Program, check: Check) -> AsyncIterator[None]:
             check(window)
     window.to_server.aboutToShow.emit()
     check(window)
-    wizard = window.open_wizard()
+    wizard = window.vms.open_wizard()
     assert wizard is not None
     await ready(wizard)
     target = next(i.id for i in program.store.site().pools.values() if i.name.endswith("Lisboa"))
@@ -87,7 +87,7 @@ async def everything(program: Program, check: Check) -> AsyncIterator[None]:
         check(wizard)
     wizard.reject()
     await select(program, named(program, "SR", "NFS Madrid"))
-    moving = window.empty_sr()
+    moving = window.disks.empty_sr()
     assert moving is not None
     await until(lambda: not moving.is_busy)
     check(moving)
@@ -102,7 +102,7 @@ async def everything(program: Program, check: Check) -> AsyncIterator[None]:
     await until(lambda: not maintenance.is_busy)
     check(maintenance)
     maintenance.reject()
-    kept = window.kept_sources()
+    kept = window.disks.kept_sources()
     check(kept)
     kept.reject()
     questions: dict[str, Any] = {
@@ -141,7 +141,7 @@ async def everything(program: Program, check: Check) -> AsyncIterator[None]:
 
 async def planned(program: Program) -> Any:
     """A plan that brings web-01 to another host."""
-    wizard = program.window.open_wizard()
+    wizard = program.window.vms.open_wizard()
     assert wizard is not None
     await ready(wizard)
     plan = wizard._drafting.evaluation.plan

@@ -32,7 +32,7 @@ async def moved(program: Program) -> None:
     host = HostRef(inventory.find("host", "madrid-03")[0])
     vm = VmRef(key.ref)
     await select(program, key)
-    await program.window.migrate_at_once(Draft(key.pool, (vm,), key.pool, {vm: host}, StorageMode.keep))
+    await program.window.planner.migrate_at_once(Draft(key.pool, (vm,), key.pool, {vm: host}, StorageMode.keep))
     await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended)
 
 

@@ -136,7 +136,7 @@ async def test_several_disks_of_an_sr(qapp: QApplication, home: Path, site: Simu
         await select(program, sr_key(program, "iSCSI Madrid"))
         assert not pane.storage.move_disks.isEnabled()
         assert pane.storage.move_disks.toolTip() == action.toolTip() == "Select a virtual disk first."
-        assert program.window.move_disks() is None
+        assert program.window.disks.move_disks() is None
         tab = pane.storage
         rows = [tab.rows.row(n) for n in range(tab.rows.rowCount())]
         snapshots = [row.name for row in rows if row.of_snapshot]

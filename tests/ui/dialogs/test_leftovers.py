@@ -34,7 +34,7 @@ async def failed(program: Program, site: Simulated) -> None:
     site.fault(site["Madrid"], "leave_mess", vm="db-postgres")
     site.fault(site["Madrid"], "break_mirror", vdi=disks[-1])
     draft = Draft(key.pool, (vm,), PoolId(lisboa.id)).on_same_sr(SrRef(lisboa.find("SR", "NFS Lisboa")[0]))
-    await program.window.migrate_at_once(draft)
+    await program.window.planner.migrate_at_once(draft)
     await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended)
     assert program.jobs.all()[0].vms[0].state is State.failed
 

@@ -71,7 +71,7 @@ async def stopped(program: Program, site: Simulated) -> str:
     ((_vbd, disk, record),) = inventory.disks(VmRef(key.ref))
     sr = SrRef(inventory.find("SR", "NFS Madrid")[0])
     draft = draft_of_disks(program.store.site(), key.pool, [VdiRef(disk)], sr).copying(True, 7)
-    await program.window.migrate_at_once(draft)
+    await program.window.planner.migrate_at_once(draft)
     await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended)
     assert program.jobs.all()[0].state is State.interrupted
     site.run(faults.clear)

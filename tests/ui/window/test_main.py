@@ -59,7 +59,7 @@ async def test_an_empty_window_offers_the_first_step(qapp: QApplication, home: P
         for name in ("actionMigrateVm", "actionMoveVm", "actionCopyVm", "actionConnect", "actionRemoveServer"):
             assert not act(program, name).isEnabled()
             assert len(act(program, name).toolTip()) > 10
-        assert window.open_wizard() is None
+        assert window.vms.open_wizard() is None
 
 
 @driven
@@ -172,7 +172,7 @@ async def test_migrating_at_once_says_why_not(qapp: QApplication, home: Path, si
         await select(program, vm_key(program, "locked-by-backup"))
         hosts = program.store.site().pools[vm_key(program, "web-01").pool].host
         third = next(ref for ref, host in hosts.items() if host.name_label == "madrid-03")
-        program.window._migrate_to(third)
+        program.window.vms.migrate_to(third)
         box = await dialog("messageDialog")
         assert "locked-by-backup" in message(box)
         assert not program.jobs.all()

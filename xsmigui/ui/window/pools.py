@@ -1,6 +1,6 @@
 """What may be done with hosts and pools from the window: maintenance mode, and the pool's compression."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from PySide6.QtWidgets import QWidget
 
@@ -15,17 +15,12 @@ from xsmigui.core.ports import Gateway
 from xsmigui.core.refs import HostRef, PoolId, VmRef
 from xsmigui.core.text import _
 from xsmigui.services import maintenance
-from xsmigui.services.drafting import Drafting
 from xsmigui.ui.dialogs.base import ask, tell, tell_failure
 from xsmigui.ui.dialogs.evacuation import MaintenanceDialog
 from xsmigui.ui.dialogs.returning import leaving
-from xsmigui.ui.icons import Icons
-from xsmigui.ui.scope import Scope
 from xsmigui.ui.window.given import Services
+from xsmigui.ui.window.planning import Planner
 from xsmigui.ui.window.tree import ResourceTree
-
-if TYPE_CHECKING:
-    from xsmigui.ui.window.main import MainWindow
 
 
 async def call_server(
@@ -43,16 +38,16 @@ async def call_server(
 
 
 class PoolCommands:
-    """Enters maintenance mode of the selected host, or leaves it; changes the selected pool's setting."""
+    """Enters maintenance mode of the selected host, or leaves it; changes the selected pool's setting. `on_click` shows
+    the actions again as the servers have them."""
 
-    def __init__(
-        self, window: "MainWindow", services: Services, scope: Scope, tree: ResourceTree, icons: Icons
-    ) -> None:
-        self._window = window
-        self._services = services
-        self._scope = scope
+    def __init__(self, planner: Planner, tree: ResourceTree, on_click: Callable[[], object]) -> None:
+        self._planner = planner
+        self._window = planner.window
+        self._services = planner.services
+        self._scope = planner.scope
         self._tree = tree
-        self._icons = icons
+        self._on_click = on_click
 
     def why_not(self) -> str:
         """Why there is nothing to do; empty where there is."""
@@ -105,7 +100,7 @@ class PoolCommands:
         """Change that, after a question; what the menu shows comes from the server."""
         pool = self._pool()
         if pool is not None:
-            self._window.enable()  # the click has changed the mark
+            self._on_click()  # the click has changed the mark
             self._scope.spawn(self._compress_after_asking(pool), "compression")
 
     async def _compress_after_asking(self, pool: Inventory) -> None:
@@ -134,12 +129,12 @@ class PoolCommands:
     def _empty(self, pool: PoolId, host: HostRef) -> MaintenanceDialog:
         services = self._services
         draft = evacuation.evacuation(services.store.site(), pool, host)
-        drafting = Drafting(services.store, services.asker, services.clock, draft)
+        drafting, planner = self._planner.drafting(draft), self._planner
         dialog = MaintenanceDialog(
-            self._window, drafting, services.store, services.jobs, self._icons, self._window.present
+            self._window, drafting, services.store, services.jobs, planner.icons, planner.present
         )
         dialog.entered.connect(lambda plan: self._scope.spawn(self._enter(pool, host, plan), "maintenance"))
-        self._window.keep(dialog)
+        planner.keep(dialog)
         dialog.show()
         return dialog
 
@@ -157,7 +152,7 @@ class PoolCommands:
             await tell_failure(self._window, _("Maintenance mode"), failure, inventory, unsure)
             return
         if plan is not None:
-            self._window.start(plan)
+            self._planner.start(plan)
 
     async def _leave(self, pool: PoolId, host: HostRef) -> None:
         """End the maintenance, and let the VMs return that the operator wants back."""
@@ -190,7 +185,7 @@ class PoolCommands:
         reasons = [f"{vm.name}: {vm.reason}" for vm in refused]
         if evaluation.plan is not None:
             job = jobs.start(evaluation.plan)
-            self._window.activity.refresh()
+            self._planner.on_change()
             await jobs.wait(job.id)
         elif evaluation.draft.vms:
             reasons += [problem.sentence() for problem in evaluation.problems if problem.blocks]
@@ -203,9 +198,4 @@ class PoolCommands:
             await tell(self._window, _("Maintenance mode"), "\n\n".join([heading, *reasons]))
 
     async def _settle(self, draft: Draft) -> Evaluation:
-        services = self._services
-        drafting = Drafting(services.store, services.asker, services.clock, draft)
-        try:
-            return await drafting.settled()
-        finally:
-            drafting.close()
+        return await self._planner.settled(draft)

@@ -1,0 +1,106 @@
+"""What may be done with virtual disks and SRs from the window."""
+
+from PySide6.QtCore import Qt
+
+from xsmigui.core.migration.diskdraft import off, why_not
+from xsmigui.core.refs import PoolId, SrRef, VdiRef
+from xsmigui.core.text import _
+from xsmigui.ui.columns import remember_tables
+from xsmigui.ui.dialogs.base import tell
+from xsmigui.ui.dialogs.disks import MoveDiskDialog
+from xsmigui.ui.dialogs.kept import KeptSourcesDialog
+from xsmigui.ui.dialogs.leftovers import LeftoversDialog
+from xsmigui.ui.window.objects import ObjectPane
+from xsmigui.ui.window.planning import Planner
+from xsmigui.ui.window.pools import call_server
+from xsmigui.ui.window.tree import ResourceTree
+
+
+class DiskCommands:
+    """The commands of the Storage menu, on what is selected in the tree and in the tables of `pane`."""
+
+    def __init__(self, planner: Planner, tree: ResourceTree, pane: ObjectPane) -> None:
+        self._planner = planner
+        self._services = planner.services
+        self._tree = tree
+        self._pane = pane
+
+    def why_not_move(self) -> str:
+        """Why the selected virtual disks cannot be moved; empty if they can."""
+        return why_not(self._services.store.site(), *self._pane.selected_disks())
+
+    def why_not_empty(self) -> str:
+        """Why the selected SR cannot be emptied; empty if it can."""
+        found = self._sr_disks()
+        return found if isinstance(found, str) else ""
+
+    def move_disks(self) -> MoveDiskDialog | None:
+        """Open the dialog on the selected virtual disks."""
+        pool, disks = self._pane.selected_disks()
+        if pool is None or self.why_not_move():
+            return None
+        return self._planner.open_disks(pool, disks)
+
+    def rescan(self) -> None:
+        keys = self._tree.selected()
+        if len(keys) == 1 and keys[0].cls == "SR":
+            self._planner.scope.spawn(
+                call_server(self._planner.window, self._services, keys[0].pool, _("Rescan"), "SR.scan", keys[0].ref),
+                "rescan",
+            )
+
+    def eject(self) -> None:
+        pool, drives = self._pane.selected_drives()
+        if pool is not None:
+            for drive in drives:
+                self._planner.scope.spawn(
+                    call_server(self._planner.window, self._services, pool, _("Eject"), "VBD.eject", drive), "eject"
+                )
+
+    def _sr_disks(self) -> tuple[PoolId, tuple[VdiRef, ...], tuple[str, ...]] | str:
+        """The disks of the selected SR that can move and those that cannot; or why there is nothing to move."""
+        site = self._services.store.site()
+        keys = self._tree.selected()
+        if len(keys) != 1 or keys[0].cls != "SR":
+            return _("Select an SR first.")
+        pool, ref = keys[0].pool, SrRef(keys[0].ref)
+        if pool not in site.connected or ref not in site.pools[pool].SR:
+            return _("The SR is not connected.")
+        going, staying = off(site.pools[pool], ref)
+        return (pool, going, staying) if going else _("There is no virtual disk of a VM on it.")
+
+    def empty_sr(self) -> MoveDiskDialog | None:
+        """Open the dialog on all virtual disks of the selected SR."""
+        found = self._sr_disks()
+        return None if isinstance(found, str) else self._planner.open_disks(*found, copies=False)
+
+    def kept_sources(self) -> KeptSourcesDialog:
+        """Open the list of sources that were kept."""
+        services = self._services
+        dialog = KeptSourcesDialog(
+            self._planner.window, services.store, services.connections, self._planner.icons, self._planner.present
+        )
+        dialog.planned.connect(self._planner.start)
+        remember_tables(dialog, self._services.preferences)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()
+        return dialog
+
+    def leftovers(self) -> None:
+        self._planner.scope.spawn(self._show_leftovers(), "leftovers")
+
+    async def _show_leftovers(self) -> None:
+        """Open the list of what failed migrations have left; which ones there were is in the journal."""
+        services = self._services
+        try:
+            jobs = await services.jobs.past_and_present()
+        except OSError as error:
+            reason = _("The journal cannot be read: {reason}", reason=str(error))
+            await tell(self._planner.window, _("Leftovers of failed migrations"), reason)
+            return
+        dialog = LeftoversDialog(
+            self._planner.window, jobs, services.store, services.connections, self._planner.icons, self._planner.present
+        )
+        remember_tables(dialog, self._services.preferences)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.show()

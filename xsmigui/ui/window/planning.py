@@ -1,0 +1,111 @@
+"""From a draft to a started plan: the dialogs in which it is made, and the way without a dialog."""
+
+from collections.abc import Callable
+
+from PySide6.QtWidgets import QWidget
+
+from xsmigui.core.migration.diskdraft import draft_of_disks
+from xsmigui.core.migration.draft import Draft
+from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.plan import Plan
+from xsmigui.core.refs import PoolId, VdiRef
+from xsmigui.core.text import _
+from xsmigui.services.drafting import Drafting
+from xsmigui.ui.columns import remember_tables
+from xsmigui.ui.dialogs.base import tell
+from xsmigui.ui.dialogs.disks import MoveDiskDialog
+from xsmigui.ui.dialogs.evacuation import MaintenanceDialog
+from xsmigui.ui.icons import Icons
+from xsmigui.ui.scope import Scope
+from xsmigui.ui.window.given import Services
+from xsmigui.ui.wizard.wizard import MigrateWizard
+
+Planning = MigrateWizard | MoveDiskDialog | MaintenanceDialog
+"""The dialogs that end in a plan."""
+
+
+class Planner:
+    """Opens the dialogs that end in a plan and starts their plans; `on_change` is called when a job has been started,
+    `present` with errors that nobody foresaw."""
+
+    def __init__(
+        self,
+        window: QWidget,
+        services: Services,
+        scope: Scope,
+        icons: Icons,
+        present: Callable[[BaseException], None],
+        on_change: Callable[[], object],
+        on_add_server: Callable[[], object],
+    ) -> None:
+        self.window = window
+        self.services = services
+        self.scope = scope
+        self.icons = icons
+        self.present = present
+        self.on_change = on_change
+        self._on_add_server = on_add_server
+        self._dialogs: list[Planning] = []
+
+    def drafting(self, draft: Draft) -> Drafting:
+        return Drafting(self.services.store, self.services.asker, self.services.clock, draft)
+
+    async def settled(self, draft: Draft) -> Evaluation:
+        """The evaluation of a draft once every fact is there."""
+        drafting = self.drafting(draft)
+        try:
+            return await drafting.settled()
+        finally:
+            drafting.close()
+
+    def open_wizard(self, draft: Draft) -> MigrateWizard:
+        services = self.services
+        wizard = MigrateWizard(
+            self.window, self.drafting(draft), services.store, services.jobs, self.icons, self.present
+        )
+        wizard.planned.connect(self.start)
+        wizard.add_server.connect(self._on_add_server)
+        self.keep(wizard)
+        wizard.show()
+        return wizard
+
+    def open_disks(
+        self, pool: PoolId, disks: tuple[VdiRef, ...], left: tuple[str, ...] = (), copies: bool = True
+    ) -> MoveDiskDialog:
+        """Whoever empties an SR wants the snapshots to leave it too, which only the server's own move does."""
+        services = self.services
+        draft = draft_of_disks(services.store.site(), pool, disks, None).copying(copies)
+        drafting = self.drafting(draft)
+        moving = MoveDiskDialog(
+            self.window, drafting, disks, services.store, services.jobs, self.icons, self.present, left
+        )
+        moving.planned.connect(self.start)
+        remember_tables(moving, services.preferences)
+        self.keep(moving)
+        moving.show()
+        return moving
+
+    def keep(self, dialog: Planning) -> None:
+        """Remember a dialog until it ends, so that it is closed with the window."""
+        dialog.finished.connect(lambda _result: self._dialogs.remove(dialog) if dialog in self._dialogs else None)
+        self._dialogs.append(dialog)
+
+    def close(self) -> None:
+        """Close the dialogs that are open."""
+        for dialog in list(self._dialogs):
+            dialog.close()
+
+    def start(self, plan: Plan) -> None:
+        """Start a plan."""
+        self.services.jobs.start(plan)
+        self.on_change()
+
+    async def migrate_at_once(self, draft: Draft) -> None:
+        """Judge a draft without a wizard, and start it or say why not."""
+        evaluation = await self.settled(draft)
+        if evaluation.plan is not None:
+            self.start(evaluation.plan)
+            return
+        blocks = [problem for problem in evaluation.problems if problem.blocks]
+        raw = "\n".join(problem.raw for problem in blocks if problem.raw)
+        await tell(self.window, _("Not started"), "\n\n".join(problem.sentence() for problem in blocks), raw)
