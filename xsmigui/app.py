@@ -24,7 +24,7 @@ from xsmigui import __version__
 from xsmigui.console import INTERRUPTED, say
 from xsmigui.core.capacity import AT_ONCE
 from xsmigui.core.journal import SetAside, unreadable_text
-from xsmigui.core.outline import Link
+from xsmigui.core.outline_nodes import Link
 from xsmigui.core.ports import Address, Gateway, Trusted, Wire
 from xsmigui.core.proxies import Proxy, ProxyOf
 from xsmigui.core.text import _, use

@@ -8,20 +8,9 @@ from tests.core.edits import Edit, edits
 from tests.core.site import PoolBuilder, TwoPools
 from xsmigui.core.changes import Delta, difference
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.outline import (
-    Link,
-    Node,
-    Outline,
-    ServerView,
-    View,
-    build,
-    node_of,
-    replaced,
-    server_node,
-    steps,
-    updated,
-    without,
-)
+from xsmigui.core.outline import Outline, build, replaced, updated, without
+from xsmigui.core.outline_nodes import Link, Node, ServerView, View, node_of, server_node
+from xsmigui.core.outline_steps import steps
 from xsmigui.core.refs import NULL, ObjectId
 
 EVERYTHING = View(templates=True, snapshots=True)

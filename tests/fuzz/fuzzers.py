@@ -20,7 +20,7 @@ from xsmigui.core.failures import WIRE_ERRORS
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.evaluation import evaluate
-from xsmigui.core.outline import Link, ServerView, View
+from xsmigui.core.outline_nodes import Link, ServerView, View
 from xsmigui.core.records import CLASSES, Record
 from xsmigui.core.survey import survey
 from xsmigui.xapi.channel import Channel

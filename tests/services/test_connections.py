@@ -9,7 +9,7 @@ from tests.holding import until
 from tests.services.engine import Engine, engine
 from tests.simulated import Simulated
 from xsmigui.core.failures import CertificateChanged, CertificateUnknown, ServerFailure, Unreachable
-from xsmigui.core.outline import Link
+from xsmigui.core.outline_nodes import Link
 from xsmigui.core.ports import Address
 from xsmigui.services.connections import AGAIN, DELAYS, AlreadyConnected, Declined, Server
 

@@ -15,7 +15,7 @@ from tests.holding import until
 from tests.simulated import ServedPool, Simulated
 from tests.ui.driving import child, dialog, gone, settled, windows
 from xsmigui.app import Options, Program
-from xsmigui.core.outline import Link
+from xsmigui.core.outline_nodes import Link
 from xsmigui.core.ports import Address
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import ObjectId, PoolId

@@ -8,7 +8,8 @@ from tests.core.site import PoolBuilder, TwoPools
 from tests.holding import until
 from tests.ui.driving import driven
 from xsmigui.core.changes import Delta, Event
-from xsmigui.core.outline import Link, Outline, ServerView, View, build
+from xsmigui.core.outline import Outline, build
+from xsmigui.core.outline_nodes import Link, ServerView, View
 from xsmigui.core.ports import Address
 from xsmigui.core.refs import ObjectId, PoolId
 from xsmigui.services.connections import Server

@@ -13,7 +13,7 @@ from tests.twenty import NAMES, twenty
 from tests.ui.driving import driven, windows
 from tests.ui.programs import add_by_hand, by_name, next_page, ready, running, select, vm_key
 from xsmigui.core.jobs import State
-from xsmigui.core.outline import Link
+from xsmigui.core.outline_nodes import Link
 from xsmigui.core.problems import Page
 from xsmigui.simulator.clock import Clock
 from xsmigui.simulator.site import Site

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 
-from xsmigui.cli.options import connection
+from xsmigui.cli.option_groups import connection
 from xsmigui.core.addresses import BadAddress, beside, normal_url
 from xsmigui.core.failures import CertificateChanged
 from xsmigui.core.jobs import Job

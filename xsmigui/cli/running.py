@@ -16,7 +16,7 @@ from xsmigui.console import DONE, NO_CONNECTION, REFUSED, BadArguments, print_do
 from xsmigui.core.jobs import Job
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.leaving_out import LeftOut
-from xsmigui.core.outline import Link
+from xsmigui.core.outline_nodes import Link
 from xsmigui.core.survey import survey
 from xsmigui.core.text import _
 from xsmigui.local import paths

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from xsmigui.core import records
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.outline import vm_state
+from xsmigui.core.outline_nodes import vm_state
 from xsmigui.core.refs import HostRef, NetworkRef, ObjectId, SrRef, VdiRef, VmRef, is_null
 from xsmigui.core.text import _, n_
 from xsmigui.core.units import moment, natural, percent, size

@@ -25,7 +25,7 @@ from xsmigui.core.failures import (
     Unreachable,
 )
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.outline import Link, ServerView
+from xsmigui.core.outline_nodes import Link, ServerView
 from xsmigui.core.ports import Address, Clock, Gateway, SecretStore, Trusted, TrustStore, Wire
 from xsmigui.core.refs import PoolId
 from xsmigui.core.text import _

@@ -9,7 +9,8 @@ from PySide6.QtCore import QObject, QTimer, Signal
 
 from xsmigui.core import outline as tree
 from xsmigui.core.changes import Delta
-from xsmigui.core.outline import Outline, ServerView, View
+from xsmigui.core.outline import Outline
+from xsmigui.core.outline_nodes import ServerView, View, server_node
 from xsmigui.core.refs import ObjectId, PoolId
 from xsmigui.services.connections import Connections, Server
 from xsmigui.services.store import Change, Store
@@ -160,7 +161,7 @@ class Bridge(QObject):
 def _with_server(outline: Outline, before: ServerView | None, now: ServerView, view: View) -> Outline:
     """The outline with a server as it is now. Where only its state in words changed, only its line is new."""
     if before is not None and before.inventory is now.inventory and before.link is now.link:
-        node = tree.server_node(now)
+        node = server_node(now)
         if node.id in outline.nodes and outline.nodes[node.id].order == node.order:
             return replace(outline, nodes={**outline.nodes, node.id: node})
     return tree.replaced(outline, now, view, before)

@@ -11,7 +11,8 @@ from PySide6.QtTest import QAbstractItemModelTester
 from tests.core.edits import Edit, edits
 from tests.core.site import PoolBuilder, TwoPools
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.outline import Link, Outline, ServerView, View, build
+from xsmigui.core.outline import Outline, build
+from xsmigui.core.outline_nodes import Link, ServerView, View
 from xsmigui.core.refs import ObjectId
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models import tree as module

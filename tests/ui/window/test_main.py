@@ -18,7 +18,7 @@ from tests.ui.driving import child, dialog, driven, gone, message, settled, wind
 from tests.ui.programs import by_name, connected, next_page, ready, running, select, vm_key, wizard_on
 from xsmigui.app import Options, Program
 from xsmigui.core.jobs import State
-from xsmigui.core.outline import Link
+from xsmigui.core.outline_nodes import Link
 from xsmigui.core.preferences import Server as Remembered
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import ObjectId

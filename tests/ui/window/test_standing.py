@@ -16,7 +16,7 @@ from tests.simulated import Simulated
 from tests.ui.driving import driven, windows
 from tests.ui.programs import add_by_hand, by_name, connected, next_page, ready, running, select, vm_key, wizard_on
 from xsmigui.app import Program
-from xsmigui.core.outline import Link, Node
+from xsmigui.core.outline_nodes import Link, Node
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import ObjectId
 from xsmigui.ui.wizard.wizard import MigrateWizard

@@ -8,7 +8,7 @@ from PySide6.QtWidgets import QApplication
 
 from tests.core.site import PoolBuilder, TwoPools
 from tests.ui.models.test_tree import outline_of
-from xsmigui.core.outline import View
+from xsmigui.core.outline_nodes import View
 from xsmigui.core.refs import ObjectId
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models import tree as module

@@ -14,7 +14,7 @@ from tests.ui.driving import appears, child, dialog, driven, gone
 from tests.ui.programs import by_name, connected, next_page, ready, running, vm_key, wizard_on
 from xsmigui.app import Program
 from xsmigui.core.jobs import State
-from xsmigui.core.outline import Link
+from xsmigui.core.outline_nodes import Link
 from xsmigui.core.problems import Page
 from xsmigui.ui.wizard.wizard import MigrateWizard
 

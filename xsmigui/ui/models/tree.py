@@ -7,7 +7,9 @@ from typing import Any, Final
 
 from PySide6.QtCore import QAbstractItemModel, QMimeData, QModelIndex, QObject, QPersistentModelIndex, Qt, Signal
 
-from xsmigui.core.outline import Node, Outline, steps
+from xsmigui.core.outline import Outline
+from xsmigui.core.outline_nodes import Node
+from xsmigui.core.outline_steps import steps
 from xsmigui.core.refs import ObjectId, PoolId
 from xsmigui.core.text import _, printable
 from xsmigui.ui.icons import Icons

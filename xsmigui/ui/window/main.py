@@ -14,7 +14,8 @@ from xsmigui.core.catalogue import sentence
 from xsmigui.core.changes import Delta
 from xsmigui.core.jobs import Job, State, leaving
 from xsmigui.core.migration import arriving
-from xsmigui.core.outline import Outline, View
+from xsmigui.core.outline import Outline
+from xsmigui.core.outline_nodes import View
 from xsmigui.core.refs import ObjectId, PoolId
 from xsmigui.core.text import _
 from xsmigui.core.units import percent

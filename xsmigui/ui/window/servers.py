@@ -3,7 +3,7 @@
 from PySide6.QtWidgets import QWidget
 
 from xsmigui.core.jobs import disconnecting
-from xsmigui.core.outline import Link
+from xsmigui.core.outline_nodes import Link
 from xsmigui.core.ports import Address
 from xsmigui.core.preferences import Server as Remembered
 from xsmigui.core.refs import ObjectId

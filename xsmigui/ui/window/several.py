@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import mobility
 from xsmigui.core.migration.draft import Site
-from xsmigui.core.outline import vm_standing, vm_state
+from xsmigui.core.outline_nodes import vm_standing, vm_state
 from xsmigui.core.refs import ObjectId, VmRef
 from xsmigui.core.text import _, n_
 from xsmigui.core.units import natural, size

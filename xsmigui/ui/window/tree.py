@@ -16,7 +16,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from xsmigui.core.outline import Node, Outline
+from xsmigui.core.outline import Outline
+from xsmigui.core.outline_nodes import Node
 from xsmigui.core.refs import ObjectId
 from xsmigui.core.text import _, printable
 from xsmigui.ui.icons import Icons
