@@ -9,7 +9,8 @@ from typing import Any, Final, TextIO
 
 import msgspec
 
-from xsmigui.core.jobs import Entry, Job, job_text, step_text, title
+from xsmigui.core.job_texts import job_text, step_text, title
+from xsmigui.core.jobs import Entry, Job
 from xsmigui.core.messages import render, sentences
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.leaving_out import LeftOut

@@ -8,7 +8,9 @@ from msgspec.structs import replace
 from tests.core.migration.helpers import answered, away, inside
 from tests.core.site import TwoPools
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.jobs import Job, State, Step, VmJob, claims, leaving
+from xsmigui.core.job_claims import claims
+from xsmigui.core.job_texts import leaving
+from xsmigui.core.jobs import Job, State, Step, VmJob
 from xsmigui.core.migration.diskdraft import draft_of_disks
 from xsmigui.core.migration.draft import Claim, Draft
 from xsmigui.core.refs import PoolId, VdiRef

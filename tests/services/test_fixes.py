@@ -11,7 +11,8 @@ import pytest
 from tests.holding import Hold, until
 from tests.services.engine import Engine, engine
 from tests.simulated import Simulated
-from xsmigui.core.jobs import State, VmJob, title
+from xsmigui.core.job_texts import title
+from xsmigui.core.jobs import State, VmJob
 from xsmigui.core.migration.fixes import (
     DeleteSnapshots,
     DisableCbt,

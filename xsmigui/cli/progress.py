@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import IO, TYPE_CHECKING, Final, Protocol, cast
 
 from xsmigui.console import say
-from xsmigui.core.jobs import Job, State, Step, VmJob, step_text, title
+from xsmigui.core.job_texts import step_text, title
+from xsmigui.core.jobs import Job, State, Step, VmJob
 from xsmigui.core.ports import Clock
 from xsmigui.core.text import _, n_, printable
 from xsmigui.core.units import duration, percent, rate

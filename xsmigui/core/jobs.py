@@ -1,6 +1,5 @@
 """Jobs: plans being carried out, as values. What the services write, the window shows and the command line prints."""
 
-from collections.abc import Callable, Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -8,22 +7,16 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from xsmigui.core.capacity import load
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.messages import Text, facts, render
 from xsmigui.core.migration.calls import MOTIONS, MOVING
-from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.exchange import COPY, Replacement, ShortStop
-from xsmigui.core.migration.fixes import offer
-from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan, VmMove
 from xsmigui.core.migration.portrait import Portrait
 from xsmigui.core.migration.steps import ANSWER, Pending
 from xsmigui.core.pool_marks import PoolMark
 from xsmigui.core.problems import Problem
-from xsmigui.core.records import VDI
-from xsmigui.core.refs import HostRef, PoolId, SrRef, TaskRef, VdiRef, VmRef
-from xsmigui.core.text import N_, _, joined, n_
+from xsmigui.core.refs import TaskRef, VmRef
 from xsmigui.core.verified import Item
 
 
@@ -60,23 +53,6 @@ class Step(StrEnum):
     finishing = "finishing"
     verifying = "verifying"
     ended = "ended"
-
-
-STEP_TEXTS = {
-    Step.queued: N_("waiting for its turn"),
-    Step.checking: N_("checking again"),
-    Step.preparing: N_("preparing the destination"),
-    Step.disks: N_("copying disks"),
-    Step.proving: N_("comparing contents"),
-    Step.stopping: N_("stopped while the difference is copied"),
-    Step.exchanging: N_("putting the copies in place"),
-    Step.undoing: N_("rolling back"),
-    Step.memory: N_("copying memory"),
-    Step.fixing: N_("carrying out the fix"),
-    Step.finishing: N_("finishing"),
-    Step.verifying: N_("verifying the result"),
-    Step.ended: "",
-}
 
 
 class DiskResult(msgspec.Struct, frozen=True):
@@ -237,51 +213,6 @@ def says_more(new: VmJob, old: VmJob) -> bool:
 
 _FLEETING: Final[dict[str, Any]] = {"progress": None, "cancellable": True, "step_started": None}
 
-BEFORE_DISKS = (Step.queued, Step.checking, Step.preparing, Step.disks)
-BEFORE_MEMORY = (*BEFORE_DISKS, Step.memory)
-
-
-def claims(jobs: Iterable[Job], inventory: Callable[[PoolId], Inventory | None]) -> tuple[Claim, ...]:
-    """What the jobs that have not ended will still take at their destinations."""
-    found = []
-    for job in jobs:
-        here, there = PoolId(job.plan.source.uuid), PoolId(job.plan.target.uuid)
-        source, target = inventory(here), inventory(there)
-        if source is None or target is None:
-            continue
-        found += [_claim(vm, here, there, source, target) for vm in job.vms if not (vm.state.has_ended or vm.move.fix)]
-    return tuple(found)
-
-
-def _claim(vm: VmJob, here: PoolId, there: PoolId, source: Inventory, target: Inventory) -> Claim:
-    move = vm.move
-    host = HostRef(move.host.ref)
-    record = source.VM.get(VmRef(move.vm.ref))
-    memory = 0
-    # A VM that the server has scheduled for the host, or that is there, is in the host's free memory already.
-    if record is not None and move.power_state == "Running" and vm.step in BEFORE_MEMORY:
-        memory = record.memory_dynamic_min + record.memory_overhead
-        if here == there and host in (record.resident_on, record.scheduled_to_be_resident_on):
-            memory = 0
-    space: dict[SrRef, int] = {}
-    if vm.step in BEFORE_DISKS:
-        left = 1 - (vm.progress or 0.0) if vm.step is Step.disks else 1.0
-        by_sr: dict[SrRef, dict[VdiRef, VDI]] = {}
-        for disk in move.disks:
-            ref, sr = VdiRef(disk.disk.ref), SrRef(disk.target.ref)
-            if not disk.stays and ref in source.VDI:
-                by_sr.setdefault(sr, {})[ref] = source.VDI[ref]
-        space = {sr: int(load(source, disks, target.is_thin(sr)) * left) for sr, disks in by_sr.items()}
-    return Claim(
-        vm=move.vm.uuid,
-        source=here,
-        pool=there,
-        host=host,
-        memory=memory,
-        space=tuple(space.items()),
-        storage=move.kind is not Kind.live,
-    )
-
 
 def resumed(vm: VmJob) -> VmJob:
     """A part that had stopped, taken up because the operator wants it: nobody knows what happened to its disks
@@ -326,84 +257,3 @@ def is_moving(vm: VmJob, inventory: Inventory) -> bool:
     return (task is not None and task.status == "pending") or (
         record is not None and bool(MOVING & set(record.current_operations.values()))
     )
-
-
-def title(vm: VmJob) -> str:
-    """``mail → host-02``; where the VM stays on its host, the SRs that its disks go to."""
-    move = vm.move
-    if move.fix is not None:
-        return f"{move.vm.name} · {offer(move.fix).title}"
-    goals = [move.host.name]
-    if move.kind is Kind.disk or (move.source_host is not None and move.source_host.uuid == move.host.uuid):
-        goals = list(dict.fromkeys(disk.target.name for disk in move.disks if not disk.stays)) or goals
-    return f"{move.vm.name} → {', '.join(goals)}"
-
-
-def leaving(jobs: Iterable[Job]) -> str:
-    """What closing the program means for the jobs that have not ended; empty where there are none."""
-    left = [vm for job in jobs for vm in job.vms if not vm.state.has_ended]
-    under_way = [vm for vm in left if vm.state is not State.waiting]
-    waiting = len(left) - len(under_way)
-    copied = [vm.move.vm.name for vm in under_way if vm.move.kind is Kind.disk]
-    carried = [vm.move.vm.name for vm in under_way if vm.move.kind is not Kind.disk]
-    parts = []
-    if carried:
-        text = _(
-            "These are still running: {names}. The servers carry on by themselves; xsmigui no longer watches them."
-        )
-        parts.append(text.format(names=joined(carried)))
-    if copied:
-        text = _(
-            "Disks of these VMs are being copied: {names}. The job stops where it is and continues when xsmigui"
-            " is started again; until then the VMs keep their disks and cannot be started."
-        )
-        parts.append(text.format(names=joined(copied)))
-    stopped = [vm.move.vm.name for vm in under_way if vm.stop is not None and vm.stop.is_under_way]
-    if stopped:
-        text = _("These are down for the exchange of their disks until xsmigui is started again: {names}.")
-        parts.append(text.format(names=joined(stopped)))
-    if waiting:
-        text = n_(
-            "{n} waiting VM is on hold until you continue it.",
-            "{n} waiting VMs are on hold until you continue them.",
-            waiting,
-        )
-        parts.append(text)
-    return " ".join(parts)
-
-
-def disconnecting(jobs: Iterable[Job], server: str) -> str:
-    """What disconnecting a server means for the jobs that are under way there; empty if there are none."""
-    under_way = [vm for job in jobs for vm in job.vms if vm.has_begun and not vm.state.has_ended]
-    if not under_way:
-        return ""
-    text = _(
-        "These are running: {names}. The servers carry on by themselves, but copies made by xsmigui stop where "
-        "they are; nothing is watched or can be cancelled until {server} is connected again.",
-        names=joined([vm.move.vm.name for vm in under_way]),
-        server=server,
-    )
-    return text
-
-
-def step_text(vm: VmJob) -> str:
-    """What is being done, or how it ended, in a few words."""
-    if vm.state is State.lost:
-        return _("connection lost; continues on the server")
-    if vm.held and not vm.state.has_ended:
-        return _("on hold until you continue it")
-    if vm.cancelling and not vm.state.has_ended:
-        return _("cancelling")
-    if vm.state is State.done and vm.verified:
-        return _("done, and verified")
-    return job_text(vm.state) or _(STEP_TEXTS[vm.step])
-
-
-def job_text(state: State) -> str:
-    """How something ended, in a word; empty for what has not."""
-    return {
-        State.done: _("done"),
-        State.failed: _("failed"),
-        State.cancelled: _("cancelled"),
-        State.interrupted: _("interrupted"),
-    }.get(state, "")

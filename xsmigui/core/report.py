@@ -5,7 +5,8 @@ from datetime import datetime
 from html import escape as in_html
 from typing import Final
 
-from xsmigui.core.jobs import Job, State, VmJob, job_text, title
+from xsmigui.core.job_texts import job_text, title
+from xsmigui.core.jobs import Job, State, VmJob
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.text import LINE, _, middle, n_, printable
 from xsmigui.core.units import duration, size

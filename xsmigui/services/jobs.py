@@ -20,7 +20,8 @@ from typing import Final
 from msgspec.structs import replace
 
 from xsmigui.core.capacity import AT_ONCE
-from xsmigui.core.jobs import Job, State, Step, VmJob, claims, is_moving, resumed, says_more, upgraded
+from xsmigui.core.job_claims import claims
+from xsmigui.core.jobs import Job, State, Step, VmJob, is_moving, resumed, says_more, upgraded
 from xsmigui.core.journal import Unreadable
 from xsmigui.core.messages import Duration, Text, m_, render, sentences
 from xsmigui.core.migration.draft import Claim

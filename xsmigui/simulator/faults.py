@@ -67,7 +67,7 @@ class Fault:
 
 @dataclass(eq=False, slots=True)
 class Moving:
-    """A migration under way, as those see it who can break it. `source` and `target` are pools, compared by identity."""
+    """A migration under way, for those who can break it. `source` and `target` are pools, compared by identity."""
 
     call: Breakable
     vm: str

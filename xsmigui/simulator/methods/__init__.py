@@ -4,6 +4,7 @@ from xsmigui.simulator.methods import (
     availability,
     certificates,
     copies,
+    disk_motion,
     drives,
     evacuation,
     guests,
@@ -24,7 +25,7 @@ from xsmigui.simulator.methods import (
 )
 
 __all__ = [
-    "availability", "certificates", "copies", "drives", "evacuation", "guests", "interfaces", "lifecycle", "limits",
-    "migration", "networks", "pools", "reading", "roles", "runtime", "settings", "snapshots", "storage", "system",
-    "values",
+    "availability", "certificates", "copies", "disk_motion", "drives", "evacuation", "guests", "interfaces",
+    "lifecycle", "limits", "migration", "networks", "pools", "reading", "roles", "runtime", "settings", "snapshots",
+    "srs", "storage", "system", "values",
 ]  # fmt: skip

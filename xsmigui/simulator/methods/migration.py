@@ -11,23 +11,27 @@ from xsmigui.simulator.failures import NULL, Failure, internal
 from xsmigui.simulator.faults import Moving
 from xsmigui.simulator.gates import availability
 from xsmigui.simulator.gates import host as host_gate
-from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
 from xsmigui.simulator.methods import motion_checks as checks
+from xsmigui.simulator.methods.arrival import MAPS_TO, Arrival
 from xsmigui.simulator.methods.evacuation import NETWORK_SPEED, STEPS, arrive, end_early, refuse_memory
 from xsmigui.simulator.methods.guests import bury, gate
-from xsmigui.simulator.methods.interfaces import generated_mac
 from xsmigui.simulator.methods.lifecycle import schedule
 from xsmigui.simulator.methods.locking import enter, leave, operation
 from xsmigui.simulator.methods.motion_checks import Destination, Options
-from xsmigui.simulator.methods.pools import management_pif
 from xsmigui.simulator.methods.transfer import Transfer, complete_map, family
 from xsmigui.simulator.tables import Row
 from xsmigui.simulator.tasks import Work
 
 IMAGE_FORMATS: Final = ["raw", "vhd", "qcow2"]
+
+
 AT_ONCE: Final = 3  # storage motions that one host's xapi sends at the same time
+
+
 Map = dict[str, str]
+
+
 _NO_COPY_INSIDE: Final = (
     "Copy mode is disallowed on intra pool storage migration, try efficient alternatives e.g. VM.copy/clone."
 )
@@ -64,10 +68,10 @@ async def migrate_send(
         raise internal("Not_found")
     async with operation(call, "VM", vm, "migrate_send", lambda: gate(call, vm, "migrate_send")):
         target = checks.assert_can_migrate(call, vm, dest, vdi_map, vif_map, options, vgpu_map)
-        return await _send(call, vm, target, vdi_map, vif_map, options, format_map or {}, vgpu_map or {})
+        return await send(call, vm, target, vdi_map, vif_map, options, format_map or {}, vgpu_map or {})
 
 
-async def _send(
+async def send(
     call: Call,
     vm: str,
     target: Destination,
@@ -349,12 +353,12 @@ class Motion:
         """other_config says where each has gone, for as long as the metadata are on their way (xapi 24.10)."""
         for cls, ref, new in self._pointers(transfer, networks):
             config = self.call.db.get(cls, ref, "other_config")
-            self.call.db.set(cls, ref, other_config={**config, _MAPS_TO: new})
+            self.call.db.set(cls, ref, other_config={**config, MAPS_TO: new})
 
     def _unpoint(self, transfer: Transfer, networks: Map) -> None:
         for cls, ref, _ in self._pointers(transfer, networks):
             if self.call.db.has(cls, ref):
-                self.call.db.remove_from(cls, ref, "other_config", _MAPS_TO)
+                self.call.db.remove_from(cls, ref, "other_config", MAPS_TO)
 
     def _leave_source(self, transfer: Transfer) -> None:
         pool, there = self.call.pool, self.target.pool
@@ -373,165 +377,3 @@ class Motion:
         for ref in family_refs:
             bury(pool, ref)
         guests.measure(pool, {row["resident_on"]})
-
-
-@dataclass(slots=True)
-class Arrival:
-    """The VM's rows in the destination's tables."""
-
-    transfer: Transfer
-    networks: Map
-    copy: bool
-    vgpu_map: Map
-    made: list[str] | None = None
-
-    def bring(self, vm: str) -> str:
-        """The VM and, where it moves, its snapshots; a halted namesake that is older gives way."""
-        pool, there = self.transfer.call.pool, self.transfer.target.pool
-        row = pool.db.row("VM", vm)
-        self.made = []
-        if not self.copy:
-            for ref, other in list(there.db.table("VM").items()):
-                if other["uuid"] == row["uuid"]:
-                    bury(there, ref)
-        new = self._one(row, NULL)
-        if not self.copy:
-            for snap in row["snapshots"]:
-                self._one(pool.db.row("VM", snap), new)
-        return new
-
-    def _one(self, row: Row, snapshot_of: str) -> str:
-        pool, there = self.transfer.call.pool, self.transfer.target.pool
-        moved = self.transfer.moved
-        assert self.made is not None
-        values = {k: v for k, v in row.items() if k not in _LOCAL and k in there.schema.classes["VM"].fields}
-        if self.copy:
-            del values["uuid"]
-            values |= {"version": 0, "other_config": {**row["other_config"], "mac_seed": there.db.new_uuid()}}
-        else:
-            values["version"] = row["version"] + (0 if row["is_a_snapshot"] else 1)
-        live = row["power_state"] in {"Running", "Paused"}
-        values |= {
-            "power_state": "Halted" if live else row["power_state"], "domid": -1, "snapshot_of": snapshot_of,
-            "suspend_VDI": moved.get(row["suspend_VDI"], NULL),
-            "metrics": self._copy_of("VM_metrics", row["metrics"]),
-            "guest_metrics": NULL if self.copy else self._copy_of("VM_guest_metrics", row["guest_metrics"]),
-        }  # fmt: skip
-        tools = pool.tools.get(row["uuid"])
-        new = there.db.create("VM", values)
-        if tools is not None:
-            there.tools[there.db.get("VM", new, "uuid")] = tools
-        self.made.append(new)
-        for ref in row["VBDs"]:
-            vbd = pool.db.row("VBD", ref)
-            disk = moved.get(vbd["VDI"], NULL)
-            there.db.create("VBD", {
-                **{k: v for k, v in vbd.items() if k not in self._dropped}, "VM": new, "VDI": disk,
-                "empty": disk == NULL, "currently_attached": False, "metrics": NULL,
-            })  # fmt: skip
-        for ref in row["VIFs"]:
-            vif = pool.db.row("VIF", ref)
-            number = int(vif["device"]) if vif["device"].isdecimal() else 0
-            there.db.create("VIF", {
-                **{k: v for k, v in vif.items() if k not in self._dropped}, "VM": new, "network": self.networks[ref],
-                "other_config": _unmapped(vif),
-                "MAC": generated_mac(number, values["other_config"]["mac_seed"]) if self.copy else vif["MAC"],
-                "currently_attached": False, "metrics": NULL,
-            })  # fmt: skip
-        for ref in row["VGPUs"]:
-            vgpu = pool.db.row("VGPU", ref)
-            target = self.transfer.target
-            there.db.create("VGPU", {
-                **{k: v for k, v in vgpu.items() if k not in self._dropped}, "VM": new, "other_config": _unmapped(vgpu),
-                "GPU_group": checks.gpu_group(target, ref, vgpu, self.vgpu_map),
-                "type": checks.same_type(pool, there, vgpu["type"]), "currently_attached": False, "resident_on": NULL,
-                "scheduled_to_be_resident_on": NULL, "PCI": NULL,
-            })  # fmt: skip
-        for ref in [] if self.copy else row["VTPMs"]:
-            there.db.create("VTPM", {**pool.db.row("VTPM", ref), "VM": new})
-        return new
-
-    @property
-    def _dropped(self) -> frozenset[str]:
-        drop = frozenset({"current_operations", "allowed_operations"})
-        return drop | {"uuid"} if self.copy else drop
-
-    def _copy_of(self, cls: str, ref: str) -> str:
-        pool, there = self.transfer.call.pool, self.transfer.target.pool
-        row = pool.db.find(cls, ref)
-        if row is None:
-            return NULL
-        return there.db.create(cls, {k: v for k, v in row.items() if k != "uuid"})
-
-    def undo(self) -> None:
-        for ref in self.made or []:
-            if self.transfer.target.pool.db.has("VM", ref):
-                bury(self.transfer.target.pool, ref)
-
-
-_MAPS_TO: Final = "maps_to"
-
-
-def _unmapped(row: Row) -> dict[str, str]:
-    return {k: v for k, v in row["other_config"].items() if k != _MAPS_TO}
-
-
-_LOCAL: Final = frozenset({
-    "VBDs", "VIFs", "VTPMs", "VGPUs", "VUSBs", "consoles", "snapshots", "children", "parent", "attached_PCIs",
-    "crash_dumps", "blobs", "resident_on", "scheduled_to_be_resident_on", "affinity", "appliance", "suspend_SR",
-    "protection_policy", "snapshot_schedule", "current_operations", "allowed_operations", "snapshot_of", "groups",
-})  # fmt: skip
-
-
-# -- one disk ----------------------------------------------------------------------------------------------------------
-
-
-@method("VDI.pool_migrate")
-async def vdi_pool_migrate(call: Call, vdi: str, sr: str, options: Options) -> str:
-    db, pool = call.db, call.pool
-    row = db.row("VDI", vdi)
-    if not row["VBDs"]:
-        raise Failure("VDI_NEEDS_VM_FOR_MIGRATE", vdi)
-    vm = db.get("VBD", row["VBDs"][0], "VM")
-    async with operation(call, "VM", vm, "migrate_send", lambda: gate(call, vm, "migrate_send")):
-        live = db.get("VM", vm, "power_state") in {"Running", "Paused"}
-        sender = db.get("VM", vm, "resident_on") if live else _host_for_disk(call, vm, sr)
-        host_gate.assert_can_boot_here(pool, vm, sender, cpu=False)
-
-        def disk_gate() -> None:
-            vdi_gate.assert_valid(pool, vdi, "mirror", ignore=call.task)
-
-        async with operation(call, "VDI", vdi, "mirror", disk_gate):
-            pool.reach(sender)
-            if row["type"] == "cbt_metadata":
-                raise Failure("VDI_INCOMPATIBLE_TYPE", vdi, "cbt_metadata")
-            if row["cbt_enabled"]:
-                raise Failure("VDI_CBT_ENABLED", vdi)
-            vbd = next((v for v in row["VBDs"] if db.get("VBD", v, "VM") == vm), None)
-            if vbd is None:
-                raise Failure("VBD_MISSING")
-            host = sender if _sees(call, vm, sr, sender) else _host_for_disk(call, vm, sr)
-            if management_pif(call, host) is None or not pool.management_known:
-                raise Failure("HOST_HAS_NO_MANAGEMENT_IP")
-            vdi_map = {d: db.get("VDI", d, "SR") for d in vm_gate.disk_refs(pool, db.row("VM", vm), cds=True)}
-            vdi_map[vdi] = sr
-            target = Destination(pool, host, False)
-            dest = {"host": host, "SM": "", "xenops": "", "master": "", "session_id": call.session}
-            checks.assert_can_migrate(call, vm, dest, vdi_map, {}, {})
-            formats = {vdi: options.get("dest-img-format", "")}
-            await _send(call, vm, target, vdi_map, {}, {}, formats, {})
-        return str(db.get("VBD", vbd, "VDI"))
-
-
-def _sees(call: Call, vm: str, sr: str, host: str) -> bool:
-    return host_gate.sees_all(call.pool, host, call.db.row("VM", vm)) and host_gate.sees(call.pool, host, sr)
-
-
-def _host_for_disk(call: Call, vm: str, sr: str) -> str:
-    """A host that sees all the SRs of the VM and the new one; for a VM that is off, one that could start it."""
-    pool, row = call.pool, call.db.row("VM", vm)
-    live = row["power_state"] in {"Running", "Paused"}
-    for host in call.db.table("host"):
-        if pool.live(host) and _sees(call, vm, sr, host) and (live or host_gate.fits(pool, vm, host)):
-            return host
-    raise Failure("NO_HOSTS_AVAILABLE")

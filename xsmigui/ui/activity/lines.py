@@ -7,7 +7,8 @@ from enum import StrEnum
 from typing import Final
 
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.jobs import Job, State, VmJob, job_text, step_text, title
+from xsmigui.core.job_texts import job_text, step_text, title
+from xsmigui.core.jobs import Job, State, VmJob
 from xsmigui.core.journal import Unreadable
 from xsmigui.core.progress import Meter, Standing
 from xsmigui.core.text import _, in_use, joined, n_

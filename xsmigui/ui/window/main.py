@@ -12,7 +12,8 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QSplitter
 from xsmigui import __version__
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.changes import Delta
-from xsmigui.core.jobs import Job, State, leaving
+from xsmigui.core.job_texts import leaving
+from xsmigui.core.jobs import Job, State
 from xsmigui.core.migration import arriving
 from xsmigui.core.outline import Outline
 from xsmigui.core.outline_nodes import View

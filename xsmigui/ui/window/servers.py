@@ -2,7 +2,7 @@
 
 from PySide6.QtWidgets import QWidget
 
-from xsmigui.core.jobs import disconnecting
+from xsmigui.core.job_texts import disconnecting
 from xsmigui.core.outline_nodes import Link
 from xsmigui.core.ports import Address
 from xsmigui.core.preferences import Server as Remembered
