@@ -14,7 +14,7 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.messages import Text, m_, render
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.moves import Kind, Move, following_disks, image_formats, is_copied, own_disks
-from xsmigui.core.migration.rules import RULES, networks, storage
+from xsmigui.core.migration.rules import RULES, networks, repositories
 from xsmigui.core.problems import Page, Problem
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import HostRef, NetworkRef, SrRef, VdiRef, VmRef
@@ -96,7 +96,7 @@ def why_nobody(site: Site, draft: Draft) -> Text:
 
 
 def _disk_srs(inventory: Inventory) -> list[SrRef]:
-    return [sr for sr in inventory.SR if not any(storage.sr_health(inventory, sr))]
+    return [sr for sr in inventory.SR if not any(repositories.sr_health(inventory, sr))]
 
 
 HOST_RULES: Final = tuple(rule for rule in RULES if rule.page is Page.home_server and rule.id != "R12")
@@ -162,14 +162,14 @@ class Load:
 
     def offered(self, sr: SrRef) -> bool:
         """The SR is of a kind that holds virtual disks at all."""
-        return not storage.holds_no_disks(self.target, sr)
+        return not repositories.holds_no_disks(self.target, sr)
 
     def problems(self, sr: SrRef) -> Iterator[Problem]:
         """What stands against the SR; disks that are on it already ask for nothing but that the hosts see it."""
-        sick = tuple(storage.sr_health(self.target, sr))
+        sick = tuple(repositories.sr_health(self.target, sr))
         yield from sick
         for host in self.at if not sick and not self.copied else ():
-            yield from storage.sr_visible(self.target, host, sr)
+            yield from repositories.sr_visible(self.target, host, sr)
         thin = self.target.is_thin(sr)
         if self.crosses or sr not in self._srs:
             need = self._needs[thin]
@@ -179,9 +179,11 @@ class Load:
                 return
             need = load(self.source, coming, thin)
         yield from (
-            storage.sr_creates(self.target, sr) if self.copied else storage.sr_receives(self.target, sr, self.source)
+            repositories.sr_creates(self.target, sr)
+            if self.copied
+            else repositories.sr_receives(self.target, sr, self.source)
         )
-        yield from storage.sr_space(self.target, sr, need)
+        yield from repositories.sr_space(self.target, sr, need)
 
     def suits(self, sr: SrRef) -> bool:
         return self.offered(sr) and not any(problem.blocks for problem in self.problems(sr))

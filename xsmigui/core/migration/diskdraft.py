@@ -18,7 +18,7 @@ from xsmigui.core.migration.exchange import KEPT
 from xsmigui.core.migration.holders import Hold, holders
 from xsmigui.core.migration.moves import following_disks, is_copied, stops
 from xsmigui.core.migration.rules.disks import unmovable
-from xsmigui.core.migration.rules.storage import holds_no_disks
+from xsmigui.core.migration.rules.repositories import holds_no_disks
 from xsmigui.core.records import VDI
 from xsmigui.core.refs import PoolId, SrRef, VdiRef, VmRef
 from xsmigui.core.text import _, joined

@@ -19,6 +19,7 @@ from xsmigui.simulator.methods import (
     runtime,
     settings,
     snapshots,
+    srs,
     storage,
     system,
     values,

@@ -9,7 +9,7 @@ from xsmigui.simulator.failures import NULL
 from xsmigui.simulator.methods import motion_checks as checks
 from xsmigui.simulator.methods.guests import bury
 from xsmigui.simulator.methods.interfaces import generated_mac
-from xsmigui.simulator.methods.migration import Map
+from xsmigui.simulator.methods.motion_checks import Map
 from xsmigui.simulator.methods.transfer import Transfer
 from xsmigui.simulator.tables import Row
 

@@ -18,7 +18,7 @@ from xsmigui.simulator.methods.evacuation import NETWORK_SPEED, STEPS, arrive, e
 from xsmigui.simulator.methods.guests import bury, gate
 from xsmigui.simulator.methods.lifecycle import schedule
 from xsmigui.simulator.methods.locking import enter, leave, operation
-from xsmigui.simulator.methods.motion_checks import Destination, Options
+from xsmigui.simulator.methods.motion_checks import Destination, Map, Options
 from xsmigui.simulator.methods.transfer import Transfer, complete_map, family
 from xsmigui.simulator.tables import Row
 from xsmigui.simulator.tasks import Work
@@ -27,9 +27,6 @@ IMAGE_FORMATS: Final = ["raw", "vhd", "qcow2"]
 
 
 AT_ONCE: Final = 3  # storage motions that one host's xapi sends at the same time
-
-
-Map = dict[str, str]
 
 
 _NO_COPY_INSIDE: Final = (

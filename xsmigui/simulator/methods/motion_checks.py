@@ -21,6 +21,7 @@ from xsmigui.simulator.site import XapiPool
 from xsmigui.simulator.tables import Row
 
 Options = dict[str, str]
+Map = dict[str, str]
 KEYS = ("master", "xenops", "SM", "session_id", "host")
 _DEFAULT_TEMPLATE = "assert_can_migrate: inter_pool_metadata_transfer returned a nonempty list"
 _VIFS_STAY = "VIF mapping is not allowed for intra-pool migration -all VIFs must be on the same network"

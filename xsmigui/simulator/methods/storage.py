@@ -1,4 +1,4 @@
-"""VDI and SR: create, destroy, snapshot, resize, changed block tracking, scan."""
+"""VDI: create, destroy, snapshot, resize, changed block tracking, introduce."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from xsmigui.simulator.content import EMPTY, rounded
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.gates import vdi as gate
-from xsmigui.simulator.gates.busy import other_operation
-from xsmigui.simulator.guests import account, add_vdi, remove_vdi, room, space_for, thick
+from xsmigui.simulator.guests import account, add_vdi, remove_vdi, room, space_for
 from xsmigui.simulator.implicit import constructor_values
 from xsmigui.simulator.methods.locking import enter, leave, operation
 from xsmigui.simulator.methods.snapshots import duplicate, snapshot_vdi
+from xsmigui.simulator.methods.srs import on_sr
 from xsmigui.simulator.tables import Row
 
 
@@ -42,12 +42,6 @@ async def on_disk(call: Call, vdi: str, op: str, sr_op: str = "") -> AsyncIterat
         finally:
             if sr_op:
                 leave(call, "SR", sr)
-
-
-@asynccontextmanager
-async def on_sr(call: Call, sr: str, op: str) -> AsyncIterator[None]:
-    async with operation(call, "SR", sr, op, lambda: gate.assert_sr(call.pool, sr, op, ignore=call.task)):
-        yield
 
 
 def full() -> Failure:
@@ -212,187 +206,6 @@ def only_for_plugins(call: Call, ref: str, *value: object) -> None:
 @method("VDI.db_introduce")
 def introduce_row(call: Call, *values: object) -> str:
     raise Failure("PERMISSION_DENIED", "")
-
-
-# -- SR ----------------------------------------------------------------------------------------------------------------
-
-
-@method("SR.scan")
-async def scan(call: Call, sr: str) -> None:
-    async with on_sr(call, sr, "scan"):
-        gate.reach_sr(call.pool, sr)
-        await call.pause(1)
-        disks = [call.db.row("VDI", v) for v in call.db.get("SR", sr, "VDIs")]
-        call.db.set("SR", sr, virtual_allocation=sum(d["virtual_size"] for d in disks))
-
-
-@method("SR.update")
-def sr_update(call: Call, sr: str) -> None:
-    gate.reach_sr(call.pool, sr)
-
-
-@method("SR.get_supported_types")
-def supported_types(call: Call) -> list[str]:
-    return sorted({row["type"] for row in call.db.table("SM").values()})
-
-
-@method("SR.set_name_label")
-@method("SR.set_name_description")
-def sr_name(call: Call, sr: str, value: str) -> None:
-    gate.reach_sr(call.pool, sr)
-    call.db.set("SR", sr, **{call.message.name.removeprefix("set_"): value})
-
-
-@method("SR.forget")
-async def sr_forget(call: Call, sr: str) -> None:
-    async with on_sr(call, sr, "forget"):
-        pass
-    _forget(call, sr)
-
-
-def _forget(call: Call, sr: str) -> None:
-    row = call.db.row("SR", sr)
-    for cls, refs in (("PBD", list(row["PBDs"])), ("VDI", list(row["VDIs"]))):
-        for ref in refs:
-            call.db.delete(cls, ref)
-    call.db.delete("SR", sr)
-
-
-@method("PBD.create")
-async def pbd_create(call: Call, struct: Row) -> str:
-    values = constructor_values(call.db, "PBD", struct)
-    async with on_sr(call, values["SR"], "pbd_create"):
-        for ref in call.db.get("SR", values["SR"], "PBDs"):
-            if call.db.get("PBD", ref, "host") == values["host"]:
-                raise Failure("PBD_EXISTS", values["SR"], values["host"], ref)
-        config = values.get("device_config", {})
-        if "SRmaster" in config:
-            raise Failure("VALUE_NOT_SUPPORTED", "SRmaster", config["SRmaster"], "This key is for internal use only")
-        return call.db.create("PBD", {**values, "currently_attached": False, "other_config": {}})
-
-
-@method("PBD.destroy")
-async def pbd_destroy(call: Call, pbd: str) -> None:
-    async with on_sr(call, call.db.get("PBD", pbd, "SR"), "pbd_destroy"):
-        if call.db.get("PBD", pbd, "currently_attached"):
-            raise Failure("OPERATION_NOT_ALLOWED", "PBD is currently attached")
-        call.db.delete("PBD", pbd)
-
-
-@method("PBD.plug")
-async def pbd_plug(call: Call, pbd: str) -> None:
-    row = call.db.row("PBD", pbd)
-    async with on_sr(call, row["SR"], "plug"):
-        call.pool.reach(row["host"])
-        if row["currently_attached"]:
-            return
-        await call.pause(0.5)
-        call.pool.faults.forgotten.discard(row["SR"])
-        call.db.set("PBD", pbd, currently_attached=True)
-
-
-@method("PBD.unplug")
-async def pbd_unplug(call: Call, pbd: str) -> None:
-    """Not while running VMs of the host use disks on it (xapi_pbd.ml, get_active_vdis_by_pbd)."""
-    db = call.db
-    row = db.row("PBD", pbd)
-    for vdi in db.get("SR", row["SR"], "VDIs"):
-        busy = db.get("VDI", vdi, "current_operations")
-        if busy:
-            raise other_operation(call.pool.profile, "VDI", vdi, busy)
-    async with on_sr(call, row["SR"], "unplug"):
-        call.pool.reach(row["host"])
-        if not row["currently_attached"]:
-            return
-        drives = [
-            db.row("VBD", v) for vm in db.get("host", row["host"], "resident_VMs") for v in db.get("VM", vm, "VBDs")
-        ]
-        disks = [d["VDI"] for d in drives if d["currently_attached"] and not d["empty"]]
-        used = [d for d in disks if (disk := db.row("VDI", d))["SR"] == row["SR"] and disk["type"] != "metadata"]
-        if used:
-            raise Failure("VDI_IN_USE", *used)
-        await call.pause(0.5)
-        db.set("PBD", pbd, currently_attached=False)
-
-
-@method("SR.make")
-def sr_make(call: Call, host: str, *values: object) -> str:
-    call.pool.reach(host)
-    raise Failure("MESSAGE_DEPRECATED")
-
-
-@method("SR.create")
-async def sr_create(
-    call: Call, host: str, device_config: dict[str, str], size: int, name: str, description: str, kind: str,
-    content: str, shared: bool = False, sm_config: dict[str, str] | None = None,
-) -> str:  # fmt: skip
-    """A new SR with a PBD for the host, or for all hosts where it is shared."""
-    db, kind = call.db, kind.lower()
-    if not shared:
-        call.pool.reach(host)
-    if call.pool.rolling_upgrade():
-        raise Failure("NOT_SUPPORTED_DURING_UPGRADE")
-    if "SRmaster" in device_config:
-        master = device_config["SRmaster"]
-        raise Failure("VALUE_NOT_SUPPORTED", "SRmaster", master, "This key is for internal use only")
-    if kind not in call.pool.plugins():
-        raise Failure("SR_UNKNOWN_DRIVER", kind)
-    await call.pause(2)
-    sr = db.create("SR", {
-        "name_label": name, "name_description": description, "type": kind, "content_type": content,
-        "physical_size": size, "shared": shared,
-        "sm_config": {**(sm_config or {}), **({"allocation": "thick", "use_vhd": "true"} if thick(kind) else {})},
-    })  # fmt: skip
-    for one in db.table("host") if shared else [host]:
-        db.create("PBD", {"host": one, "SR": sr, "device_config": device_config, "currently_attached": True})
-    return sr
-
-
-@method("SR.introduce")
-def sr_introduce(
-    call: Call, uuid: str, name: str, description: str, kind: str, content: str, shared: bool,
-    sm_config: dict[str, str] | None = None,
-) -> str:  # fmt: skip
-    """Only a row: nobody looks whether there is such a plug-in (xapi_sr.ml, introduce)."""
-    if any(row["uuid"] == uuid for row in call.db.table("SR").values()):
-        raise Failure("SR_UUID_EXISTS", uuid)
-    return call.db.create("SR", {
-        "uuid": uuid or call.db.new_uuid(), "name_label": name, "name_description": description, "type": kind.lower(),
-        "content_type": content, "shared": shared, "sm_config": sm_config or {}, "physical_size": -1,
-        "physical_utilisation": -1,
-    })  # fmt: skip
-
-
-@method("SR.destroy")
-async def sr_destroy(call: Call, sr: str) -> None:
-    async with on_sr(call, sr, "destroy"):
-        if call.db.get("SR", sr, "other_config").get("indestructible") == "true":
-            raise Failure("SR_INDESTRUCTIBLE", sr)
-        for host, row in call.db.table("host").items():
-            if row["local_cache_sr"] == sr:
-                raise Failure("SR_IS_CACHE_SR", host)
-        gate.reach_sr(call.pool, sr, unplugged=True)
-        await call.pause(0.5, cancellable=False)
-    _forget(call, sr)
-
-
-@method("SR.probe")
-@method("SR.probe_ext")
-def sr_probe(
-    call: Call, host: str, device_config: dict[str, str], kind: str, sm_config: dict[str, str] | None = None
-) -> object:
-    call.pool.reach(host)
-    if kind.lower() not in call.pool.plugins():
-        raise Failure("SR_UNKNOWN_DRIVER", kind.lower())
-    return "<SRlist></SRlist>" if call.message.name == "probe" else []
-
-
-@method("SR.set_shared")
-def sr_shared(call: Call, sr: str, value: bool) -> None:
-    pbds = call.db.get("SR", sr, "PBDs")
-    if not value and len(pbds) > 1:
-        raise Failure("SR_HAS_MULTIPLE_PBDS", *pbds)
-    call.db.set("SR", sr, shared=value)
 
 
 @method("VDI.introduce")

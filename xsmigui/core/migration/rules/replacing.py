@@ -6,7 +6,7 @@ from xsmigui.core.messages import Size, m_, mn_
 from xsmigui.core.migration.moves import Move, following_disks
 from xsmigui.core.migration.rules.base import Problems, found, rule
 from xsmigui.core.migration.rules.general import OUR_BLOCK
-from xsmigui.core.migration.rules.storage import sr_creates
+from xsmigui.core.migration.rules.repositories import sr_creates
 from xsmigui.core.problems import Page, Severity
 
 STORAGE: Final = Page.storage
