@@ -25,23 +25,21 @@ from xsmigui.core.migration.exchange import (
     Replacement,
     ShortStop,
     can_roll_back,
-    connected,
     is_connected_to,
     next_step,
 )
-from xsmigui.core.migration.facts import WriteRate
-from xsmigui.core.migration.sameness import OtherConnection
 from xsmigui.core.migration.steps import Note, Pending, Request, Step
 from xsmigui.core.ports import Gateway
 from xsmigui.core.problems import Problem, Severity
 from xsmigui.core.records import Task
-from xsmigui.core.refs import VbdRef, VdiRef, VmRef, is_null
+from xsmigui.core.refs import VbdRef, VdiRef, VmRef
 from xsmigui.core.triage import Place, place_text
-from xsmigui.core.verified import Item, What, are_verified, differs, same, summary, unknown
+from xsmigui.core.verified import Item, are_verified, summary
 from xsmigui.services.carrier import CALL_DEADLINE_S, TRIES, Carrier, Context, Ended
 from xsmigui.services.checking import Refused, check_again
-from xsmigui.services.ownsnapshots import read_snapshots, read_time
-from xsmigui.services.verification import GONE, portrait_before, problems, read_back
+from xsmigui.services.exchange_results import read_results
+from xsmigui.services.exchange_state import ExchangeReader, fresh_record, read_connections
+from xsmigui.services.verification import portrait_before, problems
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +94,7 @@ class ExchangeCarrier(Carrier):
 
     async def _noted_disks(self) -> tuple[Replacement, ...]:
         gateway = await self._way(self.pool)
-        vbds = await self._connections(gateway)
+        vbds = await read_connections(gateway, self._move.vm.ref) if self._move.vm.uuid else {}
         found = []
         for disk in self._move.disks:
             if disk.stays and not disk.ready:
@@ -192,109 +190,30 @@ class ExchangeCarrier(Carrier):
 
     async def _read_state(self) -> ExchangeState:
         gateway = await self._way(self.pool)
-        spec = self._spec()
-        vm, started, free = None, "", []
-        vbds: dict[str, Any] = {}
-        if self._move.vm.uuid:
-            vm = await _record(gateway, "VM", self._move.vm.ref)
-            if vm is not None:
-                vbds = await self._connections(gateway)
-                free = await gateway.call("VM.get_allowed_VBD_devices", self._move.vm.ref)
-                metrics = await _record(gateway, "VM_metrics", vm["metrics"])
-                started = str(metrics["start_time"]) if metrics is not None else ""
-        named: dict[int, tuple[str, ...]] = {}
-        for at, it in enumerate(spec.replacements):
-            if it.is_copied and (not it.new or spec.settled or spec.rolling_back):
-                found = await gateway.call("VDI.get_by_name_label", spec.incomplete_name(it))
-                named[at] = tuple(found)
-        vdis: dict[str, Any] = {}
-        snapshots = await read_snapshots(gateway, spec) if spec.stop is not None else {}
-        wanted = [*self._disks(), *(ref for refs in named.values() for ref in refs)]
-        wanted += [disk for snapshot in snapshots.values() for disk in snapshot.disks.values()]
-        wanted += spec.stop.litter if spec.stop is not None else ()
-        for ref in dict.fromkeys(wanted):
-            record = await _record(gateway, "VDI", ref)
-            if record is not None:
-                vdis[ref] = record
-        exchanged = [ref for it in spec.replacements for ref in (it.old, it.new) if ref in vdis]
-        holders = {ref: await self._others(gateway, vdis[ref], vbds) for ref in exchanged}
-        task = await self._pending_task(gateway)
-        if spec.stop is not None and spec.stop.is_under_way and vm is not None and vm["power_state"] == "Halted":
-            # What the events still tell of the time before is nothing that happened since.
-            await self._store.until(self._is_halted_in_store)
-        return ExchangeState(
-            vm=vm,
-            vdis=vdis,
-            vbds=vbds,
-            free=tuple(free),
-            started=started,
-            holders=holders,
-            named=named,
-            task=task,
-            watch=self._watch.token,
-            now=await read_time(gateway, self._store.inventory(self.pool), spec) if spec.stop is not None else 0.0,
-            snapshots=snapshots,
-            srs=await self._srs(gateway, vdis) if spec.stop is not None else {},
-            writes=await self._writes(vbds) if spec.stop is not None and spec.stop.copied_at else None,
+        reader = ExchangeReader(
+            gateway,
+            self.pool,
+            self.job,
+            self._spec(),
+            self._disks(),
+            self._store,
+            self._context.asker,
+            self._watch,
+            lambda: self._pending_task(gateway),
         )
-
-    def _is_halted_in_store(self) -> bool:
-        inventory = self._store.inventory(self.pool)
-        record = inventory.VM.get(VmRef(self._move.vm.ref)) if inventory is not None else None
-        return record is not None and record.power_state == "Halted"
-
-    async def _srs(self, gateway: Gateway, vdis: Mapping[str, Any]) -> dict[str, Any]:
-        """The SRs of the disks, which say in what form they are stored; asked for while that is still to be decided."""
-        if self.job.stop is None or self.job.stop.stopping:
-            return {}
-        refs = dict.fromkeys(vdis[ref]["SR"] for it in self.job.replacements for ref in (it.old, it.new) if ref in vdis)
-        records = [(ref, await _record(gateway, "SR", ref)) for ref in refs]
-        return {ref: record for ref, record in records if record is not None}
-
-    async def _writes(self, vbds: Mapping[str, Any]) -> float | None:
-        """How many bytes a second the guest writes to the disks that are moved."""
-        if self.job.stop is None or self.job.stop.stopping:
-            return None
-        moved = {it.old for it in self.job.replacements}
-        devices = tuple(vbd["device"] for vbd in vbds.values() if vbd["VDI"] in moved and vbd["device"])
-        if not devices:
-            return None
-        return (await self._context.asker.ask(WriteRate(self.pool, VmRef(self._move.vm.ref), devices))).value
+        return await reader.read()
 
     async def _pending_task(self, gateway: Gateway) -> Task | None:
         """The record of the task that is followed. One that the server no longer knows was lost with its answer."""
         pending = self.job.pending
         if pending is None or not pending.task:
             return None
-        record = await _record(gateway, "task", pending.task)
+        record = await fresh_record(gateway, "task", pending.task)
         if record is None:
             await self._note(-1, {"pending": replace(pending, task="", gone=True), "task": ""})
             return None
         names = ("status", "progress", "result", "error_info", "current_operations", "allowed_operations", "name_label")
         return Task(**{name: record[name] for name in names})
-
-    async def _others(
-        self, gateway: Gateway, vdi: Mapping[str, Any], own: Mapping[str, Any]
-    ) -> tuple[OtherConnection, ...]:
-        """Who else has a disk connected, asked of the server."""
-        found = []
-        for ref in is_connected_to(vdi):
-            if ref in own:
-                continue
-            vbd = await _record(gateway, "VBD", ref)
-            vm = await _record(gateway, "VM", vbd["VM"]) if vbd is not None else None
-            if vbd is None or vm is None or vbd["VDI"] not in self._disks():
-                continue
-            writes = vbd["mode"] != "RO" and not vm["is_control_domain"]
-            found.append(OtherConnection(ref, vm["name_label"], vm["is_control_domain"], writes))
-        return tuple(found)
-
-    async def _connections(self, gateway: Gateway) -> dict[str, Any]:
-        if not self._move.vm.uuid:
-            return {}
-        refs = await gateway.call("VM.get_VBDs", self._move.vm.ref)
-        records = [(ref, await _record(gateway, "VBD", ref)) for ref in refs]
-        return dict(connected([(ref, record) for ref, record in records if record is not None]))
 
     def _noted(self, disk: int, changes: Mapping[str, Any]) -> VmJob:
         if disk < 0:
@@ -476,47 +395,4 @@ class ExchangeCarrier(Carrier):
             self._tell(problems=(*self.job.problems, warning))
 
     async def _results(self) -> tuple[tuple[DiskResult, ...], tuple[Item, ...]]:
-        """Each disk before and after, and what was compared: the VM with its portrait, each disk with its source."""
-        gateway = await self._way(self.pool)
-        disks: list[DiskResult] = []
-        items: list[Item] = []
-        if self._move.vm.uuid:
-            vm = VmRef(self._move.vm.ref)
-            found = await read_back(self._whole.plan, self._move, self.job.portrait, gateway, gateway, vm)
-            items += found.items
-        for it in self.job.replacements:
-            new = await gateway.call("VDI.get_record", it.new)
-            sr = await gateway.call("SR.get_name_label", new["SR"])
-            disks.append(DiskResult(it.vdi["uuid"], new["uuid"], sr))
-            if not self._move.vm.uuid:
-                items.append(_item(What.disk, it.name, it.sr, new["SR"], sr))
-                items.append(_item(What.size, it.name, str(it.vdi["virtual_size"]), str(new["virtual_size"])))
-            items += await self._source_item(gateway, it)
-        return tuple(disks), tuple(items)
-
-    async def _source_item(self, gateway: Gateway, it: Replacement) -> list[Item]:
-        old = await _record(gateway, "VDI", it.old)
-        is_there = old is not None and old["uuid"] == it.vdi["uuid"]
-        words = {True: "kept", False: "removed"}
-        found = [_item(What.source, it.name, words[self.job.keeps], words[is_there])]
-        if it.is_proven:
-            found.append(same(What.content, it.name, "same"))
-        elif self._whole.plan.proves:
-            found.append(unknown(What.content, it.name, it.unprovable))
-        return found
-
-
-def _item(what: What, subject: str, expected: str, found: str, told: str = "") -> Item:
-    return same(what, subject, told or found) if expected == found else differs(what, subject, expected, told or found)
-
-
-async def _record(gateway: Gateway, cls: str, ref: str) -> Any:
-    """A fresh record; None if the object is gone."""
-    if is_null(ref):
-        return None
-    try:
-        return await gateway.call(f"{cls}.get_record", ref)
-    except ServerFailure as failure:
-        if failure.code in GONE:
-            return None
-        raise
+        return await read_results(await self._way(self.pool), self._whole.plan, self.job)

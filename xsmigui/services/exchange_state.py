@@ -1,0 +1,138 @@
+"""What the servers show of an exchange of disks: the VM, its disks and who holds them, read afresh at every look."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from xsmigui.core.failures import ServerFailure
+from xsmigui.core.jobs import VmJob
+from xsmigui.core.migration.exchange import ExchangeSpec, ExchangeState, connected, is_connected_to
+from xsmigui.core.migration.facts import WriteRate
+from xsmigui.core.migration.sameness import OtherConnection
+from xsmigui.core.ports import Gateway
+from xsmigui.core.records import Task
+from xsmigui.core.refs import PoolId, VmRef, is_null
+from xsmigui.services.asking import Asker
+from xsmigui.services.ownsnapshots import read_snapshots, read_time
+from xsmigui.services.store import Store
+from xsmigui.services.verification import GONE
+from xsmigui.services.watching import Watch
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeReader:
+    """Reads the state for one look. `disks` are the references of sources and copies; `read_task` returns the record of
+    the task that is followed, None without one."""
+
+    gateway: Gateway
+    pool: PoolId
+    job: VmJob
+    spec: ExchangeSpec
+    disks: frozenset[str]
+    store: Store
+    asker: Asker
+    watch: Watch
+    read_task: Callable[[], Awaitable[Task | None]]
+
+    async def read(self) -> ExchangeState:
+        gateway, spec = self.gateway, self.spec
+        vm, started, free = None, "", []
+        vbds: dict[str, Any] = {}
+        if self.job.move.vm.uuid:
+            vm = await fresh_record(gateway, "VM", self.job.move.vm.ref)
+            if vm is not None:
+                vbds = await read_connections(gateway, self.job.move.vm.ref)
+                free = await gateway.call("VM.get_allowed_VBD_devices", self.job.move.vm.ref)
+                metrics = await fresh_record(gateway, "VM_metrics", vm["metrics"])
+                started = str(metrics["start_time"]) if metrics is not None else ""
+        named: dict[int, tuple[str, ...]] = {}
+        for at, it in enumerate(spec.replacements):
+            if it.is_copied and (not it.new or spec.settled or spec.rolling_back):
+                found = await gateway.call("VDI.get_by_name_label", spec.incomplete_name(it))
+                named[at] = tuple(found)
+        vdis: dict[str, Any] = {}
+        snapshots = await read_snapshots(gateway, spec) if spec.stop is not None else {}
+        wanted = [*self.disks, *(ref for refs in named.values() for ref in refs)]
+        wanted += [disk for snapshot in snapshots.values() for disk in snapshot.disks.values()]
+        wanted += spec.stop.litter if spec.stop is not None else ()
+        for ref in dict.fromkeys(wanted):
+            record = await fresh_record(gateway, "VDI", ref)
+            if record is not None:
+                vdis[ref] = record
+        exchanged = [ref for it in spec.replacements for ref in (it.old, it.new) if ref in vdis]
+        holders = {ref: await self._others(vdis[ref], vbds) for ref in exchanged}
+        task = await self.read_task()
+        if spec.stop is not None and spec.stop.is_under_way and vm is not None and vm["power_state"] == "Halted":
+            # What the events still tell of the time before is nothing that happened since.
+            await self.store.until(self._is_halted_in_store)
+        return ExchangeState(
+            vm=vm,
+            vdis=vdis,
+            vbds=vbds,
+            free=tuple(free),
+            started=started,
+            holders=holders,
+            named=named,
+            task=task,
+            watch=self.watch.token,
+            now=await read_time(gateway, self.store.inventory(self.pool), spec) if spec.stop is not None else 0.0,
+            snapshots=snapshots,
+            srs=await self._srs(vdis) if spec.stop is not None else {},
+            writes=await self._writes(vbds) if spec.stop is not None and spec.stop.copied_at else None,
+        )
+
+    def _is_halted_in_store(self) -> bool:
+        inventory = self.store.inventory(self.pool)
+        record = inventory.VM.get(VmRef(self.job.move.vm.ref)) if inventory is not None else None
+        return record is not None and record.power_state == "Halted"
+
+    async def _srs(self, vdis: Mapping[str, Any]) -> dict[str, Any]:
+        """The SRs of the disks, which say in what form they are stored; asked for while that is still to be decided."""
+        if self.job.stop is None or self.job.stop.stopping:
+            return {}
+        refs = dict.fromkeys(vdis[ref]["SR"] for it in self.job.replacements for ref in (it.old, it.new) if ref in vdis)
+        records = [(ref, await fresh_record(self.gateway, "SR", ref)) for ref in refs]
+        return {ref: record for ref, record in records if record is not None}
+
+    async def _writes(self, vbds: Mapping[str, Any]) -> float | None:
+        """How many bytes a second the guest writes to the disks that are moved."""
+        if self.job.stop is None or self.job.stop.stopping:
+            return None
+        moved = {it.old for it in self.job.replacements}
+        devices = tuple(vbd["device"] for vbd in vbds.values() if vbd["VDI"] in moved and vbd["device"])
+        if not devices:
+            return None
+        return (await self.asker.ask(WriteRate(self.pool, VmRef(self.job.move.vm.ref), devices))).value
+
+    async def _others(self, vdi: Mapping[str, Any], own: Mapping[str, Any]) -> tuple[OtherConnection, ...]:
+        """Who else has a disk connected, asked of the server."""
+        found = []
+        for ref in is_connected_to(vdi):
+            if ref in own:
+                continue
+            vbd = await fresh_record(self.gateway, "VBD", ref)
+            vm = await fresh_record(self.gateway, "VM", vbd["VM"]) if vbd is not None else None
+            if vbd is None or vm is None or vbd["VDI"] not in self.disks:
+                continue
+            writes = vbd["mode"] != "RO" and not vm["is_control_domain"]
+            found.append(OtherConnection(ref, vm["name_label"], vm["is_control_domain"], writes))
+        return tuple(found)
+
+
+async def fresh_record(gateway: Gateway, cls: str, ref: str) -> Any:
+    """A fresh record; None if the object is gone."""
+    if is_null(ref):
+        return None
+    try:
+        return await gateway.call(f"{cls}.get_record", ref)
+    except ServerFailure as failure:
+        if failure.code in GONE:
+            return None
+        raise
+
+
+async def read_connections(gateway: Gateway, vm: str) -> dict[str, Any]:
+    """The VM's VBDs that connect a disk, by reference."""
+    refs = await gateway.call("VM.get_VBDs", vm)
+    records = [(ref, await fresh_record(gateway, "VBD", ref)) for ref in refs]
+    return dict(connected([(ref, record) for ref, record in records if record is not None]))
