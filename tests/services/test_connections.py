@@ -11,7 +11,8 @@ from tests.simulated import Simulated
 from xsmigui.core.failures import CertificateChanged, CertificateUnknown, ServerFailure, Unreachable
 from xsmigui.core.outline_nodes import Link
 from xsmigui.core.ports import Address
-from xsmigui.services.connections import AGAIN, DELAYS, AlreadyConnected, Declined, Server
+from xsmigui.services.connections import AGAIN, DELAYS
+from xsmigui.services.server_states import AlreadyConnected, Declined, Server
 
 
 @pytest.fixture

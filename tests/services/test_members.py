@@ -11,7 +11,7 @@ from tests.simulated import ServedPool, Simulated
 from xsmigui.core.failures import ServerFailure, Unreachable
 from xsmigui.core.outline_nodes import Link
 from xsmigui.core.ports import Address
-from xsmigui.services.connections import Server
+from xsmigui.services.server_states import Server
 
 
 @pytest.fixture

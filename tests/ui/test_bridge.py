@@ -12,7 +12,7 @@ from xsmigui.core.outline import Outline, build
 from xsmigui.core.outline_nodes import Link, ServerView, View
 from xsmigui.core.ports import Address
 from xsmigui.core.refs import ObjectId, PoolId
-from xsmigui.services.connections import Server
+from xsmigui.services.server_states import Server
 from xsmigui.services.store import Store
 from xsmigui.ui import bridge as module
 from xsmigui.ui.bridge import Bridge, merged

@@ -20,8 +20,9 @@ from xsmigui.local.keyring import Keyring
 from xsmigui.local.proxies import chosen
 from xsmigui.local.settings import SettingsFile
 from xsmigui.local.trust import GivenTrust, is_fingerprint
-from xsmigui.services.connections import AlreadyConnected, Connections, Declined, Server
+from xsmigui.services.connections import Connections
 from xsmigui.services.members import Members
+from xsmigui.services.server_states import AlreadyConnected, Declined, Server
 
 
 class Refusing:

@@ -16,8 +16,8 @@ from xsmigui.core.pool_marks import PoolMark
 from xsmigui.core.triage import Do
 from xsmigui.local import paths
 from xsmigui.local.trust import TrustFile, same_fingerprint
-from xsmigui.services.connections import Trouble
 from xsmigui.services.members import Members
+from xsmigui.services.server_states import Trouble
 
 
 def resume_line(options: argparse.Namespace, job: Job, trouble: Trouble | None = None) -> str:

@@ -25,8 +25,9 @@ from xsmigui.local.journal import JournalFile
 from xsmigui.local.keyring import Keyring
 from xsmigui.local.trust import GivenTrust, TrustFile
 from xsmigui.services.asking import Asker
-from xsmigui.services.connections import Connections, Server
+from xsmigui.services.connections import Connections
 from xsmigui.services.jobs import Jobs
+from xsmigui.services.server_states import Server
 from xsmigui.services.store import Store
 
 

@@ -30,9 +30,9 @@ from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.leaving_out import LeftOut
 from xsmigui.core.text import _, joined, n_
 from xsmigui.local.clock import SystemClock
-from xsmigui.services.connections import Trouble
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.patience import Hopeless, until_hopeless
+from xsmigui.services.server_states import Trouble
 
 After = Callable[[], Awaitable[dict[str, object]]]
 """What is done when a job has ended; what it answers joins the JSON document."""

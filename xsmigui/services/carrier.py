@@ -29,8 +29,8 @@ from xsmigui.core.refs import PoolId
 from xsmigui.services.asking import Asker
 from xsmigui.services.beginning import begun_afresh
 from xsmigui.services.checking import Refused
-from xsmigui.services.connections import Trouble
 from xsmigui.services.reporting import Reporting
+from xsmigui.services.server_states import Trouble
 from xsmigui.services.store import Store
 from xsmigui.services.verification import GONE
 from xsmigui.services.watching import Watches

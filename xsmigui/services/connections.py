@@ -9,99 +9,48 @@ through `Decisions`; a person's refusal ends the attempts.
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.changes import Event
 from xsmigui.core.failures import (
     WIRE_ERRORS,
-    CertificateChanged,
-    CertificateUnknown,
-    NotSpeaking,
-    ServerFailure,
     SessionLost,
     Unreachable,
 )
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.outline_nodes import Link, ServerView
-from xsmigui.core.ports import Address, Clock, Gateway, SecretStore, Trusted, TrustStore, Wire
+from xsmigui.core.ports import Address, Clock, Gateway, SecretStore, TrustStore, Wire
 from xsmigui.core.refs import PoolId
 from xsmigui.core.text import _
+from xsmigui.services.login import Login
 from xsmigui.services.members import Members, addresses, learn
+from xsmigui.services.server_states import (
+    AlreadyConnected,
+    Decisions,
+    Declined,
+    OtherPool,
+    Server,
+    Trouble,
+    short_text,
+)
 from xsmigui.services.store import Store
 
 log = logging.getLogger(__name__)
 
+
 DELAYS: Final = (1, 2, 4, 8, 15, 30)
+
+
 STEADY: Final = timedelta(seconds=10)
 """A connection that held so long ends the growth of the delays: one that breaks as soon as all is loaded is no reason
 to load everything again each second."""
 
-REJECTED: Final = "SESSION_AUTHENTICATION_FAILED"
-
-ELSEWHERE: Final = ("HOST_STILL_BOOTING", "HOST_IS_SLAVE", "HOST_UNKNOWN_TO_MASTER")
-"""Refusals of a server that is not, or not yet, its pool's coordinator."""
 
 AGAIN: Final = 3600.0
 """Seconds until a pool is asked for its hosts' certificates again."""
-
-
-class Declined(Exception):
-    """Nobody wanted to go on: the certificate is not trusted, or no password was given. `failure` is what was asked
-    about."""
-
-    def __init__(self, failure: "CertificateUnknown | CertificateChanged | ServerFailure | None" = None) -> None:
-        super().__init__(*([] if failure is None else [failure]))
-        self.failure = failure
-
-
-class AlreadyConnected(Exception):
-    """The server belongs to a pool that is connected already; the argument is the pool's name."""
-
-
-class OtherPool(Unreachable):
-    """What a pool's member led to belongs to another pool."""
-
-
-class Decisions(Protocol):
-    """What only a person can decide."""
-
-    async def password(self, address: Address, message: str) -> str | None:
-        """The password for this server; `message` says why it is asked for. None: don't connect."""
-
-    async def trust(self, failure: CertificateUnknown | CertificateChanged) -> bool:
-        """Shall this certificate be trusted from now on?"""
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A connection as others see it."""
-
-    address: Address
-    name: str
-    link: Link
-    detail: str = ""
-    pool: PoolId | None = None
-    is_old: bool = False
-    """It allows old encryption only."""
-    short: str = ""
-    """How it stands in a word or two."""
-    members: Members = field(default_factory=dict, hash=False)
-    """The pool's hosts, once they are known."""
-
-
-@dataclass(frozen=True, slots=True)
-class Trouble:
-    """A pool that is not connected: why (`failure`, in words `reason`), for how many seconds, and whether nobody tries
-    any more. `hosts` are its other hosts."""
-
-    reason: str
-    seconds: float
-    given_up: bool
-    hosts: Members = field(default_factory=dict)
-    failure: Exception | None = None
 
 
 class _Follower:
@@ -131,15 +80,20 @@ class Connections:
         self, store: Store, wire: Wire, trust: TrustStore, secrets: SecretStore, decisions: Decisions, clock: Clock
     ) -> None:
         self._store = store
-        self._wire = wire
-        self._trust = trust
         self._secrets = secrets
-        self._decisions = decisions
+        self._login = Login(
+            wire,
+            trust,
+            secrets,
+            decisions,
+            members=lambda url: self._servers[url].members if url in self._servers else {},
+            is_new=lambda url: url not in self._tasks,
+            show=self._set_link,
+        )
         self._clock = clock
         self._servers: dict[str, Server] = {}
         self._gateways: dict[PoolId, Gateway] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._passwords: dict[str, str] = {}
         self._hurry: dict[str, asyncio.Event] = {}
         self._listeners: list[Callable[[Server], None]] = []
         self._awaited: dict[PoolId, list[asyncio.Future[Gateway]]] = {}
@@ -204,7 +158,7 @@ class Connections:
             await self.remove(address.url)
         self._set(Server(address, address.url, Link.connecting, members=members or {}))
         try:
-            gateway = await self._way(address, password, asks=True)
+            gateway = await self._login.connect(address, password, asks=True)
         except BaseException:
             if address.url not in self._tasks:
                 self._drop(address.url)
@@ -219,7 +173,7 @@ class Connections:
             self._drop(address.url)
             address = Address(url, address.user)
             self._set(Server(address, url, Link.loading))
-        self._passwords[url] = password
+        self._login.passwords[url] = password
         ready: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._tasks[url] = asyncio.create_task(self._keep(address, gateway, ready), name=f"server {url}")
         try:
@@ -293,7 +247,7 @@ class Connections:
             try:
                 if gateway is None:
                     self._set_link(url, Link.connecting)
-                    gateway = await self._way(address)
+                    gateway = await self._login.connect(address)
                 await self._follow(gateway, follower, ready)
                 return
             except AlreadyConnected as refusal:
@@ -323,66 +277,6 @@ class Connections:
             return sentence(error)[0]
         log.exception("%s", url)
         return _("internal error: {error}", error=type(error).__name__)
-
-    async def _way(self, address: Address, password: str | None = None, asks: bool = False) -> Gateway:
-        """Log in at the address that is known, else where the pool's other hosts lead. Their certificates, where the
-        pool has not said which they are, are asked about only if `asks`."""
-        if password is None:
-            password = self._passwords.get(address.url)
-        try:
-            return await self._login(address, password)
-        except WIRE_ERRORS as failure:
-            gateway = await self._way_of_members(address, failure, password, asks)
-            if gateway is None:
-                raise
-            return gateway
-
-    async def _way_of_members(
-        self, address: Address, failure: Exception, password: str | None, asks: bool
-    ) -> Gateway | None:
-        """Log in at the first of the pool's other hosts that is the coordinator, or leads to it."""
-        if not isinstance(failure, (Unreachable, NotSpeaking, ServerFailure)):
-            return None
-        if isinstance(failure, ServerFailure) and failure.code not in ELSEWHERE:
-            return None
-        members = self._servers[address.url].members
-        if password is None and members:
-            password = await self._secrets.get(address)
-        if password is None:
-            return None
-        trusted = self._trusted(address.url)
-        dead = {address.url} | ({failure.url} if isinstance(failure, Unreachable) else set())
-        for url in members:
-            is_tried = url in dead
-            while not is_tried:
-                try:
-                    gateway = await self._wire.login(Address(url, address.user), password, trusted, frozenset(dead))
-                    self._passwords[address.url] = password
-                    return gateway
-                except WIRE_ERRORS as refusal:
-                    log.info("%s: %s", url, refusal)
-                    if isinstance(refusal, Unreachable):
-                        dead.add(refusal.url)
-                    is_tried = not (asks and await self._trusts(refusal))
-        return None
-
-    async def _trusts(self, failure: Exception) -> bool:
-        """The operator trusts a certificate that was unknown."""
-        if not isinstance(failure, CertificateUnknown) or not await self._decisions.trust(failure):
-            return False
-        self._trust.trust(failure.url, failure.fingerprint)
-        return True
-
-    def _trusted(self, server: str) -> Trusted:
-        """What is trusted on the way to a server: at its own address what the operator trusts, at other hosts of its
-        pool what the pool says, too."""
-
-        def trusted(url: str, shown: str) -> str | None:
-            known = self._servers.get(server)
-            told = known.members.get(url) if known is not None and url != server else None
-            return told or self._trust.trusted(url, shown)
-
-        return trusted
 
     def _look_for_members(self, url: str, pool: PoolId) -> None:
         """Ask the pool for its hosts, unless that is being done or they are known."""
@@ -463,44 +357,6 @@ class Connections:
         finally:
             del self._hurry[url]
 
-    async def _login(self, address: Address, password: str | None) -> Gateway:
-        """Log in, asking for what is missing. Raises `Declined` where it is not given."""
-        kept: str | None = None
-        if password is None:
-            password = kept = await self._secrets.get(address)
-        reason = _("Enter the password of {user} for {url}.", user=address.user, url=address.url)
-        rejected: ServerFailure | None = None
-        while True:
-            if password is None:
-                self._set_link(address.url, Link.asking, _("waiting for the password"))
-                password = await self._decisions.password(address, reason)
-                if password is None:
-                    raise Declined(rejected)
-                self._set_link(address.url, Link.connecting)
-            try:
-                gateway = await self._wire.login(address, password, self._trusted(address.url))
-                self._passwords[address.url] = password
-                if kept is not None and password != kept:  # the one that is kept no longer opens the server
-                    try:
-                        await self._secrets.put(address, password)
-                    except BaseException:
-                        await gateway.logout()
-                        raise
-                return gateway
-            except (CertificateUnknown, CertificateChanged) as question:
-                self._set_link(address.url, Link.asking, _("waiting for a decision about its certificate"))
-                if not await self._decisions.trust(question):
-                    raise Declined(question) from None
-                self._trust.trust(question.url, question.fingerprint)
-            except ServerFailure as failure:
-                if failure.code != REJECTED or self._is_new(address):
-                    raise
-                rejected, reason, password = failure, sentence(failure)[0], None
-
-    def _is_new(self, address: Address) -> bool:
-        """The server is being added: its dialog shows the error itself."""
-        return address.url not in self._tasks
-
     def _expect_alone(self, url: str, inventory: Inventory, gateway: Gateway) -> None:
         other = self.server_of(inventory.id)
         if other is not None and other.address.url != url:
@@ -522,7 +378,7 @@ class Connections:
         server = self._servers.get(url)
         if server is not None:
             text = " · ".join(part for part in (detail, why) if part)
-            self._set(replace(server, link=link, detail=text, short=short or _short(link)))
+            self._set(replace(server, link=link, detail=text, short=short or short_text(link)))
 
     def _set(self, server: Server) -> None:
         if self._servers.get(server.address.url) != server:
@@ -531,7 +387,7 @@ class Connections:
                 listener(server)
 
     def _drop(self, url: str) -> None:
-        self._passwords.pop(url, None)
+        self._login.passwords.pop(url, None)
         server = self._servers.pop(url, None)
         if server is not None:
             for listener in tuple(self._listeners):
@@ -551,15 +407,6 @@ class Connections:
         self._set_link(url, Link.failed, text)
         if ready is not None and not ready.done():
             ready.set_exception(error)
-
-
-def _short(link: Link) -> str:
-    return {
-        Link.connecting: _("connecting…"),
-        Link.loading: _("loading…"),
-        Link.asking: _("waiting for your decision"),
-        Link.failed: _("not connected"),
-    }.get(link, "")
 
 
 class _Announcing:

@@ -31,12 +31,12 @@ from xsmigui.core.ports import Clock, Journal
 from xsmigui.core.refs import PoolId
 from xsmigui.services.asking import Asker
 from xsmigui.services.carrier import Carrier, Context, Gateways
-from xsmigui.services.connections import Trouble
 from xsmigui.services.exchange import ExchangeCarrier
 from xsmigui.services.fixing import FixCarrier
 from xsmigui.services.movers import Movers
 from xsmigui.services.recognition import Recognition
 from xsmigui.services.sending import Crowded, SendingCarrier
+from xsmigui.services.server_states import Trouble
 from xsmigui.services.store import SEEN_WITHIN, Change, Store
 from xsmigui.services.watching import Watches
 

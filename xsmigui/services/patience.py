@@ -10,8 +10,8 @@ from xsmigui.core.jobs import Job, State, VmJob
 from xsmigui.core.migration.calls import MOTIONS
 from xsmigui.core.ports import Clock
 from xsmigui.core.text import n_
-from xsmigui.services.connections import Trouble
 from xsmigui.services.jobs import Jobs
+from xsmigui.services.server_states import Trouble
 
 PATIENCE: Final = 300.0
 """Seconds without a word of a server. High availability takes some three minutes until another host coordinates."""

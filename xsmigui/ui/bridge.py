@@ -12,7 +12,8 @@ from xsmigui.core.changes import Delta
 from xsmigui.core.outline import Outline
 from xsmigui.core.outline_nodes import ServerView, View, server_node
 from xsmigui.core.refs import ObjectId, PoolId
-from xsmigui.services.connections import Connections, Server
+from xsmigui.services.connections import Connections
+from xsmigui.services.server_states import Server
 from xsmigui.services.store import Change, Store
 
 GATHER: Final = 60

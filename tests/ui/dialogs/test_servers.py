@@ -12,7 +12,7 @@ from tests.holding import until
 from tests.ui.driving import child, dialog, driven, settled
 from xsmigui.core.failures import CertificateChanged, CertificateUnknown, ServerFailure, Unreachable
 from xsmigui.core.ports import Address
-from xsmigui.services.connections import AlreadyConnected, Declined
+from xsmigui.services.server_states import AlreadyConnected, Declined
 from xsmigui.ui.dialogs.base import opened
 from xsmigui.ui.dialogs.decisions import WindowDecisions
 from xsmigui.ui.dialogs.servers import AddServerDialog, ask_password, ask_trust

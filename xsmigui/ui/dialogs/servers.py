@@ -10,7 +10,7 @@ from xsmigui.core.connecting import old_encryption, place
 from xsmigui.core.failures import WIRE_ERRORS, CertificateChanged, CertificateUnknown
 from xsmigui.core.ports import Address
 from xsmigui.core.text import _
-from xsmigui.services.connections import AlreadyConnected, Declined
+from xsmigui.services.server_states import AlreadyConnected, Declined
 from xsmigui.ui.dialogs.base import Sheet, opened
 from xsmigui.ui.scope import Scope
 from xsmigui.ui.style import STEP, named

@@ -8,7 +8,7 @@ from xsmigui.core.ports import Address
 from xsmigui.core.preferences import Server as Remembered
 from xsmigui.core.refs import ObjectId
 from xsmigui.core.text import _
-from xsmigui.services.connections import Server
+from xsmigui.services.server_states import Server
 from xsmigui.ui.dialogs.base import ask, opened
 from xsmigui.ui.dialogs.servers import AddServerDialog
 from xsmigui.ui.scope import Scope
