@@ -201,7 +201,7 @@ async def test_another_password_while_reconnecting(two: Engine) -> None:
     """It is asked for, and the one that no longer opens the server is replaced in the keyring."""
     address = two.address("Madrid")
     two.secrets.kept[address] = "secret"
-    two.connections._passwords.clear()
+    two.connections._login.passwords.clear()
     two.proxies["Madrid"].down()
     await until(lambda: not two.is_connected("Madrid"))
     two.site.run(lambda: two.served("Madrid").pool.account("root", "new one"))

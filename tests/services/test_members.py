@@ -135,10 +135,10 @@ async def test_a_password_that_is_refused_is_not_carried_around(direct: Engine, 
     """Members are for a coordinator that does not answer, not for one that says no."""
     pool = site["Madrid"]
     refusal = ServerFailure("LICENCE_RESTRICTION")
-    assert await direct.connections._way_of_members(direct.address("Madrid"), refusal) is None
+    assert await direct.connections._login._connect_by_members(direct.address("Madrid"), refusal, None, False) is None
     assert direct.sessions("Madrid") == 1
     gone = Unreachable(pool.url, "nobody")
-    gateway = await direct.connections._way_of_members(direct.address("Madrid"), gone)
+    gateway = await direct.connections._login._connect_by_members(direct.address("Madrid"), gone, None, False)
     assert gateway is None  # the members name the coordinator that is known to be dead
 
 
