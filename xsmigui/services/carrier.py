@@ -8,108 +8,70 @@ never undoes work.
 
 import asyncio
 import logging
-import re
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
 
 from xsmigui.core.catalogue import problem, stated
 from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
-from xsmigui.core.jobs import Job, State, VmJob
+from xsmigui.core.jobs import State, VmJob
 from xsmigui.core.jobs import Step as Phase
-from xsmigui.core.messages import Sentence, Text, m_, render, sentences
+from xsmigui.core.messages import Sentence, Text, m_, sentences
 from xsmigui.core.migration.plan import VmMove
 from xsmigui.core.migration.steps import ANSWER, Done, Note, Pending, Request, RollBack, Step, Stop, Wait
-from xsmigui.core.ports import Clock, Gateway
+from xsmigui.core.ports import Gateway
 from xsmigui.core.problems import Problem, Severity, Subject
 from xsmigui.core.records import Task
 from xsmigui.core.refs import PoolId
-from xsmigui.services.asking import Asker
 from xsmigui.services.beginning import begun_afresh
+from xsmigui.services.carrying import Context, Ended, passes, result_of
 from xsmigui.services.checking import Refused
 from xsmigui.services.reporting import Reporting
-from xsmigui.services.server_states import Trouble
-from xsmigui.services.store import Store
 from xsmigui.services.verification import GONE
-from xsmigui.services.watching import Watches
 
 log = logging.getLogger(__name__)
+
 
 START_DEADLINE_S: Final = 60.0
 """For a call that only starts a task."""
 
+
 CALL_DEADLINE_S: Final = 300.0
 """For a call that works on an SR."""
+
 
 RETRY_DELAY_S: Final = 1.0
 """Before a connection that failed is tried again, and between two looks at a server."""
 
+
 LONGEST_DELAY_S: Final = 15.0
 """Looks at something that takes long become rarer, up to this."""
+
 
 CANCEL_RETRY_S: Final = 5.0
 """Before a server that has not taken up `task.cancel` is asked again."""
 
+
 TRIES: Final = 3
 """How often a call that the server refuses is made before the job gives up."""
+
 
 BUSY_TRIES: Final = 60
 """The same if something else must end first, and for looks, which change nothing."""
 
+
 BUSY: Final = ("VDI_IN_USE", "OTHER_OPERATION_IN_PROGRESS")
 
-PASSING: Final = ("HOST_STILL_BOOTING", "HOST_IS_SLAVE", "HOST_OFFLINE", "CANNOT_CONTACT_HOST")
-"""What servers answer while they start up or change their roles: asked again."""
 
 CANCEL: Final = "task.cancel"
 
-_VALUE: Final = re.compile(r"<value>(.*?)</value>", re.DOTALL)
 
 T = TypeVar("T")
 
 
-class Gateways(Protocol):
-    """The ways to the pools, as `services.connections` keeps them."""
-
-    def gateway(self, pool: PoolId) -> Gateway | None: ...
-
-    async def wait_for_gateway(self, pool: PoolId) -> Gateway: ...
-
-    def trouble(self, pool: PoolId) -> Trouble | None: ...
-
-
-def passes(failure: Exception) -> bool:
-    """The failure is the connection's or that of a server in between, and says nothing about what was asked."""
-    return not isinstance(failure, ServerFailure) or failure.code in PASSING
-
-
-@dataclass(frozen=True, slots=True)
-class Context:
-    """What a carrier works with: the whole job and the place of its VM in it, and the rooms around it. `report` hears
-    of every change; `keep` returns when a change is on disk."""
-
-    job: Job
-    place: int
-    store: Store
-    gateways: Gateways
-    asker: Asker
-    clock: Clock
-    watches: Watches
-    report: Callable[[VmJob], None]
-    keep: Callable[[VmJob], Awaitable[None]]
-
-
-class Ended(Exception):
-    """The job's part has ended otherwise than by success."""
-
-    def __init__(self, state: State, status: Text, problems: tuple[Problem, ...] = ()) -> None:
-        super().__init__(render(status))
-        self.state, self.status, self.problems = state, status, problems
-
-
-class Carrier(Reporting):
+class Carrier(Reporting, ABC):
     """One VM's part of a job on its way. `job` is the present state."""
 
     pool: PoolId
@@ -180,16 +142,16 @@ class Carrier(Reporting):
 
     # What each kind of motion does its own way.
 
+    @abstractmethod
     async def _begin(self) -> None:
         """Check the plan once more, and note what the way back needs. Raises `Refused`."""
-        raise NotImplementedError
 
     async def _let_go(self) -> None:
         """Nothing more is done: give back what was taken for it, before anybody hears of the end."""
 
+    @abstractmethod
     async def _look(self) -> Step:
         """What the server shows, and what is next."""
-        raise NotImplementedError
 
     def _gateway_of(self, request: Request) -> PoolId:
         """The pool that a request goes to."""
@@ -199,28 +161,29 @@ class Carrier(Reporting):
         """The parameters that are sent: what must not be written down is put in here."""
         return request.params
 
+    @abstractmethod
     def _phase(self, request: Request) -> Phase:
         """Under which heading a request is shown."""
-        raise NotImplementedError
 
     def _noted(self, disk: int, changes: Mapping[str, Any]) -> VmJob:
         """The job with facts noted."""
         return replace(self.job, **changes)
 
+    @abstractmethod
     def _progressed(self, task: Task) -> None:
-        raise NotImplementedError
+        """A task that is followed has gone on."""
 
     async def _task_failed(self, pending: Pending, failure: ServerFailure) -> None:
         """A task ended without success."""
         raise failure
 
+    @abstractmethod
     async def _give_up(self, why: Problem) -> None:
         """What was to be done was refused for good."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _finish(self) -> None:
         """Everything is done: read it back and say so."""
-        raise NotImplementedError
 
     # One round.
 
@@ -540,9 +503,3 @@ class Carrier(Reporting):
     def _warn(self, finding: Text) -> None:
         warning = replace(self._block(finding), severity=Severity.warn)
         self._tell(problems=(*self.job.problems, warning))
-
-
-def result_of(task: Task) -> str:
-    """The value in a task's result (XML-RPC's spelling of it)."""
-    found = _VALUE.search(task.result)
-    return found.group(1).strip() if found else task.result.strip()

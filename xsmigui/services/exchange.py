@@ -35,7 +35,8 @@ from xsmigui.core.records import Task
 from xsmigui.core.refs import VbdRef, VdiRef, VmRef
 from xsmigui.core.triage import Place, place_text
 from xsmigui.core.verified import Item, are_verified, summary
-from xsmigui.services.carrier import CALL_DEADLINE_S, TRIES, Carrier, Context, Ended
+from xsmigui.services.carrier import CALL_DEADLINE_S, TRIES, Carrier
+from xsmigui.services.carrying import Context, Ended
 from xsmigui.services.checking import Refused, check_again
 from xsmigui.services.exchange_results import read_results
 from xsmigui.services.exchange_state import ExchangeReader, fresh_record, read_connections

@@ -17,7 +17,8 @@ from xsmigui.core.migration.steps import Pending, Request, Step, Wait
 from xsmigui.core.ports import Gateway
 from xsmigui.core.problems import Problem
 from xsmigui.core.records import Task
-from xsmigui.services.carrier import CANCEL, Carrier, Ended, passes
+from xsmigui.services.carrier import CANCEL, Carrier
+from xsmigui.services.carrying import Ended, passes
 from xsmigui.services.checking import Refused
 from xsmigui.services.maintenance import note_halted
 from xsmigui.services.verification import GONE

@@ -14,27 +14,29 @@ import secrets
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from msgspec.structs import replace
 
 from xsmigui.core.capacity import AT_ONCE
 from xsmigui.core.job_claims import claims
-from xsmigui.core.jobs import Job, State, Step, VmJob, is_moving, resumed, says_more, upgraded
+from xsmigui.core.jobs import Job, State, Step, VmJob, is_moving, resumed, says_more
 from xsmigui.core.journal import Unreadable
-from xsmigui.core.messages import Duration, Text, m_, render, sentences
+from xsmigui.core.messages import Text, m_, render, sentences
 from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.ports import Clock, Journal
 from xsmigui.core.refs import PoolId
 from xsmigui.services.asking import Asker
-from xsmigui.services.carrier import Carrier, Context, Gateways
+from xsmigui.services.carrier import Carrier
+from xsmigui.services.carrying import Context, Gateways
 from xsmigui.services.exchange import ExchangeCarrier
 from xsmigui.services.fixing import FixCarrier
 from xsmigui.services.movers import Movers
 from xsmigui.services.recognition import Recognition
+from xsmigui.services.restarting import as_left
 from xsmigui.services.sending import Crowded, SendingCarrier
 from xsmigui.services.server_states import Trouble
 from xsmigui.services.store import SEEN_WITHIN, Change, Store
@@ -42,14 +44,14 @@ from xsmigui.services.watching import Watches
 
 log = logging.getLogger(__name__)
 
-UNASKED: Final = timedelta(minutes=5)
-"""A job that was left no longer than this ago goes on without a question."""
 
 CROWDED: Final = 10.0
 """Seconds until a host is tried again that runs as many as it allows."""
 
+
 LONGEST: Final = 7 * 86400.0
 """Seconds that a migration nobody follows may take until its place is given to the next one."""
+
 
 Listener = Callable[[Job], None]
 
@@ -173,7 +175,7 @@ class Jobs:
             lines = await self._journal.history(left.id)
             now = self._clock.now()
             away = now - lines[-1].at if lines else timedelta()
-            job = replace(left, vms=tuple(_as_left(vm, now, away, bool(wanted)) for vm in left.vms))
+            job = replace(left, vms=tuple(as_left(vm, now, away, bool(wanted)) for vm in left.vms))
             self._put(job)
             for index, vm in enumerate(job.vms):
                 if vm != left.vms[index]:
@@ -465,26 +467,3 @@ class Jobs:
             listener(job)
         if job.has_ended:
             self._ended[job.id].set()
-
-
-def _as_left(vm: VmJob, now: datetime, away: timedelta, chosen: bool) -> VmJob:
-    """How a VM's part stands when another process takes it up, `away` after the last line in the journal. `chosen`: the
-    operator has asked for this job."""
-    if vm.is_over:
-        return vm
-    if not vm.has_begun:
-        text = m_("This program ended before it was started; nothing was changed.")
-        return replace(vm, state=State.waiting, step=Step.queued, held=True, begun=0, status=text, cancelling=False)
-    if vm.state is State.interrupted:
-        vm = replace(resumed(vm), held=not chosen)
-    elif vm.move.fix is not None and not chosen:
-        text = m_("This program ended while it was doing this: continue or cancel it.")
-        vm = replace(vm, held=True, status=text, state=State.waiting)
-    elif vm.replacements and away > UNASKED and not chosen and not (vm.stop is not None and vm.stop.is_under_way):
-        text = m_(
-            "Disks were being copied when this program ended, {time} ago. Nothing has watched them since. "
-            "Continue, and everything that has changed is copied again; or roll back.",
-            time=Duration(away.total_seconds()),
-        )
-        vm = replace(vm, held=True, status=text, state=State.waiting)
-    return upgraded(vm, now)

@@ -11,7 +11,7 @@ from xsmigui.core.migration.sameness import is_free, is_whole
 from xsmigui.core.ports import Gateway
 from xsmigui.core.refs import VdiRef
 from xsmigui.core.text import _
-from xsmigui.services.carrier import result_of
+from xsmigui.services.carrying import result_of
 from xsmigui.services.verification import GONE
 
 log = logging.getLogger(__name__)

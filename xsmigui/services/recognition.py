@@ -5,7 +5,7 @@ from xsmigui.core.messages import Text, m_
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.pool_marks import PoolMark, is_same, mark_of
 from xsmigui.core.refs import PoolId
-from xsmigui.services.carrier import Gateways
+from xsmigui.services.carrying import Gateways
 from xsmigui.services.store import Store
 
 

@@ -39,7 +39,8 @@ from xsmigui.core.refs import PoolId, VmRef
 from xsmigui.core.text import _
 from xsmigui.core.verified import Item, Outcome, What, are_verified, differs, same, summary, unknown
 from xsmigui.services.asking import receive, without_secrets
-from xsmigui.services.carrier import BUSY_TRIES, RETRY_DELAY_S, Carrier, Context, Ended, passes
+from xsmigui.services.carrier import BUSY_TRIES, RETRY_DELAY_S, Carrier
+from xsmigui.services.carrying import Context, Ended, passes
 from xsmigui.services.checking import check_again
 from xsmigui.services.verification import (
     GONE,
