@@ -22,7 +22,7 @@ from PySide6.QtWidgets import QApplication
 
 from xsmigui import __version__
 from xsmigui.console import INTERRUPTED, say
-from xsmigui.core.capacity import AT_ONCE
+from xsmigui.core.capacity import MOST_STORAGE_MIGRATIONS
 from xsmigui.core.journal import SetAside, unreadable_text
 from xsmigui.core.outline_nodes import Link
 from xsmigui.core.ports import Address, Gateway, Trusted, Wire
@@ -174,7 +174,7 @@ class Program:
         asker = Asker(self.connections.gateway)
         self._journal = JournalFile(home, self._journal_set_aside)
         self.jobs = Jobs(self.store, self.connections, asker, clock, self._journal)
-        self.jobs.limit = min(max(self.settings.now.storage_limit, 1), AT_ONCE)
+        self.jobs.limit = min(max(self.settings.now.storage_limit, 1), MOST_STORAGE_MIGRATIONS)
         self._demo = DemoSite() if options.demo else None
         self._ended = asyncio.Event()
         services = Services(

@@ -11,7 +11,7 @@ from tests.simulated import Simulated
 from xsmigui.core.failures import CertificateChanged, CertificateUnknown, ServerFailure, Unreachable
 from xsmigui.core.outline_nodes import Link
 from xsmigui.core.ports import Address
-from xsmigui.services.connections import AGAIN, DELAYS
+from xsmigui.services.connections import MEMBERS_REFRESH_S, RETRY_DELAYS_S
 from xsmigui.services.server_states import AlreadyConnected, Declined, Server
 
 
@@ -154,14 +154,14 @@ async def test_it_comes_back_by_itself(two: Engine) -> None:
     assert two.store.inventory(pool) is not None  # what wlast known state stays
     waiting = asyncio.ensure_future(two.connections.wait_for_gateway(pool))
     given_up = asyncio.ensure_future(two.connections.wait_for_gateway(pool))
-    await until(lambda: len(two.clock.slept) > DELAYS[0] + DELAYS[1] + DELAYS[2])
+    await until(lambda: len(two.clock.slept) > RETRY_DELAYS_S[0] + RETRY_DELAYS_S[1] + RETRY_DELAYS_S[2])
     assert "trying again in" in server(two, "Madrid").detail
     given_up.cancel()
     two.proxies["Madrid"].up()
     gateway = await asyncio.wait_for(waiting, 10)
     assert await gateway.call("pool.get_all")
     assert server(two, "Madrid").link is Link.connected
-    assert set(two.clock.slept) - {AGAIN} == {1.0}  # counted down second by second
+    assert set(two.clock.slept) - {MEMBERS_REFRESH_S} == {1.0}  # counted down second by second
     states = [link for url, link in heard if url == two.address("Madrid").url]
     assert states[0] is Link.waiting
     assert states[-3:] == [Link.connecting, Link.loading, Link.connected]

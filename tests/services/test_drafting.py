@@ -97,7 +97,7 @@ async def test_few_questions_at_once(two: Engine) -> None:
     names = ("web-01", "web-02", "web-03", "mail", "files-windows", "intranet-old", "test-suspended")
     drafting, asker = begin(two, *names)
     await drafting.settled()
-    assert asker.most == module.AT_ONCE
+    assert asker.most == module.MOST_QUESTIONS
     drafting.close()
 
 
@@ -201,7 +201,7 @@ async def test_tasks_alone_are_no_reason_to_judge(two: Engine) -> None:
 
 
 async def test_a_large_draft_is_judged_aside(two: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LARGE", 1)
+    monkeypatch.setattr(module, "LARGE_DRAFT_PAIRS", 1)
     threads: list[str] = []
     judge = module.evaluate
 

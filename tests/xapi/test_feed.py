@@ -108,7 +108,7 @@ async def test_the_token_comes_first_and_changes_during_the_load_are_not_lost(
 async def test_lost_deletions_are_found_by_counting(
     site: Simulated, login: Login, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "POLL", 0.1)
+    monkeypatch.setattr(feed, "POLL_S", 0.1)
     pool = site["Madrid"]
     connection = await login(pool)
     async with following(connection) as (listener, _task):

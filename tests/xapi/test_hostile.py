@@ -371,7 +371,7 @@ def test_the_pace_of_questions() -> None:
     honest, now = feed.Pace(), 1000.0
     for _question in range(100):
         assert honest.pause(now, empty=True) == 0
-        now += feed.POLL
+        now += feed.POLL_S
 
 
 async def test_a_flood_of_objects_ends(wire: XapiWire, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ from xsmigui.console import BadArguments
 from xsmigui.core.text import _
 from xsmigui.local.clock import SystemClock
 
-LOOK: Final = 30.0
+LOOK_INTERVAL_S: Final = 30.0
 """Seconds after which the clock is looked at again: it may have been set, or the computer may have slept."""
 
 CLOCK: Final = re.compile(r"(\d{1,2}):(\d{2})")
@@ -46,4 +46,4 @@ def moment_in(options: argparse.Namespace, clock: SystemClock) -> datetime | Non
 async def until(time: datetime, clock: SystemClock) -> None:
     """Return when it is `time`."""
     while (left := (time - clock.now()).total_seconds()) > 0:
-        await clock.sleep(min(left, LOOK))
+        await clock.sleep(min(left, LOOK_INTERVAL_S))

@@ -15,7 +15,7 @@ from xsmigui.cli.option_groups import (
 )
 from xsmigui.cli.parsing import Parser
 from xsmigui.core.migration.draft import KEEP_DAYS
-from xsmigui.core.migration.evacuation import AT_ONCE
+from xsmigui.core.migration.evacuation import DEFAULT_BATCH_SIZE
 from xsmigui.core.text import _
 from xsmigui.local import languages
 
@@ -137,7 +137,9 @@ def _evacuate(command: Any) -> None:
         "--network", metavar="NAME|UUID", help=_("the network to send them over. Example: --network Migration")
     )
     text = _("number of VMs that move at once, {number} by default. Example: --at-once 3")
-    group.add_argument("--at-once", type=int, default=AT_ONCE, metavar="N", help=text.format(number=AT_ONCE))
+    group.add_argument(
+        "--at-once", type=int, default=DEFAULT_BATCH_SIZE, metavar="N", help=text.format(number=DEFAULT_BATCH_SIZE)
+    )
     group.add_argument("--leave", action="store_true", help=_("leave maintenance mode, and bring the VMs back"))
     text = _("if some VMs cannot leave, move the others; the host stays in maintenance mode with the rest on it")
     group.add_argument("--leave-out-blocked", action="store_true", help=text)

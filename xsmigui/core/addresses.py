@@ -8,7 +8,7 @@ from xsmigui.core.text import _
 
 PORTS: Final = {"https": 443, "http": 80}
 
-LONGEST: Final = 253
+LONGEST_NAME_CHARS: Final = 253
 """Characters that a host name may have (RFC 1035)."""
 
 
@@ -105,7 +105,7 @@ def _host(parts: SplitResult, text: str) -> str:
     if not host or "[" in parts.netloc or not all(c.isalnum() or c in "-_." for c in host):
         raise wrong
     try:
-        if len(host.encode("idna")) > LONGEST:
+        if len(host.encode("idna")) > LONGEST_NAME_CHARS:
             raise wrong
     except UnicodeError:  # an empty label, or one of more than 63 characters
         raise wrong from None

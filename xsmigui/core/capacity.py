@@ -13,7 +13,7 @@ from xsmigui.core.records import VDI
 from xsmigui.core.refs import HostRef, ObjectId, SrRef, VdiRef
 from xsmigui.core.units import MiB
 
-AT_ONCE: Final = 3
+MOST_STORAGE_MIGRATIONS: Final = 3
 """Storage migrations out of one pool at the same time: the vendor's limit, which the queue keeps."""
 
 
@@ -145,9 +145,9 @@ def ledger(
     flows: Iterable[Flow],
     claims: Iterable[tuple[HostRef, int, Iterable[tuple[SrRef, int]]]] = (),
 ) -> Ledger:
-    """The ledger of what comes to hosts and SRs of one pool, in the order of the queue: storage moves at most
-    `AT_ONCE` together, each freeing what it frees when it has ended; live moves all at once. `claims` are the memory
-    and the space that jobs under way will take."""
+    """The ledger of what comes to hosts and SRs of one pool, in the order of the queue: at most
+    `MOST_STORAGE_MIGRATIONS` storage moves together, each freeing what it frees when it has ended; live moves all at
+    once. `claims` are the memory and the space that jobs under way will take."""
     memory: dict[HostRef, _Tally] = {}
     space: dict[SrRef, _Tally] = {}
     for host, amount, srs in claims:
@@ -159,7 +159,7 @@ def ledger(
         tally.now = tally.peak = tally.running
     under_way: list[Flow] = []
     for flow in flows:
-        while flow.storage and sum(f.storage for f in under_way) >= AT_ONCE:
+        while flow.storage and sum(f.storage for f in under_way) >= MOST_STORAGE_MIGRATIONS:
             _end(under_way.pop(next(i for i, f in enumerate(under_way) if f.storage)), memory, space)
         _begin(flow, memory, space)
         under_way.append(flow)

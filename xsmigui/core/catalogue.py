@@ -73,7 +73,7 @@ VENDOR: Final = Entry(
     Page.home_server,
 )
 
-LONGEST: Final = 16_000
+LONGEST_TEXT_CHARS: Final = 16_000
 """Characters of a text of INTERNAL_ERROR that are read: more is a log, and no error."""
 
 WORDS: Final = 600
@@ -99,7 +99,7 @@ def understood(failure: ServerFailure) -> Reading | None:
     where the code is not known."""
     code, params = failure.code, failure.params
     if code == "INTERNAL_ERROR":
-        found = read(middle(" ".join(params), LONGEST))
+        found = read(middle(" ".join(params), LONGEST_TEXT_CHARS))
         if found is None:
             return Reading(ENTRIES[code], (" ".join(params),), code)
         if not found.code:

@@ -4,7 +4,7 @@ from typing import Protocol
 
 import msgspec
 
-from xsmigui.core.capacity import AT_ONCE
+from xsmigui.core.capacity import MOST_STORAGE_MIGRATIONS
 from xsmigui.core.ports import Address
 
 
@@ -39,7 +39,7 @@ class Settings(msgspec.Struct, frozen=True):
     show_local_srs: bool = True
     window: str = ""
     splitter: str = ""
-    storage_limit: int = AT_ONCE
+    storage_limit: int = MOST_STORAGE_MIGRATIONS
     tables: dict[str, str] = {}
     proxy: str = ""
     proxy_exceptions: str = ""

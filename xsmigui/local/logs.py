@@ -13,7 +13,7 @@ from xsmigui.core.text import middle, printable
 
 FILE: Final = "xsmigui.log"
 
-LONGEST: Final = 32_000
+LONGEST_LINE_CHARS: Final = 32_000
 """Characters of a record: a traceback is shorter; of a server's longer text the middle is left out."""
 
 
@@ -23,8 +23,8 @@ class Redactor(logging.Formatter):
     indented, control characters are symbols."""
 
     def format(self, record: logging.LogRecord) -> str:
-        text = redacted(middle(super().format(record), 4 * LONGEST))
-        return printable(middle(text, LONGEST), "\n\t").replace("\n", "\n    ")
+        text = redacted(middle(super().format(record), 4 * LONGEST_LINE_CHARS))
+        return printable(middle(text, LONGEST_LINE_CHARS), "\n\t").replace("\n", "\n    ")
 
 
 class _File(logging.handlers.RotatingFileHandler):

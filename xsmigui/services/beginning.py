@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from xsmigui.core.ports import Clock, Gateway
 from xsmigui.core.refs import PoolId
 
-LOOK: Final = 1.0
+LOOK_INTERVAL_S: Final = 1.0
 """Seconds between two looks whether a pool is connected."""
 
 
@@ -39,5 +39,5 @@ async def begun_afresh(
 async def _connected(ways: Ways, pool: PoolId, clock: Clock, waits: Callable[[], None]) -> Gateway:
     while (gateway := ways.gateway(pool)) is None:
         waits()
-        await clock.sleep(LOOK)
+        await clock.sleep(LOOK_INTERVAL_S)
     return gateway

@@ -41,15 +41,15 @@ from xsmigui.services.store import Store
 log = logging.getLogger(__name__)
 
 
-DELAYS: Final = (1, 2, 4, 8, 15, 30)
+RETRY_DELAYS_S: Final = (1, 2, 4, 8, 15, 30)
 
 
-STEADY: Final = timedelta(seconds=10)
+STEADY_AFTER: Final = timedelta(seconds=10)
 """A connection that held so long ends the growth of the delays: one that breaks as soon as all is loaded is no reason
 to load everything again each second."""
 
 
-AGAIN: Final = 3600.0
+MEMBERS_REFRESH_S: Final = 3600.0
 """Seconds until a pool is asked for its hosts' certificates again."""
 
 
@@ -264,7 +264,7 @@ class Connections:
                 if ready is not None and not ready.done():
                     self._fail(url, ready, error, text)
                     return
-                if follower.pool is not None and self._clock.now() - begun >= STEADY:
+                if follower.pool is not None and self._clock.now() - begun >= STEADY_AFTER:
                     attempt = 0
                 await self._pause(url, text, attempt)
                 attempt += 1
@@ -302,7 +302,7 @@ class Connections:
                     # What does not answer now, because its pool is about to break, is trusted as before.
                     known = {host: shown or server.members.get(host, "") for host, shown in members.items()}
                     self._set(replace(server, members=known))
-            await self._clock.sleep(AGAIN)
+            await self._clock.sleep(MEMBERS_REFRESH_S)
 
     async def _follow(self, gateway: Gateway, follower: _Follower, ready: "asyncio.Future[None] | None") -> None:
         """Follow until it breaks. The session is ended only where the server can still hear it."""
@@ -346,7 +346,7 @@ class Connections:
         """Count down to the next attempt; `open` cuts it short."""
         hurry = self._hurry[url] = asyncio.Event()
         try:
-            for left in range(DELAYS[min(attempt, len(DELAYS) - 1)], 0, -1):
+            for left in range(RETRY_DELAYS_S[min(attempt, len(RETRY_DELAYS_S) - 1)], 0, -1):
                 detail, short = _("trying again in {n} s", n=left), _("retry {n} s", n=left)
                 self._set_link(url, Link.waiting, detail, why, short)
                 waiting = asyncio.ensure_future(hurry.wait())

@@ -18,10 +18,10 @@ from xsmigui.services.store import Change, Store
 
 log = logging.getLogger(__name__)
 
-AT_ONCE: Final = 4
+MOST_QUESTIONS: Final = 4
 """Questions under way at the same time."""
 
-LARGE: Final = 60
+LARGE_DRAFT_PAIRS: Final = 60
 """From so many pairs of VM and host on, a draft is judged in a thread: the window must not wait for it."""
 
 GATHER: Final = 0.1
@@ -47,7 +47,7 @@ class Drafting:
         self._facts: dict[Question, Answer] = {}
         self._refused_at: dict[Question, float] = {}
         self._asking: dict[Question, asyncio.Task[None]] = {}
-        self._places = asyncio.Semaphore(AT_ONCE)
+        self._places = asyncio.Semaphore(MOST_QUESTIONS)
         self._listeners: list[Listener] = []
         self._settled = asyncio.Event()
         self._judging: asyncio.Task[None] | None = None
@@ -64,7 +64,7 @@ class Drafting:
         site = self._store.site()
         pools = {self._draft.source, self._draft.destination or self._draft.source}
         hosts = sum(len(site.pools[pool].host) for pool in pools if pool in site.pools)
-        return len(self._draft.vms) * hosts > LARGE
+        return len(self._draft.vms) * hosts > LARGE_DRAFT_PAIRS
 
     def _blank(self) -> Evaluation:
         """What stands until a large draft is judged: no problem, no plan, nothing to ask."""

@@ -19,7 +19,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from xsmigui.core.capacity import AT_ONCE
+from xsmigui.core.capacity import MOST_STORAGE_MIGRATIONS
 from xsmigui.core.job_claims import claims
 from xsmigui.core.jobs import Job, State, Step, VmJob, is_moving, resumed, says_more
 from xsmigui.core.journal import Unreadable
@@ -39,7 +39,7 @@ from xsmigui.services.recognition import Recognition
 from xsmigui.services.restarting import as_left
 from xsmigui.services.sending import Crowded, SendingCarrier
 from xsmigui.services.server_states import Trouble
-from xsmigui.services.store import SEEN_WITHIN, Change, Store
+from xsmigui.services.store import SEEN_WITHIN_S, Change, Store
 from xsmigui.services.watching import Watches
 
 log = logging.getLogger(__name__)
@@ -49,7 +49,7 @@ CROWDED: Final = 10.0
 """Seconds until a host is tried again that runs as many as it allows."""
 
 
-LONGEST: Final = 7 * 86400.0
+FOLLOW_AT_MOST_S: Final = 7 * 86400.0
 """Seconds that a migration nobody follows may take until its place is given to the next one."""
 
 
@@ -88,7 +88,7 @@ class Jobs:
         self._movers = Movers(store)
         self._recognition = Recognition(store, gateways)
         self._writing: set[asyncio.Task[None]] = set()
-        self._limit = AT_ONCE
+        self._limit = MOST_STORAGE_MIGRATIONS
         self._jobs: dict[str, Job] = {}
         self._queue: list[_Place] = []
         self._listeners: list[Listener] = []
@@ -168,7 +168,7 @@ class Jobs:
 
     async def take_up(self, wanted: str = "") -> list[Job]:
         """Take up what earlier processes left unfinished (or this job of it, which the operator has chosen). What the
-        servers move is followed at once; copies that nobody has watched for more than `UNASKED` wait until the operator
+        servers move is followed at once; copies that nobody has watched for more than `RESUME_UNASKED_WITHIN` wait until the operator
         continues or undoes them. Raises `OSError` if the journal cannot be read."""
         found = []
         for left in await self._journal.adopt(wanted):
@@ -198,7 +198,7 @@ class Jobs:
 
     @limit.setter
     def limit(self, number: int) -> None:
-        if not 1 <= number <= AT_ONCE:
+        if not 1 <= number <= MOST_STORAGE_MIGRATIONS:
             raise ValueError(number)
         self._limit = number
         self._pump()
@@ -416,8 +416,8 @@ class Jobs:
         """Wait until the server no longer moves a VM that nobody follows: as long it is one of those that may leave at
         once. What a server has just been asked shows after a moment."""
         if place.storage and self._jobs[place.job].vms[place.index].has_begun:
-            await self._store.until(lambda: self._is_moving(place), SEEN_WITHIN)
-            await self._store.until(lambda: not self._is_moving(place), LONGEST)
+            await self._store.until(lambda: self._is_moving(place), SEEN_WITHIN_S)
+            await self._store.until(lambda: not self._is_moving(place), FOLLOW_AT_MOST_S)
 
     def _is_moving(self, place: _Place) -> bool:
         inventory = self._store.inventory(place.pool)

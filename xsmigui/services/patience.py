@@ -16,7 +16,7 @@ from xsmigui.services.server_states import Trouble
 PATIENCE: Final = 300.0
 """Seconds without a word of a server. High availability takes some three minutes until another host coordinates."""
 
-LOOK: Final = 1.0
+LOOK_INTERVAL_S: Final = 1.0
 """Seconds between two looks."""
 
 
@@ -38,12 +38,12 @@ async def until_hopeless(jobs: Jobs, job: str, clock: Clock, patience: float = P
         trouble = jobs.trouble(job)
         if trouble is not None and trouble.given_up:
             return Hopeless(trouble.reason, refused=True, trouble=trouble)
-        silent = silent + LOOK if _stands(jobs.get(job)) else 0.0
+        silent = silent + LOOK_INTERVAL_S if _stands(jobs.get(job)) else 0.0
         if trouble is not None and max(silent, trouble.seconds) >= patience:
             return Hopeless(_silence(patience, trouble.reason), refused=False, trouble=trouble)
         if silent >= patience:
             return Hopeless(_silence(patience, _message(jobs.get(job))), refused=False)
-        await clock.sleep(LOOK)
+        await clock.sleep(LOOK_INTERVAL_S)
 
 
 def _stands(job: Job) -> bool:

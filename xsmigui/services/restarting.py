@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from xsmigui.core.jobs import State, Step, VmJob, resumed, upgraded
 from xsmigui.core.messages import Duration, m_
 
-UNASKED: Final = timedelta(minutes=5)
+RESUME_UNASKED_WITHIN: Final = timedelta(minutes=5)
 """A job that was left no longer than this ago goes on without a question."""
 
 
@@ -25,7 +25,12 @@ def as_left(vm: VmJob, now: datetime, away: timedelta, chosen: bool) -> VmJob:
     elif vm.move.fix is not None and not chosen:
         text = m_("This program ended while it was doing this: continue or cancel it.")
         vm = replace(vm, held=True, status=text, state=State.waiting)
-    elif vm.replacements and away > UNASKED and not chosen and not (vm.stop is not None and vm.stop.is_under_way):
+    elif (
+        vm.replacements
+        and away > RESUME_UNASKED_WITHIN
+        and not chosen
+        and not (vm.stop is not None and vm.stop.is_under_way)
+    ):
         text = m_(
             "Disks were being copied when this program ended, {time} ago. Nothing has watched them since. "
             "Continue, and everything that has changed is copied again; or roll back.",

@@ -30,7 +30,7 @@ class Change:
 
 Listener = Callable[[Change], None]
 
-SEEN_WITHIN: Final = 30.0
+SEEN_WITHIN_S: Final = 30.0
 """Seconds for the events of a change that a server has confirmed."""
 
 
@@ -77,7 +77,7 @@ class Store:
 
         return leave
 
-    async def until(self, condition: Callable[[], bool], within: float = SEEN_WITHIN) -> bool:
+    async def until(self, condition: Callable[[], bool], within: float = SEEN_WITHIN_S) -> bool:
         """Wait for a change that makes a condition true; False where none does in so many seconds."""
         seen = asyncio.Event()
 

@@ -16,7 +16,7 @@ from xsmigui.simulator.types import int64
 
 TASK_DELAY: Final = 0.0  # seconds before the first look, if only tasks are asked for (since 25.5)
 DELAY: Final = 0.05
-LONGEST: Final = 86400.0
+LONGEST_WAIT_S: Final = 86400.0
 
 Change = tuple[int, str, str, str, Table | None]
 
@@ -109,7 +109,7 @@ class Events:
         generation, messages = parse_token(since)
         wanted = Subscription(classes)
         if timeout < 0 or timeout > 104 * 86400:
-            timeout = LONGEST
+            timeout = LONGEST_WAIT_S
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout
         db = self._pool.db

@@ -11,8 +11,8 @@ from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.types import Type, Value
 
-KEEP_FINISHED: Final = 3900.0  # seconds
-KEEP_PENDING: Final = 86400.0
+KEEP_FINISHED_S: Final = 3900.0  # seconds
+KEEP_PENDING_S: Final = 86400.0
 MOST_TASKS: Final = 200
 
 
@@ -136,13 +136,13 @@ class Tasks:
         for ref, when in list(self._finished.items()):
             if ref not in rows:
                 del self._finished[ref]
-            elif now - when > KEEP_FINISHED:
+            elif now - when > KEEP_FINISHED_S:
                 self.remove(ref)
         for ref in [r for r, row in rows.items() if row["status"] == "pending"]:
             progress = rows[ref]["progress"]
             before, since = self._idle.get(ref, (progress, now))
             self._idle[ref] = (progress, since if progress == before else now)
-            if now - self._idle[ref][1] > KEEP_PENDING:
+            if now - self._idle[ref][1] > KEEP_PENDING_S:
                 self.remove(ref)
         self._idle = {ref: seen for ref, seen in self._idle.items() if ref in rows}
         too_many = len(rows) - MOST_TASKS

@@ -23,8 +23,8 @@ from xsmigui.xapi.transport import EventBatch, Transport
 
 log = logging.getLogger(__name__)
 
-FETCH_DEADLINE: Final = 120.0
-POLL: Final = 30.0
+FETCH_DEADLINE_S: Final = 120.0
+POLL_S: Final = 30.0
 """Seconds that one `event.from` waits for something to happen."""
 
 PATIENCE: Final = 2
@@ -51,7 +51,7 @@ class Pace:
 
     def pause(self, now: float, empty: bool) -> float:
         """Seconds to wait before the next question; `empty` says that the last answer had nothing in it."""
-        self._idle = self._idle + 1 if empty and now - self._at < POLL / 2 else 0
+        self._idle = self._idle + 1 if empty and now - self._at < POLL_S / 2 else 0
         self._allowance = min(self._allowance + (now - self._at) / SPACING, float(BURST)) - 1
         waiting = max(0.0, -self._allowance) * SPACING
         if self._idle > 1:
@@ -80,7 +80,7 @@ class Feed:
         self._listener.loaded(await self._load())
         pace = Pace()
         while True:
-            batch = await self._transport.events(self._session, token, POLL)
+            batch = await self._transport.events(self._session, token, POLL_S)
             token = batch.token
             await self._deliver(batch)
             if pause := pace.pause(time.monotonic(), not batch.events):
@@ -88,10 +88,10 @@ class Feed:
 
     async def _token(self) -> str:
         """Where the events stand now: `event.inject` answers a token just before its own event."""
-        pools = await self._transport.call("pool.get_all", [self._session], FETCH_DEADLINE)
+        pools = await self._transport.call("pool.get_all", [self._session], FETCH_DEADLINE_S)
         if not pools:
             raise NotSpeaking(self._transport.url, 200, "pool.get_all: no pool")
-        token = await self._transport.call("event.inject", [self._session, "pool", pools[0]], FETCH_DEADLINE)
+        token = await self._transport.call("event.inject", [self._session, "pool", pools[0]], FETCH_DEADLINE_S)
         return str(token)
 
     async def _load(self) -> Inventory:
@@ -103,7 +103,7 @@ class Feed:
             tables: dict[str, dict[str, Record]] = {}
             for cls in CLASSES:
                 try:
-                    tables[cls] = await self._transport.records(self._session, cls, FETCH_DEADLINE)
+                    tables[cls] = await self._transport.records(self._session, cls, FETCH_DEADLINE_S)
                 except ServerFailure as failure:
                     if failure.code != "MESSAGE_METHOD_UNKNOWN":
                         raise
@@ -158,7 +158,7 @@ class Feed:
             )
             del self._doubts[cls]
             self._patience[cls] = 2 * patience
-            rows = await self._transport.records(self._session, cls, FETCH_DEADLINE)
+            rows = await self._transport.records(self._session, cls, FETCH_DEADLINE_S)
             corrections += [Event(cls, ref, None) for ref in refs - rows.keys()]
             corrections += [Event(cls, ref, record) for ref, record in rows.items()]
             self._refs[cls] = set(rows)

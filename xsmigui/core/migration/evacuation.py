@@ -31,7 +31,7 @@ waits to come back."""
 METHODS: Final = ("host.disable", "host.add_to_other_config", "host.remove_from_other_config")
 """What a session must be allowed besides the migrations."""
 
-AT_ONCE: Final = 10
+DEFAULT_BATCH_SIZE: Final = 10
 """VMs that leave a host at once unless the operator says otherwise (xapi 25.22: evacuation-batch-size)."""
 
 
@@ -49,7 +49,7 @@ def evacuation(site: Site, pool: PoolId, host: HostRef) -> Draft:
     """All VMs leave the host. Disks stay where they are wherever the new host sees them; home servers stay too, so that
     the VMs know where they belong."""
     vms = residents(site.pools[pool], host)
-    draft = Draft(pool, vms, pool, set_home=False, leaves=host, at_once=AT_ONCE)
+    draft = Draft(pool, vms, pool, set_home=False, leaves=host, at_once=DEFAULT_BATCH_SIZE)
     return draft.each_disk()
 
 
@@ -177,7 +177,7 @@ def with_halted(inventory: Inventory, host: HostRef, vm: VmRef) -> dict[str, tup
 def back(site: Site, pool: PoolId, host: HostRef, vms: tuple[VmRef, ...]) -> Draft:
     """These VMs return to the host. Their disks stay where they are now: what was moved off the host's own SRs does not
     come back by itself."""
-    draft = Draft(pool, vms, pool, dict.fromkeys(vms, host), set_home=False, at_once=AT_ONCE)
+    draft = Draft(pool, vms, pool, dict.fromkeys(vms, host), set_home=False, at_once=DEFAULT_BATCH_SIZE)
     return draft.each_disk()
 
 

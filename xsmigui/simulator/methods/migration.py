@@ -26,7 +26,7 @@ from xsmigui.simulator.tasks import Work
 IMAGE_FORMATS: Final = ["raw", "vhd", "qcow2"]
 
 
-AT_ONCE: Final = 3  # storage motions that one host's xapi sends at the same time
+MOST_STORAGE_MOTIONS: Final = 3  # storage motions that one host's xapi sends at the same time
 
 
 _NO_COPY_INSIDE: Final = (
@@ -81,8 +81,8 @@ async def send(
     sender = _sender(call, vm, target)
     checks.assert_port_open(call.pool, sender, target)
     motions = call.pool.storage_motions
-    if motions[sender] >= AT_ONCE:
-        raise Failure("TOO_MANY_STORAGE_MIGRATES", AT_ONCE)
+    if motions[sender] >= MOST_STORAGE_MOTIONS:
+        raise Failure("TOO_MANY_STORAGE_MIGRATES", MOST_STORAGE_MOTIONS)
     halted = call.db.get("VM", vm, "power_state") in {"Halted", "Suspended"}
     busy = sender if halted else NULL if target.cross else target.host
     if halted:

@@ -32,7 +32,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from xsmigui.core.capacity import AT_ONCE
+from xsmigui.core.capacity import MOST_STORAGE_MIGRATIONS
 from xsmigui.core.text import N_, _, printable
 from xsmigui.core.units import percent
 from xsmigui.ui.activity.lines import Group, Key, Kind, Line, filtered, servers_of
@@ -251,7 +251,7 @@ class ActivityView(QWidget):
         self.servers = Combo("activityServer", _("Servers that are shown"))
         self.servers.setMinimumContentsLength(8)
         self.servers.currentIndexChanged.connect(lambda _index: self._choose_server())
-        self.limit = Spin("storageLimit", _("Storage migrations at once"), 1, AT_ONCE)
+        self.limit = Spin("storageLimit", _("Storage migrations at once"), 1, MOST_STORAGE_MIGRATIONS)
         self.limit.setValue(limit)
         explain(self.limit, _("How many storage migrations may leave a pool at the same time, other clients' counted"))
         self.limit.valueChanged.connect(self._source.limit)

@@ -275,7 +275,7 @@ def lock_left(move: Move) -> Problems:
             yield found("R69", Severity.warn, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
-LONGEST: Final = 30
+LONGEST_CHAIN: Final = 30
 """Disks that a chain of snapshots may have."""
 LONG: Final = 25
 
@@ -291,7 +291,7 @@ def chain(move: Move) -> Problems:
                 "{disk} is based on a chain of {length} disks; the maximum is {limit}.",
                 disk=_name(move, vdi),
                 length=length,
-                limit=LONGEST,
+                limit=LONGEST_CHAIN,
             )
             hint = m_("Delete snapshots and wait until the SR has coalesced them.")
             snapshots = tuple(move.source.snapshots(move.ref))

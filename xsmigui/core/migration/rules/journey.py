@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from xsmigui.core.capacity import AT_ONCE
+from xsmigui.core.capacity import MOST_STORAGE_MIGRATIONS
 from xsmigui.core.messages import Duration, Size, Text, m_, mn_, sentences
 from xsmigui.core.migration.estimates import estimate, total
 from xsmigui.core.migration.moves import Kind
@@ -27,7 +27,7 @@ def queue(batch: Batch) -> Problems:
         if vm.current_operations and "migrate_send" in vm.current_operations.values() and vm.uuid not in own
     }
     before = len(queued | others)
-    waiting = len(ours) - max(0, AT_ONCE - before)
+    waiting = len(ours) - max(0, MOST_STORAGE_MIGRATIONS - before)
     if waiting > 0:
         message = mn_(
             "{n} VM will wait in the queue: at most {most} storage migrations leave {pool} at once, and {before} are"
@@ -35,7 +35,7 @@ def queue(batch: Batch) -> Problems:
             "{n} VMs will wait in the queue: at most {most} storage migrations leave {pool} at once, and {before} are"
             " under way.",
             waiting,
-            most=AT_ONCE,
+            most=MOST_STORAGE_MIGRATIONS,
             pool=source.name,
             before=before,
         )
