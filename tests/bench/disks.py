@@ -16,7 +16,7 @@ from PySide6.QtWidgets import QApplication
 
 from tests.core.site import PoolBuilder, site_of
 from xsmigui.core import description
-from xsmigui.core.migration.diskdraft import draft_of_disks, off, targets
+from xsmigui.core.migration.diskdraft import draft_of_disks, movable_disks, targets
 from xsmigui.core.migration.evaluation import evaluate
 from xsmigui.core.units import GiB, TiB
 from xsmigui.ui import style
@@ -81,8 +81,8 @@ def main() -> None:
 
     measure("scrolled, and painted", scroll, 20)
     measure("an event that changes nothing here", lambda: tab.show_sr(rows, space, True))
-    measure("what can leave the SR", lambda: off(inventory, full))
-    going, _staying = off(inventory, full)
+    measure("what can leave the SR", lambda: movable_disks(inventory, full))
+    going, _staying = movable_disks(inventory, full)
     draft = draft_of_disks(site, pool.id, going[:40], empty)
     measure("40 disks: SRs offered", lambda: targets(site, draft, going[:40]))
     measure("40 disks: evaluation", lambda: evaluate(site, draft))

@@ -63,7 +63,7 @@ async def _return(made: Engine) -> Plan:
     assert gateway is not None
     vms = evacuation.returning(made.inventory("Lisboa"), host).run
     await maintenance.leave(gateway, host)
-    assert await made.store.until(lambda: evacuation.takes(made.store.inventory(pool), host))
+    assert await made.store.until(lambda: evacuation.accepts_vms(made.store.inventory(pool), host))
     return await settled(made, evacuation.back(made.store.site(), pool, host, vms))
 
 

@@ -71,7 +71,7 @@ async def test_a_host_is_emptied_and_filled_again(site: Simulated) -> None:
 
         returning = evacuation.returning(inventory, host).run
         await maintenance.leave(gateway, host)
-        assert await made.store.until(lambda: evacuation.takes(made.store.inventory(pool), host))
+        assert await made.store.until(lambda: evacuation.accepts_vms(made.store.inventory(pool), host))
         config = made.row("Lisboa", "host", "lisboa-02")["other_config"]
         assert MODE not in config
         assert len(config[MOVED].split(",")) == len(names)  # until they are back
@@ -109,14 +109,14 @@ async def test_the_list_survives_the_reboot_that_it_is_made_for(site: Simulated)
     async with engine(site, "Lisboa") as made:
         pool, host, gateway, uuids = await emptied(made)
         await gateway.call("host.reboot", host)
-        await until(lambda: evacuation.takes(made.inventory("Lisboa"), host))
+        await until(lambda: evacuation.accepts_vms(made.inventory("Lisboa"), host))
         assert evacuation.in_maintenance(made.inventory("Lisboa"), host)
         assert listed(made) == uuids
         await maintenance.enter(gateway, made.inventory("Lisboa"), host, ())
         assert listed(made) == uuids
-        await until(lambda: not evacuation.takes(made.inventory("Lisboa"), host))
+        await until(lambda: not evacuation.accepts_vms(made.inventory("Lisboa"), host))
         await maintenance.leave(gateway, host)
-        await until(lambda: evacuation.takes(made.inventory("Lisboa"), host))
+        await until(lambda: evacuation.accepts_vms(made.inventory("Lisboa"), host))
         waiting = evacuation.returning(made.inventory("Lisboa"), host)
         back = (await judged(made, evacuation.back(made.store.site(), pool, host, waiting.run))).plan
         assert back is not None
@@ -143,7 +143,7 @@ async def test_what_fits_comes_back_and_the_rest_stays_listed(site: Simulated) -
         assert made.row("Lisboa", "host", "lisboa-02")["other_config"][MODE] == "true"
 
         await maintenance.leave(gateway, host)
-        await until(lambda: evacuation.takes(made.inventory("Lisboa"), host))
+        await until(lambda: evacuation.accepts_vms(made.inventory("Lisboa"), host))
         draft = evacuation.back(made.store.site(), pool, host, waiting.run)
         evaluation, out = await maintenance.settle_without_blocked(lambda d: judged(made, d), draft)
         assert evaluation.plan is not None
@@ -172,7 +172,7 @@ async def test_what_was_shut_down_for_it_is_started_again(site: Simulated) -> No
         waiting = evacuation.returning(made.inventory("Lisboa"), host)
         assert waiting.halted == (vm,)
         await maintenance.leave(gateway, host)
-        await until(lambda: evacuation.takes(made.inventory("Lisboa"), host))
+        await until(lambda: evacuation.accepts_vms(made.inventory("Lisboa"), host))
         started, refused = await maintenance.start_again(gateway, made.inventory("Lisboa"), host, waiting)
         assert (started, refused) == ((vm,), ())
         await maintenance.strike_off(made.store, gateway, pool, host, started)

@@ -162,7 +162,7 @@ class _Host:
             options.yes = True
         self.touched = True
         await maintenance.leave(self._gateway, self._host)
-        await self._store.until(lambda: evacuation.takes(self._store.inventory(self._pool), self._host))
+        await self._store.until(lambda: evacuation.accepts_vms(self._store.inventory(self._pool), self._host))
         refused: list[NotBack] = []
 
         async def after() -> dict[str, object]:

@@ -168,8 +168,8 @@ class Jobs:
 
     async def take_up(self, wanted: str = "") -> list[Job]:
         """Take up what earlier processes left unfinished (or this job of it, which the operator has chosen). What the
-        servers move is followed at once; copies that nobody has watched for more than `RESUME_UNASKED_WITHIN` wait until the operator
-        continues or undoes them. Raises `OSError` if the journal cannot be read."""
+        servers move is followed at once; copies that nobody has watched for longer than `RESUME_UNASKED_WITHIN` wait
+        until the operator continues or undoes them. Raises `OSError` if the journal cannot be read."""
         found = []
         for left in await self._journal.adopt(wanted):
             lines = await self._journal.history(left.id)

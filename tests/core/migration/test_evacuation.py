@@ -159,7 +159,7 @@ def test_the_vms_that_left_come_back(site: TwoPools) -> None:
     off = ",".join([a.uuid(halted), a.uuid(gone)])  # gone was started again by somebody
     a.set(site.m1, enabled=False, other_config={MODE: "true", MOVED: uuids, HALTED: off, SUSPENDED: a.uuid(slept)})
     inventory = a.inventory()
-    assert not evacuation.takes(inventory, site.m1)
+    assert not evacuation.accepts_vms(inventory, site.m1)
     waiting = evacuation.returning(inventory, site.m1)
     assert waiting.run == (gone,)  # web is on it, halted does not run
     assert waiting.halted == (halted,)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.judged import Judge
-from xsmigui.core.migration.diskdraft import DisksRefused, draft_of_disks, off, owner
+from xsmigui.core.migration.diskdraft import DisksRefused, draft_of_disks, movable_disks, owner
 from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.exchange import kept_note
@@ -91,7 +91,7 @@ async def test_every_disk_to_every_sr(file: Path) -> None:
     (pool,) = site.pools
     inventory = site.pools[pool]
     for sr in inventory.SR:
-        off(inventory, sr)
+        movable_disks(inventory, sr)
     tried: set[tuple[str, str]] = set()
     for disk, vdi in inventory.VDI.items():
         for sr in inventory.SR:

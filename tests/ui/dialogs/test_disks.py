@@ -16,7 +16,7 @@ from tests.ui.driving import dialog, driven, gone, message
 from tests.ui.programs import connected, running, select, vm_key
 from xsmigui.app import Program
 from xsmigui.core.jobs import Job, State
-from xsmigui.core.migration.diskdraft import off
+from xsmigui.core.migration.diskdraft import movable_disks
 from xsmigui.core.refs import ObjectId
 from xsmigui.simulator.failures import Failure
 from xsmigui.ui.dialogs.disks import MoveDiskDialog
@@ -188,7 +188,7 @@ async def test_an_sr_is_emptied(qapp: QApplication, home: Path, site: Simulated)
         assert {vm.state for vm in program.jobs.all()[0].vms} == {State.done}
         assert 1 <= most <= 3
         inventory = program.store.site().pools[key.pool]
-        left, _staying = off(inventory, key.ref)  # type: ignore[arg-type]
+        left, _staying = movable_disks(inventory, key.ref)  # type: ignore[arg-type]
         assert left == ()
 
 

@@ -124,7 +124,7 @@ async def test_the_list_survives_a_reboot_with_and_without_the_window(
         await connected(program, site)
         await on(program, "Lisboa", "lisboa-02")
         inventory = pool_of(program, "Lisboa")
-        assert evacuation.takes(inventory, host)
+        assert evacuation.accepts_vms(inventory, host)
         await until(lambda: action(program).text() == "Leave &maintenance mode…")
         await until(bring_back(program).isEnabled)
         bring_back(program).trigger()
@@ -251,7 +251,7 @@ async def test_nothing_runs_on_the_host(qapp: QApplication, home: Path, site: Si
         assert not question.findChild(QCheckBox, "bringBackCheck").isVisible()
         child(question, QPushButton, "leaveButton").click()
         await gone("leaveMaintenanceDialog")
-        assert not evacuation.takes(pool_of(program, "Lisboa"), await on(program, "Lisboa", "lisboa-02"))
+        assert not evacuation.accepts_vms(pool_of(program, "Lisboa"), await on(program, "Lisboa", "lisboa-02"))
 
 
 @driven
@@ -281,7 +281,7 @@ async def test_what_is_left_on_the_host_is_moved_off_later(qapp: QApplication, h
         await gone("maintenanceDialog")
         await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended)
         assert evacuation.residents(pool_of(program, "Lisboa"), host) == ()
-        assert not evacuation.takes(pool_of(program, "Lisboa"), host)
+        assert not evacuation.accepts_vms(pool_of(program, "Lisboa"), host)
 
 
 @driven

@@ -114,7 +114,7 @@ def why_not(site: Site, pool: PoolId | None, disks: tuple[VdiRef, ...]) -> str:
     return ""
 
 
-def off(inventory: Inventory, sr: SrRef) -> tuple[tuple[VdiRef, ...], tuple[str, ...]]:
+def movable_disks(inventory: Inventory, sr: SrRef) -> tuple[tuple[VdiRef, ...], tuple[str, ...]]:
     """The disks that can be moved off an SR, and what stays behind, each with its reason. Snapshots follow their disk;
     one whose disk is elsewhere or gone stays."""
     found = {
@@ -181,7 +181,7 @@ def targets(site: Site, draft: Draft, disks: Iterable[VdiRef]) -> tuple[SrTarget
     return tuple(sorted(found, key=lambda t: (not t.usable, inventory.is_hidden(t.ref), natural(t.name), t.ref)))
 
 
-def manner(inventory: Inventory, draft: Draft) -> str:
+def how_moved(inventory: Inventory, draft: Draft) -> str:
     """How the disks will be moved, in a sentence for each state of their VMs."""
     by_state: dict[str, list[str]] = {}
     for vm in draft.vms:

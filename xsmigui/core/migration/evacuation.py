@@ -75,7 +75,7 @@ def why_not(site: Site, pool: PoolId | None, host: HostRef | None) -> str:
     return ""
 
 
-def takes(inventory: Inventory | None, host: HostRef) -> bool:
+def accepts_vms(inventory: Inventory | None, host: HostRef) -> bool:
     """The host is there and takes VMs."""
     return inventory is not None and host in inventory.host and inventory.host[host].enabled
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import candidates
-from xsmigui.core.migration.diskdraft import SrTarget, draft_of_disks, manner, owner, places, targets, way
+from xsmigui.core.migration.diskdraft import SrTarget, draft_of_disks, how_moved, owner, places, targets, way
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.fixes import Fix
 from xsmigui.core.migration.moves import is_copied
@@ -202,7 +202,7 @@ class MoveDiskDialog(QDialog):
         if inventory is not None and each:
             self._show_each(evaluation, inventory)
         if inventory is not None:
-            self.manner.setText(manner(inventory, draft))
+            self.manner.setText(how_moved(inventory, draft))
             self._filling = True
             try:
                 self.rows.show(targets(site, draft, self._disks))

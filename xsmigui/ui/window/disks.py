@@ -2,7 +2,7 @@
 
 from PySide6.QtCore import Qt
 
-from xsmigui.core.migration.diskdraft import off, why_not
+from xsmigui.core.migration.diskdraft import movable_disks, why_not
 from xsmigui.core.refs import PoolId, SrRef, VdiRef
 from xsmigui.core.text import _
 from xsmigui.ui.columns import remember_tables
@@ -66,7 +66,7 @@ class DiskCommands:
         pool, ref = keys[0].pool, SrRef(keys[0].ref)
         if pool not in site.connected or ref not in site.pools[pool].SR:
             return _("The SR is not connected.")
-        going, staying = off(site.pools[pool], ref)
+        going, staying = movable_disks(site.pools[pool], ref)
         return (pool, going, staying) if going else _("There is no virtual disk of a VM on it.")
 
     def empty_sr(self) -> MoveDiskDialog | None:

@@ -170,7 +170,7 @@ class PoolCommands:
             await maintenance.leave(gateway, host)
             if agreed.forget:
                 await maintenance.forget(gateway, inventory, host)
-            elif agreed.waiting and await store.until(lambda: evacuation.takes(store.inventory(pool), host)):
+            elif agreed.waiting and await store.until(lambda: evacuation.accepts_vms(store.inventory(pool), host)):
                 await self._bring_back(gateway, pool, host, agreed.waiting)
         except WIRE_ERRORS as failure:
             unsure = maintenance.uncertain(failure, inventory, host)
