@@ -5,7 +5,7 @@ from typing import Any
 
 from xsmigui.core.migration.draft import SHORT_STOP
 from xsmigui.core.text import _
-from xsmigui.services.patience import PATIENCE
+from xsmigui.services.patience import GIVE_UP_AFTER_S
 
 
 def short_stop(group: Any) -> None:
@@ -107,7 +107,7 @@ def connection(command: argparse.ArgumentParser, required: bool = True) -> None:
         "minutes to wait for a job whose servers do not answer, {minutes} by default; what is running there "
         "continues, and the command that resumes the job is printed. Example: --patience 30"
     )
-    minutes = round(PATIENCE / 60)
+    minutes = round(GIVE_UP_AFTER_S / 60)
     group.add_argument(
         "--patience", type=_minutes, default=minutes, metavar="MINUTES", help=text.format(minutes=minutes)
     )

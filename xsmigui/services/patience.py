@@ -13,7 +13,7 @@ from xsmigui.core.text import n_
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.server_states import Trouble
 
-PATIENCE: Final = 300.0
+GIVE_UP_AFTER_S: Final = 300.0
 """Seconds without a word of a server. High availability takes some three minutes until another host coordinates."""
 
 LOOK_INTERVAL_S: Final = 1.0
@@ -31,7 +31,7 @@ class Hopeless:
     """The pool that does not answer."""
 
 
-async def until_hopeless(jobs: Jobs, job: str, clock: Clock, patience: float = PATIENCE) -> Hopeless:
+async def until_hopeless(jobs: Jobs, job: str, clock: Clock, patience: float = GIVE_UP_AFTER_S) -> Hopeless:
     """Wait until a job has no hope of going on by itself; for ever where it has."""
     silent = 0.0
     while True:

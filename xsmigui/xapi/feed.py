@@ -27,7 +27,7 @@ FETCH_DEADLINE_S: Final = 120.0
 POLL_S: Final = 30.0
 """Seconds that one `event.from` waits for something to happen."""
 
-PATIENCE: Final = 2
+DISAGREEMENTS_BEFORE_FETCH: Final = 2
 """Answers in a row that must disagree about a class before it is fetched again: rows of short tasks come and go while
 an answer is put together. Twice as many each time that fetching did not help."""
 
@@ -146,7 +146,7 @@ class Feed:
                 self._patience.pop(cls, None)
                 continue
             self._doubts[cls] = self._doubts.get(cls, 0) + 1
-            patience = self._patience.get(cls, PATIENCE)
+            patience = self._patience.get(cls, DISAGREEMENTS_BEFORE_FETCH)
             if self._doubts[cls] < patience:
                 continue
             log.info(
