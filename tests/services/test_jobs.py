@@ -5,7 +5,7 @@ import asyncio
 from tests.holding import Hold, until
 from tests.services.engine import Engine
 from xsmigui.core.jobs import Job, State, Step, VmJob
-from xsmigui.services.jobs import CROWDED
+from xsmigui.services.jobs import TOO_MANY_RETRY_S
 
 NAMES = ("web-01", "web-02", "web-03", "mail", "files-windows")
 
@@ -131,7 +131,7 @@ async def test_a_crowded_host_is_tried_again(two: Engine) -> None:
     plan = await two.plan("web-01", to="Lisboa")
     crowd(two, 3)
     job = two.jobs.start(plan)
-    await until(lambda: CROWDED in two.clock.slept)
+    await until(lambda: TOO_MANY_RETRY_S in two.clock.slept)
     vm: VmJob = two.vm(job)
     assert (vm.state, vm.step) == (State.waiting, Step.queued)
     crowd(two, -3)
@@ -145,7 +145,7 @@ async def test_cancelled_while_it_rests(two: Engine) -> None:
     plan = await two.plan("web-01", to="Lisboa")
     crowd(two, 3)
     job = two.jobs.start(plan)
-    await until(lambda: CROWDED in two.clock.slept)
+    await until(lambda: TOO_MANY_RETRY_S in two.clock.slept)
     two.jobs.cancel(job.id)
     assert (await asyncio.wait_for(two.jobs.wait(job.id), 5)).state is State.cancelled
 

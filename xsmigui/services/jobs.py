@@ -37,7 +37,7 @@ from xsmigui.services.fixing import FixCarrier
 from xsmigui.services.movers import Movers
 from xsmigui.services.recognition import Recognition
 from xsmigui.services.restarting import as_left
-from xsmigui.services.sending import Crowded, SendingCarrier
+from xsmigui.services.sending import SendingCarrier, TooManyMigrations
 from xsmigui.services.server_states import Trouble
 from xsmigui.services.store import SEEN_WITHIN_S, Change, Store
 from xsmigui.services.watching import Watches
@@ -45,7 +45,7 @@ from xsmigui.services.watching import Watches
 log = logging.getLogger(__name__)
 
 
-CROWDED: Final = 10.0
+TOO_MANY_RETRY_S: Final = 10.0
 """Seconds until a host is tried again that runs as many as it allows."""
 
 
@@ -380,10 +380,10 @@ class Jobs:
                 self._set(place, replace(vm, state=State.waiting, held=True, status=reason))
                 return
             await run.run()
-        except Crowded:
+        except TooManyMigrations:
             place.run = None
             place.resting = True
-            await self._clock.sleep(CROWDED)
+            await self._clock.sleep(TOO_MANY_RETRY_S)
             place.resting = False
             self._pump()
             return

@@ -66,7 +66,7 @@ ADDRESSES_LOOK_S: Final = 5.0
 _REFERENCE: Final = re.compile(r"OpaqueRef:[0-9a-fA-F-]+")
 
 
-class Crowded(Exception):
+class TooManyMigrations(Exception):
     """The host runs as many storage migrations as it allows (those of other clients included)."""
 
 
@@ -298,7 +298,7 @@ class SendingCarrier(Carrier):
             if self.job.cancelling:
                 raise Ended(State.cancelled, m_("Cancelled before anything was changed."))
             self._tell(state=State.waiting, step=Phase.queued, progress=None, begun=0, status="")
-            raise Crowded
+            raise TooManyMigrations
         raise await self._refused(failure)
 
     async def _failed(self, failure: Exception) -> None:
