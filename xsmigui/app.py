@@ -45,8 +45,8 @@ from xsmigui.ui.dialogs.decisions import WindowDecisions
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.loop import EventLoop
 from xsmigui.ui.window.demonstration import mark
-from xsmigui.ui.window.given import Services
 from xsmigui.ui.window.main import MainWindow
+from xsmigui.ui.window.services import Services
 
 log = logging.getLogger(__name__)
 

@@ -31,7 +31,6 @@ from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Scope
 from xsmigui.ui.style import apply, keep_readable
 from xsmigui.ui.window.disks import DiskCommands
-from xsmigui.ui.window.given import Services
 from xsmigui.ui.window.menus import Commands, Menus, WindowActions
 from xsmigui.ui.window.notices import Notices
 from xsmigui.ui.window.objects import ObjectPane
@@ -39,6 +38,7 @@ from xsmigui.ui.window.planning import Planner
 from xsmigui.ui.window.pools import PoolCommands
 from xsmigui.ui.window.selection import Selection, selection
 from xsmigui.ui.window.servers import ServerCommands, can_try, link_text
+from xsmigui.ui.window.services import Services
 from xsmigui.ui.window.tree import TreePane
 from xsmigui.ui.window.vms import VmCommands
 from xsmigui.ui.window.work import WorkCommands

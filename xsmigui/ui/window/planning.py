@@ -17,7 +17,7 @@ from xsmigui.ui.dialogs.disks import MoveDiskDialog
 from xsmigui.ui.dialogs.evacuation import MaintenanceDialog
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Scope
-from xsmigui.ui.window.given import Services
+from xsmigui.ui.window.services import Services
 from xsmigui.ui.wizard.wizard import MigrateWizard
 
 Planning = MigrateWizard | MoveDiskDialog | MaintenanceDialog

@@ -18,8 +18,8 @@ from xsmigui.services import maintenance
 from xsmigui.ui.dialogs.base import ask, tell, tell_failure
 from xsmigui.ui.dialogs.evacuation import MaintenanceDialog
 from xsmigui.ui.dialogs.returning import leaving
-from xsmigui.ui.window.given import Services
 from xsmigui.ui.window.planning import Planner
+from xsmigui.ui.window.services import Services
 from xsmigui.ui.window.tree import ResourceTree
 
 

@@ -12,7 +12,7 @@ from xsmigui.services.server_states import Server
 from xsmigui.ui.dialogs.base import ask, opened
 from xsmigui.ui.dialogs.servers import AddServerDialog
 from xsmigui.ui.scope import Scope
-from xsmigui.ui.window.given import Services
+from xsmigui.ui.window.services import Services
 from xsmigui.ui.window.tree import ResourceTree
 
 

@@ -25,7 +25,7 @@ from xsmigui.ui.dialogs.base import ask, tell, tell_failure
 from xsmigui.ui.dialogs.saving import save
 from xsmigui.ui.dialogs.triage import choose_step
 from xsmigui.ui.scope import Scope
-from xsmigui.ui.window.given import Services
+from xsmigui.ui.window.services import Services
 
 
 class WorkCommands:
