@@ -17,7 +17,6 @@ def as_left(vm: VmJob, now: datetime, away: timedelta, chosen: bool) -> VmJob:
     operator has asked for this job."""
     if vm.is_over:
         return vm
-    is_down = vm.stop is not None and vm.stop.is_under_way
     if not vm.has_begun:
         text = m_("This program ended before it was started; nothing was changed.")
         return replace(vm, state=State.waiting, step=Step.queued, held=True, begun=0, status=text, cancelling=False)
