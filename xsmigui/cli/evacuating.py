@@ -150,7 +150,7 @@ class _Host:
     # Filling it.
 
     async def fill(self) -> int:
-        """Whoever can come back does; the others stay on the host's lists, each with what stands against it."""
+        """Whoever can come back does; the others stay on the host's lists, each with the reasons against it."""
         options = self._options
         waiting = evacuation.returning(self._inventory, self._host)
         if not options.yes:

@@ -129,7 +129,7 @@ async def take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int:
 
 
 def _reverting(store: Store, job: str) -> Plan | None:
-    """The plan that puts the kept sources of a job back that has ended; None where there are none."""
+    """The plan that puts the kept sources of a job back that has ended; None if there are none."""
     for inventory in store.site().pools.values():
         sources = [kept.ref for kept in kept_sources(inventory) if kept.note.job == job]
         if sources:

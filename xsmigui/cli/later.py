@@ -39,7 +39,7 @@ def moment(text: str, now: datetime) -> datetime:
 
 
 def moment_in(options: argparse.Namespace, clock: SystemClock) -> datetime | None:
-    """The time that the options name; None where they name none. Raises `BadArguments`."""
+    """The time that the options name; None if they name none. Raises `BadArguments`."""
     return moment(options.not_before, clock.now()) if getattr(options, "not_before", None) else None
 
 

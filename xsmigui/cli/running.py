@@ -114,7 +114,7 @@ def _report_preflight(options: argparse.Namespace, evaluation: Evaluation, left:
 
 def _end_with_a_server(connections: Connections, jobs: Jobs) -> None:
     """Interrupt the command where a server is given up (its certificate has changed, say): nobody is there to connect
-    it again, and what needs it would wait for ever. A job under way sees to that itself (`services.patience`)."""
+    it again, and what needs it would wait without end. A job under way sees to that itself (`services.patience`)."""
     command = asyncio.current_task()
     assert command is not None
 

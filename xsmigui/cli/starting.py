@@ -47,7 +47,7 @@ async def start(
     left_out: Sequence[LeftOut] = (),
     not_before: datetime | None = None,
 ) -> int:
-    """Carry out what was selected, if nothing stands against it and it is agreed to; `before` is done first then, and
+    """Carry out what was selected, if nothing blocks it and it is agreed to; `before` is done first then, and
     nothing before the time `not_before`."""
     if evaluation.plan is None:
         if options.json:

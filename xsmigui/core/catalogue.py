@@ -96,7 +96,7 @@ def entry_for(failure: ServerFailure) -> Entry | None:
 
 def understood(failure: ServerFailure) -> Reading | None:
     """What is known of an error: its entry, and the parameters of its sentence in one form, whatever the release; None
-    where the code is not known."""
+    if the code is not known."""
     code, params = failure.code, failure.params
     if code == "INTERNAL_ERROR":
         found = read(middle(" ".join(params), LONGEST_TEXT_CHARS))

@@ -15,7 +15,7 @@ Refs = Mapping[str, frozenset[str]]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One change of one object: `record` is its present state, or None where it was deleted."""
+    """One change of one object: `record` is its present state, or None if it was deleted."""
 
     cls: str
     ref: str

@@ -327,7 +327,7 @@ def _disk_row(inventory: Inventory, ref: VdiRef, vdi: records.VDI, position: str
 
 
 def sr_space(inventory: Inventory, ref: SrRef) -> Space | None:
-    """An SR's space; None where it has none of its own (drives, some ISO libraries)."""
+    """An SR's space; None if it has none of its own (drives, some ISO libraries)."""
     sr = inventory.SR.get(ref)
     if sr is None or sr.physical_size <= 0:
         return None

@@ -62,7 +62,7 @@ NAMES: Final[tuple[tuple[str, ...], ...]] = tuple(tuple(words.split()) for words
 
 
 def words(text: str) -> list[int] | None:
-    """The words of a feature set; None where it is none."""
+    """The words of a feature set; None if it is none."""
     try:
         return [int(word, 16) for word in text.split("-") if word]
     except ValueError:

@@ -164,7 +164,7 @@ class Inventory:
         return ObjectId(self.id, cls, ref)
 
     def record(self, cls: str, ref: str) -> Record | None:
-        """The record of any class, or None where it is not (or no longer) known."""
+        """The record of any class, or None if it is not (or no longer) known."""
         return self.tables.get(cls, {}).get(ref)
 
     def name_of(self, cls: str, ref: str) -> str:

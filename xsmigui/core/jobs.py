@@ -64,7 +64,7 @@ class DiskResult(msgspec.Struct, frozen=True):
 
 
 class VmJob(msgspec.Struct, frozen=True, kw_only=True):
-    """One VM's part of a job. `progress` is of the present step, 0 to 1, None where nothing can be said. Times are UTC.
+    """One VM's part of a job. `progress` is of the present step, 0 to 1, None if nothing can be said. Times are UTC.
 
     `status` states how it stands; `task` the server's task while there is one; `begun` how many of the
     move's calls were begun, so that a job which was cut off can be taken up where it stood; `held` that it waits for
@@ -131,7 +131,7 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.replacements) or any(call.method in MOTIONS for call in self.move.calls[: self.begun])
 
     def remaining(self, now: datetime) -> float | None:
-        """Seconds that the present step will still take, at the pace so far; None where nothing can be said."""
+        """Seconds that the present step will still take, at the pace so far; None if nothing can be said."""
         if self.progress is None or self.progress < 0.03 or self.step_started is None:
             return None
         passed = (now - self.step_started).total_seconds()
@@ -202,7 +202,7 @@ class Entry(msgspec.Struct, frozen=True):
 
     @property
     def message(self) -> str:
-        """What is told of it, in the reader's language of this moment."""
+        """Its text, in the reader's language of this moment."""
         return render(self.status)
 
 

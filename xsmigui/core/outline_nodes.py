@@ -118,7 +118,7 @@ def host_node(inventory: Inventory, ref: HostRef) -> Node:
 
 
 def vm_node(inventory: Inventory, ref: VmRef, view: View) -> Node | None:
-    """The line of a VM, template or snapshot; None where the view leaves it out."""
+    """The line of a VM, template or snapshot; None if the view leaves it out."""
     vm = inventory.VM[ref]
     if vm.is_control_domain or vm.is_default_template or vm.other_config.get("HideFromXenCenter") == "true":
         return None
@@ -185,7 +185,7 @@ def sr_node(inventory: Inventory, ref: SrRef, view: View) -> Node | None:
 
 
 def node_of(inventory: Inventory, cls: str, ref: str, view: View) -> Node | None:
-    """The line of an object; None where it is unknown or not shown. A search leaves out what does not match."""
+    """The line of an object; None if it is unknown or not shown. A search leaves out what does not match."""
     if ref not in inventory.tables.get(cls, {}):
         return None
     if cls == "host":

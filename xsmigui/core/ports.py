@@ -24,7 +24,7 @@ class Address:
 
 
 Trusted = Callable[[str, str], str | None]
-"""Of a server's url and the fingerprint that it shows: the one that it must show, None where none is known yet."""
+"""Of a server's url and the fingerprint that it shows: the one that it must show, None if none is known yet."""
 
 
 class FeedListener(Protocol):
@@ -56,7 +56,7 @@ class Gateway(Protocol):
         """One API request on the session, which is put before `params`. Only reads may be repeated by the wire."""
 
     async def permissions(self) -> frozenset[str] | None:
-        """The methods that the session's roles allow, in lower case; None where they allow all (or nobody knows)."""
+        """The methods that the session's roles allow, in lower case; None if they allow all (or nobody knows)."""
 
     async def follow(self, listener: FeedListener) -> None:
         """Load everything and then follow the events until the connection is lost (raises) or cancelled."""
@@ -94,7 +94,7 @@ class SecretStore(Protocol):
     """The desktop's keyring. Calls may block on the desktop's own dialogs, so they are awaited."""
 
     async def get(self, address: Address) -> str | None:
-        """The password, or None where none is kept (or there is no keyring)."""
+        """The password, or None if none is kept (or there is no keyring)."""
 
     async def put(self, address: Address, password: str) -> bool:
         """Keep the password; False where it could not be kept."""

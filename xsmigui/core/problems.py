@@ -18,7 +18,7 @@ class Severity(IntEnum):
 
 
 class Page(StrEnum):
-    """The wizard's pages, in their order; a problem belongs to the page where it can be mended."""
+    """The wizard's pages, in their order; a problem belongs to the page where it can be fixed."""
 
     destination = "destination"
     home_server = "home-server"
@@ -95,5 +95,5 @@ class Problem(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def worst(problems: "list[Problem] | tuple[Problem, ...]") -> Severity | None:
-    """The greatest severity among them; None where there is none."""
+    """The greatest severity among them; None if there is none."""
     return max((p.severity for p in problems), default=None)

@@ -101,7 +101,7 @@ class Pace:
         return Pace(samples)
 
     def speed(self) -> float | None:
-        """Bytes a second at present: of the last minute, and of all the time where that is shorter. None where too
+        """Bytes a second at present: of the last minute, and of all the time where that is shorter. None if too
         little has been seen."""
         if len(self.samples) < 2:
             return None
@@ -113,7 +113,7 @@ class Pace:
         return (done - start[1]) / passed if passed >= SETTLING else None
 
     def remaining(self, total: float) -> float | None:
-        """Seconds until `total` bytes are done, at the present pace; None where nothing can be said."""
+        """Seconds until `total` bytes are done, at the present pace; None if nothing can be said."""
         speed = self.speed()
         if not speed or total <= 0 or self.done < LEAST * total:
             return None
@@ -122,7 +122,7 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a VM or a whole job stands: the share that is done (None where nothing is under way), the seconds that are
+    """How a VM or a whole job stands: the share that is done (None if nothing is under way), the seconds that are
     left and the bytes a second, as far as that can be said."""
 
     share: float | None = None

@@ -38,7 +38,7 @@ class Proxy:
 
 
 ProxyOf = Callable[[str], Proxy | None]
-"""The proxy for a server's url; None where it is reached directly. Raises `BadAddress` where what is set is none."""
+"""The proxy for a server's url; None if it is reached directly. Raises `BadAddress` where what is set is none."""
 
 
 def no_proxy(_url: str) -> Proxy | None:

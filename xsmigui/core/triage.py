@@ -74,7 +74,7 @@ class Triage:
 
 
 def counts(places: Sequence[Place]) -> int | None:
-    """Which of two copies of a VM counts; None where there are not two. The server removes the source last, when
+    """Which of two copies of a VM counts; None if there are not two. The server removes the source last, when
     everything has arrived (xapi 24.10, xapi_vm_migrate.ml `migrate_send'`): as long as it is there it is whole, unless
     the VM runs at the destination."""
     if len(places) < 2:
@@ -84,7 +84,7 @@ def counts(places: Sequence[Place]) -> int | None:
 
 
 def triage(job: Job, index: int, site: Site | None = None) -> Triage | None:
-    """What may be done about a VM of a job; None where nothing has to be. Without a `site` no server was asked."""
+    """What may be done about a VM of a job; None if nothing has to be. Without a `site` no server was asked."""
     vm = job.vms[index]
     if not vm.state.has_ended or (vm.state is State.done and vm.verified):
         return None

@@ -51,7 +51,7 @@ def percent(fraction: float) -> str:
 
 
 def whole(text: str) -> int | None:
-    """A number that a server wrote as text; None where it is none, or longer than any that means something."""
+    """A number that a server wrote as text; None if it is none, or longer than any that means something."""
     return int(text) if len(text) <= MOST_DIGITS and text.isascii() and text.isdigit() else None
 
 

@@ -74,7 +74,7 @@ def decode_text(raw: str) -> Text:
 
 
 def moment(text: object) -> datetime | None:
-    """A time as it is written, in UTC where it does not say; None where it is none."""
+    """A time as it is written, in UTC where it does not say; None if it is none."""
     try:
         found = datetime.fromisoformat(str(text))
     except ValueError:

@@ -21,7 +21,7 @@ def _account(address: Address) -> str:
 
 
 def _backend() -> Any | None:
-    """The keyring in use; None where only stand-ins are left (`fail`, `null`) or files in clear text."""
+    """The keyring in use; None if only stand-ins are left (`fail`, `null`) or files in clear text."""
     import keyring
     from keyring.backends import fail, null
 

@@ -72,7 +72,7 @@ class Asker:
         await self._put(question)
 
     async def _roles(self, pool: PoolId, methods: tuple[str, ...]) -> tuple[str, ...]:
-        """The roles that allow all these methods, as the server knows them; none where it does not tell."""
+        """The roles that allow all these methods, as the server knows them; none if it does not tell."""
         gateway = self._gateway(pool)
         try:
             found = [set(await gateway.call("role.get_by_permission_name_label", name.lower())) for name in methods]
@@ -84,7 +84,7 @@ class Asker:
         return tuple(sorted((str(name) for name in names), key=lambda name: (name not in STRONGEST, name)))
 
     async def _rate(self, question: WriteRate) -> float | None:
-        """Bytes a second; None where the server does not measure (it answers ``NaN`` in the first seconds)."""
+        """Bytes a second; None if the server does not measure (it answers ``NaN`` in the first seconds)."""
         source, rate = self._gateway(question.pool), 0.0
         for device in question.devices:
             told = await source.call("VM.query_data_source", question.vm, f"vbd_{device}_write", deadline=GATE_DEADLINE)

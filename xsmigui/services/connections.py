@@ -126,7 +126,7 @@ class Connections:
         return next((s for s in self._servers.values() if s.pool == pool), None)
 
     def trouble(self, pool: PoolId) -> Trouble | None:
-        """Why a pool is not connected at present; None where it is, or was never."""
+        """Why a pool is not connected at present; None if it is, or was never."""
         if pool not in self._lost_since or pool in self._gateways:
             return None
         server = self.server_of(pool)

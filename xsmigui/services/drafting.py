@@ -28,7 +28,7 @@ GATHER: Final = 0.1
 """Seconds for which changes of the site are gathered before the draft is judged again."""
 
 FORGET: Final = 2.0
-"""Seconds after which a refusal may be asked for again when the site has changed: it may have been mended."""
+"""Seconds after which a refusal may be asked for again when the site has changed: it may have been fixed."""
 
 IGNORED: Final = ("task",)
 
@@ -90,7 +90,7 @@ class Drafting:
         self._judge()
 
     def ask_again(self) -> None:
-        """Let go of what the servers refused, since something was mended."""
+        """Forget what the servers refused, since something was fixed."""
         self._facts = {q: a for q, a in self._facts.items() if a.failure is None}
         self._refused_at.clear()
         self._judge()

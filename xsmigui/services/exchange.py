@@ -378,7 +378,7 @@ class ExchangeCarrier(Carrier):
         return sentences(text, when)
 
     async def _follow_up(self, method: str, params: tuple[Any, ...]) -> None:
-        """What follows the exchange; its failure is told and undoes nothing."""
+        """What follows the exchange; its failure is reported and undoes nothing."""
 
         async def send() -> None:
             gateway = await self._way(self.pool)

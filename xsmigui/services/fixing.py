@@ -1,6 +1,6 @@
 """A fix on its way: a job of one part, carried by the same loop as motions (`core.migration.fixing` says what is next).
 
-It is tried once: what the server refuses is for the operator, who is told. Nothing is repeated after a restart of the
+It is tried once: what the server refuses is for the operator, who sees it. Nothing is repeated after a restart of the
 program unless the operator continues it.
 """
 

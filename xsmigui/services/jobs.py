@@ -126,7 +126,7 @@ class Jobs:
         return [job for job in found if any(vm.has_begun and not vm.state.has_ended for vm in job.vms)]
 
     def trouble(self, job: str) -> Trouble | None:
-        """Why the pools of a job are not connected; None where they are."""
+        """Why the pools of a job are not connected; None if they are."""
         plan = self._jobs[job].plan
         found = [self._gateways.trouble(PoolId(pool.uuid)) for pool in (plan.source, plan.target)]
         known = [trouble for trouble in found if trouble is not None]
@@ -156,8 +156,8 @@ class Jobs:
         return self._jobs[name]
 
     def doubt(self, job: str) -> str:
-        """Why a job that was left cannot be gone on with as it is: a server may be a copy of the pool. Empty where
-        nothing stands against it."""
+        """Why a job that was left cannot be gone on with as it is: a server may be a copy of the pool. Empty if nothing
+        prevents it."""
         left = (vm for vm in self._jobs[job].vms if not vm.state.has_ended)
         return next((render(doubt) for vm in left if (doubt := self._recognition.doubt(vm))), "")
 

@@ -119,7 +119,7 @@ async def _write(gateway: Gateway, host: HostRef, key: str, value: str) -> None:
 
 
 async def settle_without_blocked(settle: Settle, draft: Draft) -> tuple[Evaluation, tuple[LeftOut, ...]]:
-    """The evaluation of those VMs of a draft that can go, and the others each with what stands against it. Where the
+    """The evaluation of those VMs of a draft that can go, and the others each with the reasons against it. Where the
     draft is blocked by something that no VM has a part in, nobody is left out."""
     out: tuple[LeftOut, ...] = ()
     while True:

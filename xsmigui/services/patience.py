@@ -32,7 +32,7 @@ class Hopeless:
 
 
 async def until_hopeless(jobs: Jobs, job: str, clock: Clock, patience: float = GIVE_UP_AFTER_S) -> Hopeless:
-    """Wait until a job has no hope of going on by itself; for ever where it has."""
+    """Wait until a job has no hope of going on by itself; without end if it has."""
     silent = 0.0
     while True:
         trouble = jobs.trouble(job)

@@ -1,4 +1,4 @@
-"""How one VM's part of a job is told while it is carried out: shared by all that carry it out."""
+"""How one VM's part of a job is reported while it is carried out: shared by all that carry it out."""
 
 from collections.abc import Callable
 from typing import Any

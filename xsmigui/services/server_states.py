@@ -46,7 +46,7 @@ class Decisions(Protocol):
         """The password for this server; `message` says why it is asked for. None: don't connect."""
 
     async def trust(self, failure: CertificateUnknown | CertificateChanged) -> bool:
-        """Shall this certificate be trusted from now on?"""
+        """Whether to trust this certificate from now on."""
 
 
 @dataclass(frozen=True, slots=True)

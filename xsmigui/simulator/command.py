@@ -1,4 +1,4 @@
-"""`xsmigui simulate`: serves simulated pools until it is told to stop, and says where they are."""
+"""`xsmigui simulate`: serves simulated pools until it is asked to stop, and says where they are."""
 
 from __future__ import annotations
 

@@ -187,7 +187,7 @@ def writes_zeroes(pool: HasDisks, vdi: Row) -> bool:
 def copied_block(block: int | str, base: int | str | None, old: int | str, *, vhd: bool, sparse: bool) -> int | str:
     """What a block of the target holds after a copy (xapi 26.17, vhd-tool/cli/sparse_dd.ml).
 
-    `base` is the same block of the disk whose difference is asked for, None where everything is copied. An image in VHD
+    `base` is the same block of the disk whose difference is asked for, None if everything is copied. An image in VHD
     tells the blocks that it holds, zeroes among them; of anything else zeroes are found by reading, and left out.
     """
     if base is not None and block == base:

@@ -77,7 +77,7 @@ def failure(error: Any, method: str) -> ServerFailure:
 
 
 def slices(body: Body) -> Iterator[bytes] | None:
-    """The answer of `get_all_records` as JSON objects of some 256 KB each; None where it has not the usual form."""
+    """The answer of `get_all_records` as JSON objects of some 256 KB each; None if it has not the usual form."""
     end = body.rfind(b'},"id":')
     if not body.startswith(HEAD) or end < 0:
         return None

@@ -20,7 +20,7 @@ ATOM: Final = re.compile(r'"((?:[^"\\]|\\.)*)"|\b[SIFB]\(([^()]*)\)|([^\s;,()\[\
 """A string, a value of rpclib, or a bare word."""
 
 DEEPEST: Final = 3
-"""Exceptions inside each other that are told: what is deeper says no more to a reader."""
+"""Exceptions inside each other that are shown: what is deeper says no more to a reader."""
 
 MOST: Final = 8
 """Parameters that are read."""
@@ -37,7 +37,7 @@ class Reading(NamedTuple):
 
 
 def read(text: str, depth: int = 0) -> Reading | None:
-    """What is known of a text of INTERNAL_ERROR; None where nothing is. `depth` counts the texts that it is inside."""
+    """What is known of a text of INTERNAL_ERROR; None if nothing is. `depth` counts the texts that it is inside."""
     text = plain(text)
     if (found := _code_in(text)) is not None:
         return found

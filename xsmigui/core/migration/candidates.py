@@ -40,7 +40,7 @@ class Candidate:
 
     @property
     def reason(self) -> str:
-        """The first thing that stands against it, as a sentence."""
+        """The first reason against it, as a sentence."""
         return render(self.bar or next((p.finding for p in self.problems if p.blocks), ""))
 
 
@@ -65,7 +65,7 @@ def destinations(site: Site, draft: Draft) -> tuple[Candidate, ...]:
 
 
 def unmovable(site: Site, draft: Draft, vm: VmRef) -> Iterator[Problem]:
-    """What stands against a VM whatever the host of the draft's destination would be."""
+    """The reasons against a VM whatever the host of the draft's destination would be."""
     source, target = site.pools[draft.source], site.pools[draft.destination or draft.source]
     trial = bare_move(site, draft, source, target, vm, None)
     for rule in VM_RULES:
@@ -108,14 +108,14 @@ VM_RULES: Final = tuple(rule for rule in RULES if rule.page is Page.destination)
 
 
 def host_problems(trial: Move) -> Iterator[Problem]:
-    """What stands against the host of a bare move."""
+    """The reasons against the host of a bare move."""
     for rule in HOST_RULES:
         if trial.kind in rule.kinds:
             yield from rule.check(trial)
 
 
 def hosts(site: Site, draft: Draft, vm: VmRef) -> tuple[Candidate, ...]:
-    """The destination's hosts for one VM, with what stands against each; the current server carries a note."""
+    """The destination's hosts for one VM, with the reasons against each; the current server carries a note."""
     target = site.pools.get(draft.destination) if draft.destination else None
     source = site.pools.get(draft.source)
     if target is None or source is None or vm not in source.VM:
@@ -124,7 +124,7 @@ def hosts(site: Site, draft: Draft, vm: VmRef) -> tuple[Candidate, ...]:
 
 
 def host(site: Site, draft: Draft, vm: VmRef, ref: HostRef | None) -> Candidate | None:
-    """One host of the destination for one VM; None where one of them is gone."""
+    """One host of the destination for one VM; None if one of them is gone."""
     target = site.pools.get(draft.destination) if draft.destination else None
     source = site.pools.get(draft.source)
     if target is None or source is None or vm not in source.VM or ref is None or ref not in target.host:
@@ -165,7 +165,7 @@ class Load:
         return not repositories.holds_no_disks(self.target, sr)
 
     def problems(self, sr: SrRef) -> Iterator[Problem]:
-        """What stands against the SR; disks that are on it already ask for nothing but that the hosts see it."""
+        """The reasons against the SR; disks that are on it already ask for nothing but that the hosts see it."""
         sick = tuple(repositories.sr_health(self.target, sr))
         yield from sick
         for host in self.at if not sick and not self.copied else ():
@@ -201,14 +201,14 @@ class Load:
         return self.offered(sr) and {p.rule for p in self.problems(sr) if p.blocks} == {"R50"}
 
     def candidates(self, staying: SrRef | None = None) -> tuple[Candidate, ...]:
-        """Every SR with what stands against it. `staying` is the SR on which a single disk is now."""
+        """Every SR with the reasons against it. `staying` is the SR on which a single disk is now."""
         found = [self.candidate(ref, staying) for ref in self.target.SR if self.offered(ref)]
         return tuple(
             sorted(found, key=lambda c: (not c.usable, self.target.is_hidden(SrRef(c.ref)), natural(c.name), c.ref))
         )
 
     def candidate(self, ref: SrRef, staying: SrRef | None = None) -> Candidate:
-        """One SR with what stands against it."""
+        """One SR with the reasons against it."""
         sr = self.target.SR[ref]
         kind = _("shared") if sr.shared else _("local")
         detail = _("{kind} · {free} free", kind=kind, free=size(self.target.free_space(ref)))
@@ -241,7 +241,7 @@ def whole_load(site: Site, draft: Draft, at: Mapping[VmRef, HostRef | None]) -> 
 
 
 def disk_load(site: Site, draft: Draft, vm: VmRef, host: HostRef | None, disk: VdiRef) -> Load | None:
-    """One disk with what follows it; None where it is gone or there is no destination."""
+    """One disk with what follows it; None if it is gone or there is no destination."""
     target = site.pools.get(draft.destination) if draft.destination else None
     source = site.pools[draft.source]
     if target is None or disk not in source.VDI:
@@ -260,7 +260,7 @@ def same_srs(site: Site, draft: Draft, at: Mapping[VmRef, HostRef | None]) -> tu
 
 
 def same_sr(site: Site, draft: Draft, at: Mapping[VmRef, HostRef | None], sr: SrRef | None) -> Candidate | None:
-    """One SR for all disks of all VMs; None where there is none."""
+    """One SR for all disks of all VMs; None if there is none."""
     load = whole_load(site, draft, at) if sr is not None else None
     return load.candidate(sr) if load is not None and sr is not None and sr in load.target.SR else None
 
@@ -274,7 +274,7 @@ def disk_srs(site: Site, draft: Draft, vm: VmRef, host: HostRef | None, disk: Vd
 def disk_sr(
     site: Site, draft: Draft, vm: VmRef, host: HostRef | None, disk: VdiRef, sr: SrRef | None
 ) -> Candidate | None:
-    """One SR for one disk; None where one of them is gone."""
+    """One SR for one disk; None if one of them is gone."""
     load = disk_load(site, draft, vm, host, disk)
     if load is None or sr is None or sr not in load.target.SR:
         return None
@@ -287,7 +287,7 @@ def network(target: Inventory, host: HostRef | None, ref: NetworkRef | None) -> 
 
 
 def formats(moves: Iterable[Move], chosen: str = "") -> tuple[Candidate, ...]:
-    """The image formats that may be chosen for all disks that move, after leaving it to their SRs; none where there is
+    """The image formats that may be chosen for all disks that move, after leaving it to their SRs; none if there is
     no choice. What was `chosen` and suits no more stays, greyed, so that it can be taken back."""
     places = {
         (move.source, move.target, sr)

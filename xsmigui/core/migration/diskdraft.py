@@ -210,7 +210,7 @@ def how_moved(inventory: Inventory, draft: Draft) -> str:
 
 
 def places(site: Site, draft: Draft, disk: VdiRef) -> tuple[Candidate, ...]:
-    """The SRs on which one of the disks may be placed, each with what stands against it."""
+    """The SRs on which one of the disks may be placed, each with the reasons against it."""
     inventory = site.pools[draft.source]
     if disk not in inventory.VDI:
         return ()

@@ -38,7 +38,7 @@ CHOICES: Final = ("R67", "R80")
 """The rules of disks without an SR and interfaces without a network."""
 
 MOST: Final = 4
-"""Hosts whose reasons are told where none can take a VM."""
+"""Hosts whose reasons are shown if none can take a VM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,13 @@ class Evaluation:
     ledger: Ledger
     plan: Plan | None
     verdicts: Mapping[VmRef, Severity | None] = field(default_factory=dict)
-    """For each VM the worst that is said of it; None where nothing is."""
+    """For each VM its worst problem; None if it has none."""
     worst: Mapping[VmRef, Problem] = field(default_factory=dict)
     """For each VM of which anything is said the worst of it; what only waits for a choice comes after what forbids."""
 
     @property
     def reasons(self) -> Mapping[VmRef, Problem]:
-        """For each VM that cannot go the problem that stands against it."""
+        """For each VM that cannot go the problem that blocks it."""
         return {ref: problem for ref, problem in self.worst.items() if problem.blocks}
 
     @property
@@ -84,7 +84,7 @@ class Evaluation:
         return tuple(p for p in self.problems if p.page is page)
 
     def blocked(self, page: Page) -> Problem | None:
-        """The first problem that keeps a page from being left; None where it may be left."""
+        """The first problem that keeps a page from being left; None if it may be left."""
         return next((p for p in self.problems if p.page is page and p.blocks), None)
 
     def as_json(self) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""Which VMs of a draft stand against it, so that the others can go without them."""
+"""Which VMs of a draft block it, so that the others can go without them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -22,7 +22,7 @@ class LeftOut:
 
 
 def blocked(evaluation: Evaluation) -> Mapping[VmRef, Problem]:
-    """The VMs without which the draft has fewer problems, each with what stands against it. What blocks a VM by itself
+    """The VMs without which the draft has fewer problems, each with the reasons against it. What blocks a VM by itself
     comes first; where only all together are too many for a host or an SR, the one that needs most there stays. Empty
     where nothing blocks, or what blocks has nothing to do with single VMs."""
     found = {vm: p for vm, p in evaluation.reasons.items() if evaluation.verdicts.get(vm) is Severity.block}

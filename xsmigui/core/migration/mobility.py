@@ -35,7 +35,7 @@ def why_not(site: Site, pool: PoolId, ref: VmRef) -> str:
 @dataclass(frozen=True, slots=True)
 class Mobility:
     """Whether a VM can move inside its pool: `reason` says why it cannot at all; `hosts` are the others of the pool
-    with what stands against each; `known` is False where its pool does not answer."""
+    with the reasons against each; `known` is False where its pool does not answer."""
 
     reason: str = ""
     hosts: tuple[Candidate, ...] = ()

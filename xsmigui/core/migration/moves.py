@@ -36,7 +36,7 @@ class Kind(StrEnum):
 @dataclass(frozen=True)
 class Move:
     """One VM under way. `placement` has every disk that must have a place: the VM's own, its snapshots' and its suspend
-    image; None where it has none yet. `cds` maps the CDs that stay in their drives to the SR they are on."""
+    image; None if it has none yet. `cds` maps the CDs that stay in their drives to the SR they are on."""
 
     site: Site
     draft: Draft
@@ -125,7 +125,7 @@ class Move:
 
     @property
     def memory_network(self) -> NetworkRef | None:
-        """The network over which the memory of a VM travels whose disks stay; None where the server decides."""
+        """The network over which the memory of a VM travels whose disks stay; None if the server decides."""
         return self.draft.storage_network if self.kind is Kind.live and self.draft.leaves is not None else None
 
     @property

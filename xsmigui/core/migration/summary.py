@@ -114,7 +114,7 @@ def overview(evaluation: Evaluation) -> list[tuple[str, ...]]:
 
 
 def verdict(evaluation: Evaluation, vm: VmRef) -> str:
-    """Whether a VM of the draft can do what it shall, as far as that is known."""
+    """Whether a VM of the draft can do what is planned, as far as that is known."""
     if vm not in evaluation.verdicts:
         return "…"
     worst = evaluation.verdicts[vm]

@@ -58,7 +58,7 @@ def features(pool: Pool, sr: str) -> dict[str, int]:
 
 
 def only_features(pool: Pool, sr: str) -> dict[str, int]:
-    """As a destination counts them: none where several plug-ins have the SR's type (xapi_vm_migrate.ml,
+    """As a destination counts them: none if several plug-ins have the SR's type (xapi_vm_migrate.ml,
     assert_sr_support_operations)."""
     found = pool.plugins().get(pool.db.get("SR", sr, "type"), [])
     return dict(found[0]) if len(found) == 1 else {}

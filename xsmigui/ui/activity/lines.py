@@ -58,7 +58,7 @@ UNREADABLE: Final = "unreadable"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line. `progress` is a share, None where there is nothing to draw. What may be done with it: `cancel`,
+    """One line. `progress` is a share, None if there is nothing to draw. What may be done with it: `cancel`,
     `order` (it waits and can be held or put first), `proceed` (it is held), `details`, `retry`, `find` (there is a VM
     to go to), `forget` (the journal cannot be read there), `leftovers` (its copies
     may have stayed at the destination)."""

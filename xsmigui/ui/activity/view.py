@@ -168,7 +168,7 @@ class ActivityView(QWidget):
     """A line for each job, what runs before what waits, what failed before what is done; its VMs stand below it."""
 
     advanced = Signal(object)
-    """The share that is done of what is under way, None where nothing is."""
+    """The share that is done of what is under way, None if nothing is."""
 
     def __init__(self, icons: Icons, source: Source, limit: int, parent: QWidget | None = None) -> None:
         super().__init__(parent)

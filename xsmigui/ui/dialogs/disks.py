@@ -1,4 +1,4 @@
-"""Move virtual disk: where selected disks may go, why not elsewhere, and everything that stands against it."""
+"""Move virtual disk: where selected disks may go, why not elsewhere, and every problem."""
 
 from typing import Final
 
@@ -236,7 +236,7 @@ class MoveDiskDialog(QDialog):
 
     @property
     def _has_chosen(self) -> bool:
-        """The operator has said where the disks shall go, or where one of them shall."""
+        """The operator has chosen where the disks go, or where one of them goes."""
         return self._chosen is not None or bool(self._drafting.draft.disks)
 
     def _show_each(self, evaluation: Evaluation, inventory: Inventory) -> None:
@@ -299,7 +299,7 @@ class MoveDiskDialog(QDialog):
         self._drafting.choose(lambda draft: draft.placing_all(disks))
 
     def _leave_out(self) -> None:
-        """Go on without the disks of the VMs that something stands against; they are named as staying behind."""
+        """Go on without the disks of the VMs that something blocks; they are named as staying behind."""
         evaluation, sr = self._drafting.evaluation, self._chosen
         site, pool = evaluation.site, evaluation.draft.source
         inventory, stuck = site.pools[pool], self._stuck(evaluation)

@@ -1,4 +1,4 @@
-"""Maintenance mode of a host: which VMs leave it and where to, what stands against that, and the way back."""
+"""Maintenance mode of a host: which VMs leave it and where to, what prevents that, and the way back."""
 
 from typing import Final
 
@@ -47,7 +47,7 @@ class MaintenanceDialog(QDialog):
     A VM that was shut down meanwhile, by a fix or by anybody, leaves the list; one that was started joins it."""
 
     entered = Signal(object)
-    """The `Plan` that the operator has started; None where there is nothing to move."""
+    """The `Plan` that the operator has started; None if there is nothing to move."""
 
     def __init__(
         self,

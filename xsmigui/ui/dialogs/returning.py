@@ -31,7 +31,7 @@ async def leaving(
     stuck: tuple[LeftOut, ...],
     empty: Callable[[], object],
 ) -> Leaving | None:
-    """Ask whether maintenance mode is to end and who comes back; None where the host stays as it is. `stuck` cannot
+    """Ask whether maintenance mode is to end and who comes back; None if the host stays as it is. `stuck` cannot
     come back at present. Where VMs are on the host, `empty` goes on to move them off."""
     waiting = evacuation.returning(inventory, host)
     leaves = evacuation.in_maintenance(inventory, host)

@@ -106,7 +106,7 @@ class AddServerDialog(Sheet):
 
 
 async def ask_trust(parent: QWidget | None, failure: CertificateUnknown | CertificateChanged) -> bool:
-    """Shall this certificate be trusted? The safe answer is the default."""
+    """Whether to trust this certificate. The safe answer is the default."""
     changed = isinstance(failure, CertificateChanged)
     title = _("The certificate has changed") if changed else _("Unknown certificate")
     sheet = Sheet(parent, title, "certificateDialog")
@@ -147,7 +147,7 @@ def _lines(fingerprint: str) -> str:
 
 
 async def ask_password(parent: QWidget | None, address: Address, message: str) -> str | None:
-    """The password for a server; None where it is not given."""
+    """The password for a server; None if it is not given."""
     sheet = Sheet(parent, _("Password for {url}", url=address.url), "passwordDialog")
     sheet.setMinimumWidth(420)
     sheet.text(message)

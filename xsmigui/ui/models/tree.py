@@ -214,7 +214,7 @@ class ResourceModel(QAbstractItemModel):
         return False  # no row was taken from there to here
 
     def _dropping(self, data: QMimeData, parent: Index) -> tuple[list[ObjectId], ObjectId] | None:
-        """The VMs and where they would be dropped; None where that is no place for them, or their own."""
+        """The VMs and where they would be dropped; None if that is no place for them, or their own."""
         node = self.node(parent)
         if node is None or node.id.cls not in TARGETS or not data.hasFormat(OBJECTS):
             return None

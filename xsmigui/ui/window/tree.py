@@ -168,7 +168,7 @@ class ResourceTree(QTreeView):
             self._put_on_top(*top)
 
     def _top(self) -> tuple[Node, int] | None:
-        """The uppermost line in sight and the scroll bar's value; None where the tree is not scrolled."""
+        """The uppermost line in sight and the scroll bar's value; None if the tree is not scrolled."""
         node = self.resources.node(self.indexAt(QPoint(1, 1))) if self.verticalScrollBar().value() else None
         return (node, self.verticalScrollBar().value()) if node is not None else None
 

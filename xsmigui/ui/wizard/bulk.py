@@ -26,7 +26,7 @@ class Rows(StrEnum):
 
 
 class RowFilter(Combo):
-    """All rows, those of VMs that something stands against, or those that wait for a choice."""
+    """All rows, those of VMs that something blocks, or those that wait for a choice."""
 
     def __init__(self, object_name: str, table: Table) -> None:
         super().__init__(object_name, _("Rows that are shown"))
@@ -77,7 +77,7 @@ class Bulk(QWidget):
 
 
 def possible(evaluation: Evaluation, vm: VmRef) -> str:
-    """Whether a VM can go, with the worst that stands against it."""
+    """Whether a VM can go, with its worst problem."""
     worst = evaluation.worst.get(vm)
     said = verdict(evaluation, vm)
     return f"{said} · {worst.message}" if worst is not None and worst.severity is not Severity.info else said

@@ -224,7 +224,7 @@ class MigrateWizard(QDialog):
         self._render_batch(evaluation)
 
     def _stuck(self, evaluation: Evaluation) -> dict[VmRef, Problem]:
-        """The VMs without which the others could go, with what stands against each."""
+        """The VMs without which the others could go, with the reasons against each."""
         stuck = {vm: evaluation.worst[vm] for vm in evaluation.stuck}
         if not stuck and not any(to_choose(problem) for problem in evaluation.worst.values()):
             stuck = dict(leaving_out.blocked(evaluation))

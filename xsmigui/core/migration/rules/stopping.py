@@ -25,7 +25,7 @@ def short_stop(move: Move) -> Problems:
 
 
 def obstacles(move: Move) -> Problems:
-    """What stands against moving this running VM with a short stop, whether or not the operator has chosen that."""
+    """The reasons against moving this running VM with a short stop, whether or not the operator has chosen that."""
     yield from _images(move)
     for message, hint in _why_not_stopped(move):
         yield found("R77", Severity.block, move.source, "VM", move.ref, message, hint, page=STORAGE)
