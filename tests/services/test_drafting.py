@@ -165,7 +165,7 @@ async def test_a_vm_that_vanishes(two: Engine) -> None:
     await until(lambda: drafting.evaluation.plan is None)
     problem = drafting.evaluation.blocked(Page.destination)
     assert problem is not None
-    assert "gone" in problem.message
+    assert "no longer exists" in problem.message
     drafting.close()
 
 

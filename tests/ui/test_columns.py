@@ -101,7 +101,7 @@ async def test_disks_of_a_batch_are_named_whole(qapp: QApplication, home: Path) 
         async with running(qapp, home) as program:
             await connected(program, site)
             await select(program, named(program, "VM", "db-postgres"))
-            wizard = program.window.open_wizard()
+            wizard = program.window.vms.open_wizard()
             assert wizard is not None
             wizard.resize(1024, 640)
             await ready(wizard)

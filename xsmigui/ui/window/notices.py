@@ -6,7 +6,8 @@ from typing import Final
 from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon, QWidget
 
-from xsmigui.core.jobs import Job, State, job_text
+from xsmigui.core.job_texts import job_text
+from xsmigui.core.jobs import Job, State
 from xsmigui.core.text import _, middle, n_, printable
 from xsmigui.ui.icons import Icons
 
