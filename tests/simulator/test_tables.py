@@ -397,6 +397,38 @@ async def test_removed_metrics(one: Client, cls: str) -> None:
     assert asked > 3
 
 
+# -- values that no type has -------------------------------------------------------------------------------------------
+
+ENUMS: Final = [
+    (message.full, place)
+    for described in schema((26, 17, 0)).classes.values()
+    for message in described.messages.values()
+    for place, param in enumerate(message.params)
+    if param.type.word.startswith("enum ") and not message.removed and not message.internal
+]
+
+
+def test_how_many_calls_take_an_enumeration() -> None:
+    assert len(ENUMS) > 40
+
+
+@pytest.mark.parametrize("value", ["sideways", "", 1, [], {}], ids=repr)
+async def test_every_enumeration_refuses_what_it_does_not_know(value: Any) -> None:
+    """Whatever comes, the text is the same and names nothing (ppx_deriving_rpc, polymorphic variants)."""
+    first = (await clients())[0]
+    message = first.pool.schema.message
+    for method, place in ENUMS:
+        described = message(method)
+        if described is None:
+            continue
+        own = described.params[place].type.word == "enum bond_mode"
+        text = "Unmarshalling error in bond-mode" if own else "Unknown tag/contents"
+        params = [described.params[n].type.default for n in range(place)] + [value]
+        params += [p.type.default for p in described.params[place + 1 :]]
+        told = await _told(first, method, *params)
+        assert (method, told) == (method, ["INTERNAL_ERROR", f'Failure("{text}")'])
+
+
 # -- what decides where a release does -----------------------------------------------------------------------------
 
 

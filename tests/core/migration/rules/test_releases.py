@@ -205,3 +205,15 @@ def test_r05_disks_of_a_vm_on_a_disabled_host(site: TwoPools, xapi: str, refused
     a.set(host, enabled=False)
     draft = a.move(site.web, destination=a.id).on(site.web, host).on_same_sr(a.sr("other", "nfs"))
     assert ("R05" in blocks(evaluate(site.site, draft))) is refused
+
+
+@pytest.mark.parametrize("xapi", ["24.10.0", "24.39.1", "24.40.0", "26.17.0"])
+@pytest.mark.parametrize("sender", ["24.39.1", "24.40.0"])
+def test_r30_r31_a_halted_vm_starts_anew_on_any_processor(site: TwoPools, sender: str, xapi: str) -> None:
+    """No release compares processors for it, whichever side would (cpuid_helpers.ml, assert_vm_is_compatible)."""
+    run(site.madrid, sender)
+    run(site.lisboa, xapi)
+    for vm in (site.files, site.web):
+        site.madrid.set(vm, last_boot_CPU_flags={"vendor": "AuthenticAMD", "features": "ffffffff-ffffffff"})
+    assert not {"R30", "R31"} & set(rules(evaluate(site.site, away(site, site.files))))
+    assert {"R30", "R31"} & set(blocks(evaluate(site.site, away(site, site.web))))
