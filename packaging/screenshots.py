@@ -1,8 +1,10 @@
-"""Takes the pictures of README and docs from the demo: `python packaging/screenshots.py docs/images [--lang es]`."""
+"""Takes the pictures of README and docs from the demo: `python packaging/screenshots.py docs/images [--lang es]`;
+`python packaging/screenshots.py gallery FOLDER` takes every window and state, in both themes and languages."""
 
 import argparse
 import asyncio
 import os
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -145,17 +147,27 @@ async def take(app: QApplication, folder: Path, language: str, home: Path) -> No
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("folder", type=Path)
+    parser.add_argument("what", nargs="*", help="gallery and a folder, or a folder alone")
     parser.add_argument("--lang", default="en")
     options = parser.parse_args()
-    options.folder.mkdir(parents=True, exist_ok=True)
+    is_gallery = options.what[0] == "gallery"
+    folder = Path(options.what[-1])
+    folder.mkdir(parents=True, exist_ok=True)
     app = QApplication(["xsmigui"])
     app.setQuitOnLastWindowClosed(False)
     style.apply(app)
     loop = qasync.QEventLoop(app)
     asyncio.set_event_loop(loop)
     with tempfile.TemporaryDirectory() as home, loop:
-        loop.run_until_complete(take(app, options.folder, options.lang, Path(home)))
+        if not is_gallery:
+            loop.run_until_complete(take(app, folder, options.lang, Path(home)))
+            return
+        sys.modules["screenshots"] = sys.modules[__name__]
+        from gallery import LANGUAGES, take_gallery
+
+        for language in LANGUAGES:
+            (Path(home) / language).mkdir()
+            loop.run_until_complete(take_gallery(app, folder, language, Path(home) / language))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The columns of tables and trees: as wide as their content, one of them takes the rest, and what the operator has
 drawn, moved or sorted is kept."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer
@@ -47,11 +47,15 @@ def shared_out(wanted: Sequence[int], room: int, stretching: int, floor: int, le
 class Columns(QObject):
     """Fits the columns of a view while its rows change, until the operator draws one."""
 
-    def __init__(self, view: QTableView | QTreeView, stretching: int = -1) -> None:
-        """`stretching` takes the rest of the width; negative is the last one that is shown. The view has its model."""
+    def __init__(
+        self, view: QTableView | QTreeView, stretching: int = -1, least: Mapping[int, int] | None = None
+    ) -> None:
+        """`stretching` takes the rest of the width; negative is the last one that is shown. `least` has the
+        pixels that a column wants in any case. The view has its model."""
         super().__init__(view)
         self._view = view
         self._stretches = stretching
+        self._least = dict(least or {})
         self._wanted: list[int] = []
         self._by_hand = False
         self._busy = False
@@ -141,7 +145,8 @@ class Columns(QObject):
                     width += picture
                 widths[column] = max(widths[column], width + depth * (column == 0))
         hidden = self._header.isSectionHidden
-        return [0 if hidden(column) else width + 2 * PADDING + 2 for column, width in enumerate(widths)]
+        full = [max(width + 2 * PADDING + 2, self._least.get(column, 0)) for column, width in enumerate(widths)]
+        return [0 if hidden(column) else width for column, width in enumerate(full)]
 
     def _rows(self) -> Iterator[tuple[Any, int]]:
         """The first cells of the rows that are measured, each with the pixels by which its row is indented."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -19,6 +20,7 @@ from xsmigui.core.jobs import Job, State, Step
 from xsmigui.core.problems import Page, Problem, Severity, Subject
 from xsmigui.ui.activity.lines import Group, Kind, Line, Lines, as_csv, filtered, foreign_groups, headline, servers_of
 from xsmigui.ui.activity.view import Act, ActivityView, Source, acts
+from xsmigui.ui.columns import Columns
 from xsmigui.ui.icons import Icons
 
 PROBLEM = Problem(
@@ -309,3 +311,14 @@ def test_the_number_at_once_is_lowered(desk: Desk) -> None:
     assert (desk.view.limit.minimum(), desk.view.limit.maximum(), desk.view.limit.value()) == (1, 3, 3)
     desk.view.limit.setValue(2)
     assert desk.limits == [2]
+
+
+def test_names_are_whole_while_there_is_room(desk: Desk) -> None:
+    desk.view.resize(760, 240)
+    desk.view.show()
+    desk.show(dataclasses.replace(line(1), title="db-postgres → lisboa-02"))
+    desk.view.tree.findChildren(Columns)[0].fit()
+    wide = desk.view.tree.fontMetrics().horizontalAdvance("db-postgres → lisboa-02")
+    assert desk.view.tree.columnWidth(0) >= wide + 16
+    assert desk.view.tree.columnWidth(2) >= 160
+    desk.view.hide()

@@ -16,11 +16,10 @@ from PySide6.QtCore import (
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QPainter, QResizeEvent
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
-    QHeaderView,
     QMenu,
     QPushButton,
     QSizePolicy,
@@ -36,6 +35,7 @@ from xsmigui.core.capacity import MOST_STORAGE_MIGRATIONS
 from xsmigui.core.text import N_, _, printable
 from xsmigui.core.units import percent
 from xsmigui.ui.activity.lines import Group, Key, Kind, Line, filtered, servers_of
+from xsmigui.ui.columns import Columns
 from xsmigui.ui.fields import Combo, Spin
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.groups import ROW, GroupsModel
@@ -96,11 +96,11 @@ FILTERS: Final = {
 MENU_ONLY: Final = (Act.copy, Act.leftovers)
 """What stands in a line's menu alone."""
 
-SHARES: Final = (26, 18, 15, 22)
-"""Percents of the width for each column; the last one takes the rest."""
-
 PROGRESS: Final = 2
 """The column of the bars."""
+
+BAR: Final = 20 * STEP
+"""Pixels of a bar with its share."""
 
 
 def acts(line: Line) -> tuple[Act, ...]:
@@ -177,7 +177,6 @@ class ActivityView(QWidget):
         self._kind: Kind | None = None
         self._server = ""
         self._open: set[Key] = set()
-        self._widths: list[int] = []
         columns: list[Column[Line]] = [
             Column(_("What"), lambda r: r.title, icon=lambda r: icons(r.icon)),
             Column(_("State"), lambda r: r.state),
@@ -217,8 +216,7 @@ class ActivityView(QWidget):
         tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         tree.setItemDelegateForColumn(PROGRESS, _Progress(tree))
         tree.setFrameShape(QTreeView.Shape.NoFrame)
-        tree.header().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-        tree.header().setStretchLastSection(True)
+        Columns(tree, least={PROGRESS: BAR})
         tree.customContextMenuRequested.connect(self._context_menu)
         tree.selectionModel().currentRowChanged.connect(lambda *_rows: self._offer())
         tree.activated.connect(lambda _index: self._do(Act.details) if self.current_acts() else None)
@@ -272,16 +270,6 @@ class ActivityView(QWidget):
         head.addWidget(self.limit)
         head.addWidget(self.clear)
         return head
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """Share the width among the columns, until the operator has drawn one."""
-        super().resizeEvent(event)
-        widths = [self.tree.columnWidth(column) for column in range(len(SHARES))]
-        if self._widths and widths != self._widths:
-            return
-        for column, share in enumerate(SHARES):
-            self.tree.setColumnWidth(column, self.width() * share // 100)
-        self._widths = [self.tree.columnWidth(column) for column in range(len(SHARES))]
 
     # What is shown.
 

@@ -1,0 +1,173 @@
+"""The gallery: a picture of every window and state of the demo, in both themes, both languages and two sizes."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, Final
+
+from PySide6.QtWidgets import QApplication, QDialog, QWidget
+from screenshots import BATCH, BLOCKED, HOST, POOL, VM, Photographer, until
+
+from xsmigui.app import Options, Program
+from xsmigui.core.problems import Page
+from xsmigui.core.refs import ObjectId
+from xsmigui.ui import style
+
+SIZES: Final = ((1280, 800), (1024, 640))
+THEMES: Final = ("light", "dark")
+LANGUAGES: Final = ("en", "es")
+
+DIALOGS: Final = ("actionAddServer", "actionPreferences", "actionLeftovers", "actionGuide", "actionKeptSources")
+"""Actions that open a dialog of their own."""
+
+
+class Gallery(Photographer):
+    """Keeps each picture in each theme and size."""
+
+    def __init__(self, program: Program, folder: Path, app: QApplication, language: str) -> None:
+        super().__init__(program, folder)
+        self._app = app
+        self._language = language
+        self._number = 0
+
+    async def keep(self, widget: QWidget, name: str) -> None:
+        self._number += 1
+        before = widget.size()
+        for theme in THEMES:
+            style.apply(self._app, theme)
+            for width, height in SIZES:
+                whole = widget is self._window
+                widget.resize(
+                    *((width, height) if whole else (min(before.width(), width), min(before.height(), height)))
+                )
+                await asyncio.sleep(0.05)  # the layout comes to rest
+                file = f"{self._number:02}-{name}-{self._language}-{theme}-{width}.png"
+                widget.grab().save(str(self._folder / file))
+        widget.resize(before)
+
+    def find(self, cls: str, name: str) -> ObjectId:
+        if cls != "pool":
+            return super().find(cls, name)
+        pools = self._program.store.site().pools.values()
+        return next(pool.object_id("pool", pool.pool_ref) for pool in pools if pool.name == name)
+
+    async def objects(self) -> None:
+        """Every tab of an object of each kind, and several VMs together."""
+        for cls, name in (("pool", "Madrid"), ("host", HOST), ("SR", "NFS Madrid"), ("VM", VM)):
+            await self.select(cls, name)
+            tabs = self._window.object.tabs
+            for place in range(tabs.count()):
+                if tabs.isTabVisible(place):
+                    tabs.setCurrentIndex(place)
+                    await self.keep(self._window, f"{cls}-{place}")
+        await self.select("VM", *BATCH)
+        await self.keep(self._window, "several")
+
+    async def pages(self, name: str, *vms: str) -> None:
+        """Every page of the wizard on some VMs."""
+        await self.select("VM", *vms)
+        wizard = await self.wizard()
+        for page in wizard.pages.values():
+            page.show_evaluation(wizard._drafting.evaluation)
+            wizard.stack.setCurrentWidget(page)
+            await self.keep(wizard, f"wizard-{name}-{page.page}")
+            if page.page is Page.storage:
+                wizard.choose(lambda draft: draft.each_disk())
+                await until(lambda: not wizard.is_busy)
+                page.show_evaluation(wizard._drafting.evaluation)
+                wizard.stack.setCurrentWidget(page)  # it had gone back to its own
+                await self.keep(wizard, f"wizard-{name}-{page.page}-each")
+        wizard.reject()
+
+    async def dialogs(self) -> None:
+        """The dialogs that an action opens."""
+        for action in DIALOGS:
+            known = set(self._dialogs())
+            self._window._actions[action].trigger()
+            await until(lambda known=known: bool(set(self._dialogs()) - known))  # type: ignore[misc]
+            (dialog,) = set(self._dialogs()) - known
+            await self.keep(dialog, action.removeprefix("action").lower())
+            dialog.reject()
+
+    def _dialogs(self) -> list[QDialog]:
+        return [dialog for dialog in self._window.findChildren(QDialog) if dialog.isVisible()]
+
+    async def disk_dialog(self) -> None:
+        """Move virtual disk, and what it offers beside the way of the server."""
+        for vm, check in ((VM, "stopping"), (self._halted(), "copying")):
+            await self.select("VM", vm)
+            self._window.object.tabs.setCurrentWidget(self._window.object.storage)
+            self._window.object.storage.table.selectRow(0)
+            moving: Any = self._window.move_disks()
+            if moving is None:
+                continue
+            usable = [n for n in range(moving.rows.rowCount()) if moving.rows.row(n).usable]
+            if usable:
+                moving.table.selectRow(usable[0])
+            await until(lambda moving=moving: not moving.is_busy)  # type: ignore[misc]
+            box = getattr(moving, check)
+            if box.check.isVisible() and box.check.isEnabled():
+                box.check.click()
+                await until(lambda moving=moving: not moving.is_busy)  # type: ignore[misc]
+            await self.keep(moving, f"disk-{check}")
+            moving.reject()
+
+    def _halted(self) -> str:
+        """A halted VM with disks."""
+        return next(
+            vm.name_label
+            for inventory in self._program.store.site().pools.values()
+            if inventory.name != POOL
+            for ref, vm in inventory.user_vms()
+            if vm.power_state == "Halted" and inventory.disks(ref)
+        )
+
+    async def at_work(self) -> None:
+        """Activity while a batch runs, with one selected that waits, and when it was cancelled."""
+        await self.select("VM", *BATCH)
+        wizard = await self.wizard()
+        while wizard.next.isVisible():
+            await until(lambda: not wizard.is_busy)
+            wizard.next.click()
+        await until(lambda: not wizard.is_busy)
+        wizard.finish.click()
+        jobs = self._program.jobs
+        await until(lambda: any((vm.progress or 0) > 0.1 for job in jobs.all() for vm in job.vms))
+        self._window.activity.tree.expandAll()
+        self._window.splitter.widget(1).setSizes([400, 300])  # type: ignore[attr-defined]
+        await self.keep(self._window, "activity-running")
+        for job in jobs.running:
+            jobs.cancel(job.id)
+        await until(lambda: not jobs.running)
+        self._window.activity.refresh()
+        await self.keep(self._window, "activity-ended")
+
+
+async def _steps(gallery: Gallery) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    many = [
+        vm.name_label
+        for inventory in gallery._program.store.site().pools.values()
+        if inventory.name != POOL
+        for _ref, vm in inventory.user_vms()
+    ]
+    yield gallery.at_work
+    yield gallery.objects
+    yield lambda: gallery.pages("one", VM)
+    yield lambda: gallery.pages("many", *many)
+    yield lambda: gallery.pages("blocked", BLOCKED)
+    yield gallery.maintenance
+    yield gallery.disk_dialog
+    yield gallery.dialogs
+
+
+async def take_gallery(app: QApplication, folder: Path, language: str, home: Path) -> None:
+    """All pictures in one language."""
+    program = Program(app, Options(demo=True, language=language), home)
+    program.window.show()
+    running = asyncio.create_task(program.run())
+    await until(lambda: len(program.connections.servers()) == 2 and program.is_connected())
+    gallery = Gallery(program, folder, app, language)
+    async for step in _steps(gallery):
+        await step()
+    program.window.end()
+    await running
