@@ -5,7 +5,7 @@ import pytest
 from tests.core.migration.helpers import answered, away, blocks, inside, problem, rules
 from tests.core.site import PoolBuilder, TwoPools, site_of
 from xsmigui.core.migration.draft import Draft, Site
-from xsmigui.core.migration.evaluation import evaluate, flow
+from xsmigui.core.migration.evaluation import PAGES, evaluate, flow
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.refs import HostRef, PoolId, VmRef
 
@@ -127,3 +127,7 @@ def test_json_of_the_command_line(site: TwoPools) -> None:
     done = answered(site.site, away(site, site.web)).as_json()
     assert done["possible"] is True
     assert {"possible", "problems", "plan", "capacity"} == json.loads(json.dumps(done)).keys()
+
+
+def test_every_page_stands_in_the_table_in_its_order() -> None:
+    assert list(PAGES) == list(Page)

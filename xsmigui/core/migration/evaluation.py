@@ -3,7 +3,7 @@
 Pure: the same site, draft and facts give the same evaluation. Pages render it; nobody else decides.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -110,14 +110,32 @@ def _weight(problem: Problem) -> tuple[int, bool]:
     return int(problem.severity), not to_choose(problem)
 
 
+def _always(_draft: Draft, _moves: tuple[Move, ...]) -> bool:
+    return True
+
+
+def _crosses(draft: Draft, _moves: tuple[Move, ...]) -> bool:
+    return draft.crosses
+
+
+def _disks_travel(draft: Draft, moves: tuple[Move, ...]) -> bool:
+    return draft.crosses or any(move.carries_disks and move.kind is not Kind.disk for move in moves)
+
+
+PAGES: Final[dict[Page, Callable[[Draft, tuple[Move, ...]], bool]]] = {
+    Page.destination: _always,
+    Page.home_server: _always,
+    Page.storage: _always,
+    Page.networks: _crosses,
+    Page.storage_network: _disks_travel,
+    Page.summary: _always,
+}
+"""The wizard's pages in their order, each with when it is shown. Next and Back go to the neighbours of those shown."""
+
+
 def flow(draft: Draft, moves: tuple[Move, ...]) -> tuple[Page, ...]:
-    """The wizard's pages for a draft, in order: Networks only to another pool, Storage network only if disks move."""
-    pages = [Page.destination, Page.home_server, Page.storage]
-    if draft.crosses:
-        pages.append(Page.networks)
-    if draft.crosses or any(move.carries_disks and move.kind is not Kind.disk for move in moves):
-        pages.append(Page.storage_network)
-    return (*pages, Page.summary)
+    """The wizard's pages for a draft, in order."""
+    return tuple(page for page, is_shown in PAGES.items() if is_shown(draft, moves))
 
 
 def evaluate(site: Site, draft: Draft, facts: Facts | None = None) -> Evaluation:
