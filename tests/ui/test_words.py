@@ -136,6 +136,27 @@ def test_bars_can_be_seen(qapp: QApplication, number: int) -> None:
     assert style.contrast(style.alarm(palette), style.trough(palette)) >= 3
 
 
+@pytest.mark.parametrize("is_system", [False, True])
+def test_buttons_with_colours_of_their_own_follow_the_theme(qapp: QApplication, is_system: bool) -> None:
+    """A style sheet would keep *Next* in the palette in which it was made, dark on light when it cannot be pressed."""
+    before = qapp.palette()
+    button = style.primary(QPushButton("Next"))
+    button.setEnabled(False)
+    button.show()
+    try:
+        for theme in ("light", "dark", "light"):
+            if is_system:
+                qapp.setPalette(style.refined(style._palette(style._DARK if theme == "dark" else style._LIGHT)))
+                style.keep_readable(qapp)
+            else:
+                style.apply(qapp, theme)
+            ground = button.grab().toImage().pixelColor(8, button.height() // 2)
+            assert ground == qapp.palette().color(QPalette.ColorRole.Button)
+    finally:
+        qapp.setPalette(before)
+        button.deleteLater()
+
+
 def test_labels_follow_the_theme(qapp: QApplication) -> None:
     before = qapp.palette()
     try:

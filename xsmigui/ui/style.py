@@ -57,6 +57,7 @@ def apply(app: QApplication, theme: str = "") -> None:
         app.setPalette(refined(_palette(_DARK if theme == "dark" else _LIGHT)))
     else:
         app.setPalette(refined(app.style().standardPalette() if _is_ours(app.palette()) else app.palette()))
+    _redress(app)
 
 
 def _palette(colours: dict[QPalette.ColorRole, str]) -> QPalette:
@@ -96,6 +97,16 @@ def keep_readable(app: QApplication) -> None:
         Group.Disabled, Role.Text
     ) != app.palette().color(Group.Disabled, Role.Text):
         app.setPalette(wanted)
+    _redress(app)
+
+
+def _redress(app: QApplication) -> None:
+    """Widgets with a style sheet of their own keep the palette in which it was set (Qt 6.11): set it once more."""
+    for widget in app.allWidgets():
+        if sheet := widget.styleSheet():
+            widget.setStyleSheet("")
+            widget.setPalette(app.palette(widget))
+            widget.setStyleSheet(sheet)
 
 
 # Colours.
