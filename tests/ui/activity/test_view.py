@@ -224,6 +224,20 @@ def test_rows_come_change_and_go(desk: Desk) -> None:
     assert desk.offered() == set()
 
 
+def test_the_choice_of_a_server_gives_way_in_a_narrow_window(desk: Desk) -> None:
+    desk.show(*of(job("web")))
+    assert desk.view.servers.isVisible()
+    desk.view.resize(650, 300)
+    QCoreApplication.sendPostedEvents()
+    assert not desk.view.servers.isVisible()
+    desk.view.resize(1000, 300)
+    QCoreApplication.sendPostedEvents()
+    desk.view.servers.setCurrentIndex(1)
+    desk.view.resize(650, 300)
+    QCoreApplication.sendPostedEvents()
+    assert desk.view.servers.isVisible()  # else rows would be hidden without a reason that is seen
+
+
 def test_the_selected_line_stays_selected(desk: Desk) -> None:
     desk.show(line(1), line(2), line(3))
     desk.view.tree.setCurrentIndex(desk.view.rows.index(1, 0))

@@ -16,7 +16,7 @@ from PySide6.QtCore import (
     QTimer,
     Signal,
 )
-from PySide6.QtGui import QPainter
+from PySide6.QtGui import QPainter, QResizeEvent
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QHBoxLayout,
@@ -71,6 +71,9 @@ WORDS: Final = {
     Act.forget: N_("Forget…"),
     Act.copy: N_("Copy"),
 }
+
+WIDE: Final = 850
+"""Pixels from which the choice of a server has room beside everything else, in Spanish too."""
 
 TIPS: Final = {
     Act.cancel: N_("Cancel it and leave the VM where it is"),
@@ -345,7 +348,16 @@ class ActivityView(QWidget):
                 self.servers.add_entry(name, name)
             self.servers.setCurrentIndex(max(0, self.servers.findData(self._server)))
             blocker.unblock()
-        self.servers.setVisible(len(names) > 1)
+        self._fit_head()
+
+    def _fit_head(self) -> None:
+        """In a narrow window the choice of a server gives its room to the summary, unless it hides something."""
+        several = self.servers.count() > 2
+        self.servers.setVisible(several and (bool(self._server) or self.width() >= WIDE))
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._fit_head()
 
     def _choose_server(self) -> None:
         self._server = self.servers.currentData() or ""
