@@ -90,9 +90,21 @@ async def test_a_proof_that_does_not_fit_into_the_stop_comes_afterwards(scene: S
     assert "Contents are compared after it has started again" in summarize(found.plan)[0].sentence
 
 
+async def test_an_sr_that_cannot_mirror_is_left_with_a_short_stop_too(scene: Scene) -> None:
+    scene.edit("VDI", f"{VM} disk 0", cbt_enabled=False)
+    manager = next(ref for ref, row in scene.pool.db.table("SM").items() if row["type"] == "nfs")
+    kept = {k: v for k, v in scene.pool.db.get("SM", manager, "features").items() if not k.startswith("VDI_MIRROR")}
+    scene.pool.db.set("SM", manager, features=kept, capabilities=list(kept))
+    found = await scene.judged(lambda draft: replace(draft, short_stop=0))
+    (refused,) = [p for p in found.problems if p.blocks]
+    assert refused.rule == "R52"
+    assert refused.hint.endswith(f"Or move {VM} with a short stop.")
+    assert blocks(await scene.judged()) == []
+
+
 CONFIGS: dict[str, tuple[str, dict[str, Any], str]] = {
     "source on GFS2": ("NFS Madrid", {"type": "gfs2"}, "of the type gfs2 may not be in VHD format"),
-    "target on GFS2": (SR, {"type": "gfs2"}, "takes no disks of a move with a short stop"),
+    "target on GFS2": (SR, {"type": "gfs2"}, "cannot take disks moved with a short stop"),
     "source of an unknown driver": ("NFS Madrid", {"type": "linstor"}, "may not be in VHD format"),
     "target of raw volumes": (SR, {"sm_config": {}}, "its SR holds raw volumes"),
 }

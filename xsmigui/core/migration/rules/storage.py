@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from xsmigui.core.capacity import Flow, load, written
 from xsmigui.core.messages import Size, Text, listed, m_, mn_
 from xsmigui.core.migration.fixes import DisableCbt, EjectCd, SetDefaultSr
@@ -96,10 +98,11 @@ def source_space(move: Move) -> Problems:
 @rule("R52", "SR can migrate", "SH", STORAGE)
 def can_migrate(move: Move) -> Problems:
     sources = dict.fromkeys(vdi.SR for _ref, vdi, _sr in _moving(move))
-    for sr in sources:
-        yield from sr_sends(move.source, sr)
-    for sr in dict.fromkeys(sr for _ref, _vdi, sr in _moving(move)):
-        yield from sr_receives(move.target, sr, move.source)
+    targets = dict.fromkeys(sr for _ref, _vdi, sr in _moving(move))
+    sends = (problem for sr in sources for problem in sr_sends(move.source, sr))
+    receives = (problem for sr in targets for problem in sr_receives(move.target, sr, move.source))
+    for problem in (*sends, *receives):
+        yield replace(problem, advice=or_short_stop(move, problem.advice)) if problem.blocks else problem
 
 
 @rule("R53", "changed block tracking", "SH", STORAGE)
