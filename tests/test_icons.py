@@ -38,8 +38,8 @@ def test_every_icon_is_there() -> None:
 
 
 def test_every_icon_of_the_tree_is_there() -> None:
-    source = (ROOT / "xsmigui" / "core" / "outline.py").read_text(encoding="utf-8")
-    used = set(re.findall(r'"((?:vm|host|pool|sr)-[a-z]+)"', source))
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "xsmigui" / "core").glob("outline*.py")]
+    used = set(re.findall(r'"((?:vm|host|pool|sr)-[a-z]+)"', "".join(sources)))
     assert used
     assert used <= set(NAMES)
 

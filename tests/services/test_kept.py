@@ -74,7 +74,7 @@ async def test_a_source_that_another_vm_uses_is_not_put_back(two: Engine, other:
     sources = await moved(two)
     other.connect(sources[0].ref, other.vm("intranet-old"))
     await until(lambda: two.inventory("Madrid").VDI[sources[0].ref].VBDs)
-    with pytest.raises(DisksRefused, match="intranet-old uses it meanwhile"):
+    with pytest.raises(DisksRefused, match="now used by intranet-old"):
         revert_plan(two.inventory("Madrid"), [sources[0].ref])
     gone = await purge(gateway(two), [sources[0].ref])
     assert (gone.removed, len(gone.left)) == (0, 1)

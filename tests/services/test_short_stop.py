@@ -270,7 +270,7 @@ async def test_taken_up_a_day_later_while_the_vm_is_down(
         assert not found.vms[0].held
         (vm,) = (await ended(second, found)).vms
         assert vm.state is State.failed, vm.message
-        assert "The stop took longer than the 60 s that were allowed." in vm.message
+        assert "The stop took longer than the 60 s allowed." in vm.message
         assert f"{ONE} was started again." in vm.message
         assert_put_back(second, before, count)
         assert job.id == found.id

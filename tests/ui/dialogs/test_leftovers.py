@@ -58,10 +58,10 @@ async def test_leftovers_are_shown_and_removed(qapp: QApplication, home: Path, s
         await until(lambda: sheet.rows.rowCount() > 0)
         row = sheet.rows.row(0)
         assert (row.vm, row.sr, row.pool_name) == ("db-postgres", "NFS Lisboa", "Lisboa")
-        assert "db-postgres, which has that disk whole elsewhere" in row.proof
+        assert "db-postgres, which has its own complete copy elsewhere" in row.proof
         assert not sheet.proof.isVisible()
         sheet.table.selectAll()
-        assert "db-postgres, which has that disk whole elsewhere" in sheet.proof.text()
+        assert "db-postgres, which has its own complete copy elsewhere" in sheet.proof.text()
         assert sheet.remove_button.isEnabled()
         sheet.remove_button.click()
         question = await dialog("questionDialog")

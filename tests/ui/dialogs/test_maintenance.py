@@ -308,7 +308,7 @@ async def test_what_cannot_move_is_left_out(qapp: QApplication, home: Path, site
         site.call(site["Lisboa"], "VM.set_blocked_operations", vms[0], blocks)
         sheet = await opened_on(program, "Lisboa", "lisboa-02")
         await until(lambda: not sheet.is_busy and sheet.leave_out.isVisible())
-        assert sheet.can_go.text() == f"{len(vms) - 1} of {len(vms)} can go"
+        assert sheet.can_go.text() == f"{len(vms) - 1} of {len(vms)} can move"
         assert not sheet.enter_button.isEnabled()
         sheet.leave_out.click()
         await until(lambda: not sheet.is_busy and sheet.enter_button.isEnabled())

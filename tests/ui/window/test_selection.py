@@ -65,10 +65,10 @@ def test_mixed_selections() -> None:
 def test_nothing_gone_and_not_connected() -> None:
     site = TwoPools()
     assert "Select a VM" in selection(site.site, []).copy
-    assert "gone" in of(site, site.web, "OpaqueRef:nowhere").migrate
+    assert "no longer exists" in of(site, site.web, "OpaqueRef:nowhere").migrate
     away = site_of(site.madrid, connected=[])
     chosen = selection(away, vm(site.madrid, site.web))
     assert chosen.vms
     assert "not connected" in chosen.migrate
     unknown = selection(site_of(site.lisboa), vm(site.madrid, site.web))
-    assert "gone" in unknown.migrate
+    assert "no longer exists" in unknown.migrate

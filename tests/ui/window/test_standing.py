@@ -92,7 +92,7 @@ async def test_a_lost_pool_looks_lost(qapp: QApplication, home: Path, expected_e
             assert top.state.startswith("retry ")
             assert len(top.state) < 12
             assert "trying again in" in window.object.header.notice.words.text()
-            assert "not known" in window.object.move_line.text()
+            assert "is unknown" in window.object.move_line.text()
             assert "yes" not in window.object.move_line.text()
             connect = window._actions["actionConnect"]
             assert connect.isEnabled()

@@ -53,7 +53,7 @@ async def test_what_cannot_go_is_left_out() -> None:
     assert page.table.text(7, 2) == "yes"
     wizard.leave_out.click()
     await desk.answered()
-    assert wizard.can_go.text() == "5 of 5 can go · 3 are left out"
+    assert wizard.can_go.text() == "5 of 5 can move · 3 are left out"
     assert "vm 000: " in wizard.can_go.toolTip()
     assert not wizard.leave_out.isVisible()
     assert desk.drafting.draft.vms == tuple(vms[3:])

@@ -123,7 +123,7 @@ async def test_the_vm_is_taken_away_by_somebody_else(qapp: QApplication, home: P
         await next_page(wizard, Page.home_server)
         site.call(site["Madrid"], "VM.destroy", site.vm(site["Madrid"], "erp-test"))
         await until(lambda: not wizard.next.isEnabled())
-        await until(lambda: any("gone" in text for text in wizard.panel.sentences()))
+        await until(lambda: any("no longer exists" in text for text in wizard.panel.sentences()))
         wizard.reject()
 
 

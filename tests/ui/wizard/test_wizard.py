@@ -289,7 +289,7 @@ async def test_a_vm_vanishes() -> None:
     await desk.go_to(Page.home_server)
     site.madrid.remove(site.web)
     desk.publish(site.web)
-    await until(lambda: desk.wizard.panel.sentences() and "gone" in " ".join(desk.wizard.panel.sentences()))
+    await until(lambda: desk.wizard.panel.sentences() and "no longer exists" in " ".join(desk.wizard.panel.sentences()))
     assert desk.front().table.rowCount() == 1
     await until(lambda: desk.drafting.evaluation.plan is None)
     site.madrid.remove(site.db)
@@ -331,7 +331,7 @@ async def test_a_connection_drops_and_comes_back() -> None:
     assert desk.wizard.finish.isEnabled()
     desk.store.disconnected(site.lisboa.id)
     await until(lambda: not desk.wizard.finish.isEnabled())
-    assert any("interrupted" in text for text in desk.wizard.panel.sentences())
+    assert any("is lost" in text for text in desk.wizard.panel.sentences())
     assert "no plan" in desk.front().view.toPlainText()
     desk.publish()
     await until(lambda: desk.wizard.finish.isEnabled())

@@ -63,7 +63,7 @@ class CopyChoice(QWidget):
         low, high = proof_seconds(move.source.VDI[disk].virtual_size for move in proved for disk in move.moving)
         tip = _(
             "The servers compute a checksum of each disk before and after, ≈ {low} to {high}. Only then are "
-            "contents reported as identical. This is always done if sources are removed at once.",
+            "contents called identical. Always done if sources are removed at once.",
             low=duration(low),
             high=duration(high),
         )
