@@ -98,7 +98,7 @@ class Gallery(Photographer):
             await self.select("VM", vm)
             self._window.object.tabs.setCurrentWidget(self._window.object.storage)
             self._window.object.storage.table.selectRow(0)
-            moving: Any = self._window.move_disks()
+            moving: Any = self._window.disks.move_disks()
             if moving is None:
                 continue
             usable = [n for n in range(moving.rows.rowCount()) if moving.rows.row(n).usable]
@@ -134,7 +134,7 @@ class Gallery(Photographer):
         jobs = self._program.jobs
         await until(lambda: any((vm.progress or 0) > 0.1 for job in jobs.all() for vm in job.vms))
         self._window.activity.tree.expandAll()
-        self._window.splitter.widget(1).setSizes([400, 300])  # type: ignore[attr-defined]
+        self._window.splitter.widget(1).setSizes([400, 300])  # type: ignore[union-attr]
         await self.keep(self._window, "activity-running")
         for job in jobs.running:
             jobs.cancel(job.id)

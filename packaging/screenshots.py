@@ -71,11 +71,11 @@ class Photographer:
 
     async def wizard(self) -> MigrateWizard:
         """A wizard on what is selected, its destination chosen."""
-        wizard = self._window.open_wizard()
+        wizard = self._window.vms.open_wizard()
         assert wizard is not None
         pools = self._program.store.site().pools
         target = next(pool for pool, inventory in pools.items() if inventory.name == POOL)
-        wizard.pages[Page.destination].findChild(QWidget, "destinationCombo").choose(target)  # type: ignore[attr-defined]
+        wizard.pages[Page.destination].findChild(QWidget, "destinationCombo").choose(target)  # type: ignore[union-attr]
         await until(lambda: not wizard.is_busy)
         return wizard
 
@@ -83,7 +83,7 @@ class Photographer:
         await self.select("VM", VM)
         self._window.object.tabs.setCurrentWidget(self._window.object.storage)
         self._window.object.storage.table.selectRow(1)
-        moving = self._window.move_disks()
+        moving = self._window.disks.move_disks()
         assert moving is not None
         free = next(n for n in range(moving.rows.rowCount()) if moving.rows.row(n).usable)
         moving.table.selectRow(free)
@@ -114,7 +114,7 @@ class Photographer:
         jobs = self._program.jobs
         await until(lambda: any((vm.progress or 0) > 0.3 for job in jobs.all() for vm in job.vms))
         self._window.activity.tree.expandAll()
-        self._window.splitter.widget(1).setSizes([500, 260])  # type: ignore[attr-defined]
+        self._window.splitter.widget(1).setSizes([500, 260])  # type: ignore[union-attr]
         await self.keep(self._window, "activity")
         for job in jobs.running:
             jobs.cancel(job.id)
