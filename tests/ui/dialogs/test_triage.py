@@ -104,7 +104,7 @@ async def test_a_copy_that_has_stopped(qapp: QApplication, home: Path, site: Sim
 async def test_what_cannot_be_read_has_a_line_until_it_is_forgotten(
     qapp: QApplication, home: Path, site: Simulated
 ) -> None:
-    """It is told once, and not again at each start."""
+    """It is reported once, and not again at each start."""
     async with running(qapp, home) as program:
         await connected(program, site)
         await failed(program, site)

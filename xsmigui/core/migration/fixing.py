@@ -76,8 +76,8 @@ def looked_at(fix: Fix, doomed: tuple[str, ...] = ()) -> tuple[tuple[str, str], 
 
 def doomed_disks(fix: Fix, inventory: Inventory) -> tuple[str, ...]:
     """The disks and memory images that go with the snapshots that are deleted: the server keeps the disks of a VM that
-    it destroys. A disk that is no snapshot, or that anybody else holds, is never touched: a VM may share one with its
-    snapshots, where it is read only say."""
+    it destroys. A disk that is no snapshot, or that anybody else holds, is never touched: a VM may share one
+    with its snapshots, for example a read-only one."""
     if not isinstance(fix, DeleteSnapshots):
         return ()
     found: list[str] = []

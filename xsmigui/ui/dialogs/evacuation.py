@@ -27,7 +27,7 @@ from xsmigui.core.units import size
 from xsmigui.services.drafting import Drafting
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
-from xsmigui.ui.dialogs.mending import mend
+from xsmigui.ui.dialogs.fixing import carry_out
 from xsmigui.ui.fields import Spin
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Presenter, Scope
@@ -250,7 +250,7 @@ class MaintenanceDialog(QDialog):
             self.accept()
 
     def _fix(self, fix: Fix) -> None:
-        self._scope.spawn(mend(self, fix, self._store, self._jobs, self._drafting), "fix")
+        self._scope.spawn(carry_out(self, fix, self._store, self._jobs, self._drafting), "fix")
 
     def done(self, result: int) -> None:
         self._drafting.close()

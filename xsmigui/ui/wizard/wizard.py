@@ -29,7 +29,7 @@ from xsmigui.services.drafting import Drafting, Edit
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
 from xsmigui.ui.dialogs.base import ask, tell
-from xsmigui.ui.dialogs.mending import mend
+from xsmigui.ui.dialogs.fixing import carry_out
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Presenter, Scope
 from xsmigui.ui.style import STEP, named, primary
@@ -368,7 +368,7 @@ class MigrateWizard(QDialog):
             self._scope.spawn(tell(self, _("Save plan"), text))
 
     def _fix(self, fix: Fix) -> None:
-        self._scope.spawn(mend(self, fix, self._store, self._jobs, self._drafting), "fix")
+        self._scope.spawn(carry_out(self, fix, self._store, self._jobs, self._drafting), "fix")
 
     def done(self, result: int) -> None:
         self._drafting.close()

@@ -13,7 +13,7 @@ from xsmigui.services.store import Store
 from xsmigui.ui.dialogs.base import ask, tell
 
 
-async def mend(parent: QWidget, fix: Fix, store: Store, jobs: Jobs, drafting: Drafting) -> None:
+async def carry_out(parent: QWidget, fix: Fix, store: Store, jobs: Jobs, drafting: Drafting) -> None:
     """Ask whether a fix is to be done, and do it. Raises `Unreachable` if its pool is not connected."""
     asked = offer(fix)
     if not await ask(parent, asked.title, asked.question, asked.go, asked.leave):
