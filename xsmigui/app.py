@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import msgspec
 from PySide6.QtCore import QLibraryInfo, QTimer, QTranslator
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from xsmigui import __version__
 from xsmigui.console import INTERRUPTED, say
@@ -311,9 +311,9 @@ def _keep_picture(program: Program, file: Path) -> None:
     timer.setInterval(int(1000 * PICTURE_EVERY))
 
     def take() -> None:
-        if not program.window.isVisible():
+        window = timer.parent()  # not the program's: that one may be gone before the timer is
+        if not isinstance(window, QWidget) or not window.isVisible():
             return
-        window = program.window
         picture = window.screen().grabWindow(0)
         if picture.isNull():  # offscreen there is no picture of all windows
             picture = window.grab()
