@@ -59,6 +59,7 @@ class Gallery(Photographer):
             for place in range(tabs.count()):
                 if tabs.isTabVisible(place):
                     tabs.setCurrentIndex(place)
+                    await until(lambda: not self._window.object.lists.is_busy)
                     await self.keep(self._window, f"{cls}-{place}")
         await self.select("VM", *BATCH)
         await self.keep(self._window, "several")

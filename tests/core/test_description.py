@@ -2,52 +2,18 @@ from tests.core.site import PoolBuilder, TwoPools
 from xsmigui.core.description import (
     Section,
     general,
-    header,
     host_networks,
     sr_disks,
     sr_space,
     vm_disks,
     vm_networks,
 )
-from xsmigui.core.inventory import Inventory
 from xsmigui.core.refs import HostRef, SrRef, VmRef
 from xsmigui.core.units import GiB
 
 
-def head(inventory: Inventory, cls: str, ref: str) -> tuple[str, str, str]:
-    found = header(inventory, inventory.object_id(cls, ref))
-    return found.icon, found.name, found.place
-
-
 def rows(sections: tuple[Section, ...]) -> dict[str, str]:
     return {label: value for section in sections for label, value in section.rows}
-
-
-def test_headers() -> None:
-    site = TwoPools()
-    site.madrid.set(site.m2, enabled=False)
-    site.madrid.set(site.madrid.get(site.m3).metrics, live=False)
-    template = site.madrid.template("template")
-    inventory = site.madrid.inventory()
-    assert head(inventory, "VM", site.web) == ("vm-running", "web", "running on m1 · pool Madrid")
-    assert head(inventory, "VM", site.files) == ("vm-halted", "files", "halted · pool Madrid")
-    assert head(inventory, "VM", template) == ("template", "template", "template · pool Madrid")
-    assert head(inventory, "host", site.m1) == ("host", "m1", "enabled, coordinator · pool Madrid")
-    assert head(inventory, "host", site.m2) == ("host-disabled", "m2", "maintenance mode · pool Madrid")
-    assert head(inventory, "host", site.m3) == ("host-unreachable", "m3", "unreachable · pool Madrid")
-    assert head(inventory, "SR", site.m_nfs) == ("sr", "m-nfs", "nfs · shared · pool Madrid")
-    assert head(inventory, "SR", site.m1_local) == ("sr", "m1 local", "ext · local · pool Madrid")
-    assert head(inventory, "pool", inventory.pool_ref) == ("pool", "Madrid", "3 hosts · 4 VMs")
-
-
-def test_headers_of_a_standalone_host() -> None:
-    pool = PoolBuilder("")
-    alone = pool.host("alone")
-    vm = pool.vm("vm", on=alone)
-    inventory = pool.inventory()
-    assert head(inventory, "host", alone) == ("host", "alone", "enabled")
-    assert head(inventory, "VM", vm) == ("vm-running", "vm", "running on alone")
-    assert head(inventory, "pool", "gone")[1] == "alone"
 
 
 def test_a_vm() -> None:
@@ -64,8 +30,7 @@ def test_a_vm() -> None:
     assert found["VM Tools"] == "9.4.0"
     assert found["Addresses"] == "10.0.0.9, 10.0.0.10"
     assert found["Memory"] == "1.0 GiB – 2.0 GiB"
-    assert found["Blocked operations"] == "destroy"
-    assert "Snapshots" not in found
+    assert found["destroy"] == "blocked"
     pool.set(pool.get(site.web).guest_metrics, PV_drivers_up_to_date=False)
     assert (
         rows(general(pool.inventory(), pool.inventory().object_id("VM", site.web)))["VM Tools"] == "9.4.0, out of date"
@@ -73,7 +38,61 @@ def test_a_vm() -> None:
     halted = rows(general(pool.inventory(), pool.inventory().object_id("VM", site.files)))
     assert halted["Home server"] == "none"
     assert not {"VM Tools", "Runs on", "Running since"} & halted.keys()
-    assert rows(general(pool.inventory(), pool.inventory().object_id("VM", site.db)))["Snapshots"] == "1"
+
+
+def test_what_protects_a_vm() -> None:
+    pool = PoolBuilder()
+    vm = pool.vm("vm", blocked_operations={"start": "copying", "migrate_send": ""})
+    pool.set(vm, ha_restart_priority="best-effort", order=3, start_delay=120, shutdown_delay=30)
+    key = pool.inventory().object_id("VM", vm)
+    found = rows(general(pool.inventory(), key))
+    assert (found["start"], found["migrate_send"]) == ("copying", "blocked")
+    assert found["Restart priority"] == "restarted if there is room"
+    assert (found["Start order"], found["Start delay"], found["Shutdown delay"]) == ("3", "2 min", "30 s")
+    for priority, always, words in (("restart", False, "restarted"), ("", True, "restarted"), ("odd", False, "odd")):
+        pool.set(vm, ha_restart_priority=priority, ha_always_run=always)
+        assert rows(general(pool.inventory(), key))["Restart priority"] == words
+    pool.set(vm, ha_restart_priority="", ha_always_run=False)
+    assert "Restart priority" not in rows(general(pool.inventory(), key))
+
+
+def test_a_snapshot_leads_to_its_vm() -> None:
+    site = TwoPools()
+    inventory = site.madrid.inventory()
+    sections = general(inventory, inventory.object_id("VM", site.db_snapshot))
+    assert rows(sections)["Snapshot of"] == "db"
+    assert dict(sections[0].links)["Snapshot of"] == inventory.object_id("VM", site.db)
+    assert rows(sections)["Taken"]
+    assert "Snapshot of" not in rows(general(inventory, inventory.object_id("VM", site.db)))
+
+
+def test_values_that_lead_to_what_they_name() -> None:
+    site = TwoPools()
+    site.madrid.set(site.web, affinity=HostRef("gone"))
+    inventory = site.madrid.inventory()
+
+    def links(cls: str, ref: str) -> dict[str, str]:
+        found = general(inventory, inventory.object_id(cls, ref))
+        return {label: key.ref for section in found for label, key in section.links}
+
+    assert links("VM", site.web) == {"Runs on": site.m1}
+    assert links("pool", inventory.pool_ref) == {"Coordinator": site.m1, "Default SR": site.m_nfs}
+    assert links("SR", site.m1_local) == {"m1": site.m1}
+
+
+def test_maintenance_and_coalescing() -> None:
+    site = TwoPools()
+    inventory = site.madrid.inventory()
+    assert "Maintenance" not in rows(general(inventory, inventory.object_id("host", site.m1)))
+    assert "Coalescing" not in rows(general(inventory, inventory.object_id("SR", site.m_nfs)))
+    marks = {"MAINTENANCE_MODE": "true", "MAINTENANCE_MODE_EVACUATED_VMS_MIGRATED": "a,b"}
+    site.madrid.set(site.m1, other_config=marks)
+    site.madrid.disk(site.m_nfs, 4 * GiB, managed=False)
+    inventory = site.madrid.inventory()
+    found = rows(general(inventory, inventory.object_id("host", site.m1)))["Maintenance"]
+    assert found == "in maintenance mode; 2 VMs are to come back"
+    found = rows(general(inventory, inventory.object_id("SR", site.m_nfs)))["Coalescing"]
+    assert found == "1 hidden disk with 2.0 GiB waits"
 
 
 def test_a_vm_without_tools() -> None:
@@ -115,11 +134,11 @@ def test_a_pool() -> None:
     inventory = site.madrid.inventory()
     found = rows(general(inventory, inventory.object_id("pool", inventory.pool_ref)))
     assert (found["Coordinator"], found["Default SR"], found["High availability"]) == ("m1", "m-nfs", "off")
-    assert found["m1"] == "60.0 GiB of 64.0 GiB free"
     pool = PoolBuilder(ha_enabled=True)
     pool.host("m1")
+    pool.set(pool.ref, ha_plan_exists_for=2)
     found = rows(general(pool.inventory(), pool.inventory().object_id("pool", pool.ref)))
-    assert (found["Default SR"], found["High availability"]) == ("none", "on")
+    assert (found["Default SR"], found["High availability"]) == ("none", "on; it stands the failure of 2 hosts")
 
 
 def test_what_is_gone_has_no_sections() -> None:

@@ -21,6 +21,8 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.evaluation import evaluate
 from xsmigui.core.outline_nodes import Link, ServerView, View
+from xsmigui.core.pages import facts, headers, pools, risks
+from xsmigui.core.pages import vms as vm_pages
 from xsmigui.core.records import CLASSES, Record
 from xsmigui.core.survey import survey
 from xsmigui.xapi.channel import Channel
@@ -171,13 +173,24 @@ def _use(inventory: Inventory, dice: Random) -> None:
     for cls in ("VM", "host", "SR", "pool"):
         for ref in list(inventory.tables[cls])[:20]:
             key = inventory.object_id(cls, ref)
-            description.header(inventory, key)
+            headers.header(inventory, key)
+            facts.facts(inventory, key)
             description.general(inventory, key)
     for vm in list(inventory.VM)[:20]:
         description.vm_disks(inventory, vm)
         description.vm_networks(inventory, vm)
     for sr in inventory.SR:
         description.sr_disks(inventory, sr)
+        vm_pages.users(inventory, sr)
+    for page in (pools.hosts, pools.pool_repositories, pools.networks, risks.risks):
+        page(inventory)
+    known = Site({pool: inventory}, frozenset([pool]))
+    for host in list(inventory.host)[:5]:
+        pools.host_repositories(inventory, host)
+        vm_pages.of_host(known, pool, host)
+    for vm in list(inventory.VM)[:5]:
+        vm_pages.snapshots(inventory, vm)
+        vm_pages.moves(known, pool, vm)
     cls = dice.choice([c for c in inventory.tables if inventory.tables[c]])
     gone = dice.sample(list(inventory.tables[cls]), 1)
     after, delta = apply(inventory, [Event(cls, ref, None) for ref in gone])

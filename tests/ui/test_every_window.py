@@ -70,8 +70,10 @@ async def everything(program: Program, check: Check) -> AsyncIterator[None]:
     window = program.window
     for cls, name in (("pool", "Madrid"), ("host", "madrid-01"), ("SR", "NFS Madrid"), ("VM", "web-01")):
         await select(program, named(program, cls, name))
-        for tab in range(window.object.tabs.count()):
-            window.object.tabs.setCurrentIndex(tab)
+        tabs = window.object.tabs
+        for tab in [number for number in range(tabs.count()) if tabs.isTabVisible(number)]:
+            tabs.setCurrentIndex(tab)
+            await until(lambda: not window.object.lists.is_busy)
             check(window)
     window.to_server.aboutToShow.emit()
     check(window)

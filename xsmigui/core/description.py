@@ -4,27 +4,22 @@ from dataclasses import dataclass, replace
 
 from xsmigui.core import records
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.evacuation import in_maintenance, listed
 from xsmigui.core.outline_nodes import vm_state
 from xsmigui.core.refs import HostRef, NetworkRef, ObjectId, SrRef, VdiRef, VmRef, is_null
 from xsmigui.core.text import _, n_
-from xsmigui.core.units import moment, natural, percent, size
+from xsmigui.core.units import duration, moment, natural, percent, size
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A titled group of label and value."""
+    """A titled group of label and value; `links` has the objects that values name, or with `by_label` labels, by
+    label."""
 
     title: str
     rows: tuple[tuple[str, str], ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Header:
-    """The line above the tabs: what it is, where it is and what it does."""
-
-    icon: str
-    name: str
-    place: str
+    links: tuple[tuple[str, ObjectId], ...] = ()
+    by_label: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,39 +75,6 @@ class NetworkRow:
     state: str
 
 
-def header(inventory: Inventory, key: ObjectId) -> Header:
-    """What stands above the tabs of this object."""
-    record = inventory.record(key.cls, key.ref)
-    name = getattr(record, "name_label", "") or inventory.name
-    if isinstance(record, records.VM):
-        icon, state = vm_state(inventory, record)
-        home = inventory.home(VmRef(key.ref))
-        if record.is_a_template:
-            icon, state = "template", _("template")
-        if home is not None and record.power_state in ("Running", "Paused"):
-            where = _("{state} on {host}", state=state, host=inventory.name_of("host", home))
-        else:
-            where = state
-        return Header(icon, name, where if inventory.is_standalone else f"{where} · {_pool_name(inventory)}")
-    if isinstance(record, records.Host):
-        live = inventory.is_live(HostRef(key.ref))
-        icon = "host-unreachable" if not live else "host" if record.enabled else "host-disabled"
-        state = _("unreachable") if not live else _("enabled") if record.enabled else _("maintenance mode")
-        if key.ref == inventory.pool.master and not inventory.is_standalone:
-            state = _("{state}, coordinator", state=state)
-        return Header(icon, name, state if inventory.is_standalone else f"{state} · {_pool_name(inventory)}")
-    if isinstance(record, records.SR):
-        kind = _("shared") if record.shared else _("local")
-        return Header("sr", name, f"{record.type} · {kind} · {_pool_name(inventory)}")
-    hosts = n_("{n} host", "{n} hosts", len(inventory.host))
-    vms = n_("{n} VM", "{n} VMs", sum(1 for _ref in inventory.user_vms()))
-    return Header("pool", name, f"{hosts} · {vms}")
-
-
-def _pool_name(inventory: Inventory) -> str:
-    return _("pool {name}", name=inventory.name)
-
-
 def general(inventory: Inventory, key: ObjectId) -> tuple[Section, ...]:
     """The sections of the General tab; empty where the object is gone."""
     record = inventory.record(key.cls, key.ref)
@@ -127,8 +89,15 @@ def general(inventory: Inventory, key: ObjectId) -> tuple[Section, ...]:
     return ()
 
 
-def _section(title: str, *rows: tuple[str, str]) -> Section:
-    return Section(title, tuple((label, value) for label, value in rows if value))
+def _section(title: str, *rows: tuple[str, str] | tuple[str, str, ObjectId | None]) -> Section:
+    """Rows without a value are left out; the third of a row is the object that its value names."""
+    shown = [row for row in rows if row[1]]
+    links = tuple((row[0], row[2]) for row in shown if len(row) == 3 and row[2] is not None)
+    return Section(title, tuple((row[0], row[1]) for row in shown), links)
+
+
+def _link(inventory: Inventory, cls: str, ref: str) -> ObjectId | None:
+    return inventory.object_id(cls, ref) if inventory.record(cls, ref) is not None else None
 
 
 def _yes(value: bool) -> str:
@@ -151,8 +120,18 @@ def _vm(inventory: Inventory, ref: VmRef, vm: records.VM) -> tuple[Section, ...]
             (_("Name"), vm.name_label),
             (_("Description"), vm.name_description),
             (_("State"), vm_state(inventory, vm)[1]),
-            (_("Runs on"), inventory.name_of("host", vm.resident_on) if not is_null(vm.resident_on) else ""),
-            (_("Home server"), affinity),
+            (
+                _("Snapshot of"),
+                inventory.name_of("VM", vm.snapshot_of) if vm.is_a_snapshot else "",
+                _link(inventory, "VM", vm.snapshot_of),
+            ),
+            (_("Taken"), moment(vm.snapshot_time) if vm.is_a_snapshot else ""),
+            (
+                _("Runs on"),
+                inventory.name_of("host", vm.resident_on) if not is_null(vm.resident_on) else "",
+                _link(inventory, "host", vm.resident_on),
+            ),
+            (_("Home server"), affinity, _link(inventory, "host", vm.affinity)),
             (_("Tags"), ", ".join(vm.tags)),
             (_("UUID"), vm.uuid),
         ),
@@ -170,11 +149,25 @@ def _vm(inventory: Inventory, ref: VmRef, vm: records.VM) -> tuple[Section, ...]
             (_("Largest memory"), size(vm.memory_static_max)),
         ),
         _section(
-            _("Protection"),
-            (_("Restart priority"), vm.ha_restart_priority),
-            (_("Snapshots"), str(len(inventory.snapshots(ref))) if vm.snapshots else ""),
-            (_("Blocked operations"), ", ".join(sorted(vm.blocked_operations))),
+            _("High availability"),
+            (_("Restart priority"), _restart_priority(vm)),
+            (_("Start order"), str(vm.order) if vm.order else ""),
+            (_("Start delay"), duration(vm.start_delay) if vm.start_delay else ""),
+            (_("Shutdown delay"), duration(vm.shutdown_delay) if vm.shutdown_delay else ""),
         ),
+        _section(
+            _("Blocked operations"),
+            *((operation, reason or _("blocked")) for operation, reason in sorted(vm.blocked_operations.items())),
+        ),
+    )
+
+
+def _restart_priority(vm: records.VM) -> str:
+    """What becomes of the VM when its host fails (xapi 25.17: datamodel_vm.ml, ha_restart_priority)."""
+    if vm.is_a_template or not (vm.ha_restart_priority or vm.ha_always_run):
+        return ""
+    return {"restart": _("restarted"), "best-effort": _("restarted if there is room")}.get(
+        vm.ha_restart_priority, vm.ha_restart_priority or _("restarted")
     )
 
 
@@ -190,6 +183,7 @@ def _host(inventory: Inventory, ref: HostRef, host: records.Host) -> tuple[Secti
             (_("Coordinator"), _yes(ref == inventory.pool.master)),
             (_("Encryption"), _encryption(inventory) if ref == inventory.pool.master else ""),
             (_("Enabled"), _yes(host.enabled)),
+            (_("Maintenance"), _maintenance(inventory, ref)),
             (_("Reachable"), _yes(inventory.is_live(ref))),
             (_("Tags"), ", ".join(host.tags)),
             (_("UUID"), host.uuid),
@@ -212,6 +206,14 @@ def _host(inventory: Inventory, ref: HostRef, host: records.Host) -> tuple[Secti
     )
 
 
+def _maintenance(inventory: Inventory, ref: HostRef) -> str:
+    """In maintenance, and how many VMs have left the host for it."""
+    if not in_maintenance(inventory, ref):
+        return ""
+    away = sum(len(uuids) for uuids in listed(inventory, ref).values())
+    return n_("in maintenance mode; {n} VM is to come back", "in maintenance mode; {n} VMs are to come back", away)
+
+
 def _encryption(inventory: Inventory) -> str:
     """Of the connection to the coordinator; empty where there is nothing to be said about it."""
     return _("old (TLS 1.2 with RSA key exchange); updates of the host end it") if inventory.old_encryption else ""
@@ -227,7 +229,8 @@ def _sr(inventory: Inventory, ref: SrRef, sr: records.SR) -> tuple[Section, ...]
         pbd = inventory.PBD.get(pbd_ref)
         if pbd and pbd.host in inventory.host:
             attached = _("attached") if pbd.currently_attached else _("not attached")
-            states.append((inventory.name_of("host", pbd.host), attached))
+            host = inventory.object_id("host", pbd.host)
+            states.append((inventory.name_of("host", pbd.host), attached, host))
     used = sr.physical_utilisation
     return (
         _section(
@@ -246,9 +249,19 @@ def _sr(inventory: Inventory, ref: SrRef, sr: records.SR) -> tuple[Section, ...]
             (_("Used"), f"{size(used)} ({percent(used / sr.physical_size)})" if sr.physical_size > 0 else ""),
             (_("Free"), size(inventory.free_space(ref)) if sr.physical_size > 0 else ""),
             (_("Allocated to disks"), size(sr.virtual_allocation) if sr.virtual_allocation > 0 else ""),
+            (_("Coalescing"), _coalescing(inventory, ref)),
         ),
-        _section(_("Hosts"), *sorted(states, key=lambda row: natural(row[0]))),
+        replace(_section(_("Hosts that see it"), *sorted(states, key=lambda row: natural(row[0]))), by_label=True),
     )
+
+
+def _coalescing(inventory: Inventory, sr: SrRef) -> str:
+    """How many hidden disks wait to be merged into others, and what they occupy."""
+    waiting = inventory.coalescing.get(sr, ())
+    if not waiting:
+        return ""
+    occupied = size(sum(inventory.VDI[ref].physical_utilisation for ref in waiting))
+    return n_("{n} hidden disk with {size} waits", "{n} hidden disks with {size} wait", len(waiting), size=occupied)
 
 
 def _pool(inventory: Inventory, pool: records.Pool) -> tuple[Section, ...]:
@@ -257,23 +270,25 @@ def _pool(inventory: Inventory, pool: records.Pool) -> tuple[Section, ...]:
             _("General"),
             (_("Name"), inventory.name),
             (_("Description"), pool.name_description),
-            (_("Coordinator"), inventory.name_of("host", pool.master)),
+            (_("Coordinator"), inventory.name_of("host", pool.master), _link(inventory, "host", pool.master)),
             (_("Encryption"), _encryption(inventory)),
-            (_("Default SR"), _("none") if is_null(pool.default_SR) else inventory.name_of("SR", pool.default_SR)),
-            (_("High availability"), _("on") if pool.ha_enabled else _("off")),
+            (
+                _("Default SR"),
+                _("none") if is_null(pool.default_SR) else inventory.name_of("SR", pool.default_SR),
+                _link(inventory, "SR", pool.default_SR),
+            ),
+            (_("High availability"), _availability(pool)),
             (_("Compress live migrations"), _yes(pool.migration_compression)),
             (_("UUID"), pool.uuid),
-        ),
-        _section(
-            _("Hosts"),
-            *((inventory.name_of("host", ref), _host_memory(inventory, ref)) for ref in inventory.hosts_in_order),
         ),
     )
 
 
-def _host_memory(inventory: Inventory, ref: HostRef) -> str:
-    free, total = size(inventory.free_memory(ref)), size(inventory.total_memory(ref))
-    return _("{free} of {total} free", free=free, total=total)
+def _availability(pool: records.Pool) -> str:
+    if not pool.ha_enabled:
+        return _("off")
+    stands = pool.ha_plan_exists_for
+    return n_("on; it stands the failure of {n} host", "on; it stands the failure of {n} hosts", stands)
 
 
 def vm_disks(inventory: Inventory, ref: VmRef) -> tuple[DiskRow, ...]:

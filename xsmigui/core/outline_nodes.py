@@ -196,6 +196,17 @@ def node_of(inventory: Inventory, cls: str, ref: str, view: View) -> Node | None
     return node if view.matches(*_searched(inventory, cls, ref)) else None
 
 
+def hidden_by(inventory: Inventory, key: ObjectId) -> str:
+    """The setting (`show_snapshots` …) that an object needs to have a line; empty where it needs none."""
+    vm = inventory.VM.get(VmRef(key.ref)) if key.cls == "VM" else None
+    if vm is not None and vm.is_a_snapshot:
+        return "show_snapshots"
+    if vm is not None and vm.is_a_template:
+        return "show_templates"
+    is_local = key.cls == "SR" and inventory.storage_host(SrRef(key.ref)) is not None
+    return "show_local_srs" if is_local else ""
+
+
 def _searched(inventory: Inventory, cls: str, ref: str) -> tuple[str, ...]:
     record = inventory.record(cls, ref)
     texts = [getattr(record, "name_label", ""), getattr(record, "name_description", ""), record.uuid if record else ""]

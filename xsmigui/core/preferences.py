@@ -29,7 +29,8 @@ class Settings(msgspec.Struct, frozen=True):
     its name; `storage_limit` is how many storage migrations may leave a pool at once. `proxy` is an HTTP proxy's
     address without a password, ``direct`` for none, empty for what the environment says; `proxy_exceptions` are servers
     reached without it. `told` are the jobs of the journal that cannot be read and that the operator knows of: Activity
-    has a line for each, and there is no further word of them at a start."""
+    has a line for each, and there is no further word of them at a start. `tabs` has for each kind of object the name of
+    the tab that was in sight last."""
 
     language: str = ""
     theme: str = ""
@@ -44,6 +45,7 @@ class Settings(msgspec.Struct, frozen=True):
     proxy: str = ""
     proxy_exceptions: str = ""
     told: tuple[str, ...] = ()
+    tabs: dict[str, str] = {}
 
 
 class Preferences(Protocol):

@@ -16,7 +16,7 @@ BOUND: Final = 40
 LEAST: Final = 8
 """Letters for which every column keeps room where a table cannot be scrolled sideways."""
 
-WHOLE: Final = 32
+WHOLE: Final = 18
 """Letters that are never cut where it can."""
 
 SAMPLE: Final = 60
@@ -48,14 +48,19 @@ class Columns(QObject):
     """Fits the columns of a view while its rows change, until the operator draws one."""
 
     def __init__(
-        self, view: QTableView | QTreeView, stretching: int = -1, least: Mapping[int, int] | None = None
+        self,
+        view: QTableView | QTreeView,
+        stretching: int = -1,
+        least: Mapping[int, int] | None = None,
+        beside: Mapping[int, int] | None = None,
     ) -> None:
         """`stretching` takes the rest of the width; negative is the last one that is shown. `least` has the
-        pixels that a column wants in any case. The view has its model."""
+        pixels that a column wants in any case, `beside` those that it wants beside its text. The view has its model."""
         super().__init__(view)
         self._view = view
         self._stretches = stretching
         self._least = dict(least or {})
+        self._beside = dict(beside or {})
         self._wanted: list[int] = []
         self._by_hand = False
         self._busy = False
@@ -140,7 +145,7 @@ class Columns(QObject):
         for first, depth in self._rows():
             for column in range(count):
                 index = first.siblingAtColumn(column)
-                width = metrics.horizontalAdvance(str(index.data() or "")[:200])
+                width = metrics.horizontalAdvance(str(index.data() or "")[:200]) + self._beside.get(column, 0)
                 if index.data(Qt.ItemDataRole.DecorationRole) is not None:
                     width += picture
                 widths[column] = max(widths[column], width + depth * (column == 0))

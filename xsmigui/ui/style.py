@@ -18,6 +18,9 @@ STEP: Final = 8
 PADDING: Final = 12
 """Pixels on both sides of the text in a table's cell."""
 
+OWN_INSET: Final = 4
+"""Pixels of it that Qt's styles leave themselves."""
+
 ACCENT: Final = QColor("#1f6feb")
 
 READABLE: Final = 4.5
@@ -227,6 +230,8 @@ def plain_table(table: QTableView) -> None:
     table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     table.setWordWrap(False)
     table.setTabKeyNavigation(False)
+    inset = f"padding-left: {PADDING - OWN_INSET}px; padding-right: {PADDING - OWN_INSET}px;"
+    table.setStyleSheet(f"QTableView::item {{ {inset} }} QHeaderView::section {{ {inset} }}")
 
 
 def named(widget: QWidget, object_name: str, accessible: str) -> None:

@@ -54,7 +54,7 @@ def choose(opened: MoveDiskDialog, name: str) -> None:
 async def opened_on(program: Program, vm: str, *disks: str) -> MoveDiskDialog:
     await select(program, vm_key(program, vm))
     mark(program, *disks)
-    program.window.object.tabs.setCurrentIndex(1)
+    program.window.object.tabs.setCurrentWidget(program.window.object.storage)
     assert program.window.object.storage.move_disks.isEnabled(), program.window.object.storage.move_disks.toolTip()
     program.window.object.storage.move_disks.click()
     return await dialog("moveDiskDialog", MoveDiskDialog)
@@ -224,7 +224,7 @@ async def test_the_storage_tab_of_an_sr(qapp: QApplication, home: Path, site: Si
         await connected(program, site)
         pane = program.window.object
         await select(program, sr_key(program, "NFS Madrid"))
-        pane.tabs.setCurrentIndex(1)
+        pane.tabs.setCurrentWidget(pane.storage)
         tab = pane.storage
         everything = tab.rows.rowCount()
         assert pane.storage.filter.isVisible()
@@ -353,7 +353,7 @@ async def test_the_storage_tab_of_a_vm(qapp: QApplication, home: Path, site: Sim
         await connected(program, site)
         tab = program.window.object.storage
         await select(program, sr_key(program, "NFS Madrid"))
-        program.window.object.tabs.setCurrentIndex(1)
+        program.window.object.tabs.setCurrentWidget(program.window.object.storage)
         assert tab.bar.isVisible()
         assert tab.space.text().startswith("Used ")
         assert not tab.eject.isVisible()

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 from PySide6.QtGui import QIcon
 
+from xsmigui.core.refs import ObjectId
 from xsmigui.core.text import printable
 from xsmigui.core.units import natural
 from xsmigui.ui.models.tree import ranges
@@ -15,13 +16,20 @@ from xsmigui.ui.words import tip
 Index = QModelIndex | QPersistentModelIndex
 Row = TypeVar("Row")
 
+SHARE: Final = Qt.ItemDataRole.UserRole + 1
+"""How full what the cell speaks of is, for a bar beside its text; None where there is no bar."""
+
+LINK: Final = Qt.ItemDataRole.UserRole + 2
+"""The object that the cell leads to."""
+
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
 
 @dataclass(frozen=True, slots=True)
 class Column(Generic[Row]):
-    """A column: its title, a row's text, and what it is sorted by (the text in natural order if nothing else)."""
+    """A column: its title, a row's text, and what it is sorted by (the text in natural order if nothing else). `share`
+    adds a bar, `link` an object to go to."""
 
     title: str
     text: Callable[[Row], str]
@@ -29,6 +37,8 @@ class Column(Generic[Row]):
     right: bool = False
     icon: Callable[[Row], QIcon] | None = None
     tip: Callable[[Row], str] | None = None
+    share: Callable[[Row], float | None] | None = None
+    link: Callable[[Row], ObjectId | None] | None = None
 
     def key(self, row: Row) -> Any:
         return self.sort(row) if self.sort is not None else natural(self.text(row))
@@ -121,6 +131,10 @@ class RowsModel(QAbstractTableModel, Generic[Row]):
                 return column.icon(row)
             case Qt.ItemDataRole.ToolTipRole:
                 return tip(column.tip(row) if column.tip is not None else column.text(row))
+            case _ if role == SHARE and column.share is not None:
+                return column.share(row)
+            case _ if role == LINK and column.link is not None:
+                return column.link(row)
         return None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:

@@ -6,8 +6,11 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
 
+from xsmigui.core.pages.headers import Place
+from xsmigui.core.refs import ObjectId
 from xsmigui.core.text import _
 from xsmigui.ui.icons import Icons
+from xsmigui.ui.links import Link, clear
 from xsmigui.ui.style import STEP, named, primary
 from xsmigui.ui.words import Label, Paragraph, Picture, explain, heading
 
@@ -42,16 +45,21 @@ class Notice(QFrame):
 
 
 class Header(QWidget):
-    """Icon, name, place, the main action, and all others behind ⋯. Its height is the same for every object."""
+    """Icon, name, state, the main action, and all others behind ⋯; below, what holds the object and a line on it. Its
+    height is the same for every object."""
 
     def __init__(
         self,
         icons: Icons,
-        on_migrate: Callable[[], None],
+        on_main: Callable[[], None],
         on_try: Callable[[], None],
         fill_menu: Callable[[QMenu], None],
+        on_follow: Callable[[ObjectId], object],
     ) -> None:
         super().__init__()
+        self._icons = icons
+        self._on_follow = on_follow
+        self._trail: tuple[Place, ...] = ()
         self.icon = Picture()
         self.icon.setFixedWidth(24)
         self.name = heading("", 4)
@@ -61,7 +69,7 @@ class Header(QWidget):
         self.migrate = primary(QPushButton(_("Migrate…")))
         self.migrate.setDefault(False)
         self.migrate.setObjectName("migrateButton")
-        self.migrate.clicked.connect(on_migrate)
+        self.migrate.clicked.connect(on_main)
         self.more = QToolButton()
         self.more.setText("⋯")
         named(self.more, "moreButton", _("More actions"))
@@ -76,6 +84,12 @@ class Header(QWidget):
         self.more.setStyleSheet("QToolButton::menu-indicator { image: none; } QToolButton { padding: 4px 10px; }")
         self.move_line = Label()
         self.move_line.setObjectName("canMoveLine")
+        self.trail = QWidget()
+        named(self.trail, "objectTrail", _("Where it belongs"))
+        links = QHBoxLayout(self.trail)
+        links.setContentsMargins(0, 0, 0, 0)
+        links.setSpacing(STEP // 2)
+        self.trail.hide()
         self.notice = Notice(icons, on_try)
         top = QHBoxLayout()
         top.setSpacing(STEP)
@@ -88,17 +102,36 @@ class Header(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(STEP // 2)
         layout.addLayout(top)
-        layout.addWidget(self.move_line)
+        below = QHBoxLayout()
+        below.setSpacing(2 * STEP)
+        below.addWidget(self.trail)
+        below.addWidget(self.move_line, 1)
+        layout.addLayout(below)
         layout.addWidget(self.notice)
         height = self.migrate.sizeHint().height()
         self.migrate.setFixedHeight(height)
         self.more.setFixedHeight(height)
         self.name.setMinimumHeight(height)
+        self.move_line.setMinimumHeight(self.move_line.fontMetrics().height() + 4)
 
-    def show_object(self, icon: QIcon, name: str, place: str) -> None:
+    def show_object(self, icon: QIcon, name: str, state: str, trail: tuple[Place, ...] = ()) -> None:
         self.icon.setPixmap(icon.pixmap(24, 24))
         self.name.setText(name)
-        self.place.setText(place)
+        self.place.setText(state)
+        if trail != self._trail:
+            self._trail = trail
+            self._show_trail()
+
+    def _show_trail(self) -> None:
+        clear(self.trail)
+        layout = self.trail.layout()
+        assert layout is not None
+        for number, place in enumerate(self._trail):
+            if number:
+                layout.addWidget(Label("›", is_dim=True))
+            follow = lambda key=place.key: self._on_follow(key)  # noqa: E731
+            layout.addWidget(Link("trailLink", place.name, follow, self._icons(place.icon)))
+        self.trail.setVisible(bool(self._trail))
 
     def offer(self, text: str, why_not: str) -> None:
         """The main action: its text, empty where there is none, and why it cannot be done."""

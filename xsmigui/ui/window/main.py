@@ -4,19 +4,19 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Final
 
 from PySide6.QtCore import QByteArray, QEvent, QPoint, Qt
 from PySide6.QtGui import QCloseEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QSplitter
 
-from xsmigui import __version__
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.changes import Delta
 from xsmigui.core.job_texts import leaving
 from xsmigui.core.jobs import Job, State
 from xsmigui.core.migration import arriving
 from xsmigui.core.outline import Outline
-from xsmigui.core.outline_nodes import View
+from xsmigui.core.outline_nodes import View, hidden_by
 from xsmigui.core.refs import ObjectId, PoolId
 from xsmigui.core.text import _
 from xsmigui.core.units import percent
@@ -24,16 +24,16 @@ from xsmigui.ui.activity.lines import headline
 from xsmigui.ui.activity.view import ActivityView, Source
 from xsmigui.ui.bridge import Bridge
 from xsmigui.ui.columns import remember_tables
-from xsmigui.ui.dialogs.base import ask, opened, tell
-from xsmigui.ui.dialogs.guide import GuideDialog
+from xsmigui.ui.dialogs.base import ask, tell
 from xsmigui.ui.dialogs.preferences import edit_preferences
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Scope
 from xsmigui.ui.style import apply, keep_readable
 from xsmigui.ui.window.disks import DiskCommands
+from xsmigui.ui.window.help import HelpCommands
 from xsmigui.ui.window.menus import Commands, Menus, WindowActions
 from xsmigui.ui.window.notices import Notices
-from xsmigui.ui.window.objects import ObjectPane
+from xsmigui.ui.window.objects import ObjectPane, PaneActions
 from xsmigui.ui.window.planning import Planner
 from xsmigui.ui.window.pools import PoolCommands
 from xsmigui.ui.window.selection import Selection, selection
@@ -45,6 +45,9 @@ from xsmigui.ui.window.work import WorkCommands
 from xsmigui.ui.words import explain
 
 log = logging.getLogger(__name__)
+
+MAIN_ACTIONS: Final = {"host": "actionMaintenanceMode", "SR": "actionEmptySr"}
+"""By class of the selected object the action that the header offers as a button; of VMs it depends on their state."""
 
 
 class MainWindow(QMainWindow):
@@ -99,16 +102,17 @@ class MainWindow(QMainWindow):
         self.servers: ServerCommands = ServerCommands(self, self._services, self._scope, self.tree)
         self.pools = PoolCommands(self.planner, self.tree, self.enable)
         self.tree.activated.connect(lambda _index: self._activate())
-        self.object = ObjectPane(
-            self._icons,
-            self._migrate_or_move,
+        pane = PaneActions(
+            self._main_action,
             self.servers.add,
             self.servers.connect,
             self._fill_more,
             lambda: self.disks.move_disks(),
             lambda: self.disks.rescan(),
             lambda: self.disks.eject(),
+            self.go_to,
         )
+        self.object = ObjectPane(self._icons, self._scope, pane, self._services.preferences.now.tabs)
         self.disks = DiskCommands(self.planner, self.tree, self.object)
         self.object.disks_selected.connect(self._enable_disks)
         self.work = WorkCommands(
@@ -145,14 +149,15 @@ class MainWindow(QMainWindow):
         self.splitter.setSizes([320, 960])
         self.splitter.setChildrenCollapsible(False)
         self.setCentralWidget(self.splitter)
+        self.help = HelpCommands(self, self._services, self._scope)
         own = WindowActions(
             self.preferences,
             self.close,
             self.search.setFocus,
             self._toggle,
             self._clear_activity,
-            self._guide,
-            self._about,
+            self.help.guide,
+            self.help.about,
         )
         commands = Commands(self.servers, self.pools, self.vms, self.disks, self.work)
         self.menus = Menus(self, self._icons, commands, own, self._services.preferences)
@@ -192,6 +197,8 @@ class MainWindow(QMainWindow):
         keys = self.tree.selected()
         if any(key.pool in deltas for key in keys):
             self._selected()
+        if keys and keys[0].pool in deltas:
+            self.object.changed(self._services.store.site(), deltas[keys[0].pool])
         if any(delta.touched("VM") for delta in deltas.values()):
             self.bridge.mark_arriving(arriving.arriving(self._services.store.site()))
         if any(delta.touched("task", "VM") for delta in deltas.values()):
@@ -241,7 +248,7 @@ class MainWindow(QMainWindow):
             if server is not None:
                 self.object.show_waiting(server.name, link_text(server), can_try(server))
         else:
-            self.object.show_object(site, keys[0], chosen.button, self.servers.lost(keys[0]))
+            self.object.show_object(site, keys[0], self._main_button(keys[0]), self.servers.lost(keys[0]))
         self._enable_disks()
 
     def enable(self) -> None:
@@ -271,9 +278,38 @@ class MainWindow(QMainWindow):
         """Show something that has to be read, whatever else is going on."""
         self._scope.spawn(tell(self, title, text), "say")
 
-    def _migrate_or_move(self) -> None:
+    def _main_button(self, key: ObjectId) -> tuple[str, str]:
+        """What most people want to do with an object, and why it cannot be done; empty where there is nothing."""
+        if key.cls == "VM":
+            return self._selection.button
+        name = MAIN_ACTIONS.get(key.cls)
+        if name is None:
+            return "", ""
+        action = self._actions[name]
+        return action.text().replace("&", ""), "" if action.isEnabled() else action.toolTip()
+
+    def _main_action(self) -> None:
+        """The button of the header."""
+        keys = self.tree.selected()
         if self._selection.vms:
             self.vms.open_wizard()
+        elif keys and keys[0].cls in MAIN_ACTIONS:
+            self._actions[MAIN_ACTIONS[keys[0].cls]].trigger()
+
+    def go_to(self, key: ObjectId) -> None:
+        """Select an object in the tree, where a name was followed. What hides it there is taken back: a search, or a
+        kind of objects that is not shown."""
+        if self.tree.select(key):
+            return
+        if self.search.text():
+            self.search.clear()
+            self.bridge.look(self._view(""))
+        inventory = self._services.store.inventory(key.pool)
+        hidden = hidden_by(inventory, key) if inventory is not None else ""
+        if hidden and not self.menus.toggles[hidden].isChecked():
+            self.menus.toggles[hidden].setChecked(True)
+            self._toggle(hidden)
+        self.tree.select(key)
 
     def _activate(self) -> None:
         """Enter, or a double click: the wizard of a VM; a server is connected."""
@@ -310,24 +346,6 @@ class MainWindow(QMainWindow):
             if isinstance(app, QApplication):
                 apply(app, self._services.preferences.now.theme)
             self.bridge.look(self._view(self.bridge.view.search))
-
-    def _guide(self) -> None:
-        """The guide is a small file of the program's own."""
-        self._scope.spawn(self._show_guide(), "guide")
-
-    async def _show_guide(self) -> None:
-        text = await asyncio.to_thread(self._services.guide)
-        guide = GuideDialog(self, text)
-        guide.setModal(False)
-        await opened(guide)
-
-    def _about(self) -> None:
-        text = _(
-            "xsmigui {version} moves virtual machines and virtual disks of XenServer, Citrix Hypervisor and XCP-ng"
-            " pools. Apache License 2.0.",
-            version=__version__,
-        )
-        self._scope.spawn(tell(self, _("About xsmigui"), text))
 
     def present(self, error: BaseException) -> None:
         """The one place where an unforeseen error of the window's work ends."""
@@ -372,6 +390,6 @@ class MainWindow(QMainWindow):
         self.planner.close()
         geometry = bytes(self.saveGeometry().toBase64().data()).decode()
         state = bytes(self.splitter.saveState().toBase64().data()).decode()
-        self._services.preferences.change(window=geometry, splitter=state)
+        self._services.preferences.change(window=geometry, splitter=state, tabs=self.object.last_tabs)
         self.close()
         self._on_quit()

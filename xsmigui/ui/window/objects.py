@@ -1,26 +1,36 @@
 """The right side: the selected object, what it does, and its tabs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QMenu, QPushButton, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from xsmigui.core import description
+from xsmigui.core.changes import Delta
 from xsmigui.core.description import NetworkRow
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import arriving, mobility
 from xsmigui.core.migration.draft import Site
+from xsmigui.core.pages import vms
+from xsmigui.core.pages.headers import header
 from xsmigui.core.refs import HostRef, ObjectId, PoolId, SrRef, VdiRef, VmRef
 from xsmigui.core.text import _, n_
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column
+from xsmigui.ui.scope import Scope
 from xsmigui.ui.style import STEP, named, primary
 from xsmigui.ui.window.general import GeneralTab
 from xsmigui.ui.window.header import Header
-from xsmigui.ui.window.several import selected_vms, several_tab, sums, title
+from xsmigui.ui.window.pages import ListTabs, kind, vms_tab
+from xsmigui.ui.window.several import sums, title
 from xsmigui.ui.window.storage import StorageTab
 from xsmigui.ui.window.tables import RowsTab
 from xsmigui.ui.words import heading, hint
+
+FIRST: Final = {"pool": "hostsTab", "host": "vmsTab", "snapshot": "storageTab"}
+"""The tab of a kind of object that is shown until another one was chosen; elsewhere General."""
 
 
 def networking_tab() -> RowsTab:
@@ -35,40 +45,61 @@ def networking_tab() -> RowsTab:
     return RowsTab("networkingTab", "networkTable", _("Network interfaces"), empty, columns, lambda r: r.device + r.mac)
 
 
+@dataclass(frozen=True, slots=True)
+class PaneActions:
+    """What the right side leaves to others: `main` is the main action of what is shown, `follow` goes to an object."""
+
+    main: Callable[[], None]
+    add_server: Callable[[], None]
+    connect: Callable[[], None]
+    fill_menu: Callable[[QMenu], None]
+    move_disks: Callable[[], object]
+    rescan: Callable[[], object]
+    eject: Callable[[], object]
+    follow: Callable[[ObjectId], object]
+
+
 class ObjectPane(QWidget):
     """Header and tabs of the selected object; a table of several; a word of welcome where there is none."""
 
     disks_selected = Signal()
     """Other virtual disks are selected on the Storage tab."""
 
-    def __init__(
-        self,
-        icons: Icons,
-        on_migrate: Callable[[], None],
-        on_add: Callable[[], None],
-        on_try: Callable[[], None],
-        fill_menu: Callable[[QMenu], None],
-        on_move_disks: Callable[[], object],
-        on_rescan: Callable[[], object],
-        on_eject: Callable[[], object],
-    ) -> None:
+    def __init__(self, icons: Icons, scope: Scope, actions: PaneActions, tabs: Mapping[str, str]) -> None:
+        """`tabs` has for each kind of object the name of the tab to begin with."""
         super().__init__()
         self._icons = icons
         self._key: ObjectId | None = None
-        self.header = Header(icons, on_migrate, on_try, fill_menu)
+        self._kind = ""
+        self._site = Site({}, frozenset())
+        self.last_tabs = dict(tabs)
+        self.header = Header(icons, actions.main, actions.connect, actions.fill_menu, actions.follow)
         self.icon, self.name, self.place = self.header.icon, self.header.name, self.header.place
         self.migrate, self.move_line = self.header.migrate, self.header.move_line
         self.general = GeneralTab()
-        self.storage = StorageTab(on_move_disks, on_rescan, on_eject)
+        self.general.followed.connect(actions.follow)
+        self.storage = StorageTab(actions.move_disks, actions.rescan, actions.eject)
         self.storage.changed.connect(self.disks_selected)
         self.networking = networking_tab()
-        self.several = several_tab(icons)
+        self.several = vms_tab(icons, "severalTab", "severalTable", _("Selected VMs"))
+        self.several.followed.connect(actions.follow)
+        self.lists = ListTabs(icons, scope, lambda line: self.header.say_whether_it_moves(line, ""))
         self.tabs = QTabWidget()
         named(self.tabs, "objectTabs", _("Tabs"))
         self.tabs.setDocumentMode(True)
+        self.tabs.setUsesScrollButtons(True)
         self.tabs.addTab(self.general, _("General"))
+        lists = {each.tab: each for each in self.lists.all}
+        for tab in (self.lists.hosts, self.lists.vms):
+            self.tabs.addTab(tab, lists.pop(tab).title)
         self.tabs.addTab(self.storage, _("Storage"))
+        self.tabs.addTab(self.lists.repositories, lists.pop(self.lists.repositories).title)
         self.tabs.addTab(self.networking, _("Networking"))
+        for tab, each in lists.items():
+            self.tabs.addTab(tab, each.title)
+        for each in self.lists.all:
+            each.tab.followed.connect(actions.follow)
+        self.tabs.currentChanged.connect(lambda _number: self._tab_chosen())
         self.below = QStackedWidget()
         self.below.addWidget(self.tabs)
         self.below.addWidget(self.several)
@@ -79,14 +110,18 @@ class ObjectPane(QWidget):
         layout.addWidget(self.header)
         layout.addWidget(self.below, 1)
         self.stack = QStackedWidget()
-        self.stack.addWidget(self._welcome(on_add, on_try))
+        self.stack.addWidget(self._welcome(actions.add_server, actions.connect))
         self.stack.addWidget(object_side)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.stack)
 
+    def shows(self, tab: QWidget) -> bool:
+        """A tab stands on the page of what is selected."""
+        return self.tabs.isTabVisible(self.tabs.indexOf(tab))
+
     def _shows_disks(self) -> bool:
-        return self._key is not None and self.below.currentWidget() is self.tabs and self.tabs.isTabVisible(1)
+        return self._key is not None and self.below.currentWidget() is self.tabs and self.shows(self.storage)
 
     def selected_drives(self) -> tuple[PoolId | None, tuple[str, ...]]:
         """The drives selected on the Storage tab that hold a CD, and their pool."""
@@ -130,7 +165,7 @@ class ObjectPane(QWidget):
 
     def show_nothing(self, has_servers: bool) -> None:
         """Nothing is selected."""
-        self._key = None
+        self._leave()
         self.welcome.setText(_("Select something on the left") if has_servers else _("Add a server to begin"))
         self.welcome_text.setVisible(not has_servers)
         self.add.setVisible(not has_servers)
@@ -139,7 +174,7 @@ class ObjectPane(QWidget):
 
     def show_waiting(self, title: str, detail: str, can_try: bool) -> None:
         """A server that is not connected is selected."""
-        self._key = None
+        self._leave()
         self.welcome.setText(title)
         self.welcome_text.setText(detail)
         self.welcome_text.setVisible(bool(detail))
@@ -149,8 +184,8 @@ class ObjectPane(QWidget):
 
     def show_several(self, site: Site, keys: list[ObjectId], migrate: tuple[str, str]) -> None:
         """Several objects are selected."""
-        self._key = None
-        rows = selected_vms(site, keys)
+        self._leave()
+        rows = vms.selected(site, keys)
         self.header.show_object(self._icons("vm-running"), title(keys, rows), sums(rows) if rows else "")
         self.header.offer(*migrate)
         stuck = sum(1 for row in rows if row.reason)
@@ -161,35 +196,71 @@ class ObjectPane(QWidget):
         self.below.setCurrentWidget(self.several)
         self.stack.setCurrentIndex(1)
 
-    def show_object(self, site: Site, key: ObjectId, migrate: tuple[str, str], lost: tuple[str, bool]) -> None:
-        """Show an object. `migrate` is the button's text, empty where there is none, and why it cannot be pressed;
+    def _leave(self) -> None:
+        self._key = None
+        self.lists.show(Site({}, frozenset()), None, None)
+
+    def show_object(self, site: Site, key: ObjectId, main: tuple[str, str], lost: tuple[str, bool]) -> None:
+        """Show an object. `main` is the button's text, empty where there is none, and why it cannot be pressed;
         `lost` how the connection stands where it is lost, and whether it can be tried again now."""
         inventory: Inventory | None = site.pools.get(key.pool)
         if inventory is None or inventory.record(key.cls, key.ref) is None:
             self.show_nothing(True)
             return
-        head = description.header(inventory, key)
+        head = header(inventory, key)
         source = arriving.coming_from(site, key.pool, VmRef(key.ref)) if key.cls == "VM" else ""
-        place = _("arriving from {pool}", pool=source) if source else head.place
+        state = _("arriving from {pool}", pool=source) if source else head.state
         old = "" if key.pool in site.connected else _("not connected: last known state")
         self.header.show_object(
             self._icons("vm-moving" if source else head.icon),
             head.name,
-            " · ".join(part for part in (place, old) if part),
+            " · ".join(part for part in (state, old) if part),
+            head.trail,
         )
-        self.header.offer(*(("", "") if source else migrate))
+        self.header.offer(*(("", "") if source else main))
         found = mobility.mobility(site, key.pool, VmRef(key.ref)) if key.cls == "VM" else None
-        self.header.say_whether_it_moves(found.sentence() if found else "", found.reasons() if found else "")
-        self.header.move_line.setVisible(found is not None)
+        if key != self._key or key.cls == "VM":
+            self.header.say_whether_it_moves(found.sentence() if found else "", found.reasons() if found else "")
         self.header.notice.show_words(*lost)
         self.general.show_sections(description.general(inventory, key))
         self._show_tables(inventory, key)
-        self._key = key
+        self._site = site
+        self._show_tabs(kind(site, key), key)
         self.below.setCurrentWidget(self.tabs)
         self.stack.setCurrentIndex(1)
 
+    def _show_tabs(self, of: str, key: ObjectId) -> None:
+        """The tabs of this kind of object; where another kind was shown, the one that was last in sight for this."""
+        wanted = {each.tab for each in self.lists.all if of in each.of} | {self.general}
+        wanted |= {self.storage} if key.cls in ("VM", "SR") else set()
+        wanted |= {self.networking} if key.cls in ("VM", "host") else set()
+        is_other = of != self._kind
+        self._key, self._kind = key, ""  # while tabs come and go, the one in sight is nobody's choice
+        if is_other:
+            for number in range(self.tabs.count()):
+                self.tabs.setTabVisible(number, self.tabs.widget(number) in wanted)
+            last = self.last_tabs.get(of, FIRST.get(of, ""))
+            tab = next((one for one in wanted if one.objectName() == last), self.general)
+            self.tabs.setCurrentWidget(tab)
+        self._kind = of
+        self._show_list()
+
+    def _tab_chosen(self) -> None:
+        if self._kind and self._key is not None:
+            self.last_tabs[self._kind] = self.tabs.currentWidget().objectName()
+            self._show_list()
+
+    def _show_list(self) -> None:
+        current = self.tabs.currentWidget()
+        listing = next((each.tab for each in self.lists.all if each.tab is current), None)
+        self.lists.show(self._site, self._key, listing)
+
+    def changed(self, site: Site, delta: Delta) -> None:
+        """Records of the shown object's pool have changed."""
+        self._site = site
+        self.lists.changed(site, delta)
+
     def _show_tables(self, inventory: Inventory, key: ObjectId) -> None:
-        storage = networking = True
         if key.cls == "VM":
             self.storage.show_vm(description.vm_disks(inventory, VmRef(key.ref)))
             self.networking.show_rows(description.vm_networks(inventory, VmRef(key.ref)))
@@ -197,11 +268,5 @@ class ObjectPane(QWidget):
             sr = SrRef(key.ref)
             rows, space = description.sr_disks(inventory, sr), description.sr_space(inventory, sr)
             self.storage.show_sr(rows, space, key != self._key)
-            networking = False
         elif key.cls == "host":
-            storage = False
             self.networking.show_rows(description.host_networks(inventory, HostRef(key.ref)))
-        else:
-            storage = networking = False
-        self.tabs.setTabVisible(1, storage)
-        self.tabs.setTabVisible(2, networking)

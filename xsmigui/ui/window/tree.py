@@ -3,7 +3,7 @@
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QPainter, QPalette
+from PySide6.QtGui import QAction, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -20,9 +20,10 @@ from xsmigui.core.outline import Outline
 from xsmigui.core.outline_nodes import Node
 from xsmigui.core.refs import ObjectId
 from xsmigui.core.text import _, printable
+from xsmigui.ui.gauge import HEIGHT, draw_gauge
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.tree import NODE, ResourceModel
-from xsmigui.ui.style import STEP, accent, alarm, dim, edge, named, trough
+from xsmigui.ui.style import STEP, dim, named
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -73,20 +74,8 @@ class _StateDelegate(QStyledItemDelegate):
             painter.drawText(place, Qt.AlignmentFlag.AlignVCenter, state)
             right -= width + STEP
         if bar and node.used is not None:
-            self._bar(painter, QRect(right - bar, rect.center().y() - 3, bar, 6), node.used, palette, selected)
+            draw_gauge(painter, QRect(right - bar, rect.center().y() - 3, bar, HEIGHT), node.used, palette, selected)
         painter.restore()
-
-    def _bar(self, painter: QPainter, rect: QRect, used: float, palette: QPalette, selected: bool) -> None:
-        """Outline and filling; on the accent of a selected line both are white."""
-        white = palette.highlightedText().color()
-        full = alarm(palette) if used > 0.9 else accent(palette)
-        painter.setPen(white if selected else edge(palette))
-        painter.setBrush(Qt.BrushStyle.NoBrush if selected else trough(palette))
-        painter.drawRect(rect.adjusted(0, 0, -1, -1))
-        painter.fillRect(
-            QRect(rect.left(), rect.top(), round(rect.width() * min(1.0, used)), rect.height()),
-            white if selected else full,
-        )
 
     def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
         hint = super().sizeHint(option, index)
