@@ -16,8 +16,15 @@ BOUND: Final = 40
 LEAST: Final = 8
 """Letters for which every column keeps room where a table cannot be scrolled sideways."""
 
-WHOLE: Final = 18
-"""Letters that are never cut where it can."""
+WHOLE: Final = 32
+"""Letters that are never cut where a table can be scrolled sideways."""
+
+NARROW: Final = 12
+"""The same for a table that is rather to be seen whole; of its first column, which names things, half as many again.
+Its numbers, which stand at the right, are never cut at all, only their titles are."""
+
+REST: Final = 20
+"""Letters for which the column that takes the rest keeps room there."""
 
 SAMPLE: Final = 60
 """Rows that are measured: those in sight and below, so that a table of thousands costs what one of sixty does."""
@@ -26,18 +33,18 @@ SOON: Final = 300
 """Milliseconds after a change of values until the widths follow."""
 
 
-def shared_out(wanted: Sequence[int], room: int, stretching: int, floor: int, least: int) -> list[int]:
+def shared_out(wanted: Sequence[int], room: int, stretching: int, floor: int, least: int | Sequence[int]) -> list[int]:
     """Widths of columns in pixels. Each has what it wants and the stretching one what is left of `room`. Where there
-    is too little, the stretching one gives way down to `floor`, then the widest of the others down to `least`."""
+    is too little, the stretching one gives way down to `floor`, then the widest of the others down to `least`, which
+    is one for all or one for each."""
     widths = list(wanted)
+    bounds = [least] * len(widths) if isinstance(least, int) else list(least)
     others = [column for column in range(len(widths)) if column != stretching]
     floor = min(floor, room)
     excess = sum(widths[column] for column in others) - (room - floor)
-    while excess > 0 and others:
-        widest = max(others, key=lambda column: widths[column])
-        give = min(excess, max(1, widths[widest] // 8), widths[widest] - least)
-        if give <= 0:
-            break
+    while excess > 0 and (able := [column for column in others if widths[column] > bounds[column]]):
+        widest = max(able, key=lambda column: widths[column])
+        give = min(excess, max(1, widths[widest] // 8), widths[widest] - bounds[widest])
         widths[widest] -= give
         excess -= give
     widths[stretching] = max(floor, room - sum(widths[column] for column in others))
@@ -53,14 +60,17 @@ class Columns(QObject):
         stretching: int = -1,
         least: Mapping[int, int] | None = None,
         beside: Mapping[int, int] | None = None,
+        whole: int = WHOLE,
     ) -> None:
         """`stretching` takes the rest of the width; negative is the last one that is shown. `least` has the
-        pixels that a column wants in any case, `beside` those that it wants beside its text. The view has its model."""
+        pixels that a column wants in any case, `beside` those that it wants beside its text; `whole` are the letters
+        below which none is pressed. The view has its model."""
         super().__init__(view)
         self._view = view
         self._stretches = stretching
         self._least = dict(least or {})
         self._beside = dict(beside or {})
+        self._whole = whole
         self._wanted: list[int] = []
         self._by_hand = False
         self._busy = False
@@ -69,6 +79,7 @@ class Columns(QObject):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
         header.setStretchLastSection(False)
         header.setSectionsMovable(True)
+        header.setTextElideMode(Qt.TextElideMode.ElideRight)
         header.setMinimumSectionSize(4 * STEP)
         header.sectionResized.connect(self._drawn)
         header.sectionMoved.connect(lambda *_where: self._keep_soon())
@@ -120,13 +131,21 @@ class Columns(QObject):
             widths = [*wanted]
             widths[self._stretching] = max(wanted[self._stretching], rest) if rest > 0 else wanted[self._stretching]
         else:
-            found = self._measured(count)
+            found, contents = self._measured(count)
             before = self._wanted or found
             self._wanted = [max(one, other) for one, other in zip(found, before, strict=True)]
             bound = BOUND * letter + 2 * PADDING
             others = [min(width, bound) for width in self._wanted]
+            is_narrow = self._whole < WHOLE
             floor = others[self._stretching]
-            widths = shared_out(others, room, self._stretching, floor, WHOLE * letter + 2 * PADDING)
+            if is_narrow:
+                floor = min(floor, REST * letter + 2 * PADDING)
+            least = [(self._whole + self._whole // 2 * (n == 0)) * letter + 2 * PADDING for n in range(count)]
+            bounds = [
+                contents[n] if is_narrow and self._is_number(n) else min(width, least[n])
+                for n, width in enumerate(others)
+            ]
+            widths = shared_out(others, room, self._stretching, floor, bounds)
         self._busy = True
         try:
             for column, width in enumerate(widths):
@@ -135,12 +154,18 @@ class Columns(QObject):
         finally:
             self._busy = False
 
-    def _measured(self, count: int) -> list[int]:
-        """The width that the content of each column and its title want, in pixels."""
+    def _is_number(self, column: int) -> bool:
+        """Numbers stand at the right, their titles too."""
+        role = Qt.ItemDataRole.TextAlignmentRole
+        where = self._view.model().headerData(column, Qt.Orientation.Horizontal, role)
+        return where is not None and bool(int(where) & Qt.AlignmentFlag.AlignRight.value)
+
+    def _measured(self, count: int) -> tuple[list[int], list[int]]:
+        """The width that the content of each column and its title want, in pixels; and its content alone."""
         model, metrics = self._view.model(), self._view.fontMetrics()
         arrow = 2 * STEP if self._header.isSortIndicatorShown() else 0
         titles = [str(model.headerData(column, Qt.Orientation.Horizontal) or "") for column in range(count)]
-        widths = [metrics.horizontalAdvance(title) + arrow for title in titles]
+        widths = [0] * count
         picture = self._view.style().pixelMetric(self._view.style().PixelMetric.PM_SmallIconSize) + STEP
         for first, depth in self._rows():
             for column in range(count):
@@ -150,8 +175,12 @@ class Columns(QObject):
                     width += picture
                 widths[column] = max(widths[column], width + depth * (column == 0))
         hidden = self._header.isSectionHidden
-        full = [max(width + 2 * PADDING + 2, self._least.get(column, 0)) for column, width in enumerate(widths)]
-        return [0 if hidden(column) else width for column, width in enumerate(full)]
+        contents = [0 if hidden(column) else width + 2 * PADDING + 2 for column, width in enumerate(widths)]
+        wanted = [
+            max(width, metrics.horizontalAdvance(title) + arrow + 2 * PADDING + 2, self._least.get(column, 0))
+            for column, (width, title) in enumerate(zip(contents, titles, strict=True))
+        ]
+        return [0 if hidden(column) else width for column, width in enumerate(wanted)], contents
 
     def _rows(self) -> Iterator[tuple[Any, int]]:
         """The first cells of the rows that are measured, each with the pixels by which its row is indented."""

@@ -43,7 +43,7 @@ async def test_pages(qapp: QApplication, home: Path) -> None:
             lists = pane.lists
             await select(program, key_of(program, "pool", "Madrid"))
             assert pane.tabs.currentWidget() is lists.hosts
-            assert await listed(program, lists.hosts) == ["madrid-01", "madrid-02", "madrid-03"]
+            assert await listed(program, lists.hosts) == ["madrid-01 · coordinator", "madrid-02", "madrid-03"]
             await until(lambda: pane.move_line.text().startswith("3 hosts"))
             height = pane.header.height()
             assert "NFS Madrid" in await listed(program, lists.repositories)
@@ -84,7 +84,7 @@ async def test_pages(qapp: QApplication, home: Path) -> None:
             assert await listed(program, lists.moves) == ["madrid-01", "madrid-02", "madrid-03"]
             rows = [lists.moves.rows.row(number) for number in range(3)]
             assert [row.is_home for row in rows] == [True, False, False]
-            assert await listed(program, lists.snapshots) == ["nightly"]
+            assert await listed(program, lists.snapshots) == ["nightly", "before upgrade to 16"]
 
             # A snapshot is not in the tree until a name leads to it.
             assert not window.menus.toggles["show_snapshots"].isChecked()

@@ -115,8 +115,8 @@ async def test_running_and_halted_vms_share_a_wizard(qapp: QApplication, home: P
             chosen.select(window.tree.resources.index_of(key), chosen.SelectionFlag.Select)
         pane = window.object
         assert pane.name.text() == "3 VMs selected"
-        assert "2 running" in pane.place.text()
-        assert "1 halted" in pane.place.text()
+        assert "2 running" in pane.move_line.text()
+        assert "1 halted" in pane.move_line.text()
         assert pane.several.rows.rowCount() == 3
         assert pane.below.currentWidget() is pane.several
         assert pane.selected_disks() == (None, ())

@@ -23,6 +23,8 @@ def hosts(inventory: Inventory) -> tuple[HostRow, ...]:
 def _host(inventory: Inventory, ref: HostRef, common: str) -> HostRow:
     host = inventory.host[ref]
     icon, state = host_standing(inventory, ref)
+    if icon == "host" and ref != inventory.pool.master:
+        state = ""
     more = missing(host.cpu_info.get("features_hvm_host", ""), common) if common else []
     level = _("unknown")
     if common and host.cpu_info.get("features_hvm_host"):

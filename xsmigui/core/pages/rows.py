@@ -25,9 +25,9 @@ class Use:
 
 @dataclass(frozen=True, slots=True)
 class HostRow:
-    """A host of a pool. `memory` is bytes that VMs and the host itself take; `cpus` the vCPUs of the VMs that run,
-    beside the host's CPUs; `level` says how its processor features stand beside those of the others, `features` which
-    ones only some hosts have."""
+    """A host of a pool. `state` is empty for one that stands as it should; `memory` is bytes that VMs and the host
+    itself take; `cpus` the vCPUs of the VMs that run, beside the host's CPUs; `level` says how its processor features
+    stand beside those of the others, `features` which ones only some hosts have."""
 
     key: ObjectId
     icon: str

@@ -17,6 +17,7 @@ from xsmigui.core.pages import vms
 from xsmigui.core.pages.headers import header
 from xsmigui.core.refs import HostRef, ObjectId, PoolId, SrRef, VdiRef, VmRef
 from xsmigui.core.text import _, n_
+from xsmigui.ui.columns import WHOLE
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column
 from xsmigui.ui.scope import Scope
@@ -42,7 +43,9 @@ def networking_tab() -> RowsTab:
         Column(_("State"), lambda r: r.state),
     ]
     empty = _("There are no network interfaces here.")
-    return RowsTab("networkingTab", "networkTable", _("Network interfaces"), empty, columns, lambda r: r.device + r.mac)
+    return RowsTab(
+        "networkingTab", "networkTable", _("Network interfaces"), empty, columns, lambda r: r.device + r.mac, WHOLE
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,11 +189,11 @@ class ObjectPane(QWidget):
         """Several objects are selected."""
         self._leave()
         rows = vms.selected(site, keys)
-        self.header.show_object(self._icons("vm-running"), title(keys, rows), sums(rows) if rows else "")
-        self.header.offer(*migrate)
         stuck = sum(1 for row in rows if row.reason)
         text = n_("{n} of them cannot be moved at present.", "{n} of them cannot be moved at present.", stuck)
-        self.header.say_whether_it_moves(text if stuck else "", "")
+        self.header.show_object(self._icons("vm-running"), title(keys, rows), text if stuck else "")
+        self.header.offer(*migrate)
+        self.header.say_whether_it_moves(sums(rows) if rows else "", "")
         self.header.notice.show_words("", False)
         self.several.show_rows(rows)
         self.below.setCurrentWidget(self.several)

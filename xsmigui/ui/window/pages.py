@@ -187,55 +187,71 @@ def _repositories(site: Site, key: ObjectId) -> Rows:
 # What stands in them.
 
 
-def _of(use: Use, words: Callable[[int], str] = str) -> str:
-    return _("{taken} of {whole}", taken=words(use.taken), whole=words(use.whole)) if use.whole > 0 else "–"
+def _of(use: Use) -> str:
+    """``2 of 3``"""
+    return _("{taken} of {whole}", taken=use.taken, whole=use.whole) if use.whole > 0 else "–"
 
 
 def hosts_tab(icons: Icons) -> RowsTab:
     columns: list[Column[HostRow]] = [
-        Column(_("Host"), lambda r: r.name, icon=lambda r: icons(r.icon), link=lambda r: r.key),
-        Column(_("State"), lambda r: r.state),
+        Column(_("Host"), _host_name, icon=lambda r: icons(r.icon), link=lambda r: r.key),
         Column(
             _("Memory"),
-            lambda r: _of(r.memory, size),
+            lambda r: _sizes(r.memory),
             lambda r: r.memory.share or 0.0,
             right=True,
             share=lambda r: r.memory.share,
         ),
         Column(
             _("vCPUs of CPUs"),
-            lambda r: _of(r.cpus),
+            lambda r: f"{r.cpus.taken} / {r.cpus.whole}" if r.cpus.whole else "–",
             lambda r: r.cpus.share or 0.0,
             right=True,
             tip=lambda r: r.processor,
             share=lambda r: r.cpus.share,
         ),
         Column(_("VMs"), lambda r: str(r.vms), lambda r: r.vms, right=True),
-        Column(_("Version"), lambda r: r.version),
+        Column(_("Version"), lambda r: r.version.split(" ")[-1], tip=lambda r: r.version),
         Column(_("CPU level"), lambda r: r.level, tip=lambda r: r.features or r.level),
     ]
     return RowsTab("hostsTab", "hostsTable", _("Hosts"), _("There is no host here."), columns, lambda r: r.key)
 
 
+def _host_name(row: HostRow) -> str:
+    """``madrid-01 · coordinator``; what is as usual needs no word."""
+    return f"{row.name} · {row.state}" if row.state else row.name
+
+
+def _sizes(use: Use) -> str:
+    """``8.1 / 24.0 GiB``"""
+    if use.whole <= 0:
+        return "–"
+    taken, whole = size(use.taken).split(" "), size(use.whole).split(" ")
+    return f"{taken[0]} / {' '.join(whole)}" if taken[1:] == whole[1:] else f"{' '.join(taken)} / {' '.join(whole)}"
+
+
 def repositories_tab(icons: Icons) -> RowsTab:
     columns: list[Column[SrRow]] = [
         Column(_("SR"), lambda r: r.name, icon=lambda r: icons(r.icon), link=lambda r: r.key),
-        Column(_("State"), lambda r: r.state or "–"),
-        Column(_("Type"), lambda r: f"{r.type}, {_('shared') if r.shared else _('local')}"),
+        Column(_("Type"), _sr_kind),
         Column(
             _("Used"),
             lambda r: percent(r.space.share) if r.space.share is not None else "–",
             lambda r: r.space.share or 0.0,
             right=True,
-            tip=lambda r: _of(r.space, size),
+            tip=lambda r: _sizes(r.space),
             share=lambda r: r.space.share,
         ),
         Column(_("Free"), lambda r: _free(r), lambda r: r.space.left, right=True),
         Column(_("Size"), lambda r: _total(r), lambda r: r.space.whole, right=True),
-        Column(_("Disks"), lambda r: str(r.disks), lambda r: r.disks, right=True),
         Column(_("Attached on"), lambda r: _of(r.seen_by), lambda r: r.seen_by.taken, right=True),
     ]
     return RowsTab("srsTab", "srTable", _("SRs"), _("There is no SR here."), columns, lambda r: r.key)
+
+
+def _sr_kind(row: SrRow) -> str:
+    """``nfs, shared, default``"""
+    return ", ".join(filter(None, (row.type, _("shared") if row.shared else _("local"), row.state)))
 
 
 def _free(row: SrRow) -> str:
@@ -281,8 +297,7 @@ def vms_tab(icons: Icons, object_name: str = "vmsTab", table_name: str = "vmsTab
         *([] if of_host else where),
         Column(_("Memory"), lambda r: size(r.memory), lambda r: r.memory, right=True),
         *(cpus if of_host else []),
-        Column(_("Disks"), lambda r: str(r.disks), lambda r: r.disks, right=True),
-        Column(_("Size of the disks"), lambda r: size(r.size), lambda r: r.size, right=True),
+        Column(_("Disks"), lambda r: f"{r.disks} · {size(r.size)}", lambda r: r.size, right=True),
         Column(_("Cannot be moved because"), lambda r: r.reason or "–"),
     ]
     empty = _("There is no VM on this host.") if of_host else _("There is no VM among what is selected.")

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
 from xsmigui.core.description import DiskRow, Space
 from xsmigui.core.text import _
 from xsmigui.core.units import size
+from xsmigui.ui.columns import WHOLE
 from xsmigui.ui.models.table import Column
 from xsmigui.ui.style import STEP, accent, alarm, edge, named, trough
 from xsmigui.ui.window.tables import RowsTab
@@ -96,7 +97,9 @@ class StorageTab(RowsTab):
         self._of = [of for of, _column in columns]
         shown: list[Column[DiskRow]] = [column for _of, column in columns]
         empty = _("There are no virtual disks here.")
-        super().__init__("storageTab", "diskTable", _("Virtual disks"), empty, shown, lambda r: (r.ref, r.position))
+        super().__init__(
+            "storageTab", "diskTable", _("Virtual disks"), empty, shown, lambda r: (r.ref, r.position), WHOLE
+        )
         self._rows: tuple[DiskRow, ...] = ()
         self._shown_of = ""
         self.bar = SpaceBar()

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
 )
 
 from xsmigui.core.refs import ObjectId
-from xsmigui.ui.columns import Columns
+from xsmigui.ui.columns import NARROW, Columns
 from xsmigui.ui.gauge import HEIGHT, draw_gauge
 from xsmigui.ui.links import link_colour
 from xsmigui.ui.models.table import LINK, SHARE, Column, RowsModel
@@ -24,7 +24,7 @@ from xsmigui.ui.words import hint
 
 Index = QModelIndex | QPersistentModelIndex
 
-GAUGE: Final = 8 * STEP
+GAUGE: Final = 6 * STEP
 """Pixels of the bar in a cell."""
 
 
@@ -43,7 +43,7 @@ class CellDelegate(QStyledItemDelegate):
         if share is None:
             return
         rect = option.rect
-        place = QRect(rect.left() + PADDING // 2, rect.center().y() - HEIGHT // 2, GAUGE, HEIGHT)
+        place = QRect(rect.left() + PADDING, rect.center().y() - HEIGHT // 2, GAUGE, HEIGHT)
         if place.right() < rect.right():
             selected = bool(option.state & QStyle.StateFlag.State_Selected)
             draw_gauge(painter, place, share, option.palette, selected)
@@ -61,8 +61,16 @@ class RowsTab(QWidget):
     """The `ObjectId` to go to."""
 
     def __init__(
-        self, object_name: str, table_name: str, title: str, empty: str, columns: list[Column[Any]], key: Any
+        self,
+        object_name: str,
+        table_name: str,
+        title: str,
+        empty: str,
+        columns: list[Column[Any]],
+        key: Any,
+        whole: int = NARROW,
     ) -> None:
+        """`whole` are the letters of a column that are not cut for want of room."""
         super().__init__()
         named(self, object_name, title)
         self.rows: RowsModel[Any] = RowsModel(columns, key, self)
@@ -77,7 +85,7 @@ class RowsTab(QWidget):
         self._links = [number for number, column in enumerate(columns) if column.link is not None]
         if gauges or self._links:
             self.table.setItemDelegate(CellDelegate(self.table))
-        Columns(self.table, beside=dict.fromkeys(gauges, GAUGE + PADDING))
+        Columns(self.table, beside=dict.fromkeys(gauges, GAUGE + PADDING), whole=whole)
         if self._links:
             self.table.setMouseTracking(True)
             self.table.viewport().installEventFilter(self)
