@@ -14,7 +14,7 @@ class Use:
 
     @property
     def share(self) -> float | None:
-        """The fraction that is taken, more than 1 where more was promised than there is; None where the whole is not
+        """The fraction that is taken, more than 1 if more was promised than there is; None if the whole is not
         known."""
         return max(0, self.taken) / self.whole if self.whole > 0 else None
 

@@ -17,7 +17,7 @@ Index = QModelIndex | QPersistentModelIndex
 Row = TypeVar("Row")
 
 SHARE: Final = Qt.ItemDataRole.UserRole + 1
-"""How full what the cell speaks of is, for a bar beside its text; None where there is no bar."""
+"""How full the thing is that the cell is about, for a bar beside its text; None without one."""
 
 LINK: Final = Qt.ItemDataRole.UserRole + 2
 """The object that the cell leads to."""

@@ -135,7 +135,7 @@ class ListTabs:
         return self._again.isActive() or (self._task is not None and not self._task.done())
 
     def show(self, site: Site, key: ObjectId | None, visible: RowsTab | None) -> None:
-        """Another object is selected, or another of its tabs is in sight; None where none of them is."""
+        """Another object is selected, or another of its tabs is in sight; None if none of them is."""
         self._site, self._visible = site, visible
         if key != self._key:
             for each in self.all:
