@@ -13,6 +13,7 @@ from tests.simulated import Simulated
 from tests.ui.driving import driven, settled
 from tests.ui.programs import connected, ready, running, select
 from tests.ui.test_every_window import everything, named
+from xsmigui.core.migration.sheets import rows_of
 from xsmigui.local.settings import SettingsFile
 from xsmigui.ui import style
 from xsmigui.ui.columns import Columns, remember_tables, shared_out
@@ -113,7 +114,9 @@ async def test_disks_of_a_batch_are_named_whole(qapp: QApplication, home: Path) 
             wizard.stack.setCurrentWidget(page)
             await settled()
             (table,) = page.findChildren(Table, "diskPlacementTable")
-            table.put(0, 0, "accounting-2019 · database system")
+            _first, *others = table._content.texts
+            longer = (("accounting-2019 · database system", "8.0 GiB", "iSCSI Madrid"), *others)
+            table.show_rows(rows_of(zip(table._content.keys, longer, strict=True)))
             table._lay_out()
             assert cut(table) == []
             assert not [c.text() for row in table._rows.values() for c in row.cells.values() if "…" in c._elided()]

@@ -6,12 +6,13 @@ the same in one go.
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable
 from typing import Final
 
-from xsmigui.core.migration.draft import Draft
-from xsmigui.core.migration.evaluation import Evaluation, evaluate, needed
-from xsmigui.core.migration.facts import Answer, Question
+from xsmigui.core.migration.draft import Draft, Site
+from xsmigui.core.migration.evaluation import Evaluation, evaluate
+from xsmigui.core.migration.facts import Answer, Facts, Question
 from xsmigui.core.ports import Clock
 from xsmigui.services.asking import Asker
 from xsmigui.services.store import Change, Store
@@ -24,6 +25,12 @@ MOST_QUESTIONS: Final = 4
 LARGE_DRAFT_PAIRS: Final = 60
 """From so many pairs of VM and host on, a draft is judged in a thread: the window must not wait for it."""
 
+ANSWERS_GATHERED_S: Final = 0.5
+"""Seconds after which what the servers have answered so far is judged, though more answers are due; where judging takes
+long, `ANSWERS_SHARE` times as long as that."""
+
+ANSWERS_SHARE: Final = 5.0
+
 GATHER: Final = 0.1
 """Seconds for which changes of the site are gathered before the draft is judged again."""
 
@@ -31,6 +38,9 @@ FORGET: Final = 2.0
 """Seconds after which a refusal may be asked for again when the site has changed: it may have been fixed."""
 
 IGNORED: Final = ("task",)
+
+Preparation = Callable[[Evaluation], None]
+"""Makes what a window will show of an evaluation, in the thread that judges."""
 
 Edit = Callable[[Draft], Draft]
 Listener = Callable[[Evaluation], None]
@@ -53,7 +63,14 @@ class Drafting:
         self._judging: asyncio.Task[None] | None = None
         self._gathering: asyncio.TimerHandle | None = None
         self._looking_again: asyncio.TimerHandle | None = None
+        self._answered: asyncio.TimerHandle | None = None
+        self._again = False
+        self._judged: Draft | None = None
+        self._took = 0.0
+        self._error: Exception | None = None
         self._closed = False
+        self.preparing: Callable[[], Preparation] = lambda: _nothing_more
+        """What is made of each evaluation of a large draft before it is shown; asked in the loop's thread."""
         self.evaluation = evaluate(store.booked(), draft, {}) if not self._is_large() else self._blank()
         self._leave = store.subscribe(self._site_changed)
         self._after(self.evaluation)
@@ -77,8 +94,10 @@ class Drafting:
 
     @property
     def busy(self) -> bool:
-        """An answer that is needed, or a judgement, is still due."""
-        return bool(needed(self._asking)) or self._judging is not None
+        """An answer that is needed, or the judgement of what was chosen last, is still due."""
+        if self._closed:
+            return False
+        return bool(self.evaluation.needed) or (self._judging is not None and self._judged != self._draft)
 
     def subscribe(self, listener: Listener) -> None:
         """Hear of every new evaluation."""
@@ -96,10 +115,12 @@ class Drafting:
         self._judge()
 
     async def settled(self) -> Evaluation:
-        """The evaluation once every answer has come."""
+        """The evaluation once every answer has come. Raises what judging has raised."""
         while self._asking or self._judging is not None:
             self._settled.clear()
             await self._settled.wait()
+        if self._error is not None:
+            raise self._error
         return self.evaluation
 
     def close(self) -> None:
@@ -112,7 +133,7 @@ class Drafting:
         if self._judging is not None:
             self._judging.cancel()
             self._judging = None
-        for timer in (self._gathering, self._looking_again):
+        for timer in (self._gathering, self._looking_again, self._answered):
             if timer is not None:
                 timer.cancel()
         self._settled.set()
@@ -152,24 +173,45 @@ class Drafting:
         self._gathered()
 
     def _judge(self) -> None:
+        """Judge the draft: at once if it is small. What a thread judges is let end, and judged once more: if the site
+        changes all the time, there would never be a judgement otherwise."""
+        if self._answered is not None:
+            self._answered.cancel()
+            self._answered = None
         if self._closed:
             return
-        if not self._is_large():
-            self._take(evaluate(self._store.booked(), self._draft, self._facts))
-            return
         if self._judging is not None:
-            self._judging.cancel()
-        self._judging = asyncio.create_task(self._judge_aside(), name="evaluate")
+            self._again = True
+        elif self._is_large():
+            self._judging = asyncio.create_task(self._judge_aside(), name="evaluate")
+        else:
+            self._take(evaluate(self._store.booked(), self._draft, self._facts, self.evaluation))
 
     async def _judge_aside(self) -> None:
-        draft = self._draft
-        found = await asyncio.to_thread(evaluate, self._store.booked(), draft, dict(self._facts))
-        self._judging = None
-        self._take(found)
+        self._error = None
+        try:
+            while True:
+                self._again = False
+                draft, prepare = self._draft, self.preparing()
+                site, facts = self._store.booked(), dict(self._facts)
+                found, self._took = await asyncio.to_thread(_judged, site, draft, facts, self.evaluation, prepare)
+                if draft == self._draft:
+                    self._judged = draft
+                    self._take(found)
+                else:  # something else was chosen meanwhile
+                    self._again = True
+                if not self._again:
+                    return
+        except Exception as error:
+            self._error = error
+            raise
+        finally:
+            self._judging = None
+            self._settled.set()
 
     def _take(self, evaluation: Evaluation) -> None:
         if evaluation.draft.destination != self._draft.destination:
-            self._draft = evaluation.draft
+            self._draft = self._judged = evaluation.draft
         self.evaluation = evaluation
         self._after(evaluation)
         for listener in tuple(self._listeners):
@@ -181,7 +223,7 @@ class Drafting:
         for question in [q for q in self._asking if q not in wanted]:
             self._asking.pop(question).cancel()
         for question in evaluation.questions:
-            if question not in self._asking:
+            if question not in self._asking and question not in self._facts:
                 self._asking[question] = asyncio.create_task(self._ask(question), name="ask")
         self._settled.set()
 
@@ -192,4 +234,22 @@ class Drafting:
         self._facts[question] = answer
         if answer.failure is not None:
             self._refused_at[question] = asyncio.get_running_loop().time()
-        self._judge()
+        if not self._asking or not self._is_large():
+            self._judge()
+        elif self._answered is None and not self._closed:
+            later = max(ANSWERS_GATHERED_S, ANSWERS_SHARE * self._took)
+            self._answered = asyncio.get_running_loop().call_later(later, self._judge)
+
+
+def _judged(
+    site: Site, draft: Draft, facts: Facts, before: Evaluation, prepare: Preparation
+) -> tuple[Evaluation, float]:
+    """The evaluation with what the window will show of it, and the CPU seconds that it took; in a thread."""
+    begun = time.thread_time()
+    evaluation = evaluate(site, draft, facts, before)
+    prepare(evaluation)
+    return evaluation, time.thread_time() - begun
+
+
+def _nothing_more(_evaluation: Evaluation) -> None:
+    """Nobody shows it."""

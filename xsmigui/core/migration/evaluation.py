@@ -5,12 +5,12 @@ Pure: the same site, draft and facts give the same evaluation. Pages render it; 
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from msgspec.structs import replace
 
-from xsmigui.core.capacity import Ledger, ledger
+from xsmigui.core.capacity import Flow, Ledger, ledger
 from xsmigui.core.messages import Text, m_, mn_, sentences
 from xsmigui.core.migration.candidates import bare_move, host_problems
 from xsmigui.core.migration.defaults import Resolved, default_destination, resolve
@@ -28,11 +28,13 @@ from xsmigui.core.migration.facts import (
 )
 from xsmigui.core.migration.fixes import ShutDown, ShutDownHere
 from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.migration.offers import Offers
 from xsmigui.core.migration.plan import Plan, make_plan
 from xsmigui.core.migration.rules import BATCH_RULES, RULES, Batch
 from xsmigui.core.migration.rules.storage import flow_of
 from xsmigui.core.problems import Page, Problem, Severity, Subject
 from xsmigui.core.refs import VmRef
+from xsmigui.core.text import in_use
 
 CHOICES: Final = ("R67", "R80")
 """The rules of disks without an SR and interfaces without a network."""
@@ -58,6 +60,20 @@ class Evaluation:
     """For each VM its worst problem; None if it has none."""
     worst: Mapping[VmRef, Problem] = field(default_factory=dict)
     """For each VM of which anything is said the worst of it; what only waits for a choice comes after what forbids."""
+    flows: Mapping[VmRef, Flow] = field(default_factory=dict)
+    """What each move takes and frees at the destination, for the ledger."""
+    basis: "Basis | None" = field(default=None, compare=False, repr=False)
+    """What does not depend on the servers' answers."""
+    made: dict[Any, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What pages show of it, made once (`core.migration.sheets`)."""
+
+    @property
+    def offers(self) -> Offers:
+        """What may be chosen instead, with the reasons against each."""
+        if self.basis is not None:
+            return self.basis.offers
+        offers: Offers = self.made.setdefault(Offers, Offers(self.site, self.draft, self.resolved))
+        return offers
 
     @property
     def reasons(self) -> Mapping[VmRef, Problem]:
@@ -138,28 +154,71 @@ def flow(draft: Draft, moves: tuple[Move, ...]) -> tuple[Page, ...]:
     return tuple(page for page, is_shown in PAGES.items() if is_shown(draft, moves))
 
 
-def evaluate(site: Site, draft: Draft, facts: Facts | None = None) -> Evaluation:
-    """Judge a draft. The VMs of the draft may be gone, its pools unreachable: that is a problem like any other."""
-    facts = facts or {}
-    if draft.source not in site.pools:
-        message, hint = m_("The pool of the selected VMs is no longer connected."), m_("Connect it again.")
-        gone = (_gone("pool", draft.source, message, hint),)
-        empty = Resolved((), StorageMode.same, None, None)
-        return Evaluation(site, draft, empty, flow(draft, ()), gone, (), Ledger({}, {}), None)
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What is found of a draft without asking a server: while only answers come in, it stays as it is. `asked` is the
+    draft as it was given, `draft` the same with its destination filled in; `problems` are those of the moves, `told`
+    each move's own."""
+
+    site: Site
+    asked: Draft
+    draft: Draft
+    resolved: Resolved
+    problems: tuple[Problem, ...]
+    told: Mapping[VmRef, tuple[Problem, ...]]
+    flows: Mapping[VmRef, Flow]
+    ledger: Ledger
+    offers: Offers
+    language: object
+
+    def holds(self, site: Site, draft: Draft) -> bool:
+        """The draft and everything that is known of the servers are the same."""
+        before, now = self.site, site
+        return (
+            draft in (self.asked, self.draft)
+            and self.language is in_use()
+            and before.connected == now.connected
+            and before.claims == now.claims
+            and before.pools.keys() == now.pools.keys()
+            and all(before.pools[pool] is inventory for pool, inventory in now.pools.items())
+        )
+
+
+def _basis(site: Site, asked: Draft) -> Basis:
+    draft = asked
     if draft.destination is None:
         chosen = default_destination(site, draft)
         draft = draft.to(chosen) if chosen is not None else draft
     resolved = resolve(site, draft)
     moves = resolved.moves
     problems = [*_missing(site, draft), *_unreachable(site, draft), *_homeless(moves)]
-    books = _ledger(site, draft, moves)
-    told: dict[VmRef, list[Problem]] = {}
+    flows = {move.ref: flow_of(move) for move in moves}
+    told: dict[VmRef, tuple[Problem, ...]] = {}
     for move in moves:
-        told[move.ref] = [problem for rule in RULES if move.kind in rule.kinds for problem in rule.check(move)]
+        told[move.ref] = tuple(problem for rule in RULES if move.kind in rule.kinds for problem in rule.check(move))
         problems += told[move.ref]
+    books = _ledger(site, draft, moves, flows)
+    offers = Offers(site, draft, resolved)
+    return Basis(site, asked, draft, resolved, tuple(problems), told, flows, books, offers, in_use())
+
+
+def evaluate(site: Site, draft: Draft, facts: Facts | None = None, before: Evaluation | None = None) -> Evaluation:
+    """Judge a draft. The VMs of the draft may be gone, its pools unreachable: that is a problem like any other. Of the
+    evaluation `before` is kept what still holds."""
+    facts = facts or {}
+    if draft.source not in site.pools:
+        message, hint = m_("The pool of the selected VMs is no longer connected."), m_("Connect it again.")
+        gone = (_gone("pool", draft.source, message, hint),)
+        empty = Resolved((), StorageMode.same, None, None)
+        return Evaluation(site, draft, empty, flow(draft, ()), gone, (), Ledger({}, {}), None)
+    basis = before.basis if before is not None else None
+    if basis is None or not basis.holds(site, draft):
+        basis = _basis(site, draft)
+    draft, moves = basis.draft, basis.resolved.moves
+    problems = list(basis.problems)
     target = site.pools.get(draft.destination) if draft.destination else None
     if target is not None:
-        batch = Batch(site, draft, target, moves, books, _writes(moves, facts))
+        batch = Batch(site, draft, target, moves, basis.ledger, _writes(moves, facts))
         for batch_rule in BATCH_RULES:
             problems += batch_rule.check(batch)
     problems, questions = _with_facts(moves, problems, facts)
@@ -169,15 +228,27 @@ def evaluate(site: Site, draft: Draft, facts: Facts | None = None) -> Evaluation
     for problem in problems:
         if problem.subject.cls == "VM":
             by_uuid.setdefault(problem.subject.uuid, []).append(problem)
-    all_of = {move.ref: (*by_uuid.get(move.vm.uuid, ()), *told[move.ref]) for move in moves}
+    all_of = {move.ref: (*by_uuid.get(move.vm.uuid, ()), *basis.told[move.ref]) for move in moves}
     worst_of = {ref: max(said, key=_weight) for ref, said in all_of.items() if said}
     verdicts = {move.ref: worst_of[move.ref].severity if move.ref in worst_of else None for move in moves}
     pages = flow(draft, moves)
     problems = [p if p.page in pages else replace(p, page=Page.summary) for p in dict.fromkeys(problems)]
     done = not needed(questions) and not any(p.blocks for p in problems) and bool(moves)
-    plan = make_plan(draft, moves) if done else None
     ordered = sorted(problems, key=lambda p: (pages.index(p.page), -p.severity))
-    return Evaluation(site, draft, resolved, pages, tuple(ordered), tuple(questions), books, plan, verdicts, worst_of)
+    return Evaluation(
+        site=site,
+        draft=draft,
+        resolved=basis.resolved,
+        pages=pages,
+        problems=tuple(ordered),
+        questions=tuple(questions),
+        ledger=basis.ledger,
+        plan=make_plan(draft, moves) if done else None,
+        verdicts=verdicts,
+        worst=worst_of,
+        flows=basis.flows,
+        basis=basis,
+    )
 
 
 def _gone(cls: str, ref: str, finding: Text, advice: Text, page: Page = Page.destination) -> Problem:
@@ -224,7 +295,7 @@ def _unreachable(site: Site, draft: Draft) -> list[Problem]:
     return problems
 
 
-def _ledger(site: Site, draft: Draft, moves: tuple[Move, ...]) -> Ledger:
+def _ledger(site: Site, draft: Draft, moves: tuple[Move, ...], flows: Mapping[VmRef, Flow]) -> Ledger:
     target = site.pools.get(draft.destination) if draft.destination else None
     if target is None:
         return Ledger({}, {})
@@ -234,7 +305,7 @@ def _ledger(site: Site, draft: Draft, moves: tuple[Move, ...]) -> Ledger:
         for claim in site.claims
         if claim.pool == draft.destination and not (claim.source == draft.source and claim.vm in own)
     ]
-    return ledger(target, [flow_of(move) for move in moves], claims)
+    return ledger(target, flows.values(), claims)
 
 
 def _homeless(moves: tuple[Move, ...]) -> list[Problem]:

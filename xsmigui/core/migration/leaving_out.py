@@ -3,10 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from xsmigui.core.capacity import Flow
 from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evaluation import Evaluation
-from xsmigui.core.migration.moves import Move
-from xsmigui.core.migration.rules.storage import flow_of
 from xsmigui.core.problems import Problem, Severity
 from xsmigui.core.refs import HostRef, SrRef, VmRef
 
@@ -29,18 +28,16 @@ def blocked(evaluation: Evaluation) -> Mapping[VmRef, Problem]:
     if found:
         return found
     for problem in evaluation.problems:
-        crowd = [move for move in evaluation.resolved.moves if _need(move, problem)]
-        if problem.blocks and len(crowd) > 1:
-            largest = max(crowd, key=lambda move: (_need(move, problem), move.ref))
-            return {largest.ref: problem}
+        if not problem.blocks or problem.about is None:
+            continue
+        needs = {vm: need for vm, flow in evaluation.flows.items() if (need := _need(flow, problem.about.ref))}
+        if len(needs) > 1:
+            return {max(needs, key=lambda vm: (needs[vm], vm)): problem}
     return {}
 
 
-def _need(move: Move, problem: Problem) -> int:
-    """Bytes that a VM wants of the host or the SR that a problem of the whole batch is about."""
-    if problem.about is None:
-        return 0
-    flow, ref = flow_of(move), problem.about.ref
+def _need(flow: Flow, ref: str) -> int:
+    """Bytes that a VM wants of a host or an SR."""
     return flow.memory.get(HostRef(ref), 0) or flow.space.get(SrRef(ref), 0)
 
 

@@ -1,5 +1,6 @@
 """Move virtual disk: where selected disks may go, why not elsewhere, and every problem."""
 
+from functools import partial
 from typing import Final
 
 from PySide6.QtCore import QItemSelection, Qt, Signal
@@ -16,11 +17,11 @@ from PySide6.QtWidgets import (
 )
 
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.migration import candidates
-from xsmigui.core.migration.diskdraft import SrTarget, draft_of_disks, how_moved, owner, places, targets, way
+from xsmigui.core.migration.diskdraft import SrTarget, draft_of_disks, how_moved, owner, places, way
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.fixes import Fix
 from xsmigui.core.migration.moves import is_copied
+from xsmigui.core.migration.sheets import disk_targets, prepare_disks, rows_of
 from xsmigui.core.migration.summary import total
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.refs import NetworkRef, SrRef, VdiRef, VmRef
@@ -100,6 +101,7 @@ class MoveDiskDialog(QDialog):
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(1000, 600)
         self._build(icons)
+        drafting.preparing = lambda: partial(prepare_disks, disks=self._disks)
         drafting.subscribe(self.show_evaluation)
         self.show_evaluation(drafting.evaluation)
 
@@ -136,7 +138,7 @@ class MoveDiskDialog(QDialog):
         self.each.setVisible(1 < len(self._disks) <= MOST)
         self.each.toggled.connect(lambda _on: self.show_evaluation(self._drafting.evaluation))
         heads = [_("Virtual disk"), _("Size"), _("VM"), _("From"), _("How"), _("To")]
-        self.each_table = Table("eachDiskTable", _("Placement of the virtual disks"), heads, 5)
+        self.each_table = Table("eachDiskTable", _("Placement of the virtual disks"), heads, 5, (1,), self._combo)
         self.each_table.hide()
         self.manner = hint()
         self.manner.setObjectName("moveManner")
@@ -205,12 +207,13 @@ class MoveDiskDialog(QDialog):
             self.manner.setText(how_moved(inventory, draft))
             self._filling = True
             try:
-                self.rows.show(targets(site, draft, self._disks))
+                self.rows.show(disk_targets(evaluation, self._disks))
                 self._mark()
             finally:
                 self._filling = False
-            offered = candidates.storage_networks(inventory, draft.hosts.values())
-            self.network.fill(offered, evaluation.resolved.storage_network, _("Choose a network"))
+            self.network.fill(
+                evaluation.offers.storage_networks, evaluation.resolved.storage_network, _("Choose a network")
+            )
         self.copying.show_evaluation(evaluation)
         self.stopping.show_evaluation(evaluation)
         moves = evaluation.resolved.moves
@@ -243,16 +246,14 @@ class MoveDiskDialog(QDialog):
         """One row for each disk, with how it will be moved and its own SR."""
         draft = evaluation.draft
         disks = [disk for disk in self._disks if disk in inventory.VDI]
-        self.each_table.rows(tuple(disks), self._combo, 5)
-        for row, disk in enumerate(disks):
+        rows = []
+        for disk in disks:
             vdi = inventory.VDI[disk]
             vm = owner(inventory, disk).vm
-            name = vdi.name_label or _("(no name)")
-            self.each_table.put(row, 0, name)
-            self.each_table.put(row, 1, size(vdi.virtual_size), right=True)
-            self.each_table.put(row, 2, inventory.VM[vm].name_label if vm is not None else "–")
-            self.each_table.put(row, 3, inventory.name_of("SR", vdi.SR))
-            self.each_table.put(row, 4, way(inventory, draft, disk))
+            name, owner_name = vdi.name_label or _("(no name)"), inventory.VM[vm].name_label if vm is not None else "–"
+            place = inventory.name_of("SR", vdi.SR)
+            rows.append((disk, (name, size(vdi.virtual_size), owner_name, place, way(inventory, draft, disk))))
+        self.each_table.show_rows(rows_of(rows))
 
         def offer(key: str) -> Offer:
             disk = VdiRef(key)

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import (
 )
 
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.migration import candidates, evacuation, leaving_out
+from xsmigui.core.migration import evacuation, leaving_out, sheets
 from xsmigui.core.migration.candidates import Candidate
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.fixes import Fix
@@ -32,7 +32,7 @@ from xsmigui.ui.fields import Spin
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Presenter, Scope
 from xsmigui.ui.style import STEP, named, primary, spaced
-from xsmigui.ui.wizard.bulk import RowFilter, possible, row_of
+from xsmigui.ui.wizard.bulk import RowFilter, row_of
 from xsmigui.ui.wizard.choice import ChoiceCombo, Offer
 from xsmigui.ui.wizard.grid import Table
 from xsmigui.ui.wizard.problems import ProblemPanel
@@ -88,7 +88,7 @@ class MaintenanceDialog(QDialog):
         self.manner = hint()
         self.manner.setObjectName("maintenanceManner")
         heads = [_("VM"), _("State"), _("Disks that move"), _("Possible"), _("To")]
-        self.table = Table("evacuationTable", _("VMs that leave the host"), heads, 4)
+        self.table = Table("evacuationTable", _("VMs that leave the host"), heads, 4, (2,), self._combo)
         self.table.row_clicked.connect(lambda vm: self.panel.reveal(vm))
         self.filter = RowFilter("evacuationFilter", self.table)
         self.network = ChoiceCombo("evacuationNetworkCombo", _("Network"))
@@ -158,9 +158,8 @@ class MaintenanceDialog(QDialog):
                 return
             self._show_vms(evaluation, inventory)
             self._show_manner(evaluation, inventory)
-            hosts = [move.host for move in evaluation.resolved.moves if move.host is not None]
             by_itself = Candidate("", _("Chosen automatically"))
-            offered = [by_itself, *candidates.storage_networks(inventory, hosts)]
+            offered = [by_itself, *evaluation.offers.storage_networks]
             self.network.fill(offered, draft.storage_network or "")
         there_are = bool(draft.vms)
         self._form.setRowVisible(self.network, there_are)
@@ -191,20 +190,21 @@ class MaintenanceDialog(QDialog):
     def _show_vms(self, evaluation: Evaluation, inventory: Inventory) -> None:
         moves = {move.ref: move for move in evaluation.resolved.moves}
         self.table.setVisible(bool(moves))
-        self.table.rows(tuple(moves), self._combo, 4)
-        for row, (vm, move) in enumerate(moves.items()):
+        rows = []
+        for vm, move in moves.items():
             record = inventory.VM[vm]
             travelling = sum(inventory.VDI[disk].virtual_size for disk in move.moving)
-            self.table.put(row, 0, record.name_label)
-            self.table.put(row, 1, _("paused") if record.power_state == "Paused" else _("running"))
-            self.table.put(row, 2, size(travelling) if travelling else "–", right=True)
-            self.table.put(row, 3, possible(evaluation, vm))
+            state = _("paused") if record.power_state == "Paused" else _("running")
+            moved = size(travelling) if travelling else "–"
+            rows.append((vm, (record.name_label, state, moved, sheets.possible(evaluation, vm))))
+        self.table.show_rows(sheets.rows_of(rows))
+        offers = evaluation.offers
 
         def offer(key: str) -> Offer:
             vm = VmRef(key)
             return Offer(
-                candidates.host(evaluation.site, evaluation.draft, vm, moves[vm].host),
-                lambda: [c for c in candidates.hosts(evaluation.site, evaluation.draft, vm) if c.ref != self.host],
+                offers.host(vm),
+                lambda: [c for c in offers.hosts(vm) if c.ref != self.host],
                 _("No host can take it"),
                 _("Host for {vm}", vm=inventory.VM[vm].name_label),
             )

@@ -6,8 +6,7 @@ from enum import StrEnum
 from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from xsmigui.core.migration.evaluation import Evaluation, to_choose
-from xsmigui.core.migration.summary import verdict
-from xsmigui.core.problems import Problem, Severity
+from xsmigui.core.problems import Problem
 from xsmigui.core.refs import VmRef
 from xsmigui.core.text import _
 from xsmigui.ui.fields import Combo
@@ -74,13 +73,6 @@ class Bulk(QWidget):
         line.addStretch(1)
         line.addWidget(caption(words, choice))
         line.addWidget(choice, 2)
-
-
-def possible(evaluation: Evaluation, vm: VmRef) -> str:
-    """Whether a VM can go, with its worst problem."""
-    worst = evaluation.worst.get(vm)
-    said = verdict(evaluation, vm)
-    return f"{said} · {worst.message}" if worst is not None and worst.severity is not Severity.info else said
 
 
 def row_of(problem: Problem, evaluation: Evaluation | None) -> str:

@@ -13,6 +13,7 @@ from PySide6.QtCore import QEvent, QObject, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QMouseEvent, QPalette, QResizeEvent, QShowEvent
 from PySide6.QtWidgets import QFrame, QScrollArea, QWidget
 
+from xsmigui.core.migration.sheets import Rows
 from xsmigui.ui.columns import LEAST, shared_out
 from xsmigui.ui.style import PADDING, STEP, named
 from xsmigui.ui.wizard.choice import ChoiceCombo, Offer
@@ -24,8 +25,8 @@ WIDEST: Final = 48
 OFFERED: Final = 42
 """Letters of a combo box that stay in sight while other columns want room."""
 
-MEASURED: Final = 40
-"""Texts of a column that are measured for its width: the longest ones."""
+FIRST: Final = 24
+"""Rows that a table shows at first."""
 
 AROUND: Final = 3
 """Rows that are made above and below those in sight, so that the keyboard reaches them."""
@@ -63,7 +64,16 @@ class Table(QScrollArea):
     row_clicked = Signal(str)
     """The key of the row that was clicked."""
 
-    def __init__(self, object_name: str, accessible: str, columns: Sequence[str], stretching: int = 0) -> None:
+    def __init__(
+        self,
+        object_name: str,
+        accessible: str,
+        columns: Sequence[str],
+        stretching: int = 0,
+        right: Collection[int] = (),
+        combo: Callable[[str], ChoiceCombo] | None = None,
+    ) -> None:
+        """`right` has the columns of numbers; `combo` makes the box of a row, by its key, for the last column."""
         super().__init__()
         named(self, object_name, accessible)
         self.setWidgetResizable(True)
@@ -71,14 +81,13 @@ class Table(QScrollArea):
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self._stretching = stretching
         self._keys: tuple[str, ...] = ()
-        self._factory: Callable[[str], ChoiceCombo] | None = None
-        self._column = -1
+        self._factory = combo
+        self._column = len(columns) - 1 if combo is not None else -1
         self._describe: Callable[[str], Offer] | None = None
         self._places: dict[str, int] = {}
         self._slots: dict[int, int] = {}
-        self._texts: dict[tuple[int, int], str] = {}
-        self._right: set[int] = set()
-        self._count = 0
+        self._content = Rows()
+        self._right = frozenset(right)
         self._shown: list[int] = []
         self._only: frozenset[str] | None = None
         self._rows: dict[int, _Row] = {}
@@ -102,46 +111,40 @@ class Table(QScrollArea):
     # What the pages say.
 
     def rowCount(self) -> int:
-        return self._count
+        return len(self._keys)
 
     @property
     def shown_keys(self) -> tuple[str, ...]:
         """The rows that are not filtered out."""
         return tuple(self._keys[row] for row in self._shown)
 
-    def rows(self, keys: tuple[str, ...], combo: Callable[[str], ChoiceCombo] | None, column: int) -> bool:
-        """Have a row for each key, with a combo box in `column`. True where the rows are new."""
-        self._factory, self._column = combo, column
-        if keys == self._keys:
-            return False
-        for row in list(self._rows):
-            self._let_go(row)
-        self._keys = keys
-        self._texts.clear()
-        self._places = {key: row for row, key in enumerate(keys)}
-        self._count = len(keys)
-        self._filter()
-        return True
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The rows whose boxes exist, or will when the table is shown at first."""
+        if not self._rows:
+            return tuple(self._keys[row] for row in self._shown[:FIRST])
+        return tuple(self._keys[row] for row in self._rows)
 
-    def setRowCount(self, count: int) -> None:
-        """Have so many rows without combo boxes."""
-        self.rows(tuple(str(number) for number in range(count)), None, -1)
-
-    def put(self, row: int, column: int, text: str, right: bool = False) -> None:
-        """Set a cell's text, if it is another."""
-        if self._texts.get((row, column)) == text:
+    def show_rows(self, rows: Rows) -> None:
+        """Show these. Widgets are made only if there are other keys."""
+        if rows is self._content or rows == self._content:
             return
-        self._texts[row, column] = text
-        if right:
-            self._right.add(column)
-        made = self._rows.get(row)
-        if made is not None and column in made.cells:
-            made.cells[column].setText(text)
-        self._soon.start()
+        before, self._content = self._content, rows
+        if rows.keys != self._keys:
+            for row in list(self._rows):
+                self._let_go(row)
+            self._keys = rows.keys
+            self._places = {key: row for row, key in enumerate(rows.keys)}
+            self._filter()
+        for row, made in self._rows.items():
+            for column, cell in made.cells.items():
+                cell.setText(rows.texts[row][column])
+        if rows.longest != before.longest:
+            self._soon.start()
 
     def text(self, row: int, column: int) -> str:
         """What stands in a cell."""
-        return self._texts.get((row, column), "")
+        return self._content.texts[row][column]
 
     def offer(self, describe: Callable[[str], Offer]) -> None:
         """What the rows' combo boxes offer, by their keys. It is asked for the rows in sight alone."""
@@ -217,7 +220,7 @@ class Table(QScrollArea):
                 cell.setParent(self._inside)
                 across = Qt.AlignmentFlag.AlignRight if column in self._right else Qt.AlignmentFlag.AlignLeft
                 cell.setAlignment(across | Qt.AlignmentFlag.AlignVCenter)
-                cell.setText(self._texts.get((row, column), ""))
+                cell.setText(self._content.texts[row][column])
                 made.cells[column] = cell
         if self._factory is not None:
             made.combo = self._factory(key)
@@ -247,8 +250,7 @@ class Table(QScrollArea):
         widest = WIDEST * metrics.averageCharWidth()
         widths = []
         for column, title in enumerate(self._titles):
-            texts = (self._texts.get((row, column), "") for row in range(self._count))
-            longest = sorted(texts, key=len, reverse=True)[:MEASURED]
+            longest = self._content.longest[column] if column < len(self._content.longest) else ()
             wanted = max((metrics.horizontalAdvance(text[: 2 * WIDEST]) for text in longest), default=0)
             widths.append(max(min(wanted + 4, widest), title.sizeHint().width()) + 2 * PADDING)
         floor = min(wide * 2 // 5, OFFERED * metrics.averageCharWidth())

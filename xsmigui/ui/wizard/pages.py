@@ -1,26 +1,22 @@
 """The wizard's pages. A page sends edits and renders an evaluation; it asks neither the server nor another page."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable
 from typing import Final
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QAbstractButton, QVBoxLayout, QWidget
 
-from xsmigui.core.inventory import Inventory
-from xsmigui.core.migration import candidates
+from xsmigui.core.migration import sheets
 from xsmigui.core.migration.candidates import Candidate
-from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.problems import Page, Problem
 from xsmigui.core.refs import HostRef, NetworkRef, PoolId, VmRef
 from xsmigui.core.text import N_, _
-from xsmigui.core.units import size
 from xsmigui.services.drafting import Edit
 from xsmigui.ui.fields import Check, Combo
 from xsmigui.ui.style import STEP, named
 from xsmigui.ui.wizard.bars import Bars
-from xsmigui.ui.wizard.bulk import Bulk, RowFilter, possible, row_of
+from xsmigui.ui.wizard.bulk import Bulk, RowFilter, row_of
 from xsmigui.ui.wizard.choice import ChoiceCombo, Offer
 from xsmigui.ui.wizard.grid import Table
 from xsmigui.ui.words import heading, hint
@@ -64,6 +60,11 @@ class WizardPage(QWidget):
         """Show this evaluation."""
         raise NotImplementedError
 
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The keys of the rows that are in sight here."""
+        return ()
+
     def focus_first(self) -> None:
         """Put the keyboard on the first thing that is to be chosen, where there is one."""
         for widget in self.findChildren(QWidget):
@@ -97,29 +98,10 @@ class DestinationPage(WizardPage):
             self._choose(lambda draft: draft.to(PoolId(ref)))
 
     def show_evaluation(self, evaluation: Evaluation) -> None:
-        site, draft = evaluation.site, evaluation.draft
-        offered = candidates.destinations(site, draft)
         more = Candidate(ADD_SERVER, _("Add a pool or standalone server…"))
-        self.combo.fill([*offered, more], draft.destination, _("Choose a pool or a standalone host"))
-        source = site.pools.get(draft.source)
-        self.vms.setRowCount(len(draft.vms))
-        for row, ref in enumerate(draft.vms):
-            vm = source.VM.get(ref) if source is not None else None
-            home = source.home(ref) if source is not None and vm is not None else None
-            self.vms.put(row, 0, vm.name_label if vm else _("(gone)"))
-            self.vms.put(row, 1, _state(vm.power_state) if vm else "")
-            self.vms.put(row, 2, source.name_of("host", home) if source is not None and home is not None else "–")
-            self.vms.put(row, 3, possible(evaluation, ref) if vm else "")
-
-
-def _state(power_state: str) -> str:
-    words = {
-        "Running": _("running"),
-        "Halted": _("halted"),
-        "Suspended": _("suspended"),
-        "Paused": _("paused"),
-    }
-    return words.get(power_state, power_state)
+        chosen = evaluation.draft.destination
+        self.combo.fill([*evaluation.offers.destinations, more], chosen, _("Choose a pool or a standalone host"))
+        self.vms.show_rows(sheets.vm_rows(evaluation))
 
 
 class HomeServerPage(WizardPage):
@@ -128,7 +110,7 @@ class HomeServerPage(WizardPage):
     def __init__(self, choose: Choose) -> None:
         super().__init__("homeServerPage", _("Which server should each VM run on?"), choose)
         columns = [_("VM"), _("Memory"), _("Possible"), _("Server")]
-        self.table = Table("homeServerTable", _("Home servers"), columns, 3)
+        self.table = Table("homeServerTable", _("Home servers"), columns, 3, (1,), self._combo)
         self.table.row_clicked.connect(self.row_clicked)
         self.filter = RowFilter("homeServerFilter", self.table)
         self.all = ChoiceCombo("allServersCombo", _("Server for all shown"))
@@ -145,46 +127,35 @@ class HomeServerPage(WizardPage):
         return combo
 
     def _all_chosen(self, host: str) -> None:
-        vms = tuple(VmRef(key) for key in self.table.shown_keys)
+        vms = self._shown()
         self._choose(lambda draft: draft.all_on(vms, HostRef(host)))
 
     def reveal(self, problem: Problem) -> bool:
         return self.table.reveal(row_of(problem, self.evaluation))
 
+    @property
+    def asked(self) -> tuple[str, ...]:
+        return self.table.asked
+
     def show_evaluation(self, evaluation: Evaluation) -> None:
         self.evaluation = evaluation
-        site, draft, moves = evaluation.site, evaluation.draft, evaluation.resolved.moves
-        self.table.rows(tuple(move.ref for move in moves), self._combo, 3)
-        for row, move in enumerate(moves):
-            self.table.put(row, 0, move.vm.name_label)
-            self.table.put(row, 1, size(move.memory), right=True)
-            self.table.put(row, 2, possible(evaluation, move.ref))
-        at = {move.ref: move for move in moves}
+        offers, moves = evaluation.offers, evaluation.resolved.moves
+        self.table.show_rows(sheets.host_rows(evaluation))
+        names = {move.ref: move.vm.name_label for move in moves}
 
         def offer(key: str) -> Offer:
-            move = at[VmRef(key)]
-            return Offer(
-                candidates.host(site, draft, move.ref, move.host),
-                lambda: candidates.hosts(site, draft, move.ref),
-                _("No server can take it"),
-                _("Server for {vm}", vm=move.vm.name_label),
-            )
+            vm = VmRef(key)
+            name = _("Server for {vm}", vm=names[vm])
+            return Offer(offers.host(vm), lambda: offers.hosts(vm), _("No server can take it"), name)
 
         self.table.offer(offer)
         self.filter.judge(evaluation, {move.ref: move.ref for move in moves})
         self.bulk.setVisible(len(moves) > 1)
-        self.all.offer(Offer(None, lambda: for_all(site, draft, self.table.shown_keys), _("Choose")))
+        self.all.offer(Offer(None, lambda: offers.hosts_for_all(self._shown()), _("Choose")))
         self.bars.show_accounts(tuple(evaluation.ledger.memory.values()))
 
-
-def for_all(site: Site, draft: Draft, vms: Sequence[str]) -> tuple[Candidate, ...]:
-    """The hosts for several VMs together, each with the first reason why one of them cannot go there."""
-    found: dict[str, Candidate] = {}
-    for vm in vms:
-        for candidate in candidates.hosts(site, draft, VmRef(vm)):
-            if candidate.ref not in found or (found[candidate.ref].usable and not candidate.usable):
-                found[candidate.ref] = candidate
-    return tuple(replace(candidate, note="") for candidate in found.values())
+    def _shown(self) -> tuple[VmRef, ...]:
+        return tuple(VmRef(key) for key in self.table.shown_keys)
 
 
 class StorageNetworkPage(WizardPage):
@@ -206,12 +177,9 @@ class StorageNetworkPage(WizardPage):
         self.body.addStretch(1)
 
     def show_evaluation(self, evaluation: Evaluation) -> None:
-        target: Inventory | None = evaluation.site.pools.get(evaluation.draft.destination or PoolId(""))
-        if target is None:
-            return
-        at = [move.host for move in evaluation.resolved.moves if move.host is not None]
-        offered = candidates.storage_networks(target, at)
-        self.combo.fill(offered, evaluation.resolved.storage_network, _("No network can carry the disks"))
+        offered, chosen = evaluation.offers.storage_networks, evaluation.resolved.storage_network
+        if evaluation.draft.destination in evaluation.site.pools:
+            self.combo.fill(offered, chosen, _("No network can carry the disks"))
 
 
 def options(choose: Choose) -> dict[str, Check]:

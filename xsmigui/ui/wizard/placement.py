@@ -2,15 +2,12 @@
 
 from PySide6.QtWidgets import QFormLayout, QHBoxLayout
 
-from xsmigui.core.migration import candidates
-from xsmigui.core.migration.defaults import can_keep
+from xsmigui.core.migration import sheets
 from xsmigui.core.migration.draft import StorageMode
 from xsmigui.core.migration.evaluation import Evaluation
-from xsmigui.core.migration.moves import Move, following_disks, own_disks
 from xsmigui.core.problems import Page, Problem
 from xsmigui.core.refs import SrRef, VdiRef
-from xsmigui.core.text import _, n_
-from xsmigui.core.units import size
+from xsmigui.core.text import _
 from xsmigui.ui.fields import Radio
 from xsmigui.ui.style import named
 from xsmigui.ui.wizard.bars import Bars
@@ -42,7 +39,7 @@ class StoragePage(WizardPage):
         line.addWidget(self.same)
         line.addWidget(self.combo, 1)
         columns = [_("Virtual disk"), _("Size"), _("From"), _("To")]
-        self.table = Table("diskPlacementTable", _("Placement of the virtual disks"), columns, 3)
+        self.table = Table("diskPlacementTable", _("Placement of the virtual disks"), columns, 3, (1,), self._combo)
         self.table.row_clicked.connect(self.row_clicked)
         self.filter = RowFilter("diskRowFilter", self.table)
         self.all = ChoiceCombo("allDisksCombo", _("SR for all shown"))
@@ -77,81 +74,44 @@ class StoragePage(WizardPage):
     def reveal(self, problem: Problem) -> bool:
         return self.table.reveal(problem.about.ref if problem.about is not None else "")
 
+    @property
+    def asked(self) -> tuple[str, ...]:
+        return self.table.asked
+
     def show_evaluation(self, evaluation: Evaluation) -> None:
-        site, draft, resolved = evaluation.site, evaluation.draft, evaluation.resolved
-        at = {move.ref: move.host for move in resolved.moves}
-        known = draft.source in site.pools and draft.destination in site.pools
-        self.keep.setVisible(known and can_keep(site, draft, at))
+        draft, resolved, offers = evaluation.draft, evaluation.resolved, evaluation.offers
+        self.keep.setVisible(offers.can_keep)
         for radio, mode in (
             (self.keep, StorageMode.keep),
             (self.same, StorageMode.same),
             (self.each, StorageMode.each),
         ):
             radio.setChecked(resolved.mode is mode)
-        if known:
-            none = _("No SR can hold all of them") if resolved.mode is StorageMode.same else ""
-            chosen = candidates.same_sr(site, draft, at, resolved.same_sr)
-            self.combo.offer(
-                Offer(
-                    chosen,
-                    lambda: candidates.same_srs(site, draft, at),
-                    none,
-                    enabled=resolved.mode is StorageMode.same,
-                )
-            )
+        if draft.destination in evaluation.site.pools:
+            is_same = resolved.mode is StorageMode.same
+            none = _("No SR can hold all of them") if is_same else ""
+            self.combo.offer(Offer(offers.same_sr, lambda: offers.same_srs, none, enabled=is_same))
         self._render_disks(evaluation)
-        formats = candidates.formats(resolved.moves, draft.image_format) if known else ()
-        self._formats.setRowVisible(self.format, bool(formats))
-        self.format.fill(formats, draft.image_format)
+        self._formats.setRowVisible(self.format, bool(offers.formats))
+        self.format.fill(offers.formats, draft.image_format)
         self.stopping.show_evaluation(evaluation)
         self.bars.show_accounts(tuple(evaluation.ledger.space.values()))
 
     def _render_disks(self, evaluation: Evaluation) -> None:
-        moves = evaluation.resolved.moves
-        disks = [(move, ref) for move in moves for ref in own_disks(move.source, move.ref)]
-        self.table.rows(tuple(ref for _move, ref in disks), self._combo, 3)
-        several = len(moves) > 1
-        for row, (move, ref) in enumerate(disks):
-            vdi = move.source.VDI[ref]
-            name = vdi.name_label or _("(no name)")
-            self.table.put(row, 0, f"{move.vm.name_label} · {name}" if several else name)
-            self.table.put(row, 1, size(vdi.virtual_size), right=True)
-            self.table.put(row, 2, move.source.name_of("SR", vdi.SR))
-        by_disk = {ref: move for move, ref in disks}
-        site, draft = evaluation.site, evaluation.draft
+        offers = evaluation.offers
+        self.table.show_rows(sheets.disk_rows(evaluation))
+        movers = {disk: move for move, disk in offers.disks}
         each = evaluation.resolved.mode is StorageMode.each
-        known = draft.destination in site.pools
 
         def offer(key: str) -> Offer:
             disk = VdiRef(key)
-            move = by_disk[disk]
-            place = move.placement.get(disk)
-            return Offer(
-                candidates.disk_sr(site, draft, move.ref, move.host, disk, place) if known else None,
-                lambda: candidates.disk_srs(site, draft, move.ref, move.host, disk) if known else (),
-                _("Choose an SR"),
-                _("SR for {disk}", disk=move.source.name_of("VDI", disk) or _("(no name)")),
-                each,
-            )
+            name = _("SR for {disk}", disk=movers[disk].source.name_of("VDI", disk) or _("(no name)"))
+            return Offer(offers.disk_sr(disk), lambda: offers.disk_srs(disk), _("Choose an SR"), name, each)
 
         self.table.offer(offer)
-        self.filter.judge(evaluation, {ref: move.ref for move, ref in disks})
-        self.bulk.setVisible(each and len(disks) > 1)
-        at = {move.ref: move.host for move in moves}
-        self.all.offer(Offer(None, lambda: candidates.same_srs(site, draft, at) if known else (), _("Choose")))
-        self.following.setText(_following(moves))
-        self.following.setVisible(bool(self.following.text()))
-
-
-def _following(moves: tuple[Move, ...]) -> str:
-    """``2 disks of snapshots and suspend images, 61 GiB, follow.``"""
-    disks = [vdi for move in moves for _ref, vdi, _leader in following_disks(move.source, move.ref)]
-    if not disks:
-        return ""
-    total = size(sum(vdi.virtual_size for vdi in disks))
-    return n_(
-        "{n} disk of snapshots and suspend images, {size}, follows.",
-        "{n} disks of snapshots and suspend images, {size}, follow.",
-        len(disks),
-        size=total,
-    )
+        self.filter.judge(evaluation, {disk: move.ref for move, disk in offers.disks})
+        self.bulk.setVisible(each and len(movers) > 1)
+        self.all.offer(Offer(None, lambda: offers.same_srs, _("Choose")))
+        following = sheets.following(evaluation)
+        self.following.setText(following)
+        self.following.setVisible(bool(following))

@@ -4,7 +4,6 @@ from PySide6.QtWidgets import QHBoxLayout, QWidget
 
 from xsmigui.core.migration.draft import LONGEST_STOP, SHORT_STOP, Draft, StorageMode
 from xsmigui.core.migration.evaluation import Evaluation
-from xsmigui.core.migration.rules.stopping import why_no_short_stop
 from xsmigui.core.text import _
 from xsmigui.ui.fields import Check, Spin
 from xsmigui.ui.style import STEP, named
@@ -41,7 +40,7 @@ class StopChoice(QWidget):
         stays = evaluation.resolved.mode is StorageMode.keep
         self.setVisible(bool(moves) and not stays and not draft.crosses and not draft.copy)
         chosen = bool(draft.short_stop)
-        reason = "" if chosen else why_no_short_stop(moves)
+        reason = "" if chosen else evaluation.offers.why_no_short_stop
         self.check.setChecked(chosen)
         self.check.setEnabled(chosen or not reason)
         tip = _(

@@ -1,10 +1,11 @@
 """The wizard's frame: the list of steps, the page, the problems below it, and the buttons."""
 
 import logging
+from functools import partial
 from pathlib import Path
 
 from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QCloseEvent, QFontMetrics, QKeyEvent
+from PySide6.QtGui import QAccessible, QCloseEvent, QFontMetrics, QKeyEvent
 from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
@@ -17,15 +18,14 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from xsmigui.core.migration import leaving_out
-from xsmigui.core.migration.evaluation import Evaluation, to_choose
+from xsmigui.core.migration import leaving_out, sheets
+from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.fixes import Fix
 from xsmigui.core.migration.leaving_out import LeftOut
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.problems import Page, Problem, Severity
-from xsmigui.core.refs import VmRef
 from xsmigui.core.text import _, n_
-from xsmigui.services.drafting import Drafting, Edit
+from xsmigui.services.drafting import Drafting, Edit, Preparation
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
 from xsmigui.ui.dialogs.base import ask, tell
@@ -95,6 +95,7 @@ class MigrateWizard(QDialog):
         self.setWindowFlag(Qt.WindowType.WindowContextHelpButtonHint, False)
         self.resize(860, 620)
         self._build()
+        drafting.preparing = self._preparing
         drafting.subscribe(self.show_evaluation)
         self.show_evaluation(drafting.evaluation)
 
@@ -203,6 +204,11 @@ class MigrateWizard(QDialog):
 
     # The data's way.
 
+    def _preparing(self) -> Preparation:
+        """What is made with the evaluation: the rows in sight, and their boxes' lists if a screen reader listens."""
+        asked = frozenset(key for page in self.pages.values() for key in page.asked)
+        return partial(sheets.prepare, asked=asked, lists=QAccessible.isActive())
+
     def choose(self, edit: Edit) -> None:
         """An edit of the draft, from a page."""
         before = self._drafting.draft
@@ -223,17 +229,10 @@ class MigrateWizard(QDialog):
         self._render_buttons(evaluation)
         self._render_batch(evaluation)
 
-    def _stuck(self, evaluation: Evaluation) -> dict[VmRef, Problem]:
-        """The VMs without which the others could go, with the reasons against each."""
-        stuck = {vm: evaluation.worst[vm] for vm in evaluation.stuck}
-        if not stuck and not any(to_choose(problem) for problem in evaluation.worst.values()):
-            stuck = dict(leaving_out.blocked(evaluation))
-        return stuck
-
     def _render_batch(self, evaluation: Evaluation) -> None:
         """How many of a batch can go, and the way to go without the others."""
         moves = evaluation.resolved.moves
-        stuck = self._stuck(evaluation) if len(moves) > 1 else {}
+        stuck = sheets.stuck(evaluation) if len(moves) > 1 else {}
         parts = []
         if len(moves) > 1:
             parts.append(_("{can} of {n} can move", can=len(moves) - len(stuck), n=len(moves)))
@@ -246,7 +245,7 @@ class MigrateWizard(QDialog):
     def _leave_out(self) -> None:
         """Go on without the VMs that cannot go; they are named at the foot."""
         evaluation = self._drafting.evaluation
-        stuck = self._stuck(evaluation)
+        stuck = sheets.stuck(evaluation)
         self._left = (*self._left, *leaving_out.left_out(evaluation, stuck))
         self._drafting.choose(lambda draft: leaving_out.without(draft, stuck))
         self._title(self._drafting.evaluation)
