@@ -189,6 +189,22 @@ def test_search_keeps_what_matches_and_what_holds_it() -> None:
     assert told(build([shown(None)], View(search="other"))) == []
 
 
+def test_what_a_search_found_is_marked() -> None:
+    pool = PoolBuilder()
+    m1 = pool.host("m1")
+    web = pool.vm("web", on=m1)
+    pool.vm("db", on=m1)
+    pool.sr("web disks")
+    found = of(pool, View(search="web"))
+    assert [node.label for node in found.walk() if node.hit] == ["web", "web disks"]
+    assert (found.hits, found.first_hit()) == (
+        2,
+        pool.inventory().object_id("VM", web),
+    )
+    assert (of(pool).hits, of(pool).first_hit()) == (0, None)
+    assert build([shown(None)], View(search="example")).hits == 1
+
+
 def test_a_match_below_something_hidden_is_not_shown() -> None:
     pool = PoolBuilder()
     pool.host("m1")

@@ -28,6 +28,15 @@ class Outline:
     children: Children = field(default_factory=dict)
     storage: Mapping[PoolId, Mapping[SrRef, HostRef]] = field(default_factory=dict, compare=False)
 
+    @property
+    def hits(self) -> int:
+        """The lines that the search has found; the others hold one of them."""
+        return sum(1 for node in self.nodes.values() if node.hit)
+
+    def first_hit(self) -> ObjectId | None:
+        """The uppermost line that the search has found."""
+        return next((node.id for node in self.walk() if node.hit), None)
+
     def walk(self, parent: ObjectId | None = None) -> Iterator[Node]:
         """Every node, parents before children, siblings in order."""
         for key in self.children.get(parent, ()):
@@ -62,7 +71,9 @@ def _pool_nodes(server: ServerView, view: View) -> dict[ObjectId, Node]:
     nodes = {top.id: top}
     inventory = server.inventory
     if inventory is None:
-        return nodes if not view.search or view.matches(top.label) else {}
+        if not view.search:
+            return nodes
+        return {top.id: replace(top, hit=True)} if view.matches(top.label) else {}
     for cls in SHOWN:
         for ref in inventory.tables[cls]:
             node = node_of(inventory, cls, ref, view)
@@ -70,6 +81,7 @@ def _pool_nodes(server: ServerView, view: View) -> dict[ObjectId, Node]:
                 nodes[node.id] = node
     if view.search:
         keep = {n.id for n in nodes.values() if n.id.cls in ("VM", "SR") or view.matches(n.label)}
+        nodes |= {key: replace(nodes[key], hit=True) for key in keep}
         for key in list(keep):
             parent = nodes[key].parent
             while parent is not None and parent not in keep:

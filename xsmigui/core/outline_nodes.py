@@ -43,7 +43,8 @@ class ServerView:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One line of the tree. `icon` names a picture, `state` says the same in words, `order` sorts among siblings."""
+    """One line of the tree. `icon` names a picture, `state` says the same in words, `order` sorts among siblings;
+    `hit` marks what a search has found."""
 
     id: ObjectId
     parent: ObjectId | None
@@ -53,6 +54,7 @@ class Node:
     order: tuple[object, ...] = ()
     dimmed: bool = False
     used: float | None = None
+    hit: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class View:
     templates: bool = False
     snapshots: bool = False
     local_srs: bool = True
+    by_type: bool = False
     arriving: Mapping[ObjectId, str] = field(default_factory=dict, hash=False)
     """VMs that are just arriving from another pool, with that pool's name."""
 

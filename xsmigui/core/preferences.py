@@ -30,7 +30,7 @@ class Settings(msgspec.Struct, frozen=True):
     address without a password, ``direct`` for none, empty for what the environment says; `proxy_exceptions` are servers
     reached without it. `told` are the jobs of the journal that cannot be read and that the operator knows of: Activity
     has a line for each, and there is no further word of them at a start. `tabs` has for each kind of object the name of
-    the tab that was in sight last."""
+    the tab that was in sight last; `by_type` shows the tree by type instead of by server."""
 
     language: str = ""
     theme: str = ""
@@ -38,6 +38,7 @@ class Settings(msgspec.Struct, frozen=True):
     show_templates: bool = False
     show_snapshots: bool = False
     show_local_srs: bool = True
+    by_type: bool = False
     window: str = ""
     splitter: str = ""
     storage_limit: int = MOST_STORAGE_MIGRATIONS

@@ -27,6 +27,11 @@ def size(number: int) -> str:
     return f"{number / MiB:.0f} MiB"
 
 
+def count(number: int) -> str:
+    """A number with its thousands set off: ``2,228``."""
+    return f"{number:,}"
+
+
 def rate(number: float) -> str:
     """Bytes a second as MiB/s: what people compare with the speed of a link."""
     return f"{number / MiB:.0f} MiB/s" if number >= 10 * MiB else f"{number / MiB:.1f} MiB/s"

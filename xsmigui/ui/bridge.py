@@ -11,6 +11,7 @@ from xsmigui.core import outline as tree
 from xsmigui.core.changes import Delta
 from xsmigui.core.outline import Outline
 from xsmigui.core.outline_nodes import ServerView, View, server_node
+from xsmigui.core.outline_types import Typed, by_type
 from xsmigui.core.refs import ObjectId, PoolId
 from xsmigui.services.connections import Connections
 from xsmigui.services.server_states import Server
@@ -54,10 +55,11 @@ class _Work:
 
 
 class Bridge(QObject):
-    """Keeps the outline up to date and tells which pools have changed."""
+    """Keeps the outline up to date and tells which pools have changed. `view` is how it is to be looked at, `shown` how
+    the last one that was handed on was made."""
 
     outline_changed = Signal(object)
-    """The new `Outline`."""
+    """The new `Outline`, by server or by type."""
 
     pools_changed = Signal(object)
     """A dict of `PoolId` to `Delta`: what has changed since the last time."""
@@ -75,6 +77,8 @@ class Bridge(QObject):
         self._aside: asyncio.Task[None] | None = None
         self.view = View()
         self.outline = Outline()
+        self.shown = self.view
+        self._typed: Typed | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(GATHER)
@@ -84,10 +88,22 @@ class Bridge(QObject):
 
     def look(self, view: View) -> None:
         """Show the tree in another way; at once, since somebody is typing."""
-        if view != self.view:
-            self.view = view
+        before, self.view = self.view, view
+        if view == replace(before, by_type=view.by_type):
+            if view != before:
+                self._show()
+        else:
             self._anew = True
             self.flush()
+
+    def _show(self) -> None:
+        """Hand the outline on as it is looked at."""
+        if not self.view.by_type:
+            self._typed = None
+            self.outline_changed.emit(self.outline)
+            return
+        self._typed = by_type(self.outline, bool(self.shown.search), self._typed)
+        self.outline_changed.emit(self._typed.outline)
 
     def mark_arriving(self, arriving: Mapping[ObjectId, str]) -> None:
         """Show these VMs as arriving, with the pool they come from; and those that no longer do as what they are."""
@@ -122,12 +138,13 @@ class Bridge(QObject):
         if work.is_heavy:
             self._aside = asyncio.get_running_loop().create_task(self._make_aside(work), name="outline")
         else:
-            self._hand_on(work, work.outline(self.outline, self.view))
+            self._hand_on(work, work.outline(self.outline, self.view), self.view)
 
     async def _make_aside(self, work: _Work) -> None:
-        made = await asyncio.to_thread(work.outline, self.outline, self.view)
+        view = self.view
+        made = await asyncio.to_thread(work.outline, self.outline, view)
         self._aside = None
-        self._hand_on(work, made)
+        self._hand_on(work, made, view)
         if self._deltas or self._stale or self._anew:
             self.flush()
 
@@ -149,10 +166,11 @@ class Bridge(QObject):
             deltas,
         )
 
-    def _hand_on(self, work: _Work, outline: Outline) -> None:
+    def _hand_on(self, work: _Work, outline: Outline, view: View) -> None:
+        self.shown = view
         if outline is not self.outline:
             self.outline = outline
-            self.outline_changed.emit(outline)
+            self._show()
         if work.deltas:
             self.pools_changed.emit(dict(work.deltas))
         if work.servers:

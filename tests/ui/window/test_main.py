@@ -10,7 +10,7 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QAction
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMenu, QPlainTextEdit, QPushButton, QTextBrowser
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QLineEdit, QMenu, QPlainTextEdit, QPushButton, QTextBrowser
 
 from tests.holding import Hold, until
 from tests.simulated import Simulated
@@ -19,6 +19,7 @@ from tests.ui.programs import by_name, connected, next_page, ready, running, sel
 from xsmigui.app import Options, Program
 from xsmigui.core.jobs import State
 from xsmigui.core.outline_nodes import Link
+from xsmigui.core.outline_types import heading
 from xsmigui.core.preferences import Server as Remembered
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import ObjectId
@@ -124,8 +125,53 @@ async def test_search(qapp: QApplication, home: Path, site: Simulated) -> None:
         labels = {node.label for node in window.bridge.outline.nodes.values()}
         assert {"web-01", "web-02", "web-03", "Madrid"} <= labels
         assert "mail" not in labels
-        window.search.clear()
+        pane = window.tree_pane
+        found = sum(1 for node in window.bridge.outline.nodes.values() if node.hit)
+        assert pane.found.text() == f"{found} of {before}"
+        QTest.keyClick(window.search, Qt.Key.Key_Down)
+        assert window.tree.hasFocus()
+        assert window.object.name.text() == "web-01"
+        window.search.setFocus()
+        QTest.keyClicks(window.search, "3")
+        QTest.keyClick(window.search, Qt.Key.Key_Return)  # at once: the search is carried out first
+        await until(lambda: window.object.name.text() == "web-03")
+        window.search.setFocus()
+        QTest.keyClicks(window.search, "nothing like it")
+        await until(pane.nothing.isVisible)
+        assert "web-03nothing like it" in pane.nothing.text()
+        assert pane.found.text() == f"0 of {before}"
+        assert not window.tree.isVisible()
+        QTest.keyClick(window.search, Qt.Key.Key_Escape)
         await until(lambda: len(window.bridge.outline.nodes) == before)
+        assert not pane.found.isVisible()
+        assert window.tree.isVisible()
+
+
+@driven
+async def test_the_tree_by_type(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        window = program.window
+        await select(program, vm_key(program, "web-01"))
+        act(program, "actionByType").trigger()
+
+        def tops() -> list[str]:
+            model = window.tree.resources
+            return [str(model.index(row, 0).data()) for row in range(model.rowCount())]
+
+        assert tops() == ["Pools", "Hosts", "VMs", "SRs"]
+        assert window.tree.selected() == [vm_key(program, "web-01")]
+        site.call(site["Madrid"], "VM.set_name_label", site.vm(site["Madrid"], "web-01"), "zzz")
+        await until(lambda: window.object.name.text() == "zzz")
+        model = window.tree.resources
+        vms = model.index(2, 0)
+        assert window.tree.selected() == [vm_key(program, "zzz")]
+        await until(lambda: model.index(model.rowCount(vms) - 1, 0, vms).data() == "zzz")
+        assert program.settings.now.by_type
+        await select(program, heading("SR"))
+        assert window.object.stack.currentIndex() == 0
+        act(program, "actionByType").trigger()
+        assert "Madrid" in tops()
 
 
 @driven
@@ -268,7 +314,7 @@ async def test_servers_of_last_time_are_connected_again(qapp: QApplication, home
         sheet = await dialog("passwordDialog")
         nodes = program.window.bridge
         await until(lambda: {"Madrid", "Lisboa"} <= {node.label for node in nodes.outline.nodes.values()})
-        sheet.findChild(type(program.window.search), "passwordEdit").setText(pool.password)
+        sheet.findChild(QLineEdit, "passwordEdit").setText(pool.password)
         child(sheet, QPushButton, "connectButton").click()
         await until(lambda: any(s.link is Link.connected for s in program.connections.servers()))
         assert [s.link for s in program.connections.servers() if s.name == "Lisboa"] == [Link.closed]

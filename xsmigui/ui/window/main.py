@@ -172,6 +172,7 @@ class MainWindow(QMainWindow):
             templates=now.show_templates,
             snapshots=now.show_snapshots,
             local_srs=now.show_local_srs,
+            by_type=now.by_type,
         )
 
     def _toggle(self, field: str) -> None:
@@ -189,7 +190,7 @@ class MainWindow(QMainWindow):
     # The data's way in.
 
     def _show_outline(self, outline: Outline) -> None:
-        self.tree.show_outline(outline, bool(self.bridge.view.search))
+        self.tree_pane.show_outline(outline, self.bridge.shown.search)
         if not self.tree.selected() and outline.nodes and self.object.stack.currentIndex() == 0:
             self._selected()
 

@@ -66,6 +66,7 @@ class Menus:
             ("show_local_srs", "actionShowLocalSrs", _("&Local SRs")),
             ("show_templates", "actionShowTemplates", _("&Templates")),
             ("show_snapshots", "actionShowSnapshots", _("&Snapshots")),
+            ("by_type", "actionByType", _("Resources b&y type")),
         ):
             toggle = self._action(name, text, lambda field=field: own.toggle(field))  # type: ignore[misc]
             toggle.setCheckable(True)

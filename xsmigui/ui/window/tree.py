@@ -3,7 +3,7 @@
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QAction, QPainter
+from PySide6.QtGui import QAction, QKeyEvent, QPainter
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -20,10 +20,12 @@ from xsmigui.core.outline import Outline
 from xsmigui.core.outline_nodes import Node
 from xsmigui.core.refs import ObjectId
 from xsmigui.core.text import _, printable
+from xsmigui.core.units import count
 from xsmigui.ui.gauge import HEIGHT, draw_gauge
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.tree import NODE, ResourceModel
 from xsmigui.ui.style import STEP, dim, named
+from xsmigui.ui.words import Label, hint
 
 Index = QModelIndex | QPersistentModelIndex
 
@@ -200,7 +202,8 @@ class ResourceTree(QTreeView):
         node = outline.nodes.get(key)
         if node is None:
             return False
-        return node.parent is None or (key.cls == "host" and len(outline.nodes) <= ALL_OPEN)
+        is_small = len(outline.nodes) <= ALL_OPEN
+        return (node.parent is None and (is_small or key.cls != "type")) or (key.cls == "host" and is_small)
 
     def _opened(self, index: QModelIndex, yes: bool) -> None:
         node = self.resources.node(index)
@@ -213,15 +216,29 @@ class ResourceTree(QTreeView):
         (self._closed if yes else self._open).discard(node.id)
 
 
+class SearchBox(QLineEdit):
+    """The search box: Down and Enter go to what was found first, Esc ends the search."""
+
+    to_first = Signal()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        if event.key() in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            self.to_first.emit()
+        elif event.key() == Qt.Key.Key_Escape and self.text():
+            self.clear()
+        else:
+            super().keyPressEvent(event)
+
+
 class TreePane(QWidget):
-    """Search box above, tree below."""
+    """Search box above, tree below, and between them how much was found of how much there is."""
 
     search_changed = Signal(str)
     menu_wanted = Signal(QPoint)
 
     def __init__(self, icons: Icons, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.search = QLineEdit()
+        self.search = SearchBox()
         named(self.search, "searchBox", _("Search"))
         self.search.setPlaceholderText(_("Search…"))
         self.search.setClearButtonEnabled(True)
@@ -230,16 +247,64 @@ class TreePane(QWidget):
         if clear is not None:  # Qt's own button, which has no name
             clear.setText(_("Clear the search"))
         self.tree = ResourceTree(icons)
+        self.found = Label(is_dim=True)
+        self.found.setObjectName("searchCount")
+        self.found.hide()
+        self.nothing = hint()
+        self.nothing.setObjectName("searchEmpty")
+        self.nothing.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.nothing.hide()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(STEP, STEP, 0, 0)
         layout.setSpacing(STEP)
         layout.addWidget(self.search)
+        layout.addWidget(self.found)
+        layout.addWidget(self.nothing, 1)
         layout.addWidget(self.tree, 1)
+        self._all = 0
+        self._searched = ""
+        self._go_when_found = False
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(TYPING)
-        self._timer.timeout.connect(lambda: self.search_changed.emit(self.search.text().strip()))
+        self._timer.timeout.connect(self._search)
         self.search.textChanged.connect(lambda _text: self._timer.start())
+        self.search.to_first.connect(self.go_to_first)
         self.tree.customContextMenuRequested.connect(
             lambda point: self.menu_wanted.emit(self.tree.viewport().mapToGlobal(point))
         )
+
+    def _search(self) -> None:
+        self._timer.stop()
+        self.search_changed.emit(self.search.text().strip())
+
+    def show_outline(self, outline: Outline, searched: str) -> None:
+        """Go on to this outline, which is what `searched` has found; empty where nothing is searched for."""
+        self.tree.show_outline(outline, bool(searched))
+        self._searched = searched
+        lines = sum(1 for key in outline.nodes if key.cls != "type")
+        if not searched:
+            self._all = lines
+        hits = outline.hits if searched else 0
+        self.found.setVisible(bool(searched))
+        self.found.setText(_("{n} of {all}", n=count(hits), all=count(max(hits, self._all))))
+        is_empty = bool(searched) and not outline.nodes
+        self.nothing.setText(
+            _("Nothing is called “{text}”, nor has it in its description, tags or addresses.", text=searched)
+        )
+        self.nothing.setVisible(is_empty)
+        self.tree.setVisible(not is_empty)
+        if self._go_when_found:
+            self.go_to_first()
+
+    def go_to_first(self) -> None:
+        """Select the first line that was found, once the search for what is typed has been carried out."""
+        if self._timer.isActive():
+            self._search()
+        wanted = self.search.text().strip()
+        self._go_when_found = self._searched != wanted
+        outline = self.tree.resources.outline
+        first = outline.first_hit() if wanted else next((node.id for node in outline.walk()), None)
+        if not self._go_when_found and first is not None:
+            self.tree.select(first)
+            self.tree.setFocus()
