@@ -34,11 +34,14 @@ from xsmigui.local.journal import JournalFile
 from xsmigui.local.keyring import Keyring
 from xsmigui.local.proxies import proxies
 from xsmigui.local.settings import SettingsFile
+from xsmigui.local.successor import Successor
 from xsmigui.local.trust import TrustFile
 from xsmigui.services.asking import Asker
 from xsmigui.services.connections import Connections
+from xsmigui.services.following import Following
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
+from xsmigui.services.succession import decode_answer, inheritance
 from xsmigui.ui import style
 from xsmigui.ui.dialogs.base import tell
 from xsmigui.ui.dialogs.decisions import WindowDecisions
@@ -175,6 +178,8 @@ class Program:
         self._journal = JournalFile(home, self._journal_set_aside)
         self.jobs = Jobs(self.store, self.connections, asker, clock, self._journal)
         self.jobs.limit = min(max(self.settings.now.storage_limit, 1), MOST_STORAGE_MIGRATIONS)
+        self.following = Following(self.jobs, self._journal, clock)
+        self._successor: Successor | None = None
         self._demo = DemoSite() if options.demo else None
         self._ended = asyncio.Event()
         services = Services(
@@ -188,6 +193,8 @@ class Program:
             lambda: self._has_keyring,
             lambda: languages.guide(language, resources),
             lambda: support.bundle(home, clock.now()),
+            self.following,
+            None if options.demo else lambda: self._succeed(language),
         )
         self.window = MainWindow(services, Icons(resources / "icons"), self._ended.set)
         self._decisions.parent = self.window
@@ -201,19 +208,48 @@ class Program:
 
     async def run(self) -> int:
         """Until the window has been closed; the answer is `status`."""
-        starting = asyncio.create_task(self._start(), name="start")
+        tasks = [
+            asyncio.create_task(self._start(), name="start"),
+            asyncio.create_task(self.following.run(), name="following"),
+        ]
         try:
             await self._ended.wait()
         finally:
-            starting.cancel()
-            await asyncio.gather(starting, return_exceptions=True)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
             await self.window.stop()
-            await self.jobs.shut_down()
+            await self._leave_jobs()
             await self._journal.close()
             await self.connections.shut_down()
             if self._demo is not None:
                 await self._demo.stop()
         return self.status
+
+    async def _leave_jobs(self) -> None:
+        """What runs in servers goes on there; the rest waits for the next start, unless another process goes on."""
+        if self._successor is None:
+            await self.jobs.shut_down()
+            return
+        try:
+            await self.jobs.hand_over()
+        except OSError as error:
+            log.error("the jobs were not handed over in good order: %s", error)
+        self._successor.leave()
+
+    async def _succeed(self, language: str) -> str:
+        """Start the process that goes on with the jobs when this one has ended; why it cannot, empty if it is ready."""
+        successor = Successor("--lang", language, "jobs", "--carry-on", "--handed-over")
+        try:
+            answer = decode_answer(await successor.start(inheritance(self.connections, self.jobs).encode()))
+        except (OSError, TimeoutError, ValueError) as error:
+            log.error("no process that goes on without the window: %s", error)
+            return f"{str(error) or type(error).__name__}."
+        if not answer.ready:
+            await successor.stop()
+            return f"{answer.reason}."
+        self._successor = successor
+        return ""
 
     async def _start(self) -> None:
         """Connect the servers of the last time, or the demo's, and take up the jobs that were left unfinished."""

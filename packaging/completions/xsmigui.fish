@@ -173,6 +173,7 @@ complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l retry -x -d 'plan and star
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l leftovers -x -d 'remove the disks that a failed job has left behind, on its servers or those of --server. Example: --leftovers 20260302-081500-9c1f'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l allow-start -x -d 'remove the blocks and marks of a job that stopped, so that its VMs can be started, on its servers or those of --server. Example: --allow-start 20260302-081500-9c1f'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l forget -x -d 'remove a job from the journal, readable or not. Example: --forget 20260302-081500-9c1f'
+complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l carry-on -d 'carry out everything that is unfinished, on hold or not, until nothing is left that can go on; on the jobs'"'"' servers or those of --server. A window that is opened meanwhile can take it over'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l yes -d 'agree without being asked; needed if there is no terminal'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l same-pool -d 'resume even though a coordinator shows another certificate than when the job was left; confirms that it is not a copy of its pool'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l server -x -d 'a pool'"'"'s coordinator, a member or a standalone host: name, address or URL; once for each pool. Example: --server https://madrid-01 --server 10.0.0.9'

@@ -13,6 +13,7 @@ from collections.abc import Awaitable
 from contextlib import suppress
 
 from xsmigui.cli.aftermath import forget
+from xsmigui.cli.carrying_on import take_over
 from xsmigui.cli.journal import show_jobs
 from xsmigui.cli.options import WITH_SERVERS, parser
 from xsmigui.cli.running import run
@@ -57,7 +58,9 @@ def carry_out(options: argparse.Namespace) -> int:
     try:
         if options.command == "jobs" and options.forget:
             return asyncio.run(_until_interrupted(forget(options)))
-        if options.command == "jobs" and not any(getattr(options, name) for name in WITH_SERVERS):
+        if options.command == "jobs" and options.carry_on and options.handed_over:
+            return asyncio.run(_until_interrupted(take_over(options)))
+        if options.command == "jobs" and not any(getattr(options, name) for name in (*WITH_SERVERS, "carry_on")):
             return asyncio.run(_until_interrupted(show_jobs(options)))
         return asyncio.run(_until_interrupted(run(options)))
     except BadArguments as error:

@@ -1,5 +1,6 @@
 """Every command of the command line and its own options."""
 
+import argparse
 from typing import Any, Final
 
 from xsmigui import __version__
@@ -147,7 +148,7 @@ def _evacuate(command: Any) -> None:
 
 
 WITH_SERVERS: Final = ("resume", "revert", "retry", "leftovers", "allow_start")
-"""The selections of `jobs` that need a connection."""
+"""The selections of `jobs` that name a job and need a connection."""
 
 
 def _jobs(command: Any) -> None:
@@ -204,6 +205,13 @@ def _jobs(command: Any) -> None:
         metavar="ID",
         help=_("remove a job from the journal, readable or not. Example: --forget 20260302-081500-9c1f"),
     )
+    text = _(
+        "carry out everything that is unfinished, on hold or not, until nothing is left that can go on; on the jobs' "
+        "servers or those of --server. A window that is opened meanwhile can take it over"
+    )
+    which.add_argument("--carry-on", action="store_true", help=text)
+    # For the window: servers, passwords and jobs come as one line on stdin, and a line answers (services.succession).
+    jobs.add_argument("--handed-over", action="store_true", help=argparse.SUPPRESS)
     jobs.add_argument("--yes", action="store_true", help=_("agree without being asked; needed if there is no terminal"))
     jobs.add_argument(
         "--same-pool",

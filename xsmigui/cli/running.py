@@ -4,6 +4,7 @@ import argparse
 import asyncio
 
 from xsmigui.cli.aftermath import look_after
+from xsmigui.cli.carrying_on import carry_on, nothing_left
 from xsmigui.cli.connecting import Refusing, chosen_proxy, connect
 from xsmigui.cli.evacuating import evacuate
 from xsmigui.cli.journal import refuse_unreadable, take_up, tell_set_aside
@@ -27,6 +28,7 @@ from xsmigui.local.trust import GivenTrust, TrustFile
 from xsmigui.services.asking import Asker
 from xsmigui.services.connections import Connections
 from xsmigui.services.jobs import Jobs
+from xsmigui.services.members import Members
 from xsmigui.services.server_states import Server
 from xsmigui.services.store import Store
 
@@ -45,12 +47,14 @@ async def run(options: argparse.Namespace) -> int:
     journal = JournalFile(paths.home(), tell_set_aside)
     jobs = Jobs(store, connections, asker, clock, journal)
     try:
-        known = await _known_job(options, journal)
-        if known is not None and not options.server:
-            options.server = servers_of(known)
+        known = await _known_jobs(options, journal)
+        if not options.server:
+            options.server = list(dict.fromkeys(url for job in known for url in servers_of(job)))
+        if not known and options.command == "jobs" and options.carry_on:
+            return nothing_left(options)
         if not options.server:
             raise BadArguments(_("Specify which servers to connect to: --server."))
-        if not await connect(options, connections, lambda url: members_of(known, url) if known is not None else {}):
+        if not await connect(options, connections, lambda url: _members(known, url)):
             return NO_CONNECTION
         _end_with_a_server(connections, jobs)
         match options.command:
@@ -62,6 +66,8 @@ async def run(options: argparse.Namespace) -> int:
                 return _report_preflight(options, *await _evaluate(options, store, asker, clock))
             case "jobs" if options.retry or options.leftovers or options.allow_start:
                 return await look_after(options, jobs, store, asker, clock, connections)
+            case "jobs" if options.carry_on:
+                return await carry_on(options, jobs, journal)
             case "jobs":
                 return await take_up(options, jobs, store)
             case "evacuate":
@@ -78,20 +84,28 @@ async def run(options: argparse.Namespace) -> int:
         await connections.shut_down()
 
 
-async def _known_job(options: argparse.Namespace, journal: JournalFile) -> Job | None:
-    """The job that the command is about, if it is in this computer's journal: it knows its servers."""
+async def _known_jobs(options: argparse.Namespace, journal: JournalFile) -> list[Job]:
+    """The jobs that the command is about, if they are in this computer's journal: they know their servers."""
     if options.command != "jobs":
-        return None
-    wanted = next((name for each in WITH_SERVERS if (name := getattr(options, each))), "")
+        return []
     try:
-        found = next((job for job in await journal.all() if job.id == wanted), None)
-        unreadable = await journal.unreadable()
+        found, unreadable = await journal.all(), await journal.unreadable()
+        if options.carry_on:
+            elsewhere = {each.job.id for each in await journal.elsewhere() or []}
+            return [job for job in found if job.id not in elsewhere and any(not vm.is_over for vm in job.vms)]
     except OSError as error:
         raise BadArguments(_("The journal cannot be read: {reason}", reason=str(error))) from None
-    if found is None and not options.server and not options.revert:  # what was copied can be put back without one
+    wanted = next((name for each in WITH_SERVERS if (name := getattr(options, each))), "")
+    known = [job for job in found if job.id == wanted]
+    if not known and not options.server and not options.revert:  # what was copied can be put back without one
         refuse_unreadable(unreadable, wanted)
         raise BadArguments(_("The journal has no job {job}.", job=wanted))
-    return found
+    return known
+
+
+def _members(jobs: list[Job], url: str) -> Members:
+    """The hosts of a server's pool, as the first job that knows it has noted them."""
+    return next((found for job in jobs if (found := members_of(job, url))), {})
 
 
 async def _evaluate(

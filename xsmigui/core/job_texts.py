@@ -35,6 +35,25 @@ def title(vm: VmJob) -> str:
     return f"{move.vm.name} → {', '.join(goals)}"
 
 
+def going_on(jobs: Iterable[Job]) -> str:
+    """What happens to the jobs that have not ended if they go on without a window."""
+    left = [vm for job in jobs for vm in job.vms if not vm.state.has_ended]
+    text = n_(
+        "{n} VM is left to do. xsmigui can continue in the background and ends when nothing is left; the next window "
+        "shows the progress and can take the jobs over.",
+        "{n} VMs are left to do. xsmigui can continue in the background and ends when nothing is left; the next window "
+        "shows the progress and can take the jobs over.",
+        len(left),
+    )
+    sleeps = _(
+        "While this computer sleeps or is off, nothing new starts and disks that xsmigui exchanges wait; what the "
+        "servers have already started goes on there."
+    )
+    held = sum(vm.held for vm in left)
+    rest = n_("{n} VM that is on hold stays on hold.", "{n} VMs that are on hold stay on hold.", held) if held else ""
+    return " ".join(part for part in (text, sleeps, rest) if part)
+
+
 def leaving(jobs: Iterable[Job]) -> str:
     """What closing the program means for the jobs that have not ended; empty where there are none."""
     left = [vm for job in jobs for vm in job.vms if not vm.state.has_ended]

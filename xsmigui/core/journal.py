@@ -5,7 +5,15 @@ from datetime import datetime
 
 import msgspec
 
+from xsmigui.core.jobs import Job
 from xsmigui.core.text import _, joined, n_
+
+
+class Elsewhere(msgspec.Struct, frozen=True):
+    """A job that another process of this program carries out; `gives` if that one hands it over when it is asked."""
+
+    job: Job
+    gives: bool
 
 
 class Unreadable(msgspec.Struct, frozen=True):

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from xsmigui.core.changes import Event
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.jobs import Entry, Job
-from xsmigui.core.journal import Unreadable
+from xsmigui.core.journal import Elsewhere, Unreadable
 from xsmigui.core.records import Task
 
 
@@ -129,6 +129,18 @@ class Journal(Protocol):
 
     async def adopt(self, job: str = "") -> list[Job]:
         """Take over the jobs that have not ended and whose process has (or this one of them), the oldest first."""
+
+    def queued(self, job: str, place: int) -> int | None:
+        """Where a VM of an adopted job stood in the queue of the process that handed the job over; None if none did."""
+
+    async def elsewhere(self) -> list[Elsewhere] | None:
+        """The jobs that another living process carries out; None if nothing has changed since this was asked last."""
+
+    async def ask_for(self, job: str) -> None:
+        """Ask the process that carries out this job to hand over all of its own."""
+
+    async def hand_over(self, queue: list[tuple[str, int]]) -> None:
+        """Leave the jobs of this process, in this order (job, place), to the one that adopts them."""
 
     async def forget(self, job: str) -> bool:
         """Take a job out that nobody carries out, readable or not; False where there is none such."""

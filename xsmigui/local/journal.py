@@ -17,43 +17,25 @@ import secrets
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, TypeVar
 
 from xsmigui.core.jobs import Entry, Job, VmJob
-from xsmigui.core.journal import SetAside, Unreadable
+from xsmigui.core.journal import Elsewhere, SetAside, Unreadable
 from xsmigui.core.messages import Text
 from xsmigui.core.text import _
-from xsmigui.local.documents import (
-    VERSION,
-    Undecodable,
-    decode_part,
-    decode_plan,
-    decode_text,
-    encode,
-    encode_text,
-    folded_part,
-    folded_plan,
-    moment,
-    unreadable_part,
-)
+from xsmigui.local import handover
+from xsmigui.local.documents import VERSION, encode, encode_text
 from xsmigui.local.journalfile import FILE, Damaged, hold, is_damage, opening, prepared, put_aside, transaction
+from xsmigui.local.journalrows import JOB, all_jobs, fold, history, owner_of, read_job
 
 log = logging.getLogger(__name__)
-
-FOLDED_AFTER: Final = timedelta(days=365)
-"""Jobs that ended longer ago than this are folded into what a report tells of them."""
 
 SWITCHES: Final = 3
 """How often in succession the file may be found replaced by another process."""
 
 T = TypeVar("T")
-
-_FORGET_LINES: Final = (
-    "delete from entry where job = ? and number not in (select max(number) from entry where job = ? group by place)"
-)
-"""All lines of a job but the last of each VM."""
 
 
 class JournalFile:
@@ -71,6 +53,9 @@ class JournalFile:
         self._inode: tuple[int, int] | None = None
         self._lock: sqlite3.Connection | None = None
         self._aside: list[SetAside] = []
+        self._queues: dict[tuple[str, int], int] = {}
+        self._seen: object = None
+        self._closed = False
 
     async def write(self, job: Job, place: int) -> None:
         """Keep how a VM of a job stands; on disk when this returns. Raises `OSError` where that cannot be done."""
@@ -80,20 +65,49 @@ class JournalFile:
 
     async def all(self) -> list[Job]:
         """Every job that can be read, the latest first. Raises `OSError`."""
-        return await self._do(lambda db: _all(db)[0])
+        return await self._do(lambda db: all_jobs(db)[0])
 
     async def unreadable(self) -> list[Unreadable]:
         """What cannot be read of the journal, the latest first. Raises `OSError`."""
-        return await self._do(lambda db: _all(db)[1])
+        return await self._do(lambda db: all_jobs(db)[1])
 
     async def history(self, job: str) -> list[Entry]:
         """What was written of a job, in its order. Raises `OSError`."""
-        return await self._do(lambda db: _history(db, job))
+        return await self._do(lambda db: history(db, job))
 
     async def adopt(self, job: str = "") -> list[Job]:
         """Take over the jobs that have not ended and whose process has (or this one of them), the oldest first. They
         are ours from then on. Raises `OSError`."""
         return await self._do(lambda db: self._adopt(db, job))
+
+    def queued(self, job: str, place: int) -> int | None:
+        """Where a VM of an adopted job stood in the queue of the process that handed the job over; None if none did."""
+        return self._queues.get((job, place))
+
+    async def elsewhere(self) -> list[Elsewhere] | None:
+        """The jobs that have not ended and that another living process carries out; None if nothing has changed since
+        this was asked last. Raises `OSError`."""
+        return await self._do(self._elsewhere)
+
+    async def ask_for(self, job: str) -> None:
+        """Ask the process that carries out this job to hand over all of its own. Raises `OSError`."""
+        owner = await self._do(lambda db: owner_of(db, job))
+        if owner and owner != self._owner:
+            handover.put(self._folder, owner, handover.ASKED)
+
+    def give_on_request(self) -> None:
+        """Others may ask this process for its jobs. Raises `OSError`."""
+        handover.put(self._folder, self._owner, handover.GIVES)
+
+    def is_asked_for(self) -> bool:
+        """Another process wants the jobs of this one."""
+        return handover.is_put(self._folder, self._owner, handover.ASKED)
+
+    async def hand_over(self, queue: list[tuple[str, int]]) -> None:
+        """Leave the jobs of this process, in this order (job, place), to the one that adopts them once this journal is
+        closed. Raises `OSError`."""
+        now = datetime.now(UTC)
+        await self._do(lambda _db: handover.put_queue(self._folder, self._owner, queue, now))
 
     async def forget(self, job: str) -> bool:
         """Take a job out with all that is written of it, whether it can be read or not. False where there is none, or
@@ -104,10 +118,13 @@ class JournalFile:
         """Fold the jobs that ended more than a year ago into what a report tells of them: how each VM ended, and the
         uuids. Returns how many there were. Raises `OSError`."""
         now = datetime.now(UTC)
-        return await self._do(lambda db: _fold(db, now))
+        return await self._do(lambda db: fold(db, now))
 
     async def close(self) -> None:
-        """Close the file and let the lock go; what has not ended can be taken over."""
+        """Close the file and let the lock go; what has not ended can be taken over. Closing again does nothing."""
+        if self._closed:
+            return
+        self._closed = True
         await asyncio.get_running_loop().run_in_executor(self._thread, self._close)
         self._thread.shutdown()
 
@@ -196,7 +213,7 @@ class JournalFile:
         with transaction(db):
             left = "where id in (select job from vm where not ended) order by created, id"
             alive = {self._owner: True}
-            for row in db.execute(f"{_JOB} {left}").fetchall():
+            for row in db.execute(f"{JOB} {left}").fetchall():
                 name, owner = str(row[0]), str(row[2])
                 if wanted and name != wanted:
                     continue
@@ -204,11 +221,37 @@ class JournalFile:
                     alive[owner] = self._is_alive(owner)
                 if alive[owner]:
                     continue
-                job, _unreadable = _read(db, row)
+                job, _bad = read_job(db, row)
                 if job is None or all(vm.is_over for vm in job.vms):
                     continue  # what is left of it cannot be read
                 db.execute("update job set owner = ? where id = ?", (self._owner, row[0]))
                 found.append(job)
+                order = handover.queue(self._folder, owner, datetime.now(UTC))
+                if order is not None:
+                    ranks = {place: rank for rank, (of, place) in enumerate(order) if of == name}
+                    # What is not in the order had ended, or had stopped for the operator.
+                    self._queues |= {(name, place): ranks.get(place, len(order)) for place in range(len(job.vms))}
+        for owner in alive if not wanted else ():
+            if not alive[owner]:
+                handover.clear(self._folder, owner)
+        return found
+
+    def _elsewhere(self, db: sqlite3.Connection) -> list[Elsewhere] | None:
+        left = "id in (select job from vm where not ended) and owner != ?"
+        owners = db.execute(f"select distinct owner from job where {left}", (self._owner,)).fetchall()  # noqa: S608
+        living = [str(owner) for (owner,) in owners if self._is_alive(str(owner))]
+        alive = {owner: handover.is_put(self._folder, owner, handover.GIVES) for owner in living}
+        seen = db.execute("pragma data_version").fetchone(), alive, id(db)
+        if seen == self._seen:
+            return None
+        self._seen = seen
+        found = []
+        if alive:
+            rows = db.execute(f"{JOB} where {left} order by created desc, id desc", (self._owner,)).fetchall()
+            for row in rows:
+                job, _bad = read_job(db, row) if row[2] in alive else (None, [])
+                if job is not None:
+                    found.append(Elsewhere(job, alive[row[2]]))
         return found
 
     def _forget(self, db: sqlite3.Connection, job: str) -> bool:
@@ -246,10 +289,8 @@ class JournalFile:
         if self._lock is not None:
             self._lock.close()
             self._lock_of(self._owner).unlink(missing_ok=True)
+        handover.clear(self._folder, self._owner, queue=False)
         self._lock = None
-
-
-_JOB: Final = "select id, created, owner, plan, version, folded from job"
 
 
 def _inode(path: Path) -> tuple[int, int] | None:
@@ -258,92 +299,3 @@ def _inode(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return status.st_dev, status.st_ino
-
-
-def _all(db: sqlite3.Connection) -> tuple[list[Job], list[Unreadable]]:
-    jobs, unreadable = [], []
-    for row in db.execute(f"{_JOB} order by created desc, id desc").fetchall():
-        job, bad = _read(db, row)
-        if job is not None:
-            jobs.append(job)
-        unreadable += bad
-    orphans = "select job, min(ended) from vm where job not in (select id from job) group by job order by job desc"
-    for name, ended in db.execute(orphans).fetchall():
-        unreadable.append(_unreadable(db, name, None, _("the row of the job is missing"), bool(ended)))
-    return jobs, unreadable
-
-
-def _read(db: sqlite3.Connection, row: tuple[object, ...]) -> tuple[Job | None, list[Unreadable]]:
-    """A job, None if it cannot be read, and what cannot be read of it. Of a job whose plan can be read, parts that
-    cannot are stood in for."""
-    name, at, _owner, raw, version, folded = row
-    created = moment(at)
-    rows = db.execute("select place, ended, document, version from vm where job = ? order by place", (name,)).fetchall()
-    over = bool(rows) and all(ended for _place, ended, _document, _version in rows)
-    try:
-        plan = decode_plan(raw, version)
-        if created is None:
-            raise Undecodable(_("its date is damaged"))
-    except Undecodable as error:
-        return None, [_unreadable(db, name, created, str(error), over)]
-    parts: dict[int, VmJob] = {}
-    problems: dict[int, tuple[str, bool]] = {}
-    for place, ended, document, written in rows:
-        if not isinstance(place, int):
-            continue
-        try:
-            parts[place] = decode_part(document, written)
-        except Undecodable as error:
-            problems[place] = str(error), bool(ended)
-    if folded:
-        vms = tuple(parts[place] for place in sorted(parts))
-    else:
-        for place in range(len(plan.moves)):
-            if place not in parts:
-                reason, _over = problems.setdefault(place, (_("the row is missing"), False))
-                parts[place] = unreadable_part(plan.moves[place], reason)
-        vms = tuple(parts[place] for place in range(len(plan.moves)))
-    names = {place: move.vm.name for place, move in enumerate(plan.moves)}
-    unreadable = [
-        Unreadable(str(name), created, (names.get(place, ""),), reason, ended)
-        for place, (reason, ended) in sorted(problems.items())
-    ]
-    return Job(id=str(name), plan=plan, created=created, vms=vms), unreadable
-
-
-def _unreadable(db: sqlite3.Connection, name: object, created: datetime | None, reason: str, ended: bool) -> Unreadable:
-    """A job that cannot be read; the names of its VMs are in its history."""
-    vms = db.execute("select distinct vm from entry where job = ? order by place", (name,)).fetchall()
-    return Unreadable(str(name), created, tuple(str(vm) for (vm,) in vms), reason, ended)
-
-
-def _history(db: sqlite3.Connection, job: str) -> list[Entry]:
-    rows = db.execute("select at, vm, state, step, task, message from entry where job = ? order by number", (job,))
-    found: list[Entry] = []
-    for at, vm, state, step, task, text in rows:
-        known = moment(at)
-        if known is None:
-            known = found[-1].at if found else datetime.fromtimestamp(0, UTC)
-        found.append(Entry(known, str(vm), str(state), str(step), str(task), decode_text(str(text))))
-    return found
-
-
-def _fold(db: sqlite3.Connection, now: datetime) -> int:
-    before = now - FOLDED_AFTER
-    old = "where not folded and created < ? and not exists (select 1 from vm where job = id and not ended)"
-    if not db.execute(f"select 1 from job {old} limit 1", (before.isoformat(),)).fetchone():  # noqa: S608
-        return 0
-    count = 0
-    with transaction(db):
-        for row in db.execute(f"{_JOB} {old}", (before.isoformat(),)).fetchall():
-            job, unreadable = _read(db, row)
-            if job is None or unreadable or any(vm.ended is None or vm.ended > before for vm in job.vms):
-                continue
-            plan = encode(folded_plan(job.plan))
-            db.execute("update job set plan = ?, version = ?, folded = 1 where id = ?", (plan, VERSION, job.id))
-            for place, vm in enumerate(job.vms):
-                values = (encode(folded_part(vm)), VERSION, job.id, place)
-                db.execute("update vm set document = ?, version = ? where job = ? and place = ?", values)
-            db.execute(_FORGET_LINES, (job.id, job.id))
-            count += 1
-    return count

@@ -186,15 +186,24 @@ class Connections:
             await self._secrets.put(address, password)
         return self._servers[url]
 
-    def remember(self, address: Address, name: str, connect: bool, members: Members | None = None) -> None:
+    def remember(
+        self, address: Address, name: str, connect: bool, members: Members | None = None, password: str | None = None
+    ) -> None:
         """A server of earlier times: shown at once, and connected in the background if it was when we ended. One that
-        the operator has added meanwhile stays as it is. `members` are the pool's hosts as they were known then."""
+        the operator has added meanwhile stays as it is. `members` are the pool's hosts as they were known then; without
+        a `password` the keyring is asked."""
         if address.url in self._servers:
             return
+        if password is not None:
+            self._login.passwords[address.url] = password
         link = Link.connecting if connect else Link.closed
         self._set(Server(address, name or address.url, link, members=members or {}))
         if connect:
             self.open(address.url)
+
+    def password(self, url: str) -> str | None:
+        """The password that a server was last connected with, for the process that goes on in our place."""
+        return self._login.passwords.get(url)
 
     def open(self, url: str) -> None:
         """Connect a known server in the background, or try again now where it is waiting."""

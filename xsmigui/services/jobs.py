@@ -12,7 +12,7 @@ import asyncio
 import logging
 import secrets
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -22,7 +22,7 @@ from msgspec.structs import replace
 from xsmigui.core.capacity import MOST_STORAGE_MIGRATIONS
 from xsmigui.core.job_claims import claims
 from xsmigui.core.jobs import Job, State, Step, VmJob, is_moving, resumed, says_more
-from xsmigui.core.journal import Unreadable
+from xsmigui.core.journal import Elsewhere, Unreadable
 from xsmigui.core.messages import Text, m_, render, sentences
 from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.moves import Kind
@@ -96,12 +96,18 @@ class Jobs:
         self._cancelling: set[asyncio.Task[None]] = set()
         self.spoiled: list[Unreadable] = []
         """What could not be read when the journal was last asked for it."""
+        self.elsewhere: dict[str, Elsewhere] = {}
+        """What other processes carry out, by job (`services.following`)."""
         store.subscribe(self._site_changed)
         store.claims = self.claims
 
     def all(self) -> list[Job]:
-        """The latest first."""
-        return list(reversed(self._jobs.values()))
+        """The latest first, those of other processes too."""
+        found = list(reversed(self._jobs.values()))
+        if self.elsewhere:
+            found += [each.job for each in self.elsewhere.values()]
+            found.sort(key=lambda job: job.created, reverse=True)
+        return found
 
     async def past_and_present(self) -> list[Job]:
         """All jobs of the journal, those of this run as they stand now. Raises `OSError` where it cannot be read."""
@@ -114,11 +120,12 @@ class Jobs:
         return self.spoiled
 
     def get(self, job: str) -> Job:
-        return self._jobs[job]
+        return self._jobs[job] if job in self._jobs else self.elsewhere[job].job
 
     def claims(self) -> tuple[Claim, ...]:
-        """What the jobs that have not ended will still take at their destinations."""
-        return claims(self._jobs.values(), self._store.inventory)
+        """What the jobs that have not ended will still take at their destinations, those of other processes too."""
+        others = [each.job for each in self.elsewhere.values()]
+        return claims([*self._jobs.values(), *others], self._store.inventory)
 
     def under_way(self, pool: PoolId) -> list[Job]:
         """The jobs that have begun something in a pool and have not ended."""
@@ -136,13 +143,27 @@ class Jobs:
         """Hear of every change of a job."""
         self._listeners.append(listener)
 
+    def show_elsewhere(self, found: dict[str, Elsewhere]) -> None:
+        """What other processes carry out now."""
+        self.elsewhere = {name: each for name, each in found.items() if name not in self._jobs}
+        for each in self.elsewhere.values():
+            self._hear(each.job)
+
+    def show_ended(self, found: Iterable[Job]) -> None:
+        """Jobs that ended in another process, as they ended."""
+        for job in found:
+            if job.has_ended and job.id not in self._jobs:
+                self._ended[job.id] = asyncio.Event()
+                self._tell(job)
+
     @property
     def running(self) -> list[Job]:
         return [job for job in self._jobs.values() if not job.has_ended]
 
     def is_ours(self, task: str) -> bool:
-        """A task of the server that one of our jobs follows."""
-        return any(place.run is not None and place.run.task == task for place in self._queue)
+        """A task of the server that one of our jobs follows, here or in another process."""
+        others = (vm.task for each in self.elsewhere.values() for vm in each.job.vms)
+        return any(place.run is not None and place.run.task == task for place in self._queue) or task in others
 
     def start(self, plan: Plan) -> Job:
         """Put a plan into the queue; it starts at once where there is room."""
@@ -175,12 +196,15 @@ class Jobs:
             lines = await self._journal.history(left.id)
             now = self._clock.now()
             away = now - lines[-1].at if lines else timedelta()
-            job = replace(left, vms=tuple(as_left(vm, now, away, bool(wanted)) for vm in left.vms))
+            handed = self._journal.queued(left.id, 0) is not None
+            job = replace(left, vms=tuple(as_left(vm, now, away, bool(wanted), handed) for vm in left.vms))
+            self.elsewhere.pop(job.id, None)
             self._put(job)
             for index, vm in enumerate(job.vms):
                 if vm != left.vms[index]:
                     self._write_soon(job, index)
             found.append(job)
+        self._queue.sort(key=lambda place: self._journal.queued(place.job, place.index) or 0)
         self._pump()
         if not wanted:
             await self._fold()
@@ -301,6 +325,14 @@ class Jobs:
         left = {place.job for place in self._queue}
         for name in [name for name, job in self._jobs.items() if job.has_ended and name not in left]:
             del self._jobs[name], self._ended[name]
+
+    async def hand_over(self) -> None:
+        """Stop, and leave everything to the process that takes the jobs over, in the present order. Raises `OSError`;
+        then that one takes it for the end of this process, and holds what had not begun."""
+        queue = [(place.job, place.index) for place in self._queue]
+        await self.shut_down()
+        if queue:
+            await self._journal.hand_over(queue)
 
     async def shut_down(self) -> None:
         """Stop following. What runs in servers goes on there."""
@@ -463,7 +495,10 @@ class Jobs:
 
     def _tell(self, job: Job) -> None:
         self._jobs[job.id] = job
-        for listener in tuple(self._listeners):
-            listener(job)
+        self._hear(job)
         if job.has_ended:
             self._ended[job.id].set()
+
+    def _hear(self, job: Job) -> None:
+        for listener in tuple(self._listeners):
+            listener(job)

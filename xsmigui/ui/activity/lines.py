@@ -61,7 +61,7 @@ class Line:
     """One line. `progress` is a share, None if there is nothing to draw. What may be done with it: `cancel`,
     `order` (it waits and can be held or put first), `proceed` (it is held), `details`, `retry`, `find` (there is a VM
     to go to), `forget` (the journal cannot be read there), `leftovers` (its copies
-    may have stayed at the destination)."""
+    may have stayed at the destination), `take_over` (another process carries it out and would give it away)."""
 
     key: Key
     kind: Kind
@@ -79,6 +79,7 @@ class Line:
     find: bool = False
     forget: bool = False
     leftovers: bool = False
+    take_over: bool = False
     started: datetime | None = None
     where: str = ""
 
@@ -102,6 +103,27 @@ class Group:
     below: tuple[Line, ...] = ()
     servers: tuple[str, ...] = ()
     """The names of the pools and hosts that have a part in it."""
+
+
+def elsewhere(group: Group, gives: bool) -> Group:
+    """The lines of a job that another process carries out: it is seen here, and can be taken over if it is given."""
+    text = _("continues without a window") if gives else _("carried out by another xsmigui")
+
+    def seen(line: Line) -> Line:
+        message = " · ".join(part for part in (text, line.message) if part)
+        return replace(
+            line,
+            message=message,
+            take_over=gives,
+            cancel=False,
+            order=False,
+            proceed=False,
+            retry=False,
+            details=False,
+            leftovers=False,
+        )
+
+    return replace(group, line=seen(group.line), below=tuple(map(seen, group.below)))
 
 
 class Lines:

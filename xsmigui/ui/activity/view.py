@@ -51,6 +51,7 @@ class Act(StrEnum):
     proceed = "proceed"
     first = "first"
     hold = "hold"
+    take_over = "takeOver"
     retry = "retry"
     go_to = "goTo"
     details = "details"
@@ -64,6 +65,7 @@ WORDS: Final = {
     Act.proceed: N_("Continue"),
     Act.first: N_("Start next"),
     Act.hold: N_("Hold"),
+    Act.take_over: N_("Take over"),
     Act.retry: N_("Retry…"),
     Act.go_to: N_("Go to"),
     Act.details: N_("Details…"),
@@ -80,6 +82,7 @@ TIPS: Final = {
     Act.proceed: N_("Start it as soon as there is a free slot"),
     Act.first: N_("Put it first in the queue"),
     Act.hold: N_("Put it on hold"),
+    Act.take_over: N_("Carry it out in this window, with everything else that continues without one"),
     Act.retry: N_("Open the wizard on it with the same choices"),
     Act.go_to: N_("Select its VM in the tree"),
     Act.details: N_("Where it is, what the server answered, and what can be done next"),
@@ -113,6 +116,7 @@ def acts(line: Line) -> tuple[Act, ...]:
         Act.proceed: line.proceed,
         Act.first: line.order,
         Act.hold: line.order,
+        Act.take_over: line.take_over,
         Act.retry: line.retry,
         Act.go_to: line.find,
         Act.details: line.details,

@@ -97,6 +97,33 @@ async def ask(parent: QWidget | None, title: str, question: str, go: str, leave:
     return await opened(sheet) == QDialog.DialogCode.Accepted
 
 
+async def choose(parent: QWidget | None, title: str, question: str, answers: dict[str, str], leave: str) -> str:
+    """Ask which of several ways to go; its name is the answer, empty where nothing is to be done, which is the default.
+    `answers` are the words on the buttons by name: a button is called by its name and ``Button``."""
+    sheet = Sheet(parent, title, "questionDialog")
+    sheet.setMinimumWidth(480)
+    sheet.text(question)
+    chosen = ""
+
+    def choosing(name: str) -> None:
+        nonlocal chosen
+        chosen = name
+        sheet.accept()
+
+    for name, words in answers.items():
+        button = sheet.buttons.addButton(words, QDialogButtonBox.ButtonRole.ActionRole)
+        button.setObjectName(f"{name}Button")
+        button.clicked.connect(lambda _checked=False, name=name: choosing(name))
+        button.setAutoDefault(False)
+    leaves = sheet.buttons.addButton(leave, QDialogButtonBox.ButtonRole.RejectRole)
+    leaves.setObjectName("leaveButton")
+    primary(leaves)
+    leaves.setFocus()
+    sheet.buttons.rejected.connect(sheet.reject)
+    sheet.body.addWidget(sheet.buttons)
+    return chosen if await opened(sheet) == QDialog.DialogCode.Accepted else ""
+
+
 async def tell_failure(
     parent: QWidget | None, title: str, failure: Exception, inventory: Inventory | None, more: str = ""
 ) -> None:

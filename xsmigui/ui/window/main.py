@@ -12,7 +12,6 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QSplitter
 
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.changes import Delta
-from xsmigui.core.job_texts import leaving
 from xsmigui.core.jobs import Job, State
 from xsmigui.core.migration import arriving
 from xsmigui.core.outline import Outline
@@ -24,7 +23,7 @@ from xsmigui.ui.activity.lines import headline
 from xsmigui.ui.activity.view import ActivityView, Source
 from xsmigui.ui.bridge import Bridge
 from xsmigui.ui.columns import remember_tables
-from xsmigui.ui.dialogs.base import ask, tell
+from xsmigui.ui.dialogs.base import tell
 from xsmigui.ui.dialogs.preferences import edit_preferences
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Scope
@@ -36,6 +35,7 @@ from xsmigui.ui.window.notices import Notices
 from xsmigui.ui.window.objects import ObjectPane, PaneActions
 from xsmigui.ui.window.planning import Planner
 from xsmigui.ui.window.pools import PoolCommands
+from xsmigui.ui.window.quitting import may_quit
 from xsmigui.ui.window.selection import Selection, selection
 from xsmigui.ui.window.servers import ServerCommands, can_try, link_text
 from xsmigui.ui.window.services import Services
@@ -376,8 +376,7 @@ class MainWindow(QMainWindow):
         self._scope.spawn(self._quit(), "quit")
 
     async def _quit(self) -> None:
-        text = leaving(self._services.jobs.running)
-        if text and not await ask(self, _("Quit xsmigui"), text, _("Quit"), _("Stay")):
+        if not await may_quit(self, self._services):
             return
         self.end()
         await asyncio.sleep(0)

@@ -7,6 +7,7 @@ from xsmigui.core.ports import Clock
 from xsmigui.core.preferences import Preferences
 from xsmigui.services.asking import Asker
 from xsmigui.services.connections import Connections
+from xsmigui.services.following import Following
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
 
@@ -27,3 +28,8 @@ class Services:
     """The operators' guide as Markdown, in the program's language. Raises `OSError`."""
     support: Callable[[], Awaitable[bytes]]
     """What whoever looks for a fault needs, as a .zip without secrets."""
+    following: Following
+    """The jobs that other processes carry out."""
+    succeed: Callable[[], Awaitable[str]] | None = None
+    """Starts the process that goes on with the jobs without a window, once this one has ended; returns why it cannot,
+    empty if it is ready. None where nothing can go on: the demo's servers end with the window."""

@@ -18,8 +18,9 @@ from xsmigui.core.refs import ObjectId, PoolId, VmRef
 from xsmigui.core.report import html_report
 from xsmigui.core.text import _, printable
 from xsmigui.core.triage import Do, triage
+from xsmigui.services.following import NotHandedOver
 from xsmigui.services.releasing import release
-from xsmigui.ui.activity.lines import Group, Line, Lines, as_csv, foreign_groups, unreadable_groups
+from xsmigui.ui.activity.lines import Group, Line, Lines, as_csv, elsewhere, foreign_groups, unreadable_groups
 from xsmigui.ui.activity.view import Act
 from xsmigui.ui.dialogs.base import ask, tell, tell_failure
 from xsmigui.ui.dialogs.saving import save
@@ -55,6 +56,12 @@ class WorkCommands:
     def groups(self) -> list[Group]:
         """What Activity shows: our jobs, then what other clients do."""
         found = self.lines.groups(self._services.jobs.all(), self._services.clock.now(), self._memory)
+        others_of = self._services.jobs.elsewhere
+        if others_of:
+            found = [
+                elsewhere(group, others_of[group.line.key[0]].gives) if group.line.key[0] in others_of else group
+                for group in found
+            ]
         found += unreadable_groups(self._services.jobs.spoiled)
         running = sum(1 for group in found if not group.line.has_ended)
         others: list[Group] = []
@@ -82,6 +89,8 @@ class WorkCommands:
                 jobs.proceed(job, int(place))
             case Act.first:
                 jobs.put_first(job, int(place))
+            case Act.take_over:
+                self._scope.spawn(self._take_over(), "take over")
             case Act.details:
                 self._show_details(line)
             case Act.forget:
@@ -94,6 +103,18 @@ class WorkCommands:
                 self._retry(line)
             case Act.go_to:
                 self._find(line)
+
+    async def _take_over(self) -> None:
+        """Carry out here what continues without a window."""
+        title = _("Take over")
+        try:
+            await self._services.following.take_over()
+        except NotHandedOver:
+            text = _("The other xsmigui has not let go of its jobs. It carries them out as before; try again later.")
+            await tell(self._window, title, text)
+        except OSError as error:
+            await tell(self._window, title, _("The journal cannot be read: {reason}", reason=str(error)))
+        self._on_change()
 
     async def _cancel_after_asking(self, line: Line) -> None:
         job, place = line.key

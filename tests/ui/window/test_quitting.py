@@ -1,0 +1,129 @@
+"""Quit while work is left: the queue goes on without the window, and the next window follows it and takes it over."""
+
+from pathlib import Path
+
+import pytest
+from PySide6.QtWidgets import QApplication, QLabel, QPushButton
+
+from tests.holding import Hold, until
+from tests.simulated import Simulated
+from tests.ui.driving import child, dialog, driven, gone, windows
+from tests.ui.programs import connected, running
+from tests.ui.window.test_main import act, site
+from xsmigui.app import Options, Program
+from xsmigui.core.jobs import State
+from xsmigui.core.migration.selection import Asked, draft_from
+from xsmigui.services.drafting import Drafting
+from xsmigui.ui.activity.view import Act
+from xsmigui.ui.window import quitting
+
+__all__ = ["site"]
+
+NAMES = ("web-01", "web-02", "web-03")
+
+
+async def batch(program: Program) -> str:
+    """Three VMs to the other pool, one after the other, of which the last is on hold."""
+    draft = draft_from(program.store.site(), Asked(vms=NAMES, to="Lisboa", sr="NFS Lisboa"))
+    drafting = Drafting(program.store, program.window._services.asker, program.window._services.clock, draft)
+    try:
+        evaluation = await drafting.settled()
+    finally:
+        drafting.close()
+    assert evaluation.plan is not None
+    program.jobs.limit = 1
+    job = program.jobs.start(evaluation.plan)
+    program.jobs.hold(job.id, 2)
+    return job.id
+
+
+@driven
+async def test_it_goes_on_without_the_window(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        hold = Hold(site, free=2)
+        job = await batch(program)
+        await hold.until_held()
+        await until(lambda: program.jobs.get(job).vms[0].task)
+        act(program, "actionQuit").trigger()
+        question = await dialog("questionDialog")
+        words = " ".join(label.text() for label in question.findChildren(QLabel))
+        assert "3 VMs are left to do" in words
+        assert "sleeps" in words
+        assert "1 VM that is on hold stays on hold" in words
+        child(question, QPushButton, "goOnButton").click()
+        await until(lambda: not program.window.isVisible() and not program.jobs._queue)
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        await until(lambda: job in program.jobs.elsewhere)
+        assert [vm.held for vm in program.jobs.get(job).vms] == [False, False, True]
+        await until(lambda: program.jobs.get(job).vms[0].state is State.running)
+        activity = program.window.activity
+        await until(lambda: activity.line() is not None)
+        assert Act.cancel not in activity.current_acts()
+        await until(lambda: activity.buttons[Act.take_over].isVisible())
+        activity.buttons[Act.take_over].click()
+        await until(lambda: not program.jobs.elsewhere and program.jobs.running)
+        hold.release()
+        await until(lambda: program.jobs.get(job).vms[1].state is State.done)
+        assert program.jobs.get(job).vms[2].held
+        program.jobs.proceed(job)
+        ended = await program.jobs.wait(job)
+        assert [vm.verified for vm in ended.vms] == [True] * 3
+
+
+@driven
+async def test_what_ended_meanwhile_is_seen_by_the_next_window(qapp: QApplication, home: Path, site: Simulated) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        hold = Hold(site, free=2)
+        job = await batch(program)
+        program.jobs.proceed(job)
+        await hold.until_held()
+        act(program, "actionQuit").trigger()
+        child(await dialog("questionDialog"), QPushButton, "goOnButton").click()
+        await until(lambda: not program.window.isVisible() and not program.jobs._queue)
+    async with running(qapp, home) as program:
+        await until(lambda: job in program.jobs.elsewhere)
+        hold.release()
+        await until(lambda: job not in program.jobs.elsewhere)
+        (ended,) = program.jobs.all()
+        assert [(vm.state, vm.verified) for vm in ended.vms] == [(State.done, True)] * 3
+
+
+@driven
+async def test_a_reason_against_it_is_told_and_the_window_stays(
+    qapp: QApplication, home: Path, site: Simulated, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        hold = Hold(site, free=2)
+        job = await batch(program)
+        await hold.until_held()
+        program.connections._login.passwords = dict.fromkeys(program.connections._login.passwords, "another by now")
+        act(program, "actionQuit").trigger()
+        child(await dialog("questionDialog"), QPushButton, "goOnButton").click()
+        said = await dialog("messageDialog")
+        assert "cannot continue without the window" in child(said, QLabel, "messageText").text()
+        child(said, QPushButton, "closeButton").click()
+        await gone("messageDialog")
+        assert program.window.isVisible()
+        assert not program.jobs.get(job).has_ended
+        hold.release()
+        await until(lambda: program.jobs.get(job).vms[1].state is State.done)
+        program.jobs.cancel(job)
+
+
+@driven
+async def test_the_demo_does_not_offer_it(qapp: QApplication, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its servers end with the window."""
+    monkeypatch.setattr(quitting, "leaving", lambda _jobs: "Something is left.")
+    async with running(qapp, home, Options(demo=True, language="en")) as program:
+        await until(program.is_connected)
+        act(program, "actionQuit").trigger()
+        question = await dialog("questionDialog")
+        assert not question.findChild(QPushButton, "goOnButton")
+        child(question, QPushButton, "leaveButton").click()
+        await gone("questionDialog")
+        assert not windows(QLabel, "questionDialog")
+        monkeypatch.setattr(quitting, "leaving", lambda _jobs: "")

@@ -1,0 +1,189 @@
+"""Everything that is unfinished, carried out without a window until nothing is left that can go on."""
+
+import argparse
+import asyncio
+import logging
+import sys
+from dataclasses import dataclass
+from typing import Final
+
+from xsmigui.cli.connecting import Refusing
+from xsmigui.cli.journal import tell_set_aside
+from xsmigui.cli.resuming import resume_line
+from xsmigui.console import DONE, FAILED, INTERRUPTED, NO_CONNECTION, BadArguments, print_document, say, show_outcome
+from xsmigui.core.jobs import Job, State
+from xsmigui.core.text import _, joined, n_
+from xsmigui.local import paths
+from xsmigui.local.clock import SystemClock
+from xsmigui.local.journal import JournalFile
+from xsmigui.local.keyring import Keyring
+from xsmigui.local.proxies import proxies
+from xsmigui.local.settings import SettingsFile
+from xsmigui.local.trust import GivenTrust, TrustFile
+from xsmigui.services.asking import Asker
+from xsmigui.services.connections import Connections
+from xsmigui.services.jobs import FOLLOW_AT_MOST_S, Jobs
+from xsmigui.services.patience import LOOK_INTERVAL_S, until_hopeless
+from xsmigui.services.store import Store
+from xsmigui.services.succession import Answer, Inheritance, NotConnected, connect, decode
+
+log = logging.getLogger(__name__)
+
+LET_GO_WITHIN_S: Final = 600.0
+"""Seconds that the window has to end after it has been told that we are ready; it may wait for a full disk."""
+
+
+@dataclass(slots=True)
+class _Ends:
+    """How it went on: with a request for the jobs, or until they have ended or stand still."""
+
+    asked: bool = False
+    refused: bool = False
+
+
+async def carry_on(options: argparse.Namespace, jobs: Jobs, journal: JournalFile) -> int:
+    """Take up all that is unfinished and nobody carries out, continue what is on hold, and bring it to its end."""
+    try:
+        taken = await jobs.take_up()
+    except OSError as error:
+        raise BadArguments(_("The journal cannot be read: {reason}", reason=str(error))) from None
+    if not taken:
+        return nothing_left(options)
+    doubts = [doubt for job in taken if (doubt := jobs.doubt(job.id))]
+    if doubts and not options.same_pool:
+        raise BadArguments(f"{doubts[0]} " + _("Add --same-pool to resume it anyway."))
+    for job in taken:
+        jobs.proceed(job.id)
+    count = sum(1 for job in taken for vm in job.vms if not vm.is_over)
+    say(n_("{n} VM is carried on.", "{n} VMs are carried on.", count))
+    ends = await _until_the_end(jobs, journal, [job.id for job in taken], options.patience * 60)
+    if ends.asked:
+        say(_("Another xsmigui has taken the jobs over."))
+        return DONE
+    return _report(options, [jobs.get(job.id) for job in taken], ends)
+
+
+def nothing_left(options: argparse.Namespace) -> int:
+    """There was nothing to carry on."""
+    say(_("Nothing is unfinished."))
+    if options.json:
+        print_document({"jobs": []}, True)
+    return DONE
+
+
+async def take_over(options: argparse.Namespace) -> int:
+    """Go on where a window ends: it hands over its servers and jobs as a line on stdin, is told as a line on stdout
+    when everything is connected, and ends. Returns when nothing is left that can go on."""
+    del options
+    line = await asyncio.to_thread(sys.stdin.buffer.readline)
+    try:
+        given = decode(line)
+    except ValueError:
+        raise BadArguments(_("--handed-over is for the program itself.")) from None
+    home = paths.home()
+    trust, store, clock = GivenTrust(TrustFile(home), [], False), Store(), SystemClock()
+    from xsmigui.xapi.connection import XapiWire
+
+    wire = XapiWire(proxy_of=proxies(SettingsFile(home).now))
+    connections = Connections(store, wire, trust, Keyring(), Refusing(trust), clock)
+    journal = JournalFile(home, tell_set_aside)
+    jobs = Jobs(store, connections, Asker(connections.gateway), clock, journal)
+    jobs.limit = given.limit
+    try:
+        try:
+            await connect(connections, given.servers, clock)
+        except NotConnected as failure:
+            _answer(Answer(False, str(failure)))
+            return NO_CONNECTION
+        _answer(Answer(True))
+        if not await _until_left(journal, given):
+            log.info("the window has kept its jobs")
+            return DONE
+        taken = await jobs.take_up()
+        log.info("goes on without a window: %s", [job.id for job in taken])
+        await _until_the_end(jobs, journal, [job.id for job in taken], FOLLOW_AT_MOST_S)
+        log.info("nothing is left that goes on without a window")
+        return DONE
+    finally:
+        await jobs.shut_down()
+        await journal.close()
+        await connections.shut_down()
+
+
+def _answer(answer: Answer) -> None:
+    sys.stdout.buffer.write(answer.encode())
+    sys.stdout.buffer.flush()
+
+
+async def _until_left(journal: JournalFile, given: Inheritance) -> bool:
+    """Until the window no longer carries out the jobs; False where it has kept them."""
+    waited = 0.0
+    while waited < LET_GO_WITHIN_S:
+        found = await journal.elsewhere()
+        if found is not None and not {each.job.id for each in found} & set(given.jobs):
+            return True
+        await asyncio.sleep(LOOK_INTERVAL_S / 5)
+        waited += LOOK_INTERVAL_S / 5
+    return False
+
+
+async def _until_the_end(jobs: Jobs, journal: JournalFile, names: list[str], patience: float) -> _Ends:
+    """Until the jobs have ended, stand still, or are asked for by another process, which then has them."""
+    journal.give_on_request()
+    ends = _Ends()
+    waits = [asyncio.ensure_future(_until_at_rest(jobs, name, patience)) for name in names]
+    asked = asyncio.ensure_future(_until_asked(journal))
+    rest = asyncio.gather(*waits)
+    try:
+        await asyncio.wait((rest, asked), return_when=asyncio.FIRST_COMPLETED)
+        if asked.done():
+            await jobs.hand_over()
+            ends.asked = True
+        else:
+            ends.refused = any(rest.result())
+    finally:
+        for future in (*waits, asked):
+            future.cancel()
+        await asyncio.gather(*waits, asked, rest, return_exceptions=True)
+    return ends
+
+
+async def _until_asked(journal: JournalFile) -> None:
+    clock = SystemClock()
+    while not journal.is_asked_for():
+        await clock.sleep(LOOK_INTERVAL_S / 2)
+
+
+async def _until_at_rest(jobs: Jobs, name: str, patience: float) -> bool:
+    """Until a job has ended, or what is left of it waits for the operator; True where a server refuses us."""
+    hopeless = asyncio.ensure_future(until_hopeless(jobs, name, SystemClock(), patience))
+    try:
+        while not hopeless.done():
+            left = [vm for vm in jobs.get(name).vms if not vm.state.has_ended]
+            if all(vm.held for vm in left):
+                return False
+            await asyncio.wait((hopeless,), timeout=LOOK_INTERVAL_S / 2)
+        why = hopeless.result()
+        log.warning("%s: %s", name, why.reason)
+        return why.refused
+    finally:
+        hopeless.cancel()
+        await asyncio.gather(hopeless, return_exceptions=True)
+
+
+def _report(options: argparse.Namespace, ended: list[Job], ends: _Ends) -> int:
+    """Say what became of the jobs; the exit status."""
+    left = [job for job in ended if any(not vm.is_over for vm in job.vms)]
+    if options.json:
+        documents = [job.as_json() | ({"resume": resume_line(options, job)} if job in left else {}) for job in ended]
+        print_document({"jobs": documents}, True)
+    else:
+        for job in ended:
+            show_outcome(job)
+    for job in left:
+        names = joined([vm.move.vm.name for vm in job.vms if not vm.is_over])
+        say(_("This can be resumed: {names}.", names=names))
+        say(f"  {resume_line(options, job)}")
+    if left:
+        return NO_CONNECTION if ends.refused else INTERRUPTED
+    return DONE if all(job.state in (State.done, State.cancelled) for job in ended) else FAILED
