@@ -72,7 +72,7 @@ def nothing_left(options: argparse.Namespace) -> int:
 
 
 async def take_over(options: argparse.Namespace) -> int:
-    """Go on where a window ends: it hands over its servers and jobs as a line on stdin, is told as a line on stdout
+    """Go on where a window ends: it hands over its servers and jobs as a line on stdin, reads a line on stdout
     when everything is connected, and ends. Returns when nothing is left that can go on."""
     del options
     line = await asyncio.to_thread(sys.stdin.buffer.readline)

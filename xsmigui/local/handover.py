@@ -41,7 +41,7 @@ def put_queue(folder: Path, owner: str, queue: Queue, now: datetime) -> None:
 
 
 def queue(folder: Path, owner: str, now: datetime) -> Queue | None:
-    """The order in which an owner has just left its jobs; None where it has not: it has crashed, or simply ended."""
+    """The order in which an owner has just left its jobs; None if it has not (it crashed, or simply ended)."""
     try:
         read = json.loads(_path(folder, owner, QUEUE).read_text(encoding="utf-8"))
         at = datetime.fromisoformat(read["at"])

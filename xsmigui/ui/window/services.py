@@ -32,4 +32,4 @@ class Services:
     """The jobs that other processes carry out."""
     succeed: Callable[[], Awaitable[str]] | None = None
     """Starts the process that goes on with the jobs without a window, once this one has ended; returns why it cannot,
-    empty if it is ready. None where nothing can go on: the demo's servers end with the window."""
+    empty if it is ready. None if nothing can go on: the demo's servers end with the window."""
