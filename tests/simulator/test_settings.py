@@ -163,30 +163,3 @@ async def test_a_hosts_local_cache() -> None:
     await one("pool.disable_local_storage_caching", one.pool.ref)
     assert await one("host.get_local_cache_sr", host) == NULL
     assert await one("SR.get_local_cache_enabled", local) is False
-
-
-async def test_interfaces_come_and_go() -> None:
-    one, _ = await clients()
-    host = one.pool.master
-    pif = await one("PIF.introduce", host, "00:11:22:33:44:55", "eth9", True)
-    assert await one.refused("PIF.introduce", host, "00:11:22:33:44:56", "eth9", True) == [
-        "DUPLICATE_PIF_DEVICE_NAME",
-        "eth9",
-    ]
-    management = await one("host.get_management_interface", host)
-    assert await one.refused("PIF.forget", management) == ["PIF_IS_MANAGEMENT_INTERFACE", management]
-    network = await one("network.create", {"name_label": "tagged", "other_config": {}})
-    assert len(await one("pool.create_VLAN", "eth0", network, 77)) == len(await one("host.get_all"))
-    await one("PIF.forget", pif)
-    assert not one.pool.db.has("PIF", pif)
-
-
-async def test_a_schedule_takes_its_snapshots_now() -> None:
-    one, _ = await clients()
-    vm = await one.named("VM", "web-01")
-    schedule = await one("VMSS.create", {"name_label": "nightly", "type": "snapshot", "frequency": "daily"})
-    await one("VM.set_snapshot_schedule", vm, schedule)
-    before = len(await one("VM.get_snapshots", vm))
-    assert await one("VMSS.snapshot_now", schedule) == ""
-    assert len(await one("VM.get_snapshots", vm)) == before + 1
-    assert await one("VMSS.get_last_run_time", schedule) != "19700101T00:00:00Z"

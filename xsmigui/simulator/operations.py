@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from xsmigui.simulator.failures import NULL
+from xsmigui.simulator.gates import appliances as appliance_gate
 from xsmigui.simulator.gates import attached
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vdi as vdi_gate
@@ -57,6 +58,8 @@ def _spread(pool: Pool, cls: str, ref: str, affected: dict[str, dict[str, None]]
                     affected["VDI"][disk["VDI"]] = None
             affected["VIF"].update(dict.fromkeys(row["VIFs"]))
             affected["VUSB"].update(dict.fromkeys(row["VUSBs"]))
+            affected["VTPM"].update(dict.fromkeys(row["VTPMs"]))
+            affected["VM_appliance"][row["appliance"]] = None
         case "VBD":
             affected["VM"][row["VM"]] = None
             affected["VDI"][row["VDI"]] = None
@@ -148,6 +151,17 @@ def _vusb(pool: Pool, ref: str, row: Row, cache: dict[tuple[object, ...], list[s
     return attached.allowed(attached.vusb(pool, ref)) if pool.db.has("VM", row["VM"]) else []
 
 
+def _appliance(pool: Pool, ref: str, row: Row, cache: dict[tuple[object, ...], list[str]]) -> list[str]:
+    return appliance_gate.allowed(pool, ref)
+
+
+def _vtpm(pool: Pool, ref: str, row: Row, cache: dict[tuple[object, ...], list[str]]) -> list[str]:
+    """Given up while its VM is halted (xapi_vm_lifecycle.ml, vtpm_update_allowed_operations)."""
+    vm = pool.db.find("VM", row["VM"])
+    return ["destroy"] if vm is not None and vm["power_state"] == "Halted" else []
+
+
 _COMPUTE: dict[str, Callable[[Pool, str, Row, dict[tuple[object, ...], list[str]]], list[str]]] = {
+    "VM_appliance": _appliance, "VTPM": _vtpm,
     "VM": _vm, "VDI": _vdi, "SR": _sr, "host": _host, "VBD": _vbd, "VIF": _vif, "VUSB": _vusb,
 }  # fmt: skip

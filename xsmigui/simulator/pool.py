@@ -27,6 +27,9 @@ class Pool:
         self.disabled_for_good: set[str] = set()  # hosts that stay disabled after a reboot
         self.scheduled: set[str] = set()  # VMs that are on their way to a host
         self.tools: dict[str, Row] = {}  # what a guest's tools will say once it runs again, by the VM's uuid
+        self.hidden_devices: dict[str, str] = {}  # PCI devices that were taken from the control domain, or given back
+        self.last_schedule: dict[str, str] = {}  # of a VMSS, before a key was taken from it
+        self.unknown_interfaces: dict[str, dict[str, str]] = {}  # by host: devices without a PIF, with their MAC
         self.sriov_functions: dict[str, int] = {}  # virtual functions of an SR-IOV card, by its network_sriov
         self._rules: tuple[object, ...] = (False, None, False)  # as allowed_operations were last computed
         self.stale: set[str] = set()  # VMs whose allowed_operations are as at the start until something is done to them

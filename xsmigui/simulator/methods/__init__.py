@@ -1,7 +1,10 @@
 """The calls that need more than the tables: one module for each subject. Importing this package registers them all."""
 
 from xsmigui.simulator.methods import (
+    appliances,
     availability,
+    belongings,
+    bonds,
     certificates,
     copies,
     disk_motion,
@@ -13,8 +16,11 @@ from xsmigui.simulator.methods import (
     limits,
     migration,
     networks,
+    passthrough,
+    pifs,
     pools,
     reading,
+    recovery,
     roles,
     runtime,
     settings,
@@ -26,7 +32,8 @@ from xsmigui.simulator.methods import (
 )
 
 __all__ = [
-    "availability", "certificates", "copies", "disk_motion", "drives", "evacuation", "guests", "interfaces",
-    "lifecycle", "limits", "migration", "networks", "pools", "reading", "roles", "runtime", "settings", "snapshots",
-    "srs", "storage", "system", "values",
+    "appliances", "availability", "belongings", "bonds", "certificates", "copies", "disk_motion", "drives",
+    "evacuation", "guests", "interfaces", "lifecycle", "limits", "migration", "networks", "passthrough", "pifs",
+    "pools", "reading", "recovery", "roles", "runtime", "settings", "snapshots", "srs", "storage", "system",
+    "values",
 ]  # fmt: skip

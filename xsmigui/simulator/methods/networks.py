@@ -1,4 +1,4 @@
-"""PIF, VLAN, VIF and management: what an operator does to a pool's networks."""
+"""network: create, destroy, purposes, locking; and what carries management (xapi 24.10 and 26.17: xapi_network.ml)."""
 
 from __future__ import annotations
 
@@ -9,108 +9,6 @@ from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.implicit import constructor_values
 from xsmigui.simulator.tables import Row
-
-
-@method("PIF.plug")
-async def plug(call: Call, pif: str) -> None:
-    call.pool.reach(call.db.get("PIF", pif, "host"))
-    await call.pause(0.5)
-    call.db.set("PIF", pif, currently_attached=True)
-
-
-@method("PIF.unplug")
-async def unplug(call: Call, pif: str) -> None:
-    row = call.db.row("PIF", pif)
-    call.pool.reach(row["host"])
-    if row["management"]:
-        raise Failure("PIF_IS_MANAGEMENT_INTERFACE", pif)
-    if row["disallow_unplug"]:
-        raise Failure("PIF_DOES_NOT_ALLOW_UNPLUG", pif)
-    await call.pause(0.5)
-    call.db.set("PIF", pif, currently_attached=False)
-
-
-@method("PIF.scan")
-def scan(call: Call, host: str) -> None:
-    call.db.row("host", host)
-    call.pool.reach(host)
-
-
-@method("PIF.reconfigure_ip")
-def reconfigure_ip(call: Call, pif: str, mode: str, ip: str, netmask: str, gateway: str, dns: str) -> None:
-    row = call.db.row("PIF", pif)
-    call.pool.reach(row["host"])
-    if mode == "Static" and not ip:
-        raise Failure("INVALID_IP_ADDRESS_SPECIFIED", "IP")
-    if mode == "None":
-        ip = netmask = gateway = ""
-    call.db.set(
-        "PIF", pif, ip_configuration_mode=mode, IP=ip if mode != "DHCP" else row["IP"], netmask=netmask,
-        gateway=gateway, DNS=dns,
-    )  # fmt: skip
-
-
-@method("PIF.reconfigure_ipv6")
-def reconfigure_ipv6(call: Call, pif: str, mode: str, ip: str, gateway: str, dns: str) -> None:
-    call.db.set("PIF", pif, ipv6_configuration_mode=mode, IPv6=[ip] if ip else [], ipv6_gateway=gateway, DNS=dns)
-
-
-@method("PIF.set_property")
-def set_property(call: Call, pif: str, name: str, value: str) -> None:
-    call.db.set("PIF", pif, properties={**call.db.get("PIF", pif, "properties"), name: value})
-
-
-@method("VLAN.create")
-def vlan_create(call: Call, tagged: str, tag: int, network: str) -> str:
-    return _vlan(call, tagged, network, tag)[0]
-
-
-def _vlan(call: Call, tagged: str, network: str, tag: int) -> tuple[str, str]:
-    """The VLAN and its untagged PIF."""
-    db = call.db
-    below = db.row("PIF", tagged)
-    if not 0 <= tag <= 4094:
-        raise Failure("VLAN_TAG_INVALID", tag)
-    for ref, other in db.table("PIF").items():
-        if other["host"] != below["host"]:
-            continue
-        if other["VLAN"] == tag and other["device"] == below["device"]:
-            raise Failure("PIF_VLAN_EXISTS", tagged)
-        if other["network"] == network:
-            raise Failure("NETWORK_ALREADY_CONNECTED", below["host"], ref)
-    db.row("network", network)
-    vlan = db.create("VLAN", {"tag": tag, "tagged_PIF": tagged})
-    pif = db.create("PIF", {
-        "device": below["device"], "network": network, "host": below["host"], "MAC": below["MAC"], "MTU": below["MTU"],
-        "VLAN": tag, "currently_attached": True, "ip_configuration_mode": "None", "managed": True,
-        "VLAN_master_of": vlan, "metrics": below["metrics"], "primary_address_type": "IPv4",
-    })  # fmt: skip
-    db.set("VLAN", vlan, untagged_PIF=pif)
-    return vlan, pif
-
-
-@method("PIF.create_VLAN")
-def create_vlan(call: Call, device: str, network: str, host: str, tag: int) -> str:
-    for ref, row in call.db.table("PIF").items():
-        if row["host"] == host and row["device"] == device and row["VLAN"] < 0:
-            return _vlan(call, ref, network, tag)[1]
-    raise Failure("INVALID_VALUE", "device", device)
-
-
-@method("pool.create_VLAN_from_PIF")
-def create_vlans(call: Call, pif: str, network: str, tag: int) -> list[str]:
-    """On all hosts, above the PIFs of the same network."""
-    below = call.db.get("PIF", pif, "network")
-    return [_vlan(call, p, network, tag)[1] for p in call.db.get("network", below, "PIFs")]
-
-
-@method("VLAN.destroy")
-def vlan_destroy(call: Call, vlan: str) -> None:
-    pif = call.db.get("VLAN", vlan, "untagged_PIF")
-    call.db.delete("VLAN", vlan)
-    if call.db.has("PIF", pif):
-        call.db.delete("PIF", pif)
-
 
 _RESERVED: Final = ("xen", "xapi", "vif", "tap", "eth")
 LONGEST_BRIDGE: Final = 15

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from xsmigui.simulator import features
 from xsmigui.simulator.dispatch import Call, method
-from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.methods.evacuation import preventing
 from xsmigui.simulator.tables import Row
 
@@ -83,66 +83,4 @@ def timezones(call: Call, host: str) -> list[str]:
 def of_a_host(call: Call, host: str, *rest: object) -> None:
     """A host that is offline says so; what one that is there would answer is not simulated."""
     call.pool.reach(host)
-    raise Failure("NOT_IMPLEMENTED", call.message.full)
-
-
-@method("PCI.get_dom0_access_status")
-def dom0_access(call: Call, pci: str) -> str:
-    row = call.db.row("PCI", pci)
-    gpus = [g for g in call.db.table("PGPU").values() if g["PCI"] == pci]
-    return str(gpus[0]["dom0_access"]) if gpus and row else "enabled"
-
-
-# -- recovery from a replicated database -------------------------------------------------------------------------------
-
-
-def _required(call: Call, vm: str) -> list[str]:
-    """SRs of the drives, without CDs and ISO libraries, in the order of their references."""
-    db = call.db
-    drives = [db.row("VBD", v) for v in db.get("VM", vm, "VBDs")]
-    found = {db.get("VDI", d["VDI"], "SR") for d in drives if d["type"] != "CD"}
-    return sorted(sr for sr in found if db.get("SR", sr, "content_type") != "iso")
-
-
-def _attached(call: Call, sr: str, session: str) -> str | None:
-    """The SR with the same uuid where that session belongs, if a host has it attached."""
-    assert call.pool.site is not None
-    there = call.pool.site.by_session(session).db
-    uuid = call.db.get("SR", sr, "uuid")
-    for ref, row in there.table("SR").items():
-        if row["uuid"] == uuid:
-            return ref if any(there.get("PBD", p, "currently_attached") for p in row["PBDs"]) else None
-    return None
-
-
-@method("VM.get_SRs_required_for_recovery")
-def missing_srs(call: Call, vm: str, session: str) -> list[str]:
-    return [sr for sr in _required(call, vm) if _attached(call, sr, session) is None]
-
-
-@method("VM.assert_can_be_recovered")
-def assert_recoverable(call: Call, vm: str, session: str) -> None:
-    for sr in _required(call, vm):
-        if _attached(call, sr, session) is None:
-            raise Failure("VM_REQUIRES_SR", vm, sr)
-
-
-@method("VM_appliance.get_SRs_required_for_recovery")
-def missing_srs_of_appliance(call: Call, appliance: str, session: str) -> list[str]:
-    vms = call.db.get("VM_appliance", appliance, "VMs")
-    return sorted({sr for vm in vms for sr in missing_srs(call, vm, session)})
-
-
-@method("VM_appliance.assert_can_be_recovered")
-def assert_appliance_recoverable(call: Call, appliance: str, session: str) -> None:
-    for vm in call.db.get("VM_appliance", appliance, "VMs"):
-        assert_recoverable(call, vm, session)
-
-
-@method("VM.recover")
-def recover(call: Call, vm: str, session: str, force: bool) -> None:
-    appliance = call.db.get("VM", vm, "appliance")
-    if appliance != NULL and call.db.has("VM_appliance", appliance):
-        raise Failure("VM_IS_PART_OF_AN_APPLIANCE", vm, appliance)
-    assert_recoverable(call, vm, session)
     raise Failure("NOT_IMPLEMENTED", call.message.full)

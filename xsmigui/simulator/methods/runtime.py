@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from xsmigui.simulator.dispatch import Call, child, method
+from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import Failure, internal
-from xsmigui.simulator.gates import devices
 from xsmigui.simulator.gates.vdi import reach_sr
 from xsmigui.simulator.methods.guests import gate
 from xsmigui.simulator.methods.locking import operation
@@ -118,41 +117,3 @@ def data_sources(call: Call, ref: str) -> list[Row]:
     else:
         reach_sr(call.pool, ref)
     return []
-
-
-_OF_MEMBERS = {"start": "VM.start", "clean_shutdown": "VM.clean_shutdown", "hard_shutdown": "VM.hard_shutdown",
-               "shutdown": "VM.shutdown"}  # fmt: skip
-
-
-@method("VM_appliance.start")
-@method("VM_appliance.clean_shutdown")
-@method("VM_appliance.hard_shutdown")
-@method("VM_appliance.shutdown")
-async def appliance(call: Call, ref: str, paused: bool = False) -> None:
-    """One VM after the other, those that are where they should be left out."""
-    starting = call.message.name == "start"
-    for vm in call.db.get("VM_appliance", ref, "VMs"):
-        state = call.db.get("VM", vm, "power_state")
-        if (state == "Halted") is starting:
-            more = [paused, False] if starting else []
-            await child(call, _OF_MEMBERS[call.message.name], [vm, *more])
-
-
-# -- graphics and network functions ------------------------------------------------------------------------------------
-
-
-@method("PGPU.get_remaining_capacity")
-def gpu_capacity(call: Call, gpu: str, kind: str) -> int:
-    call.db.row("VGPU_type", kind)
-    return devices.gpu_capacity(call.pool, call.db.row("PGPU", gpu), kind)
-
-
-@method("GPU_group.get_remaining_capacity")
-def group_capacity(call: Call, group: str, kind: str) -> int:
-    gpus = call.db.get("GPU_group", group, "PGPUs")
-    return sum(devices.gpu_capacity(call.pool, call.db.row("PGPU", g), kind) for g in gpus)
-
-
-@method("network_sriov.get_remaining_capacity")
-def sriov_capacity(call: Call, sriov: str) -> int:
-    return devices.sriov_capacity(call.pool, sriov)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-from xsmigui.simulator.dispatch import Call, child, method
+from xsmigui.simulator import features
+from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure
-from xsmigui.simulator.methods.networks import create_vlan
+from xsmigui.simulator.methods.passthrough import switched
 
 # -- updates: repositories and when to look for them -------------------------------------------------------------------
 
@@ -111,12 +112,6 @@ def same_authentication(call: Call, pool: str) -> None:
     call.db.row("pool", pool)
 
 
-@method("pool.create_VLAN")
-def create_vlans(call: Call, device: str, network: str, tag: int) -> list[str]:
-    """Above the PIF of that device on every host."""
-    return [create_vlan(call, device, network, host, tag) for host in call.db.table("host")]
-
-
 @method("pool.apply_edition")
 def apply_everywhere(call: Call, pool: str, edition: str) -> None:
     for host in call.db.table("host"):
@@ -180,31 +175,42 @@ def forget_server(call: Call, ref: str) -> None:
     call.db.delete("PVS_server", ref)
 
 
+@method("PVS_proxy.create")
+def create_proxy(call: Call, site: str, vif: str) -> str:
+    """For the first interface of a VM."""
+    features.assert_enabled(call.pool, "PVS_proxy")
+    if call.db.get("host", call.pool.master, "software_version").get("network_backend") != "openvswitch":
+        raise Failure("OPENVSWITCH_NOT_ACTIVE")
+    present = [ref for ref, row in call.db.table("PVS_proxy").items() if row["VIF"] == vif]
+    if present:
+        raise Failure("PVS_PROXY_ALREADY_PRESENT", *present)
+    for cls, name, ref in (("PVS_site", "site", site), ("VIF", "VIF", vif)):
+        if not call.db.has(cls, ref):
+            raise Failure("INVALID_VALUE", name, ref)
+    row = call.db.row("VIF", vif)
+    numbers = [int(call.db.get("VIF", v, "device")) for v in call.db.get("VM", row["VM"], "VIFs")]
+    if int(row["device"]) != min(numbers):
+        raise Failure("PVS_VIF_MUST_BE_FIRST_DEVICE")
+    return call.db.create("PVS_proxy", {"site": site, "VIF": vif, "status": "stopped"})
+
+
+@method("PVS_proxy.destroy")
+def destroy_proxy(call: Call, ref: str) -> None:
+    call.db.delete("PVS_proxy", ref)
+
+
 # -- hosts and their devices -------------------------------------------------------------------------------------------
-
-_ON: Final = {"disabled": "enable_on_reboot", "disable_on_reboot": "enabled"}
-_OFF: Final = {"enabled": "disable_on_reboot", "enable_on_reboot": "disabled"}
-
-
-def _switch(call: Call, ref: str, field: str) -> str:
-    """On or off at the next start of the host; what was to change at that start stays as it is."""
-    cls = call.message.cls
-    present = call.db.get(cls, ref, field)
-    wanted = (_ON if call.message.name.startswith("enable") else _OFF).get(present, present)
-    call.db.set(cls, ref, **{field: wanted})
-    return str(wanted)
 
 
 @method("host.enable_display")
 @method("host.disable_display")
 def switch_display(call: Call, host: str) -> str:
-    return _switch(call, host, "display")
-
-
-@method("PGPU.enable_dom0_access")
-@method("PGPU.disable_dom0_access")
-def switch_access(call: Call, gpu: str) -> str:
-    return _switch(call, gpu, "dom0_access")
+    call.pool.reach(host)
+    name = call.message.name
+    if name == "disable_display" and not features.enabled(call.pool, "Integrated_GPU"):
+        raise Failure("FEATURE_RESTRICTED")
+    call.db.set("host", host, display=switched(name, call.db.get("host", host, "display")))
+    return str(call.db.get("host", host, "display"))
 
 
 @method("host.enable_local_storage_caching")
@@ -238,59 +244,3 @@ def disable_caching_everywhere(call: Call, pool: str) -> None:
 def without_trace(call: Call, host: str, *rest: str) -> None:
     call.db.row("host", host)
     call.pool.reach(host)
-
-
-@method("Bond.set_property")
-def set_bond_property(call: Call, bond: str, name: str, value: str) -> None:
-    call.db.set("Bond", bond, properties={**call.db.get("Bond", bond, "properties"), name: value})
-
-
-@method("PIF.introduce")
-def introduce_pif(call: Call, host: str, address: str, device: str, managed: bool = True) -> str:
-    """An interface with a network of its own; by MAC or by device DUPLICATE_PIF_DEVICE_NAME."""
-    db = call.db
-    db.row("host", host)
-    if any(row["host"] == host and row["device"] == device for row in db.table("PIF").values()):
-        raise Failure("DUPLICATE_PIF_DEVICE_NAME", device)
-    network = db.create("network", {
-        "name_label": f"Pool-wide network associated with {device}", "bridge": f"xen{device}", "MTU": 1500,
-        "managed": managed,
-    })  # fmt: skip
-    return db.create("PIF", {
-        "host": host, "MAC": address, "device": device, "network": network, "managed": managed, "physical": True,
-        "MTU": 1500, "VLAN": -1, "ip_configuration_mode": "None", "primary_address_type": "IPv4",
-        "metrics": db.create("PIF_metrics", {}),
-    })  # fmt: skip
-
-
-@method("PIF.forget")
-def forget_pif(call: Call, pif: str) -> None:
-    row = call.db.row("PIF", pif)
-    if row["management"]:
-        raise Failure("PIF_IS_MANAGEMENT_INTERFACE", pif)
-    if row["bond_slave_of"] != NULL:
-        raise Failure("PIF_ALREADY_BONDED", pif)
-    if row["VLAN_slave_of"]:
-        raise Failure("PIF_VLAN_STILL_EXISTS", pif)
-    call.db.delete("PIF", pif)
-
-
-@method("PIF.db_forget")
-def forget_pif_row(call: Call, pif: str) -> None:
-    call.db.row("PIF", pif)
-    call.db.delete("PIF", pif)
-
-
-# -- VMs ---------------------------------------------------------------------------------------------------------------
-
-
-@method("VMSS.snapshot_now")
-async def snapshot_now(call: Call, schedule: str) -> str:
-    """A snapshot (or checkpoint) of each VM of the schedule, one after the other."""
-    row = call.db.row("VMSS", schedule)
-    name = "VM.checkpoint" if row["type"] == "checkpoint" else "VM.snapshot"
-    moment = call.pool.clock.date()
-    for vm in row["VMs"]:
-        await child(call, name, [vm, f"{row['name_label']}-{moment}"])
-    call.db.set("VMSS", schedule, last_run_time=moment)
-    return ""

@@ -242,15 +242,3 @@ async def vdi_revert(call: Call, snapshot: str) -> None:
         async with operation(call, "VDI", leaf, "revert_from", lambda: check(call, leaf, "revert_from")):
             await call.pause(1)
             call.pool.contents.set(call.pool, leaf, call.pool.contents.read(call.pool, snapshot))
-
-
-@method("SR.create_new_blob")
-@method("VM.create_new_blob")
-@method("host.create_new_blob")
-@method("pool.create_new_blob")
-@method("network.create_new_blob")
-def new_blob(call: Call, owner: str, name: str, mime: str, public: bool = False) -> str:
-    blobs = call.db.get(call.message.cls, owner, "blobs")
-    blob = call.db.create("blob", {"name_label": name, "mime_type": mime, "public": public, "size": 0})
-    call.db.set(call.message.cls, owner, blobs={**blobs, name: blob})
-    return blob

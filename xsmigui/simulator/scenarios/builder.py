@@ -317,7 +317,8 @@ class Builder:
             "default_SR": default_sr, "suspend_image_SR": default_sr, "crash_dump_SR": default_sr,
             "coordinator_bias": True,
             "restrictions": {"restrict_storage_xen_motion": "false", "restrict_xen_motion": "false",
-                             "restrict_vlan": "false", "restrict_pooling": "false", "restrict_wlb": "false"},
+                             "restrict_vlan": "false", "restrict_pooling": "false", "restrict_wlb": "false",
+                             "restrict_vtpm": "false"},
         }  # fmt: skip
         hosts = list(self.rows["host"].values())
         info = hosts[0]["cpu_info"]
