@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.simulator.inside import clients
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
+from xsmigui.simulator.profiles import PROFILES
 
 
 @pytest.mark.parametrize(
@@ -162,14 +164,11 @@ def test_versions_never_go_back() -> None:
     def version(platform: str, build: str, xen: str) -> dict[str, object]:
         return {"software_version": {"platform_version": platform, "xapi_build": build, "xen": xen}}
 
-    class Recent:
-        class profile:  # noqa: N801
-            whole_version_rule = True
-
-    pool = Recent()
+    pool = SimpleNamespace(profile=PROFILES["26.17"])
     source = version("3.4.0", "25.33.0", "4.17.5-20")
     for target, fine in (
-        (version("3.4.0", "25.33.0", "4.17.5-20-d"), True), (version("3.5.0", "25.34.0", "4.17.5"), True),
+        (version("3.4.0", "25.33.0", "4.17.5-20-d"), True), (version("3.5.0", "25.34.0", "4.17.5-21"), True),
+        (version("3.5.0", "25.34.0", "4.17.5"), False),
         (version("3.5.0", "25.34.0", "4.16.9"), False), (version("3.3.9", "26.0.0", "4.18"), False),
     ):  # fmt: skip
         assert host_gate.not_older(pool, source, target) is fine  # type: ignore[arg-type]

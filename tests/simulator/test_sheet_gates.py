@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -743,3 +744,53 @@ async def test_anti_affinity_10_8(spread: bool) -> None:
     new.pool.db.set("host_metrics", metrics, memory_total=1 << 40)  # it would be chosen for its memory
     await new("VM.start", vms[1], False, False)
     assert await new("VM.get_resident_on", vms[1]) == (other if spread else home)
+
+
+# What a rolling upgrade compares, and what a migration: (release, key that is older, upgrade minds, migration minds)
+OLDER_KEYS = [
+    ("8.4", "platform_version", True, True), ("8.4", "xapi_build", False, False), ("8.4", "xen", False, False),
+    ("8.4", "xapi", False, False), ("25.31", "xapi_build", True, True), ("25.31", "xen", True, True),
+    ("25.31", "xapi", False, False), ("25.33", "platform_version", True, True), ("25.33", "xapi_build", False, True),
+    ("25.33", "xen", False, True), ("25.33", "xapi", True, False),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("profile", "key", "upgrade", "migration"), OLDER_KEYS)
+async def test_what_counts_as_older(site: Site, profile: str, key: str, upgrade: bool, migration: bool) -> None:
+    known = PROFILES.get(profile) or replace(PROFILES["25.33"], xapi_build=f"{profile}.0")
+    site.pool.profile = known
+    for host in site.hosts:
+        site.db.set("host", host, software_version=dict(known.software_version))
+    old, new = site.hosts[1], site.pool.master
+    site.db.set("host", old, software_version={**known.software_version, key: "1.0"})
+    rows = {host: site.db.row("host", host) for host in (old, new)}
+    assert host_gate.not_older(site.pool, rows[new], rows[old]) is not migration
+    assert host_gate.not_older(site.pool, rows[old], rows[new])
+    await site.one("pool.add_to_other_config", site.pool.ref, "rolling_upgrade_in_progress", "")
+    assert host_gate.newest_in_pool(site.pool, rows[old]) is not upgrade
+    assert host_gate.newest_in_pool(site.pool, rows[new])
+    site.db.set("VM", site.vm, power_state="Halted", resident_on=NULL)
+    assert (old in host_gate.possible(site.pool, site.vm)) is not upgrade
+    if upgrade:
+        for method in ("VM.start_on", "VM.resume_on"):
+            assert await site.one.refused(method, site.vm, old, False, False) == ["NOT_SUPPORTED_DURING_UPGRADE"]
+        refusal = ["VM_HOST_INCOMPATIBLE_VERSION", old, site.vm]
+        assert await site.one.refused("VM.assert_can_boot_here", site.vm, old) == refusal
+
+
+@pytest.mark.parametrize(("profile", "text", "numbers"), [
+    ("8.4", "3.4.0", (3, 4, 0)), ("25.31", "4.17.5-20", (4, 17, 5, 20)), ("25.31", "4.17.5-20.2", (4, 17, 5)),
+    ("25.31", "4.17.5-20-d", (0, 0, 0)), ("25.33", "4.17.5-20.2-d", (4, 17, 5, 20, 2)),
+    ("25.33", "25.30.0.6.gb239", (25, 30, 0, 6)),
+])  # fmt: skip
+async def test_how_versions_are_read(site: Site, profile: str, text: str, numbers: tuple[int, ...]) -> None:
+    site.pool.profile = PROFILES.get(profile) or replace(PROFILES["25.33"], xapi_build=f"{profile}.0")
+    row = {"software_version": {"xen": text}}
+    assert host_gate._version(site.pool, row, "xen") == numbers
+
+
+async def test_hosts_that_are_being_emptied_take_nothing(site: Site) -> None:
+    site.db.set("VM", site.vm, power_state="Halted", resident_on=NULL)
+    before = host_gate.possible(site.pool, site.vm)
+    site.db.set("host", before[0], current_operations={"OpaqueRef:t": "evacuate"})
+    assert host_gate.possible(site.pool, site.vm) == before[1:]

@@ -79,7 +79,7 @@ class Drafting:
 
     def _is_large(self) -> bool:
         site = self._store.site()
-        pools = {self._draft.source, self._draft.destination or self._draft.source}
+        pools = {self._draft.source, self._draft.target}
         hosts = sum(len(site.pools[pool].host) for pool in pools if pool in site.pools)
         return len(self._draft.vms) * hosts > LARGE_DRAFT_PAIRS
 

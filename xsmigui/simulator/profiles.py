@@ -117,7 +117,12 @@ class Profile:
 
     @property
     def whole_version_rule(self) -> bool:
-        """platform_version, xapi_build and xen count (25.33); before, platform_version alone."""
+        """platform_version, xapi_build and xen count (25.31); before, platform_version alone (helpers.ml)."""
+        return self.at_least("25.31.0")
+
+    @property
+    def compares_upgrades_apart(self) -> bool:
+        """In a rolling upgrade the platform and xapi's version count (25.33, helpers.ml, Checks.RPU)."""
         return self.at_least("25.33.0")
 
     @property

@@ -8,13 +8,12 @@ from xsmigui.simulator.dispatch import METHODS
 from xsmigui.simulator.implicit import is_implicit
 from xsmigui.simulator.methods.reading import of_a_host
 from xsmigui.simulator.methods.recovery import recover, recover_appliance
-from xsmigui.simulator.methods.runtime import send_key
 from xsmigui.simulator.profiles import PROFILES
 from xsmigui.simulator.schema import schema
 
 BEGIN: Final = "<!-- calls that answer NOT_IMPLEMENTED, by unsimulated_document() -->"
 END: Final = "<!-- end of these calls -->"
-_ONLY_CHECKED: Final = (of_a_host, recover, recover_appliance, send_key)
+_ONLY_CHECKED: Final = (of_a_host, recover, recover_appliance)
 """These check what xapi checks, and then do nothing."""
 
 

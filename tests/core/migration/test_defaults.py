@@ -1,7 +1,10 @@
 from dataclasses import replace
 
+from msgspec import structs
+
 from tests.core.migration.helpers import away, inside
 from tests.core.site import PoolBuilder, TwoPools, site_of
+from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.defaults import (
     can_keep,
     default_destination,
@@ -10,7 +13,7 @@ from xsmigui.core.migration.defaults import (
     default_storage_network,
     resolve,
 )
-from xsmigui.core.migration.draft import Draft, StorageMode
+from xsmigui.core.migration.draft import Draft, Site, StorageMode
 from xsmigui.core.migration.moves import Move
 from xsmigui.core.refs import HostRef, NetworkRef, SrRef, VdiRef, VmRef
 from xsmigui.core.units import GiB, TiB
@@ -19,7 +22,11 @@ DISK = VdiRef("OpaqueRef:Madrid/VDI/web 0")
 
 
 def only(site: TwoPools, draft: Draft) -> Move:
-    (found,) = resolve(site.site, draft).moves
+    return only_of(site.site, draft)
+
+
+def only_of(site: Site, draft: Draft) -> Move:
+    (found,) = resolve(site, draft).moves
     return found
 
 
@@ -31,6 +38,19 @@ def test_destination() -> None:
     porto = PoolBuilder("Porto")
     porto.host("p1")
     assert default_destination(site_of(site.madrid, site.lisboa, porto), copy) is None
+
+
+def test_a_pool_without_a_uuid_is_a_destination_too() -> None:
+    """A damaged database may have none (found by a fuzzer): the host that was chosen there still counts."""
+    site = TwoPools()
+    made = site.madrid.inventory()
+    pool_ref, pool = next(iter(made.tables["pool"].items()))
+    nameless = Inventory({**made.tables, "pool": {pool_ref: structs.replace(pool, uuid="")}})
+    at = Site({nameless.id: nameless}, frozenset([nameless.id]))
+    draft = Draft(nameless.id, (site.web,), nameless.id).on(site.web, site.m2)
+    assert nameless.id == ""
+    assert only_of(at, draft).host == site.m2
+    assert only_of(at, Draft(nameless.id, (site.web,), nameless.id)).host is not None
 
 
 def test_host_is_another_one_with_the_most_memory() -> None:

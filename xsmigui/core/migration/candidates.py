@@ -66,7 +66,10 @@ def destinations(site: Site, draft: Draft) -> tuple[Candidate, ...]:
 
 def unmovable(site: Site, draft: Draft, vm: VmRef) -> Iterator[Problem]:
     """The reasons against a VM whatever the host of the draft's destination would be."""
-    source, target = site.pools[draft.source], site.pools[draft.destination or draft.source]
+    source, target = (
+        site.pools[draft.source],
+        site.pools[draft.target],
+    )
     trial = bare_move(site, draft, source, target, vm, None)
     for rule in VM_RULES:
         if trial.kind in rule.kinds:
@@ -76,7 +79,10 @@ def unmovable(site: Site, draft: Draft, vm: VmRef) -> Iterator[Problem]:
 def why_nobody(site: Site, draft: Draft) -> Text:
     """Why no host of the destination can take any of the VMs, by the first VM's first reason; empty where one can take
     one of them. What a fix at the spot would help with does not count."""
-    source, target = site.pools.get(draft.source), site.pools[draft.destination or draft.source]
+    source, target = (
+        site.pools.get(draft.source),
+        site.pools[draft.target],
+    )
     if source is None:
         return ""  # the evaluation says so
     first: Text = ""
@@ -116,7 +122,7 @@ def host_problems(trial: Move) -> Iterator[Problem]:
 
 def hosts(site: Site, draft: Draft, vm: VmRef) -> tuple[Candidate, ...]:
     """The destination's hosts for one VM, with the reasons against each; the current server carries a note."""
-    target = site.pools.get(draft.destination) if draft.destination else None
+    target = site.pools.get(draft.destination) if draft.destination is not None else None
     source = site.pools.get(draft.source)
     if target is None or source is None or vm not in source.VM:
         return ()
@@ -125,7 +131,7 @@ def hosts(site: Site, draft: Draft, vm: VmRef) -> tuple[Candidate, ...]:
 
 def host(site: Site, draft: Draft, vm: VmRef, ref: HostRef | None) -> Candidate | None:
     """One host of the destination for one VM; None if one of them is gone."""
-    target = site.pools.get(draft.destination) if draft.destination else None
+    target = site.pools.get(draft.destination) if draft.destination is not None else None
     source = site.pools.get(draft.source)
     if target is None or source is None or vm not in source.VM or ref is None or ref not in target.host:
         return None
@@ -228,7 +234,7 @@ def all_disks(source: Inventory, vms: Iterable[VmRef]) -> dict[VdiRef, VDI]:
 
 def whole_load(site: Site, draft: Draft, at: Mapping[VmRef, HostRef | None]) -> Load | None:
     """All disks of all VMs together; None without a destination."""
-    target = site.pools.get(draft.destination) if draft.destination else None
+    target = site.pools.get(draft.destination) if draft.destination is not None else None
     source = site.pools[draft.source]
     if target is None:
         return None
@@ -242,7 +248,7 @@ def whole_load(site: Site, draft: Draft, at: Mapping[VmRef, HostRef | None]) -> 
 
 def disk_load(site: Site, draft: Draft, vm: VmRef, host: HostRef | None, disk: VdiRef) -> Load | None:
     """One disk with what follows it; None if it is gone or there is no destination."""
-    target = site.pools.get(draft.destination) if draft.destination else None
+    target = site.pools.get(draft.destination) if draft.destination is not None else None
     source = site.pools[draft.source]
     if target is None or disk not in source.VDI:
         return None

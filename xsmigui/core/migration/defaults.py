@@ -34,7 +34,10 @@ def default_destination(site: Site, draft: Draft) -> PoolId | None:
 def default_host(site: Site, draft: Draft, vm: VmRef, taken: Mapping[HostRef, int]) -> HostRef | None:
     """The best host that passes every check: the VM's home server if it is another than the present one, else the one
     with the most memory left after what the batch has `taken`; the present host only where there is no other."""
-    source, target = site.pools[draft.source], site.pools.get(draft.destination or PoolId(""))
+    source, target = (
+        site.pools[draft.source],
+        site.pools.get(draft.destination) if draft.destination is not None else None,
+    )
     if target is None:
         return None
     current = source.home(vm) if not draft.crosses else None
@@ -54,7 +57,10 @@ def default_host(site: Site, draft: Draft, vm: VmRef, taken: Mapping[HostRef, in
 
 def resolve_hosts(site: Site, draft: Draft) -> dict[VmRef, HostRef | None]:
     """Every VM's host: the chosen one, else the best one left."""
-    source, target = site.pools[draft.source], site.pools.get(draft.destination or PoolId(""))
+    source, target = (
+        site.pools[draft.source],
+        site.pools.get(draft.destination) if draft.destination is not None else None,
+    )
     taken: dict[HostRef, int] = {}
     resolved: dict[VmRef, HostRef | None] = {}
     for vm in draft.vms:
@@ -106,7 +112,10 @@ def storage_mode(site: Site, draft: Draft, at: Mapping[VmRef, HostRef | None]) -
 def _placement(
     site: Site, draft: Draft, vm: VmRef, host: HostRef | None, mode: StorageMode, same: SrRef | None
 ) -> dict[VdiRef, SrRef | None]:
-    source, target = site.pools[draft.source], site.pools[draft.destination or draft.source]
+    source, target = (
+        site.pools[draft.source],
+        site.pools[draft.target],
+    )
     placement: dict[VdiRef, SrRef | None] = {}
     copied = is_copied(draft, source.VM[vm])
     for ref, vdi in own_disks(source, vm).items():
@@ -206,7 +215,7 @@ def resolve(site: Site, draft: Draft) -> Resolved:
     """Fill the draft up with defaults. Without a destination there are moves without hosts, so that what is wrong with
     the VMs themselves is known from the first page on."""
     source = site.pools[draft.source]
-    target = site.pools.get(draft.destination) if draft.destination else None
+    target = site.pools.get(draft.destination) if draft.destination is not None else None
     if target is None:
         bare = tuple(bare_move(site, draft, source, source, vm, None) for vm in draft.vms if vm in source.VM)
         return Resolved(bare, StorageMode.same, None, None)

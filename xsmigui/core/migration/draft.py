@@ -101,6 +101,12 @@ class Draft:
         """The VMs go to another pool."""
         return self.destination is not None and self.destination != self.source
 
+    @property
+    def target(self) -> PoolId:
+        """The destination, and the source until one is chosen. A pool's uuid may be empty, in a database that is
+        damaged."""
+        return self.source if self.destination is None else self.destination
+
     def to(self, destination: PoolId) -> "Draft":
         """Go to this pool; whatever was chosen in another one is let go."""
         if destination == self.destination:

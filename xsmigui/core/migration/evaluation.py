@@ -216,7 +216,7 @@ def evaluate(site: Site, draft: Draft, facts: Facts | None = None, before: Evalu
         basis = _basis(site, draft)
     draft, moves = basis.draft, basis.resolved.moves
     problems = list(basis.problems)
-    target = site.pools.get(draft.destination) if draft.destination else None
+    target = site.pools.get(draft.destination) if draft.destination is not None else None
     if target is not None:
         batch = Batch(site, draft, target, moves, basis.ledger, _writes(moves, facts))
         for batch_rule in BATCH_RULES:
@@ -296,7 +296,7 @@ def _unreachable(site: Site, draft: Draft) -> list[Problem]:
 
 
 def _ledger(site: Site, draft: Draft, moves: tuple[Move, ...], flows: Mapping[VmRef, Flow]) -> Ledger:
-    target = site.pools.get(draft.destination) if draft.destination else None
+    target = site.pools.get(draft.destination) if draft.destination is not None else None
     if target is None:
         return Ledger({}, {})
     own = {move.vm.uuid for move in moves}

@@ -14,7 +14,6 @@ from xsmigui.simulator.gates.busy import other_operation
 from xsmigui.simulator.gates.memory import free_memory, needed_memory
 from xsmigui.simulator.gates.vm import disk_refs
 from xsmigui.simulator.pool import Pool
-from xsmigui.simulator.schema import release
 from xsmigui.simulator.tables import Row
 
 _VENDOR: Final = "VM last booted on a host which had a CPU from a different vendor."
@@ -124,8 +123,7 @@ def assert_can_boot_here(
     _sane(vm)
     if not pool.live(host_ref):
         raise Failure("HOST_NOT_LIVE")
-    if vm["is_control_domain"] and vm["affinity"] not in {NULL, host_ref} and pool.db.has("host", vm["affinity"]):
-        raise Failure("OPERATION_NOT_ALLOWED", "Cannot boot a control domain on a host different from its affinity")
+    assert_affinity(vm, host_ref)
     at_home = vm["power_state"] == "Running" and vm["resident_on"] == host_ref
     stays = at_home and pool.profile.moves_disks_while_disabled
     if not host["enabled"] and not vm["is_control_domain"] and not stays:
@@ -150,6 +148,12 @@ def assert_can_boot_here(
         if needed > free:
             raise Failure("HOST_NOT_ENOUGH_FREE_MEMORY", needed, free)
     processors(vm, host)
+
+
+def assert_affinity(vm: Row, host: str) -> None:
+    """A control domain belongs to one host (assert_matches_control_domain_affinity)."""
+    if vm["is_control_domain"] and vm["affinity"] not in {NULL, host}:
+        raise Failure("OPERATION_NOT_ALLOWED", "Cannot boot a control domain on a host different from its affinity")
 
 
 def _sane(vm: Row) -> None:
@@ -214,7 +218,15 @@ def possible(pool: Pool, vm: str) -> list[str]:
     scheduled = pool.db.get("VM", vm, "scheduled_to_be_resident_on")
     if scheduled != NULL:
         return [scheduled]
-    return [h for h in pool.db.table("host") if pool.live(h) and fits(pool, vm, h)]
+    upgrading = pool.rolling_upgrade()
+    return [
+        host
+        for host, row in pool.db.table("host").items()
+        if pool.live(host)
+        and not (upgrading and not newest_in_pool(pool, row))
+        and "evacuate" not in row["current_operations"].values()
+        and fits(pool, vm, host)
+    ]
 
 
 def choose(pool: Pool, vm: str) -> str:
@@ -279,15 +291,51 @@ def assert_host_operation(pool: Pool, host: str, op: str) -> None:
         raise failure
 
 
+_WHOLE: Final = ("platform_version", "xapi_build", "xen")
+
+
 def not_older(pool: Pool, source: Row, target: Row) -> bool:
-    """The version rule: neither platform, nor xapi's build, nor Xen may go back (section 4.4)."""
-    keys = ("platform_version", "xapi_build", "xen") if pool.profile.whole_version_rule else ("platform_version",)
-    ours, theirs = source["software_version"], target["software_version"]
-    return all(_version(theirs.get(k, "")) >= _version(ours.get(k, "")) for k in keys)
+    """Migrations and evacuations: the platform may not go back, nor since 25.31 xapi's build and Xen (helpers.ml,
+    host_versions_not_decreasing)."""
+    keys = _WHOLE if pool.profile.whole_version_rule else ("platform_version",)
+    return _not_less(pool, target, source, keys)
 
 
-def _version(text: str) -> tuple[int, ...]:
-    return release(text) or (0, 0, 0)
+def _upgrade_keys(pool: Pool) -> tuple[str, ...]:
+    """What a rolling upgrade compares: the platform, from 25.31 to 25.32 as migrations do, then the platform and xapi's
+    version (helpers.ml, Checks.RPU)."""
+    if pool.profile.compares_upgrades_apart:
+        return "platform_version", "xapi"
+    return _WHOLE if pool.profile.whole_version_rule else ("platform_version",)
+
+
+def newest_in_pool(pool: Pool, host: Row) -> bool:
+    """VMs start on hosts that are upgraded already (host_has_highest_version_in_pool)."""
+    keys, newest = _upgrade_keys(pool), host
+    for other in pool.db.table("host").values():
+        newest = other if _not_less(pool, other, newest, keys) else newest
+    return _not_less(pool, host, newest, keys)
+
+
+def same_as_coordinator(pool: Pool, host: Row) -> bool:
+    """are_host_versions_same_on_master."""
+    coordinator = pool.db.row("host", pool.master)
+    return all(_version(pool, host, key) == _version(pool, coordinator, key) for key in _upgrade_keys(pool))
+
+
+def _not_less(pool: Pool, host: Row, than: Row, keys: tuple[str, ...]) -> bool:
+    return all(_version(pool, host, key) >= _version(pool, than, key) for key in keys)
+
+
+def _version(pool: Pool, host: Row, key: str) -> tuple[int, ...]:
+    """The numbers before the first dash and those between it and the next; before 25.33 one number there, and nothing
+    after it (version_numbers_of_string)."""
+    head, *rest = host["software_version"].get(key, "0.0.0").split("-")
+    if pool.profile.at_least("25.33.0"):
+        words = [*head.split("."), *(rest[0].split(".") if rest else [])]
+    else:
+        words = [*head.split("."), *rest] if len(rest) < 2 else ["0", "0", "0"]
+    return tuple(int(word) for word in words if word.isdecimal())
 
 
 def assert_agile(pool: Pool, vm_ref: str) -> None:

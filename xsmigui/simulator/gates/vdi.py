@@ -194,16 +194,21 @@ def allowed(pool: Pool, ref: str) -> list[str]:
     return [op for op in LISTED if error(pool, ref, op) is None]
 
 
-def reach_sr(pool: Pool, sr: str, *, unplugged: bool = False) -> None:
+def sr_host(pool: Pool, sr: str, *, unplugged: bool = False) -> str:
     """What storage does is done by a host that has it attached; where several have a PBD, by the coordinator or by
-    nobody (message_forwarding.ml, choose_pbd_for_sr)."""
+    nobody: SR_HAS_NO_PBDS (message_forwarding.ml, choose_pbd_for_sr)."""
     pbds = [pool.db.row("PBD", p) for p in pool.db.get("SR", sr, "PBDs")]
     able = [p["host"] for p in pbds if unplugged or p["currently_attached"]]
     if len(pbds) > 1:
         able = [h for h in able if h == pool.master]
     if not able:
         raise Failure("SR_HAS_NO_PBDS", sr)
-    pool.reach(able[0])
+    return str(able[0])
+
+
+def reach_sr(pool: Pool, sr: str, *, unplugged: bool = False) -> None:
+    """The host that does it is there, and has the SR open."""
+    pool.reach(sr_host(pool, sr, unplugged=unplugged))
     if not unplugged:
         assert_open(pool, sr)
 

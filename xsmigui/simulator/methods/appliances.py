@@ -170,11 +170,11 @@ def set_type(call: Call, schedule: str, value: str) -> None:
     _licensed(call, value == "snapshot_with_quiesce")
     if value == "snapshot_with_quiesce":
         for vm in call.db.get("VMSS", schedule, "VMs"):
-            _assert_quiesces(call, vm)
+            assert_quiesces(call, vm)
     call.db.set("VMSS", schedule, type=value)
 
 
-def _assert_quiesces(call: Call, vm: str) -> None:
+def assert_quiesces(call: Call, vm: str) -> None:
     """What the guest would have to say, though no release makes such snapshots any more (xapi_vm_helpers.ml)."""
     row = call.db.row("VM", vm)
     if any(disk["sm_config"].get("on_boot") == "reset" for disk in vm_gate.disks(call.pool, row, cds=True)):

@@ -93,19 +93,24 @@ def _assert_priority(value: str) -> None:
 
 @method("VM.set_ha_restart_priority")
 def set_priority(call: Call, vm: str, value: str) -> None:
-    row = call.db.row("VM", vm)
+    """What runs is protected, or not any more, from now on."""
     _assert_priority(value)
-    if value == "restart" and row["ha_restart_priority"] != "restart" and call.pool.row["ha_enabled"]:
+    row = call.db.row("VM", vm)
+    present = row["ha_restart_priority"]
+    if value == "restart" != present and call.pool.row["ha_enabled"] and row["power_state"] != "Halted":
         host_gate.assert_agile(call.pool, vm)
+        plans.assert_plan(call.pool, {vm: row["resident_on"]})
+    if value != present:
+        call.db.set("VM", vm, ha_restart_priority=value)
         if row["power_state"] == "Running":
-            plans.assert_plan(call.pool, {vm: row["resident_on"]})
-    call.db.set("VM", vm, ha_restart_priority=value)
+            call.db.set("VM", vm, ha_always_run=value == "restart")
     plans.refresh_plan(call.pool)
 
 
 @method("VM.set_ha_always_run")
 def set_always_run(call: Call, vm: str, value: bool) -> None:
-    call.db.set("VM", vm, ha_always_run=value)
+    """Long deprecated: it sets the priority."""
+    set_priority(call, vm, "restart" if value else "")
 
 
 STATEFILE: Final = 8 << 20  # bytes, with the redo log (xha_statefile.ml, minimum_sr_size)

@@ -46,7 +46,7 @@ def create_blob(call: Call, mime: str, public: bool = False) -> str:
 @method("pool.create_new_blob")
 @method("network.create_new_blob")
 def new_blob(call: Call, owner: str, name: str, mime: str, public: bool = False) -> str:
-    blob = create_blob(call, mime, public)
+    blob: str = create_blob(call, mime, public)
     call.db.add_to(call.message.cls, owner, "blobs", name, blob)
     return blob
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from xsmigui.simulator import features
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import host as host_gate
@@ -37,11 +38,11 @@ def update_allowed(call: Call, vm: str) -> None:
 
 @method("VM.assert_can_boot_here")
 def assert_can_boot_here(call: Call, vm: str, host: str) -> None:
-    row, there = call.db.row("VM", vm), call.db.row("host", host)
-    if call.pool.rolling_upgrade():
-        home = row["resident_on"] if call.db.has("host", row["resident_on"]) else call.pool.master
-        if not host_gate.not_older(call.pool, call.db.row("host", home), there):
-            raise Failure("VM_HOST_INCOMPATIBLE_VERSION", host, vm)
+    row = call.db.row("VM", vm)
+    if row["power_state"] == "Halted":
+        features.assert_enabled(call.pool, "VM_start")
+    if call.pool.rolling_upgrade() and not host_gate.same_as_coordinator(call.pool, call.db.row("host", host)):
+        raise Failure("VM_HOST_INCOMPATIBLE_VERSION", host, vm)
     host_gate.assert_can_boot_here(call.pool, vm, host)
 
 

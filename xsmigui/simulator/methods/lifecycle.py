@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from xsmigui.simulator import guests
+from typing import Final
+
+from xsmigui.simulator import features, guests
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.gates import devices
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.methods.guests import DISK_SPEED, gate, suspend_image
 from xsmigui.simulator.methods.locking import operation
@@ -14,16 +17,29 @@ BOOT = 3.0  # seconds
 
 @method("VM.start")
 async def start(call: Call, vm: str, paused: bool, force: bool) -> None:
+    features.assert_enabled(call.pool, "VM_start")
+    devices.assert_known_types(call.pool, call.db.row("VM", vm))
     async with operation(call, "VM", vm, "start", lambda: gate(call, vm, "start")):
         await _boot(call, vm, host_gate.choose(call.pool, vm), paused)
 
 
 @method("VM.start_on")
 async def start_on(call: Call, vm: str, host: str, paused: bool, force: bool) -> None:
+    _assert_upgraded(call, host)
+    features.assert_enabled(call.pool, "VM_start")
+    row = call.db.row("VM", vm)
+    host_gate.assert_affinity(row, host)
+    devices.assert_known_types(call.pool, row)
     call.db.row("host", host)
     async with operation(call, "VM", vm, "start_on", lambda: gate(call, vm, "start_on")):
         host_gate.assert_can_boot_here(call.pool, vm, host)
         await _boot(call, vm, host, paused)
+
+
+def _assert_upgraded(call: Call, host: str) -> None:
+    """In a rolling upgrade nothing begins on a host that has it before it."""
+    if call.pool.rolling_upgrade() and not host_gate.newest_in_pool(call.pool, call.db.row("host", host)):
+        raise Failure("NOT_SUPPORTED_DURING_UPGRADE")
 
 
 async def _boot(call: Call, vm: str, host: str, paused: bool, *, fresh: bool = True, seconds: float = BOOT) -> None:
@@ -74,10 +90,6 @@ async def clean_shutdown(call: Call, vm: str) -> None:
 
 @method("VM.hard_shutdown")
 async def hard_shutdown(call: Call, vm: str) -> None:
-    # A migration inside the pool is called off first; one that moves disks is not (message_forwarding.ml).
-    for task, op in call.db.get("VM", vm, "current_operations").items():
-        if op == "pool_migrate":
-            call.pool.tasks.request_cancel(task, call.task)
     await _stop(call, vm, "hard_shutdown", 0.5)
 
 
@@ -86,11 +98,36 @@ async def shutdown(call: Call, vm: str) -> None:
     await _stop(call, vm, "shutdown", 5.0)
 
 
+# What is called off first; a migration that moves disks is not (message_forwarding.ml)
+_CANCELS: Final = {
+    "hard_shutdown": frozenset({"clean_shutdown", "clean_reboot", "hard_reboot", "pool_migrate", "call_plugin",
+                                "shutdown", "suspend"}),
+    "hard_reboot": frozenset({"clean_shutdown", "clean_reboot", "pool_migrate", "call_plugin", "suspend"}),
+}  # fmt: skip
+
+
+def _cancel_others(call: Call, vm: str, op: str) -> None:
+    for task, running in call.db.get("VM", vm, "current_operations").items():
+        if running in _CANCELS.get(op, ()):
+            call.pool.tasks.request_cancel(task, call.task)
+
+
 async def _stop(call: Call, vm: str, op: str, seconds: float) -> None:
     async with operation(call, "VM", vm, op, lambda: gate(call, vm, op)):
+        _cancel_others(call, vm, op)
+        if call.db.get("VM", vm, "power_state") == "Suspended":
+            _assert_image_in_sight(call, vm)
         _reach(call, vm)
         await call.pause(seconds)
         guests.halt(call.pool, vm)
+
+
+def _assert_image_in_sight(call: Call, vm: str) -> None:
+    """A suspended VM is switched off by a host that sees its memory image, which goes."""
+    image = call.db.find("VDI", call.db.get("VM", vm, "suspend_VDI"))
+    hosts = (host for host in call.db.table("host") if call.pool.live(host))
+    if image is not None and not any(host_gate.sees(call.pool, host, image["SR"]) for host in hosts):
+        raise Failure("NO_HOSTS_AVAILABLE")
 
 
 @method("VM.clean_reboot")
@@ -105,6 +142,7 @@ async def hard_reboot(call: Call, vm: str) -> None:
 
 async def _reboot(call: Call, vm: str, op: str, seconds: float) -> None:
     async with operation(call, "VM", vm, op, lambda: gate(call, vm, op)):
+        _cancel_others(call, vm, op)
         _reach(call, vm)
         host = call.db.get("VM", vm, "resident_on")
         await call.pause(seconds)
@@ -137,12 +175,15 @@ async def suspend(call: Call, vm: str) -> None:
 
 @method("VM.resume")
 async def resume(call: Call, vm: str, paused: bool, force: bool) -> None:
+    devices.assert_known_types(call.pool, call.db.row("VM", vm))
     async with operation(call, "VM", vm, "resume", lambda: gate(call, vm, "resume")):
         await _resume(call, vm, host_gate.choose(call.pool, vm), paused)
 
 
 @method("VM.resume_on")
 async def resume_on(call: Call, vm: str, host: str, paused: bool, force: bool) -> None:
+    _assert_upgraded(call, host)
+    devices.assert_known_types(call.pool, call.db.row("VM", vm))
     async with operation(call, "VM", vm, "resume_on", lambda: gate(call, vm, "resume_on")):
         host_gate.assert_can_boot_here(call.pool, vm, host)
         await _resume(call, vm, host, paused)

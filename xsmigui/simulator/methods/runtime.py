@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from xsmigui.simulator.dispatch import Call, method
+from xsmigui.simulator.dispatch import Call, child, method
 from xsmigui.simulator.failures import Failure, internal
 from xsmigui.simulator.gates.vdi import reach_sr
 from xsmigui.simulator.methods.guests import gate
@@ -42,27 +42,100 @@ def secureboot_readiness(call: Call, vm: str) -> str:
 
 @method("VM.send_sysrq")
 @method("VM.send_trigger")
-def send_key(call: Call, vm: str, key: str) -> None:
-    gate(call, vm, call.message.name)
-    raise Failure("NOT_IMPLEMENTED", call.message.full)
+async def send_key(call: Call, vm: str, key: str) -> None:
+    """No release has it (xapi_vm.ml)."""
+    name = call.message.name
+    async with operation(call, "VM", vm, name, lambda: gate(call, vm, name)):
+        reach_home(call, vm)
+        raise Failure("NOT_IMPLEMENTED", name)
+
+
+def reach_home(call: Call, vm: str) -> None:
+    """What is done to a domain is done by its host."""
+    row = call.db.row("VM", vm)
+    if row["power_state"] in {"Running", "Paused"}:
+        call.pool.reach(row["resident_on"])
+
+
+# -- plug-ins ----------------------------------------------------------------------------------------------------------
+
+AGENT: Final = "guest-agent-operation"
+_KNOWN: Final = frozenset({"request-rdp-on", "request-rdp-off", "run-script"})
 
 
 @method("VM.call_plugin")
-def vm_plugin(call: Call, vm: str, plugin: str, function: str, args: dict[str, str]) -> str:
+async def vm_plugin(call: Call, vm: str, plugin: str, function: str, args: dict[str, str]) -> str:
+    """The only one asks something of the guest's agent, which here does nothing of the kind; it does not wait for other
+    operations."""
     gate(call, vm, "call_plugin")
-    raise _no_plugin(plugin, function)
+    reach_home(call, vm)
+    if plugin != AGENT:
+        raise Failure("XENAPI_MISSING_PLUGIN", plugin)
+    if function not in _KNOWN:
+        text = f'The requested fn "{function}" could not be found in plugin "{plugin}".'
+        raise Failure("XENAPI_PLUGIN_FAILURE", "failed to find fn", text, text)
+    text = f'The requested fn "{function}" of plugin "{plugin}" could not be executed for lack of guest agent '
+    raise Failure("XENAPI_PLUGIN_FAILURE", "failed to execute fn", text + "control feature.", text + "control feature.")
+
+
+@method("VM.call_host_plugin")
+def plugin_beside_vm(call: Call, vm: str, plugin: str, function: str, args: dict[str, str]) -> str:
+    state = call.db.get("VM", vm, "power_state")
+    if state != "Running":
+        raise Failure("VM_BAD_POWER_STATE", vm, "Running", state)
+    gate(call, vm, "call_plugin")
+    reach_home(call, vm)
+    raise Failure("XENAPI_MISSING_PLUGIN", plugin)
 
 
 @method("host.call_plugin")
 def host_plugin(call: Call, host: str, plugin: str, function: str, args: dict[str, str]) -> str:
     """No plug-in is installed."""
-    call.db.row("host", host)
     call.pool.reach(host)
-    raise _no_plugin(plugin, function)
+    raise Failure("XENAPI_MISSING_PLUGIN", plugin)
 
 
-def _no_plugin(plugin: str, function: str) -> Failure:
-    return Failure("XENAPI_MISSING_PLUGIN", plugin)
+@method("VM.import_convert")
+def import_convert(call: Call, kind: str, user: str, password: str, sr: str, config: dict[str, str]) -> None:
+    """A plug-in would do it."""
+    raise Failure("XENAPI_MISSING_PLUGIN", "conversion")
+
+
+# -- device models, preparation for cloning ----------------------------------------------------------------------------
+
+
+@method("VM.restart_device_models")
+async def restart_device_models(call: Call, vm: str) -> None:
+    """A migration to the host where the VM is."""
+    row = call.db.row("VM", vm)
+    if row["power_state"] != "Running":
+        raise Failure("VM_BAD_POWER_STATE", vm, "Running", row["power_state"])
+    await child(call, "VM.pool_migrate", [vm, row["resident_on"], {"live": "true"}])
+
+
+@method("VM.set_uefi_mode")
+def set_uefi_mode(call: Call, vm: str, mode: str) -> str:
+    call.db.row("VM", vm)
+    return ""
+
+
+LONGEST_ANSWER_FILE: Final = 32 << 10
+
+
+@method("VM.sysprep")
+def sysprep(call: Call, vm: str, unattend: str, timeout: float = 180.0) -> None:
+    """Guests here say that they cannot (since 25.25, vm_sysprep.ml); it does not wait for other operations."""
+    gate(call, vm, "sysprep")
+    reach_home(call, vm)
+    if timeout < 0:
+        raise Failure("INVALID_VALUE", "timeout", f"{timeout:g}{'.' if timeout == int(timeout) else ''}")
+    row = call.db.row("VM", vm)
+    reason = "VM driver does not support sysprep"
+    if row["domid"] <= 0:
+        reason = "VM is not running"
+    elif len(unattend.encode()) > LONGEST_ANSWER_FILE:
+        reason = "unattend.xml file too large"
+    raise Failure("SYSPREP", row["uuid"], reason)
 
 
 WRITES: Final = 256 << 10

@@ -9,6 +9,7 @@ from xsmigui.simulator import features
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import vm as vm_gate
+from xsmigui.simulator.gates.vdi import sr_host
 from xsmigui.simulator.guests import add_vdi, halt, remove_vdi, room, space_for
 from xsmigui.simulator.methods.guests import DISK_SPEED, EPOCH, gate, suspend_image
 from xsmigui.simulator.methods.interfaces import generated_mac
@@ -206,7 +207,20 @@ async def clone(call: Call, vm: str, name: str) -> str:
         await call.pause(1)
         row = call.db.row("VM", vm)
         disks = {d: duplicate(call.pool, d, call.db.get("VDI", d, "SR")) for d in vm_gate.disk_refs(call.pool, row)}
-        return fork(call.pool, vm, name, disks, "clone", _image_of(call.pool, row))
+        new = fork(call.pool, vm, name, disks, "clone", _image_of(call.pool, row))
+        if row["is_a_snapshot"]:  # a clone of a checkpoint starts from the disks alone
+            halt(call.pool, new)
+        return new
+
+
+@method("VM.csvm")
+async def clone_suspended(call: Call, vm: str) -> str:
+    """Its memory image is looked for before anything else."""
+    call.db.get("VDI", call.db.get("VM", vm, "suspend_VDI"), "SR")
+    async with operation(call, "VM", vm, "csvm", lambda: gate(call, vm, "csvm")):
+        row = call.db.row("VM", vm)
+        disks = {d: duplicate(call.pool, d, call.db.get("VDI", d, "SR")) for d in vm_gate.disk_refs(call.pool, row)}
+        return fork(call.pool, vm, f"{row['name_label']}-cloned-suspended", disks, "clone", _image_of(call.pool, row))
 
 
 @method("VM.copy")
@@ -254,8 +268,21 @@ async def revert(call: Call, snap: str) -> None:
         operation(call, "VM", snap, "revert", lambda: gate(call, snap, "revert")),
         operation(call, "VM", vm, "reverting", lambda: gate(call, vm, "reverting")),
     ):
+        _assert_image_in_sight(call, snap)
+        if call.db.get("VM", vm, "power_state") != "Halted":
+            gate(call, vm, "hard_shutdown")
         await call.pause(2, cancellable=False)
         _revert(call.pool, vm, snap)
+
+
+def _assert_image_in_sight(call: Call, snap: str) -> None:
+    """The memory image of a checkpoint must be there before the VM's disks are given up."""
+    row = call.db.row("VM", snap)
+    if row["power_state"] != "Suspended":
+        return
+    host = sr_host(call.pool, call.db.get("VDI", row["suspend_VDI"], "SR"))
+    if not call.pool.live(host):
+        raise Failure("HOST_NOT_LIVE", host)
 
 
 def _from_snapshot(pool: Pool, snap: str) -> str:

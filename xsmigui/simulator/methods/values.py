@@ -9,6 +9,7 @@ from xsmigui.simulator import features
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import host as host_gate
+from xsmigui.simulator.methods.appliances import assert_quiesces
 from xsmigui.simulator.methods.copies import vdi_checksum
 from xsmigui.simulator.methods.guests import domain_type, gate, update_hardware
 from xsmigui.simulator.methods.locking import operation
@@ -152,6 +153,9 @@ def set_snapshot_schedule(call: Call, vm: str, value: str) -> None:
         raise Failure("INVALID_VALUE", value)
     elif row["is_a_template"]:
         raise Failure("VM_IS_TEMPLATE", vm)
+    elif call.db.get("VMSS", value, "type") == "snapshot_with_quiesce":
+        features.assert_enabled(call.pool, "VSS")
+        assert_quiesces(call, vm)
     call.db.set("VM", vm, snapshot_schedule=value)
 
 
@@ -163,7 +167,7 @@ def _assert_ordinary(row: Row, refusal: str) -> None:
 @method("VM.set_appliance")
 def set_appliance(call: Call, vm: str, appliance: str) -> None:
     _assert_ordinary(call.db.row("VM", vm), _NO_APPLIANCE)
-    call.db.set("VM", vm, appliance=appliance if call.db.has("VM_appliance", appliance) else NULL)
+    call.db.set("VM", vm, appliance=appliance)
 
 
 @method("VM.set_groups")
@@ -185,9 +189,31 @@ def set_crash_action(call: Call, vm: str, value: str) -> None:
 
 
 @method("VM.set_NVRAM")
-def set_nvram(call: Call, vm: str, value: dict[str, str]) -> None:
-    gate(call, vm, "changing_NVRAM")
-    call.db.set("VM", vm, NVRAM=value)
+async def set_nvram(call: Call, vm: str, value: dict[str, str]) -> None:
+    async with operation(call, "VM", vm, "changing_NVRAM", lambda: gate(call, vm, "changing_NVRAM")):
+        call.db.set("VM", vm, NVRAM=value)
+
+
+@method("VM.add_to_NVRAM")
+async def add_to_nvram(call: Call, vm: str, key: str, value: str) -> None:
+    async with operation(call, "VM", vm, "changing_NVRAM", lambda: gate(call, vm, "changing_NVRAM")):
+        call.db.add_to("VM", vm, "NVRAM", key, value)
+
+
+@method("VM.remove_from_NVRAM")
+async def remove_from_nvram(call: Call, vm: str, key: str) -> None:
+    async with operation(call, "VM", vm, "changing_NVRAM", lambda: gate(call, vm, "changing_NVRAM")):
+        call.db.remove_from("VM", vm, "NVRAM", key)
+
+
+@method("VM.update_secureboot_certificates_on_boot")
+def mark_certificates(call: Call, vm: str, mark: bool) -> None:
+    """Only where new certificates are there, or are to come already (since 26.15)."""
+    state = call.db.get("VM", vm, "secureboot_certificates_state")
+    if state not in {"update_available", "update_on_boot"}:
+        text = f"Cannot {'set' if mark else 'clear'} update_on_boot: VM.secureboot_certificates_state "
+        raise Failure("OPERATION_NOT_ALLOWED", text + "is not in a valid state")
+    call.db.set("VM", vm, secureboot_certificates_state="update_on_boot" if mark else "update_available")
 
 
 @method("VM.query_services")
