@@ -213,6 +213,6 @@ class Offers:
     @cached_property
     def storage_networks(self) -> tuple[Candidate, ...]:
         """The networks that can carry the disks."""
-        target = self._site.pools.get(self._draft.destination) if self._draft.destination else None
+        target = self._site.pools.get(self._draft.destination) if self._draft.destination is not None else None
         at = [host for host in self._at.values() if host is not None]
         return candidates.storage_networks(target, at) if target is not None else ()
