@@ -44,21 +44,28 @@ def add_vm(pool: PoolBuilder, name: str, host: str, sr: SrRef, disks: int, netwo
     return ref
 
 
-def busy(inventory: Inventory, number: int, turn: int) -> list[tuple[str, str, records.Record]]:
+class Busy:
     """Changes as servers report them all day: free memory of hosts, sizes of disks, and VMs' memory."""
-    found: list[tuple[str, str, records.Record]] = []
-    vms = [ref for ref, vm in inventory.VM.items() if not vm.is_control_domain]
-    disks = list(inventory.VDI)
-    for n in range(number):
-        place = turn * number + n
-        if n % 3 == 0 and disks:
-            vdi = disks[place * 7 % len(disks)]
-            record = inventory.VDI[vdi]
-            found.append(("VDI", vdi, replace(record, physical_utilisation=record.physical_utilisation + 1 + turn)))
-        else:
-            vm = vms[place * 11 % len(vms)]
-            found.append(("VM", vm, replace(inventory.VM[vm], memory_overhead=1 + turn)))
-    return found
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._vms = [ref for ref, vm in inventory.VM.items() if not vm.is_control_domain]
+        self._disks = list(inventory.VDI)
+        self._turn = 0
+
+    def changes(self, inventory: Inventory, number: int) -> list[tuple[str, str, records.Record]]:
+        """So many more of them."""
+        self._turn += 1
+        found: list[tuple[str, str, records.Record]] = []
+        for n in range(number):
+            place = self._turn * number + n
+            if n % 3 == 0 and self._disks:
+                vdi = self._disks[place * 7 % len(self._disks)]
+                written = inventory.VDI[vdi].physical_utilisation + 1 + self._turn
+                found.append(("VDI", vdi, replace(inventory.VDI[vdi], physical_utilisation=written)))
+            else:
+                vm = self._vms[place * 11 % len(self._vms)]
+                found.append(("VM", vm, replace(inventory.VM[vm], memory_overhead=1 + self._turn)))
+        return found
 
 
-__all__ = ["NULL", "add_vm", "busy", "large_pool"]
+__all__ = ["NULL", "Busy", "add_vm", "large_pool"]

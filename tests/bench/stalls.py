@@ -213,7 +213,7 @@ async def storage(desk: Any) -> dict[str, float]:
 
 async def _storage(desk: Any, disks: int) -> dict[str, float]:
     from tests.bench.desk import job_of, move_of
-    from tests.bench.sites import busy, large_pool
+    from tests.bench.sites import Busy, large_pool
     from xsmigui.core.jobs import State
     from xsmigui.core.migration.moves import Kind
     from xsmigui.services.jobs import Jobs
@@ -229,11 +229,10 @@ async def _storage(desk: Any, disks: int) -> dict[str, float]:
     jobs._put(waiting)
     await desk.shown(inventory)
     tree, sr = desk.window.tree, next(iter(inventory.SR))
-    turn = [0]
+    busy = Busy(inventory)
 
     def change(_turn: int) -> None:
-        turn[0] += 1
-        desk.change(pool.id, busy(desk.store.inventory(pool.id), 25, turn[0]))
+        desk.change(pool.id, busy.changes(desk.store.inventory(pool.id), 25))
 
     tree.setCurrentIndex(tree.model().index(-1, -1))
     tree.clearSelection()
@@ -279,7 +278,7 @@ async def selecting(desk: Any) -> dict[str, float]:
     """200 of 5,000 VMs are selected, and 500 events a second come."""
     from PySide6.QtCore import QItemSelection, QItemSelectionModel
 
-    from tests.bench.sites import busy, large_pool
+    from tests.bench.sites import Busy, large_pool
 
     pool = large_pool("Madrid", hosts=16, srs=8, vms=5000)
     inventory = pool.inventory()
@@ -296,11 +295,10 @@ async def selecting(desk: Any) -> dict[str, float]:
     flags = QItemSelectionModel.SelectionFlag.ClearAndSelect
     assert len(chosen) == 200
     found = {"200 VMs selected": await desk.measured(lambda: tree.selectionModel().select(chosen, flags))}
-    turn = [0]
+    busy = Busy(inventory)
 
     def change(_turn: int) -> None:
-        turn[0] += 1
-        desk.change(pool.id, busy(desk.store.inventory(pool.id), 25, turn[0]))
+        desk.change(pool.id, busy.changes(desk.store.inventory(pool.id), 25))
 
     batches = await desk.events(change, 6)
     found["200 VMs selected: p99"] = desk.meter.p99
@@ -344,7 +342,7 @@ async def migrating(desk: Any) -> dict[str, float]:
     from msgspec.structs import replace
 
     from tests.bench.desk import job_of, move_of
-    from tests.bench.sites import busy, large_pool
+    from tests.bench.sites import Busy, large_pool
     from xsmigui.core.jobs import State
     from xsmigui.core.records import Task
 
@@ -357,6 +355,7 @@ async def migrating(desk: Any) -> dict[str, float]:
     jobs = desk.program.jobs
     job = job_of("moving", moves, State.running, pool.id)
     jobs._jobs[job.id], jobs._ended[job.id] = job, asyncio.Event()
+    busy = Busy(inventory)
     tasks = [f"OpaqueRef:task {n}" for n in range(40)]
     desk.change(
         pool.id,
@@ -375,7 +374,7 @@ async def migrating(desk: Any) -> dict[str, float]:
         desk.change(
             pool.id,
             [("task", tasks[m], replace(records.task[tasks[m]], progress=share)) for m in mine]
-            + busy(records, 5, turn),
+            + busy.changes(records, 5),
         )
         now = jobs._jobs["moving"]
         changed = [replace(vm, progress=share) if m in mine else vm for m, vm in enumerate(now.vms)]

@@ -7,7 +7,7 @@ import pytest
 from tests.core.site import PoolBuilder, TwoPools
 from tests.holding import until
 from tests.ui.driving import driven
-from xsmigui.core.changes import Delta, Event
+from xsmigui.core.changes import Delta, Event, merged
 from xsmigui.core.outline import Outline, build
 from xsmigui.core.outline_nodes import Link, ServerView, View
 from xsmigui.core.ports import Address
@@ -15,7 +15,7 @@ from xsmigui.core.refs import ObjectId, PoolId
 from xsmigui.services.server_states import Server
 from xsmigui.services.store import Store
 from xsmigui.ui import bridge as module
-from xsmigui.ui.bridge import Bridge, merged
+from xsmigui.ui.bridge import Bridge
 
 
 class Servers:

@@ -87,5 +87,19 @@ def difference(old: Inventory, new: Inventory) -> Delta:
     return Delta(_frozen(added), _frozen(changed), _frozen(removed))
 
 
+def merged(one: Delta, other: Delta) -> Delta:
+    """Two deltas of a pool as one. What came and went meanwhile is in both parts: readers look at what is there now."""
+
+    def union(a: Refs, b: Refs) -> dict[str, frozenset[str]]:
+        return {cls: a.get(cls, frozenset()) | b.get(cls, frozenset()) for cls in {*a, *b}}
+
+    return Delta(
+        union(one.added, other.added),
+        union(one.changed, other.changed),
+        union(one.removed, other.removed),
+        one.whole or other.whole,
+    )
+
+
 def _frozen(refs: Mapping[str, set[str]]) -> Refs:
     return {cls: frozenset(some) for cls, some in refs.items() if some}

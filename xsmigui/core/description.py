@@ -311,13 +311,22 @@ def sr_disks(inventory: Inventory, ref: SrRef) -> tuple[DiskRow, ...]:
     """The rows of an SR's Storage tab, in natural order of names. Unmanaged, missing and intermediate mirror disks are
     left out as XenCenter does."""
     sr = inventory.SR.get(ref)
-    rows = []
-    for vdi_ref in sr.VDIs if sr else ():
-        vdi = inventory.VDI.get(vdi_ref)
-        if vdi and vdi.managed and not vdi.missing and "base_mirror" not in vdi.sm_config:
-            attached = any(inventory.VBD[b].currently_attached for b in vdi.VBDs if b in inventory.VBD)
-            rows.append(_disk_row(inventory, vdi_ref, vdi, "", _("attached") if attached else ""))
-    return tuple(sorted(rows, key=lambda row: (natural(row.name), row.ref)))
+    rows = [row for disk in (sr.VDIs if sr else ()) if (row := sr_disk(inventory, ref, disk)) is not None]
+    return tuple(sorted(rows, key=row_order))
+
+
+def row_order(row: DiskRow) -> tuple[object, str]:
+    """By what disks are sorted."""
+    return natural(row.name), row.ref
+
+
+def sr_disk(inventory: Inventory, sr: SrRef, ref: VdiRef) -> DiskRow | None:
+    """The row of one of an SR's disks; None if it is not listed there."""
+    vdi = inventory.VDI.get(ref)
+    if vdi is None or sr != vdi.SR or not vdi.managed or vdi.missing or "base_mirror" in vdi.sm_config:
+        return None
+    attached = any(inventory.VBD[b].currently_attached for b in vdi.VBDs if b in inventory.VBD)
+    return _disk_row(inventory, ref, vdi, "", _("attached") if attached else "")
 
 
 def _disk_row(inventory: Inventory, ref: VdiRef, vdi: records.VDI, position: str, state: str) -> DiskRow:

@@ -141,7 +141,8 @@ class Inventory:
     @property
     def pool(self) -> records.Pool:
         """The one pool record that every server has; an empty one before it is known."""
-        return cast(records.Pool, next(iter(self.tables["pool"].values()), records.Pool()))
+        found = next(iter(self.tables["pool"].values()), None)
+        return records.Pool() if found is None else cast(records.Pool, found)
 
     @property
     def id(self) -> PoolId:

@@ -1,6 +1,7 @@
 """Sizes, durations and names as people read them."""
 
 import re
+from functools import lru_cache
 from typing import Final
 
 from xsmigui.core.text import _, n_
@@ -60,6 +61,7 @@ def whole(text: str) -> int | None:
     return int(text) if len(text) <= MOST_DIGITS and text.isascii() and text.isdigit() else None
 
 
+@lru_cache(maxsize=1 << 15)
 def natural(name: str) -> tuple[tuple[int, int, str], ...]:
     """A sort key in which ``host-2`` comes before ``host-10`` and case does not matter."""
     return tuple(

@@ -8,7 +8,7 @@ from typing import Final
 from PySide6.QtCore import QObject, QTimer, Signal
 
 from xsmigui.core import outline as tree
-from xsmigui.core.changes import Delta
+from xsmigui.core.changes import Delta, merged
 from xsmigui.core.outline import Outline
 from xsmigui.core.outline_nodes import ServerView, View, server_node
 from xsmigui.core.outline_types import Typed, by_type
@@ -184,17 +184,3 @@ def _with_server(outline: Outline, before: ServerView | None, now: ServerView, v
         if node.id in outline.nodes and outline.nodes[node.id].order == node.order:
             return replace(outline, nodes={**outline.nodes, node.id: node})
     return tree.replaced(outline, now, view, before)
-
-
-def merged(one: Delta, other: Delta) -> Delta:
-    """Two deltas of a pool as one. What came and went meanwhile is in both parts: readers look at what is there now."""
-
-    def union(a: Mapping[str, frozenset[str]], b: Mapping[str, frozenset[str]]) -> dict[str, frozenset[str]]:
-        return {cls: a.get(cls, frozenset()) | b.get(cls, frozenset()) for cls in {*a, *b}}
-
-    return Delta(
-        union(one.added, other.added),
-        union(one.changed, other.changed),
-        union(one.removed, other.removed),
-        one.whole or other.whole,
-    )

@@ -29,6 +29,9 @@ REST: Final = 20
 SAMPLE: Final = 60
 """Rows that are measured: those in sight and below, so that a table of thousands costs what one of sixty does."""
 
+MEASURED_AGAIN: Final = (QEvent.Type.Show, QEvent.Type.StyleChange, QEvent.Type.FontChange, QEvent.Type.LanguageChange)
+"""What may change how wide the same texts are, or which of them are in sight."""
+
 SOON: Final = 300
 """Milliseconds after a change of values until the widths follow."""
 
@@ -72,6 +75,7 @@ class Columns(QObject):
         self._beside = dict(beside or {})
         self._whole = whole
         self._wanted: list[int] = []
+        self._found: tuple[list[int], list[int]] | None = None
         self._by_hand = False
         self._busy = False
         self._preferences: Preferences | None = None
@@ -110,6 +114,7 @@ class Columns(QObject):
         return shown[-1] if shown else 0
 
     def _later(self) -> None:
+        self._found = None
         if not self._soon.isActive():
             self._soon.start()
 
@@ -131,7 +136,9 @@ class Columns(QObject):
             widths = [*wanted]
             widths[self._stretching] = max(wanted[self._stretching], rest) if rest > 0 else wanted[self._stretching]
         else:
-            found, contents = self._measured(count)
+            if self._found is None:
+                self._found = self._measured(count)
+            found, contents = self._found
             before = self._wanted or found
             self._wanted = [max(one, other) for one, other in zip(found, before, strict=True)]
             bound = BOUND * letter + 2 * PADDING
@@ -240,7 +247,9 @@ class Columns(QObject):
         self._preferences.change(tables=tables)
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
-        """The widths follow the view's size."""
+        """The widths follow the view's size; the content is not measured for that again."""
+        if event.type() in MEASURED_AGAIN:
+            self._found = None
         if event.type() in (QEvent.Type.Resize, QEvent.Type.Show):
             self.fit()
         if event.type() is QEvent.Type.Hide and self._keeping.isActive():

@@ -4,6 +4,7 @@ Colours are worked out from the palette of the moment, so that windows that are 
 """
 
 import sys
+from functools import lru_cache
 from typing import Final
 
 from PySide6.QtCore import QEvent, Qt
@@ -115,19 +116,20 @@ def _redress(app: QApplication) -> None:
 # Colours.
 
 
-def _luminance(colour: QColor) -> float:
+@lru_cache(maxsize=256)
+def _luminance(rgb: int) -> float:
     """The relative luminance of WCAG, 0 to 1."""
 
     def linear(part: float) -> float:
         return part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
 
-    red, green, blue = (linear(part) for part in (colour.redF(), colour.greenF(), colour.blueF()))
+    red, green, blue = (linear((rgb >> shift & 0xFF) / 255) for shift in (16, 8, 0))
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
 def contrast(one: QColor, other: QColor) -> float:
     """The contrast of two colours, 1 to 21 (WCAG)."""
-    dark, light = sorted((_luminance(one), _luminance(other)))
+    dark, light = sorted((_luminance(one.rgb()), _luminance(other.rgb())))
     return (light + 0.05) / (dark + 0.05)
 
 
@@ -139,15 +141,22 @@ def mixed(one: QColor, other: QColor, share: float) -> QColor:
 
 def readable(colour: QColor, *grounds: QColor, least: float = READABLE) -> QColor:
     """The colour, brought so near to black or white that it has the contrast with all these grounds."""
-    if not grounds or min(contrast(colour, ground) for ground in grounds) >= least:
-        return colour
+    return QColor.fromRgba(_readable(colour.rgba(), tuple(ground.rgb() for ground in grounds), least))
+
+
+@lru_cache(maxsize=256)
+def _readable(rgba: int, grounds: tuple[int, ...], least: float) -> int:
+    """It is asked for at each painting, always of the same few colours."""
+    colour, behind = QColor.fromRgba(rgba), [QColor.fromRgb(ground) for ground in grounds]
+    if not behind or min(contrast(colour, ground) for ground in behind) >= least:
+        return rgba
     ends = (QColor("black"), QColor("white"))
-    end = max(ends, key=lambda one: min(contrast(one, ground) for ground in grounds))
+    end = max(ends, key=lambda one: min(contrast(one, ground) for ground in behind))
     for tenth in range(1, 10):
         found = mixed(colour, end, tenth / 10)
-        if min(contrast(found, ground) for ground in grounds) >= least:
-            return found
-    return end
+        if min(contrast(found, ground) for ground in behind) >= least:
+            return found.rgba()
+    return end.rgba()
 
 
 def is_dark(palette: QPalette) -> bool:

@@ -134,3 +134,37 @@ def test_one_change_is_told_as_one(qapp: QApplication) -> None:
     assert told == [1]
     assert kept.row() == 1
     assert QModelIndex() != rows.index(0, 0)
+
+
+@settings(max_examples=150)
+@given(
+    disks, orders, st.lists(st.tuples(st.integers(0, 7), st.sampled_from(["a", "b"]), st.integers(0, 3)), max_size=4)
+)
+def test_rows_that_are_replaced_one_by_one_are_as_if_all_were_shown(
+    first: list[Disk], order: tuple[int, Qt.SortOrder] | None, changes: list[tuple[int, str, int]]
+) -> None:
+    rows = model()
+    tester = QAbstractItemModelTester(rows, QAbstractItemModelTester.FailureReportingMode.Warning)
+    if order is not None:
+        rows.sort(*order)
+    rows.show(first)
+    now = list(first)
+    for place, name, size in changes:
+        if place < len(now):
+            now[place] = replace(now[place], name=name, size=size)
+            rows.replace([now[place]])
+    new = model()
+    if order is not None:
+        new.sort(*order)
+    new.show(now)
+    assert [rows.row(n) for n in range(rows.rowCount())] == [new.row(n) for n in range(new.rowCount())]
+    del tester
+
+
+def test_a_replaced_row_is_told_alone() -> None:
+    rows = model()
+    rows.show([Disk(n) for n in range(1000)])
+    told: list[tuple[int, int]] = []
+    rows.dataChanged.connect(lambda first, last: told.append((first.row(), last.row())))
+    rows.replace([Disk(500, size=3), Disk(7)])
+    assert told == [(500, 500)]

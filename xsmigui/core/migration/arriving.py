@@ -1,6 +1,7 @@
 """VMs that are just arriving in a pool: while one moves between pools its record stands in both, halted at the
 destination, with the same uuid (xapi 24.10 import.ml)."""
 
+from xsmigui.core.changes import Delta
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.calls import MOVING
 from xsmigui.core.migration.draft import Site
@@ -16,6 +17,15 @@ def _leaves_its_pool(inventory: Inventory, vm: VM) -> bool:
     """A storage migration that has no host of its own pool before it (xapi 24.10 xapi_vm_migrate.ml: inside a pool
     `scheduled_to_be_resident_on` is the destination meanwhile)."""
     return "migrate_send" in vm.current_operations.values() and vm.scheduled_to_be_resident_on not in inventory.host
+
+
+def may_tell(site: Site, pool: PoolId, delta: Delta) -> bool:
+    """A change may be the sign of a VM that arrives: VMs came or went, or one of those that changed is at work."""
+    inventory = site.pools.get(pool)
+    if delta.whole or inventory is None or "VM" in delta.added or "VM" in delta.removed:
+        return True
+    changed = (inventory.VM.get(VmRef(ref)) for ref in delta.changed.get("VM", ()))
+    return any(vm is not None and vm.current_operations for vm in changed)
 
 
 def coming_from(site: Site, pool: PoolId, ref: VmRef) -> str:

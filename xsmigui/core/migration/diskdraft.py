@@ -43,6 +43,9 @@ def owner(inventory: Inventory, disk: VdiRef) -> Owner:
         return Owner(None, _("It holds the memory of a suspended VM: resume the VM first, or move the whole VM."))
     if KEPT in vdi.other_config:
         return Owner(None, _("It is the kept source of a disk that was moved: revert the move, or remove it."))
+    vm = _only_user(inventory, disk, vdi)
+    if vm is not None:
+        return Owner(vm)
     holding = holders(inventory, disk)
     if any(holder.hold is Hold.control_domain for holder in holding):
         return Owner(None, _("The server itself is using it, for a backup or a copy."))
@@ -56,6 +59,18 @@ def owner(inventory: Inventory, disk: VdiRef) -> Owner:
         what = unmovable(inventory, vdi)
         return Owner(None, _("It cannot be moved: it is {reason}.", reason=what) if what else "")
     return Owner(own[0])
+
+
+def _only_user(inventory: Inventory, disk: VdiRef, vdi: VDI) -> VmRef | None:
+    """The VM that a disk belongs to if it has a single connection, as most disks have."""
+    listed = inventory.vbds_by_vdi.get(disk, ())
+    if len(listed) != 1 or vdi.VBDs != list(listed):
+        return None
+    vbd = inventory.VBD.get(listed[0])
+    vm = inventory.VM.get(vbd.VM) if vbd is not None else None
+    if vbd is None or vm is None or vbd.type == "CD" or vm.is_control_domain or vm.is_a_snapshot:
+        return None
+    return vbd.VM
 
 
 class DisksRefused(ValueError):
@@ -101,17 +116,13 @@ def draft_of_disks(site: Site, pool: PoolId, disks: Iterable[VdiRef], sr: SrRef 
     return draft
 
 
-def why_not(site: Site, pool: PoolId | None, disks: tuple[VdiRef, ...]) -> str:
-    """Why the selected disks cannot be moved, as far as their kinds tell; empty where they can."""
-    if pool is None or not disks:
-        return _("Select a virtual disk first.")
-    if pool not in site.connected:
-        return _("{pool} is not connected.", pool=site.pools[pool].name if pool in site.pools else "")
-    try:
-        draft_of_disks(site, pool, disks, None)
-    except DisksRefused as refused:
-        return str(refused)
-    return ""
+def has_movable_disks(inventory: Inventory, sr: SrRef) -> bool:
+    """There is something on an SR that can be moved off it."""
+    disks = (inventory.VDI.get(ref) for ref in inventory.SR[sr].VDIs)
+    return any(
+        vdi is not None and vdi.managed and not owner(inventory, ref).reason
+        for ref, vdi in zip(inventory.SR[sr].VDIs, disks, strict=True)
+    )
 
 
 def movable_disks(inventory: Inventory, sr: SrRef) -> tuple[tuple[VdiRef, ...], tuple[str, ...]]:

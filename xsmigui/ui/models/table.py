@@ -1,6 +1,6 @@
 """A table of plain rows: keyed, sortable, moved on by insertions, removals and changes."""
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
@@ -55,14 +55,39 @@ class RowsModel(QAbstractTableModel, Generic[Row]):
         self._key = key
         self._given: list[Row] = []
         self._rows: list[Row] = []
+        self._places: dict[Hashable, int] | None = None
+        self._given_places: dict[Hashable, int] | None = None
         self._sorted: tuple[int, Qt.SortOrder] | None = None
 
     def row(self, number: int) -> Row:
         return self._rows[number]
 
+    def replace(self, rows: Iterable[Row]) -> None:
+        """Put these in the places of the rows with their keys, at the cost of what is replaced."""
+        if self._places is None:
+            self._places = {self._key(row): number for number, row in enumerate(self._rows)}
+        if self._given_places is None:
+            self._given_places = {self._key(row): number for number, row in enumerate(self._given)}
+        is_moved = False
+        column = self._columns[self._sorted[0]] if self._sorted is not None else None
+        for row in rows:
+            key = self._key(row)
+            number, before = self._places[key], self._rows[self._places[key]]
+            self._given[self._given_places[key]] = row
+            if row == before:
+                continue
+            if column is not None and column.key(row) != column.key(before):
+                is_moved = True
+                continue
+            self._rows[number] = row
+            self.dataChanged.emit(self.index(number, 0), self.index(number, len(self._columns) - 1))
+        if is_moved:
+            self.show(self._given)
+
     def show(self, rows: Sequence[Row]) -> None:
         """Go on to these rows."""
         self._given = list(rows)
+        self._places = self._given_places = None
         new = self._arranged(self._given)
         keys = [self._key(row) for row in new]
         old = [self._key(row) for row in self._rows]
@@ -87,7 +112,7 @@ class RowsModel(QAbstractTableModel, Generic[Row]):
 
     def _change(self, new: list[Row]) -> None:
         for number, row in enumerate(new):
-            if row != self._rows[number]:
+            if row is not self._rows[number] and row != self._rows[number]:
                 self._rows[number] = row
                 self.dataChanged.emit(self.index(number, 0), self.index(number, len(self._columns) - 1))
 
@@ -107,6 +132,7 @@ class RowsModel(QAbstractTableModel, Generic[Row]):
         before = self.persistentIndexList()
         keys = [self._key(self._rows[index.row()]) for index in before]
         self._rows = rows
+        self._places = None
         places = {self._key(row): number for number, row in enumerate(rows)}
         after = [self.index(places[k], i.column()) for k, i in zip(keys, before, strict=True)]
         self.changePersistentIndexList(before, after)

@@ -2,8 +2,9 @@
 
 from PySide6.QtCore import Qt
 
-from xsmigui.core.migration.diskdraft import movable_disks, why_not
-from xsmigui.core.refs import PoolId, SrRef, VdiRef
+from xsmigui.core.migration.disk_reasons import DiskReasons
+from xsmigui.core.migration.diskdraft import has_movable_disks, movable_disks
+from xsmigui.core.refs import PoolId, SrRef
 from xsmigui.core.text import _
 from xsmigui.ui.columns import remember_tables
 from xsmigui.ui.dialogs.base import tell
@@ -24,15 +25,22 @@ class DiskCommands:
         self._services = planner.services
         self._tree = tree
         self._pane = pane
+        self._reasons = DiskReasons()
 
     def why_not_move(self) -> str:
         """Why the selected virtual disks cannot be moved; empty if they can."""
-        return why_not(self._services.store.site(), *self._pane.selected_disks())
+        return self._reasons.why_not(
+            self._services.store.site(), *self._pane.selected_disks(), self._pane.touched_disks()
+        )
 
     def why_not_empty(self) -> str:
         """Why the selected SR cannot be emptied; empty if it can."""
-        found = self._sr_disks()
-        return found if isinstance(found, str) else ""
+        found = self._sr()
+        if isinstance(found, str):
+            return found
+        pool, ref = found
+        is_any = has_movable_disks(self._services.store.site().pools[pool], ref)
+        return "" if is_any else _("There is no virtual disk of a VM on it.")
 
     def move_disks(self) -> MoveDiskDialog | None:
         """Open the dialog on the selected virtual disks."""
@@ -57,8 +65,8 @@ class DiskCommands:
                     call_server(self._planner.window, self._services, pool, _("Eject"), "VBD.eject", drive), "eject"
                 )
 
-    def _sr_disks(self) -> tuple[PoolId, tuple[VdiRef, ...], tuple[str, ...]] | str:
-        """The disks of the selected SR that can move and those that cannot; or why there is nothing to move."""
+    def _sr(self) -> tuple[PoolId, SrRef] | str:
+        """The selected SR with its pool; or why there is none."""
         site = self._services.store.site()
         keys = self._tree.selected()
         if len(keys) != 1 or keys[0].cls != "SR":
@@ -66,13 +74,16 @@ class DiskCommands:
         pool, ref = keys[0].pool, SrRef(keys[0].ref)
         if pool not in site.connected or ref not in site.pools[pool].SR:
             return _("The SR is not connected.")
-        going, staying = movable_disks(site.pools[pool], ref)
-        return (pool, going, staying) if going else _("There is no virtual disk of a VM on it.")
+        return pool, ref
 
     def empty_sr(self) -> MoveDiskDialog | None:
         """Open the dialog on all virtual disks of the selected SR."""
-        found = self._sr_disks()
-        return None if isinstance(found, str) else self._planner.open_disks(*found, copies=False)
+        found = self._sr()
+        if isinstance(found, str):
+            return None
+        pool, ref = found
+        going, staying = movable_disks(self._services.store.site().pools[pool], ref)
+        return self._planner.open_disks(pool, going, staying, copies=False) if going else None
 
     def kept_sources(self) -> KeptSourcesDialog:
         """Open the list of sources that were kept."""

@@ -26,6 +26,7 @@ from xsmigui.ui.columns import remember_tables
 from xsmigui.ui.dialogs.base import tell
 from xsmigui.ui.dialogs.preferences import edit_preferences
 from xsmigui.ui.icons import Icons
+from xsmigui.ui.pace import PacedChanges
 from xsmigui.ui.scope import Scope
 from xsmigui.ui.style import apply, keep_readable
 from xsmigui.ui.window.disks import DiskCommands
@@ -62,6 +63,7 @@ class MainWindow(QMainWindow):
         self._selection = Selection()
         self._quitting = False
         self._shown: ObjectId | None = None
+        self._changes = PacedChanges(self, self._show_changes)
         self.setObjectName("mainWindow")
         self.setWindowTitle("xsmigui")
         self.setAccessibleName("xsmigui")
@@ -195,15 +197,19 @@ class MainWindow(QMainWindow):
             self._selected()
 
     def _pools_changed(self, deltas: dict[PoolId, Delta]) -> None:
-        keys = self.tree.selected()
-        if any(key.pool in deltas for key in keys):
-            self._selected()
-        if keys and keys[0].pool in deltas:
-            self.object.changed(self._services.store.site(), deltas[keys[0].pool])
-        if any(delta.touched("VM") for delta in deltas.values()):
-            self.bridge.mark_arriving(arriving.arriving(self._services.store.site()))
+        if any(key.pool in deltas for key in self.tree.selected()):
+            self._changes.hear(deltas)
+        site = self._services.store.site()
+        if self.bridge.view.arriving or any(arriving.may_tell(site, pool, delta) for pool, delta in deltas.items()):
+            self.bridge.mark_arriving(arriving.arriving(site))
         if any(delta.touched("task", "VM") for delta in deltas.values()):
             self.activity.refresh_soon()
+
+    def _show_changes(self, deltas: dict[PoolId, Delta]) -> None:
+        if keys := self.tree.selected():
+            delta = deltas.get(keys[0].pool, Delta())
+            self._selected(delta)
+            self.object.changed(self._services.store.site(), delta)
 
     def _job_changed(self, job: Job) -> None:
         """Show it; where the selected VM has just arrived in another pool, it is selected there."""
@@ -232,8 +238,8 @@ class MainWindow(QMainWindow):
                 self.bridge.flush()
                 self.tree.select(new)
 
-    def _selected(self) -> None:
-        """Show the selected object and what may be done with it."""
+    def _selected(self, delta: Delta = Delta()) -> None:  # noqa: B008 – it is frozen
+        """Show the selected object and what may be done with it; `delta` is what has changed of its pool."""
         site = self._services.store.site()
         keys = self.tree.selected()
         if keys:
@@ -249,7 +255,7 @@ class MainWindow(QMainWindow):
             if server is not None:
                 self.object.show_waiting(server.name, link_text(server), can_try(server))
         else:
-            self.object.show_object(site, keys[0], self._main_button(keys[0]), self.servers.lost(keys[0]))
+            self.object.show_object(site, keys[0], self._main_button(keys[0]), self.servers.lost(keys[0]), delta)
         self._enable_disks()
 
     def enable(self) -> None:

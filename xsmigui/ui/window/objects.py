@@ -26,6 +26,7 @@ from xsmigui.ui.window.general import GeneralTab
 from xsmigui.ui.window.header import Header
 from xsmigui.ui.window.pages import ListTabs, kind, vms_tab
 from xsmigui.ui.window.several import sums, title
+from xsmigui.ui.window.sr_table import SrTable
 from xsmigui.ui.window.storage import StorageTab
 from xsmigui.ui.window.tables import RowsTab
 from xsmigui.ui.words import heading, hint
@@ -83,6 +84,7 @@ class ObjectPane(QWidget):
         self.general.followed.connect(actions.follow)
         self.storage = StorageTab(actions.move_disks, actions.rescan, actions.eject)
         self.storage.changed.connect(self.disks_selected)
+        self.sr_table = SrTable(self.storage, scope)
         self.networking = networking_tab()
         self.several = vms_tab(icons, "severalTab", "severalTable", _("Selected VMs"))
         self.several.followed.connect(actions.follow)
@@ -136,8 +138,11 @@ class ObjectPane(QWidget):
         """The virtual disks selected on the Storage tab, and their pool."""
         if self._key is None or not self._shows_disks():
             return None, ()
-        refs = dict.fromkeys(VdiRef(row.ref) for row in self.storage.selected() if row.ref)
-        return self._key.pool, tuple(refs)
+        return self._key.pool, self.storage.selected_disks()
+
+    def touched_disks(self) -> set[VdiRef] | None:
+        """The disks of the SR that is shown that have changed since this was last asked for; None if all may have."""
+        return self.sr_table.touched() if self._key is not None and self._key.cls == "SR" else None
 
     def _welcome(self, on_add: Callable[[], None], on_try: Callable[[], None]) -> QWidget:
         page = QWidget()
@@ -203,9 +208,17 @@ class ObjectPane(QWidget):
         self._key = None
         self.lists.show(Site({}, frozenset()), None, None)
 
-    def show_object(self, site: Site, key: ObjectId, main: tuple[str, str], lost: tuple[str, bool]) -> None:
-        """Show an object. `main` is the button's text, empty where there is none, and why it cannot be pressed;
-        `lost` how the connection stands where it is lost, and whether it can be tried again now."""
+    def show_object(
+        self,
+        site: Site,
+        key: ObjectId,
+        main: tuple[str, str],
+        lost: tuple[str, bool],
+        delta: Delta = Delta(),  # noqa: B008 – it is frozen
+    ) -> None:
+        """Show an object; `delta` is what has changed of its pool since the last time. `main` is the button's text,
+        empty where there is none, and why it cannot be pressed; `lost` how the connection stands where it is lost, and
+        whether it can be tried again now."""
         inventory: Inventory | None = site.pools.get(key.pool)
         if inventory is None or inventory.record(key.cls, key.ref) is None:
             self.show_nothing(True)
@@ -225,8 +238,9 @@ class ObjectPane(QWidget):
         if key != self._key or key.cls == "VM":
             self.header.say_whether_it_moves(found.sentence() if found else "", found.reasons() if found else "")
         self.header.notice.show_words(*lost)
-        self.general.show_sections(description.general(inventory, key))
-        self._show_tables(inventory, key)
+        if key != self._key or self.tabs.currentWidget() is self.general:
+            self.general.show_sections(description.general(inventory, key))
+        self._show_tables(inventory, key, delta)
         self._site = site
         self._show_tabs(kind(site, key), key)
         self.below.setCurrentWidget(self.tabs)
@@ -240,17 +254,21 @@ class ObjectPane(QWidget):
         is_other = of != self._kind
         self._key, self._kind = key, ""  # while tabs come and go, the one in sight is nobody's choice
         if is_other:
-            for number in range(self.tabs.count()):
-                self.tabs.setTabVisible(number, self.tabs.widget(number) in wanted)
             last = self.last_tabs.get(of, FIRST.get(of, ""))
             tab = next((one for one in wanted if one.objectName() == last), self.general)
-            self.tabs.setCurrentWidget(tab)
+            self.tabs.setTabVisible(self.tabs.indexOf(tab), True)
+            self.tabs.setCurrentWidget(tab)  # first, so that no other comes into sight when its neighbours go
+            for number in range(self.tabs.count()):
+                self.tabs.setTabVisible(number, self.tabs.widget(number) in wanted)
         self._kind = of
         self._show_list()
 
     def _tab_chosen(self) -> None:
         if self._kind and self._key is not None:
             self.last_tabs[self._kind] = self.tabs.currentWidget().objectName()
+            inventory = self._site.pools.get(self._key.pool)
+            if inventory is not None and self.tabs.currentWidget() is self.general:  # out of sight it was not kept up
+                self.general.show_sections(description.general(inventory, self._key))
             self._show_list()
 
     def _show_list(self) -> None:
@@ -263,13 +281,11 @@ class ObjectPane(QWidget):
         self._site = site
         self.lists.changed(site, delta)
 
-    def _show_tables(self, inventory: Inventory, key: ObjectId) -> None:
+    def _show_tables(self, inventory: Inventory, key: ObjectId, delta: Delta) -> None:
         if key.cls == "VM":
             self.storage.show_vm(description.vm_disks(inventory, VmRef(key.ref)))
             self.networking.show_rows(description.vm_networks(inventory, VmRef(key.ref)))
         elif key.cls == "SR":
-            sr = SrRef(key.ref)
-            rows, space = description.sr_disks(inventory, sr), description.sr_space(inventory, sr)
-            self.storage.show_sr(rows, space, key != self._key)
+            self.sr_table.show(inventory, SrRef(key.ref), key != self._key, delta)
         elif key.cls == "host":
             self.networking.show_rows(description.host_networks(inventory, HostRef(key.ref)))

@@ -1,6 +1,6 @@
 """The Storage tab: the virtual disks of a VM or of an SR, and what may be done with them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
@@ -15,7 +15,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from xsmigui.core.description import DiskRow, Space
+from xsmigui.core.description import DiskRow, Space, row_order
+from xsmigui.core.refs import VdiRef
 from xsmigui.core.text import _
 from xsmigui.core.units import size
 from xsmigui.ui.columns import WHOLE
@@ -52,6 +53,14 @@ def _columns() -> list[tuple[str, Column[DiskRow]]]:
         (SR, Column(_("Type"), lambda r: r.type)),
         (SR, Column(_("Description"), lambda r: r.description, tip=lambda r: r.description)),
     ]
+
+
+def _has(row: DiskRow, sought: list[str]) -> bool:
+    """The disk's name, description or VMs have all these words."""
+    if not sought:
+        return True
+    text = " ".join((row.name, row.description, row.vms)).casefold()
+    return all(word in text for word in sought)
 
 
 class SpaceBar(QWidget):
@@ -101,6 +110,7 @@ class StorageTab(RowsTab):
             "storageTab", "diskTable", _("Virtual disks"), empty, shown, lambda r: (r.ref, r.position), WHOLE
         )
         self._rows: tuple[DiskRow, ...] = ()
+        self._by_ref: dict[str, DiskRow] = {}
         self._shown_of = ""
         self.bar = SpaceBar()
         self.space = hint()
@@ -109,7 +119,7 @@ class StorageTab(RowsTab):
         self.filter.setPlaceholderText(_("Filter virtual disks…"))
         named(self.filter, "diskFilter", _("Filter virtual disks"))
         self.filter.setClearButtonEnabled(True)
-        self.filter.textChanged.connect(lambda _text: self._show())
+        self.filter.textChanged.connect(lambda _text: self._search())
         self.rescan = QPushButton(_("Rescan"))
         named(self.rescan, "rescanButton", _("Rescan"))
         self.rescan.setToolTip(_("Have the server look again at what is on this SR"))
@@ -121,6 +131,7 @@ class StorageTab(RowsTab):
         named(self.move_disks, "moveDiskButton", _("Move the selected virtual disks"))
         self.move_disks.clicked.connect(on_move)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self._chosen: tuple[VdiRef, ...] | None = None
         self.table.selectionModel().selectionChanged.connect(lambda *_changes: self._selected())
         foot = QHBoxLayout()
         foot.setSpacing(STEP)
@@ -152,7 +163,46 @@ class StorageTab(RowsTab):
             self.bar.show_space(space)
             self.space.setText(space.sentence())
         self._rows = rows
+        self._by_ref = {row.ref: row for row in rows}
         self._show()
+
+    def await_sr(self, space: Space | None) -> None:
+        """The disks of another SR are being looked for."""
+        self.show_sr((), space, True)
+        self.empty.hide()
+        self.table.show()
+
+    def change_disks(self, changed: Mapping[VdiRef, DiskRow | None], space: Space | None) -> None:
+        """Some disks of the SR that is shown have changed; None for those that are gone. It costs what has changed
+        unless disks come, go, or have other names."""
+        if space is not None:
+            self.bar.show_space(space)
+            self.space.setText(space.sentence())
+        sought = self._sought()
+        stays = True
+        others = []
+        for ref, row in changed.items():
+            before = self._by_ref.get(ref)
+            if row == before:
+                continue
+            if row is None or before is None:
+                stays = False
+            else:
+                stays = stays and row.name == before.name and _has(row, sought) == _has(before, sought)
+                others.append(row)
+            if row is None:
+                del self._by_ref[ref]
+            else:
+                self._by_ref[ref] = row
+        if stays:
+            self.rows.replace(row for row in others if _has(row, sought))
+            return
+        self._rows = tuple(sorted(self._by_ref.values(), key=row_order))
+        self._show()
+
+    def _sought(self) -> list[str]:
+        """The words that are typed into the filter."""
+        return self.filter.text().casefold().split()
 
     def _arrange(self, of: str) -> None:
         """Show what belongs to this kind of tab."""
@@ -171,18 +221,29 @@ class StorageTab(RowsTab):
 
     def _show(self) -> None:
         """Show the disks whose name, description or VMs have what was typed."""
-        sought = self.filter.text().casefold().split()
-        texts = ((row, " ".join((row.name, row.description, row.vms)).casefold()) for row in self._rows)
-        self.show_rows(tuple(row for row, text in texts if all(word in text for word in sought)))
+        sought = self._sought()
+        self.show_rows(tuple(row for row in self._rows if _has(row, sought)) if sought else self._rows)
         self.empty.setText(_("Nothing matches the filter.") if self._rows else _("There are no virtual disks here."))
         self._offer_eject()
 
+    def _search(self) -> None:
+        if self._shown_of == SR:
+            self._rows = tuple(self._by_ref[row.ref] for row in self._rows)
+        self._show()
+
+    def selected_disks(self) -> tuple[VdiRef, ...]:
+        """The virtual disks that are selected: the same tuple as long as the selection stays."""
+        if self._chosen is None:
+            self._chosen = tuple(dict.fromkeys(VdiRef(row.ref) for row in self.selected() if row.ref))
+        return self._chosen
+
     def _selected(self) -> None:
+        self._chosen = None
         self._offer_eject()
         self.changed.emit()
 
     def _offer_eject(self) -> None:
-        drives = any(row.drive for row in self.selected())
+        drives = self._shown_of == VM and any(row.drive for row in self.selected())
         self.eject.setEnabled(drives)
         explain(self.eject, "" if drives else _("Select a drive with a CD first."))
 

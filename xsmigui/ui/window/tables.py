@@ -97,8 +97,10 @@ class RowsTab(QWidget):
         layout.addWidget(self.table, 1)
 
     def selected(self) -> list[Any]:
-        """The selected rows."""
-        return [self.rows.row(index.row()) for index in self.table.selectionModel().selectedRows()]
+        """The selected rows, from the ranges of the selection: asked for rows, Qt looks at every cell of each."""
+        ranges: Any = self.table.selectionModel().selection()  # a list, which PySide's types do not know
+        places = {row for part in ranges for row in range(part.top(), part.bottom() + 1)}
+        return [self.rows.row(place) for place in sorted(places)]
 
     def forget(self) -> None:
         """Show nothing, not even that there is nothing: the rows of another object are being looked for."""

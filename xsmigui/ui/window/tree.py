@@ -110,18 +110,34 @@ class ResourceTree(QTreeView):
         self._shut: set[ObjectId] = set()  # by the operator, during the present search
         self._searching = False
         self._arranging = False
+        self._selected: list[ObjectId] | None = None
+        for changed in (
+            self.selectionModel().selectionChanged,
+            self.selectionModel().currentChanged,
+            self.resources.modelReset,
+            self.resources.rowsRemoved,
+        ):
+            changed.connect(lambda *_what: self._select_anew())
         self.expanded.connect(lambda index: self._opened(index, True))
         self.collapsed.connect(lambda index: self._opened(index, False))
 
     def selected(self) -> list[ObjectId]:
         """The objects that are selected, the current one first."""
+        if self._selected is None:
+            self._selected = self._selection()
+        return list(self._selected)
+
+    def _selection(self) -> list[ObjectId]:
         current = self.resources.node(self.currentIndex())
-        nodes = [self.resources.node(index) for index in self.selectionModel().selectedRows()]
+        nodes = [self.resources.node(index) for index in self.selectionModel().selectedIndexes()]
         keys = [node.id for node in nodes if node is not None]
         if current is not None and current.id in keys:
             keys.remove(current.id)
             keys.insert(0, current.id)
         return keys
+
+    def _select_anew(self) -> None:
+        self._selected = None
 
     def select(self, key: ObjectId) -> bool:
         """Select an object and show it; False where it is not in the tree."""

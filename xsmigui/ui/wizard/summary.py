@@ -7,11 +7,12 @@ from pathlib import Path
 import msgspec
 from PySide6.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QTextBrowser
 
+from xsmigui.core.migration import sheets
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.plan import Plan
-from xsmigui.core.migration.summary import VmSummary, amount, beforehand, opening, summarize, written, xe_script
+from xsmigui.core.migration.sheets import Summary
+from xsmigui.core.migration.summary import VmSummary, xe_script
 from xsmigui.core.problems import Page
-from xsmigui.core.refs import VmRef
 from xsmigui.core.text import _, n_, printable
 from xsmigui.ui.style import named
 from xsmigui.ui.wizard.copying import CopyChoice
@@ -81,8 +82,8 @@ class SummaryPage(WizardPage):
             return
         if self._plan is not None and self.script.isChecked():
             html = f"<pre style='white-space: pre-wrap'>{escape(xe_script(self._plan))}</pre>"
-        elif self._plan is not None:
-            html = plan_html(self._plan, self._evaluation, self._open)
+        elif (shown := sheets.summary(self._evaluation)) is not None:
+            html = plan_html(shown, self._open)
         else:
             html = f"<p>{escape(_not_yet(self._evaluation))}</p>"
         if html != self._shown:
@@ -127,32 +128,28 @@ def _not_yet(evaluation: Evaluation) -> str:
     return _("There is no plan yet: there are still problems. See below.")
 
 
-def plan_html(plan: Plan, evaluation: Evaluation, unfolded: Collection[str]) -> str:
+def plan_html(shown: Summary, unfolded: Collection[str]) -> str:
     """The plan as a page: a paragraph on all of it, then a line for each VM, which unfolds its details. The details of
     a VM that moves alone are always shown."""
-    several = len(plan.moves) > 1
-    first = " ".join(opening(plan, evaluation))
-    parts = [f"<p>{escape(first)}</p>"]
-    sizes = {move.ref: written(move) for move in evaluation.resolved.moves} if several else {}
-    for place, (move, vm) in enumerate(zip(plan.moves, summarize(plan), strict=True)):
+    several = len(shown.lines) > 1
+    parts = [f"<p>{escape(shown.opening)}</p>"]
+    for place, line in enumerate(shown.lines):
         if not several:
-            parts += [f"<h3>{escape(vm.sentence)}</h3>", _details(vm)]
+            parts += [f"<h3>{escape(line.summary.sentence)}</h3>", _details(line.summary)]
             continue
-        is_open = move.vm.uuid in unfolded
-        data = amount(move.travelling, sizes.get(VmRef(move.vm.ref), 0)) if move.travelling else ""
+        is_open = line.vm in unfolded
         sign = "▾" if is_open else "▸"
-        name, rest = move.vm.name, vm.sentence
+        name, rest = line.summary.name, line.summary.sentence
         if rest.startswith(name):
             rest = rest[len(name) :]
         link = f"<a href='{place}' style='text-decoration: none'>{sign} {escape(name)}</a>"
-        parts.append(f"<p style='margin: 4px 0'>{link} {escape(rest)} {escape(data)}</p>")
+        parts.append(f"<p style='margin: 4px 0'>{link} {escape(rest)} {escape(line.data)}</p>")
         if is_open:
-            parts.append(_details(vm))
-    others = beforehand(evaluation)
-    if others:
+            parts.append(_details(line.summary))
+    if shown.beforehand:
         title = escape(_("Before you start"))
         parts.append(f"<h4>{title}</h4>")
-    for sentence, more in others:
+    for sentence, more in shown.beforehand:
         rest = " " + n_("{n} more of this kind.", "{n} more of this kind.", more) if more else ""
         parts.append(f"<p>{escape(sentence + rest)}</p>")
     return "".join(parts)
