@@ -207,8 +207,7 @@ class MainWindow(QMainWindow):
 
     def _show_changes(self, deltas: dict[PoolId, Delta]) -> None:
         if keys := self.tree.selected():
-            delta = deltas.get(keys[0].pool, Delta())
-            self._selected(delta)
+            self._selected(delta := deltas.get(keys[0].pool, Delta()))
             self.object.changed(self._services.store.site(), delta)
 
     def _job_changed(self, job: Job) -> None:
