@@ -26,7 +26,7 @@ class SrDisks:
             self._disk_of[vbd] = ref
 
     def changed(self, inventory: Inventory, delta: Delta) -> Mapping[VdiRef, DiskRow | None] | None:
-        """The rows of disks that a delta may have altered, None for those that are no longer listed; None where all of
+        """The rows of disks that a delta may have altered, None for those that are no longer listed; None if all of
         them have to be made anew."""
         sr = inventory.SR.get(self._sr)
         if delta.whole or sr is None or sr.name_label != self._name:
