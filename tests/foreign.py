@@ -21,14 +21,21 @@ from xsmigui.simulator.failures import NULL
 class Somebody:
     """`call(method, *params)` is a call as an administrator; `order(do, **arguments)` a command of the control."""
 
-    def __init__(self, call: Callable[..., Any], order: Callable[..., Any]) -> None:
+    def __init__(
+        self, call: Callable[..., Any], order: Callable[..., Any], change: Callable[..., Any] | None = None
+    ) -> None:
         self.call = call
         self.order = order
+        self._change = change
 
     @classmethod
     def at(cls, site: Simulated, pool: str) -> Somebody:
         served = site[pool]
-        return cls(lambda m, *p: site.call(served, m, *p), lambda do, **a: site.fault(served, do, **a))
+
+        def change(of: str, ref: str, **fields: Any) -> None:
+            site.run(lambda: served.pool.db.set(of, ref, **fields))
+
+        return cls(lambda m, *p: site.call(served, m, *p), lambda do, **a: site.fault(served, do, **a), change)
 
     # -- finding ---------------------------------------------------------------------------------------------------
 
@@ -50,6 +57,12 @@ class Somebody:
     def write(self, disk: str, *, times: int = 1, zeroes: bool = True) -> str:
         """Somebody writes to the disk; its new sum."""
         return str(self.order("write_disk", vdi=disk, times=times, zeroes=zeroes)["sum"])
+
+    def grow(self, disk: str) -> None:
+        """What was written to the disk went where nothing was before: it occupies more."""
+        assert self._change is not None
+        used = int(self.call("VDI.get_physical_utilisation", disk))
+        self._change("VDI", disk, physical_utilisation=used + (2 << 20))
 
     def start(self, vm: str, host: str = NULL) -> None:
         if host == NULL:
@@ -102,3 +115,16 @@ class Somebody:
 
     def destroy(self, disk: str) -> None:
         self.call("VDI.destroy", disk)
+
+
+def spoil_what_is_attached(site: Simulated, pool: str) -> None:
+    """From now on each disk that is about to be connected loses its content first: a copy that went wrong."""
+    served = site[pool].pool
+    strike = served.faults.strike
+
+    async def spoiling(call: Any) -> None:
+        if call.message.full == "VBD.create":
+            served.contents.spoil(served, call.params[0]["VDI"])
+        await strike(call)
+
+    site.run(lambda: setattr(served.faults, "strike", spoiling))

@@ -51,7 +51,7 @@ function _shtab_xsmigui_using
 end
 
 set -g _shtab_xsmigui_commands inventory preflight migrate move-disk evacuate jobs simulate
-set -g _shtab_xsmigui_opts_with_value --allow-start --at-once --database --disk --fingerprint --forget --host --keep-source --lang --leftovers --listen --network --no-proxy --not-before --password --patience --plan --proxy --report --resume --retry --revert --scenario --seed --server --short-stop --show --speed --sr --storage-network --support-bundle --to --user --vdi --vm --vms
+set -g _shtab_xsmigui_opts_with_value --accept --allow-start --at-once --database --disk --fingerprint --forget --host --keep-source --lang --leftovers --listen --network --no-proxy --not-before --password --patience --plan --proxy --report --resume --retry --revert --scenario --seed --server --short-stop --show --speed --sr --storage-network --support-bundle --to --user --vdi --vm --vms
 
 complete -c xsmigui -e
 complete -c xsmigui -f
@@ -169,6 +169,7 @@ complete -c xsmigui -n '_shtab_xsmigui_using jobs' -s h -l help -d 'show this he
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l show -x -d 'show everything about one job. Example: --show 20260302-081500-9c1f'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l resume -x -d 'resume an unfinished job and finish it, on its servers or those of --server. Example: --resume 20260302-081500-9c1f'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l revert -x -d 'roll back what a job has copied, on its servers or those of --server. Example: --revert 20260302-081500-9c1f'
+complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l accept -x -d 'keep the new disks of a VM moved with a short stop, though their content was found to differ, on its servers or those of --server. Example: --accept 20260302-081500-9c1f'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l retry -x -d 'plan and start again what failed in a job, on its servers or those of --server. Example: --retry 20260302-081500-9c1f'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l leftovers -x -d 'remove the disks that a failed job has left behind, on its servers or those of --server. Example: --leftovers 20260302-081500-9c1f'
 complete -c xsmigui -n '_shtab_xsmigui_using jobs' -l allow-start -x -d 'remove the blocks and marks of a job that stopped, so that its VMs can be started, on its servers or those of --server. Example: --allow-start 20260302-081500-9c1f'

@@ -185,10 +185,11 @@ async def end(made: Engine, job: Job) -> tuple[VmJob, ...]:
         return any("It may still start" in vm.message for vm in made.jobs.get(job.id).vms)
 
     waiting = asyncio.ensure_future(made.jobs.wait(job.id))
-    await until(lambda: waiting.done() or may_begin(), 20)
+    await until(lambda: waiting.done() or may_begin())
     if not waiting.done():
         made.jobs.cancel(job.id)
-    return (await asyncio.wait_for(waiting, 20)).vms
+    await until(waiting.done)
+    return waiting.result().vms
 
 
 def drives_of(site: Simulated, motion: Motion) -> list[tuple[str, str]]:

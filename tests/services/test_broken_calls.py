@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.foreign import Somebody
-from tests.holding import until
+from tests.holding import PATIENCE, until
 from tests.services.engine import engine
 from tests.services.motions import MOTIONS, Called, Calls, changes, drives_of, end, wrong
 from tests.services.test_exchange import marked, quiet
@@ -43,7 +43,7 @@ async def calls_of(name: str) -> list[Called]:
         async with engine(site, *motion.pools) as made:
             plan = await motion.plan(made)
             calls = Calls(site)
-            job = await asyncio.wait_for(made.jobs.wait(made.jobs.start(plan).id), 30)
+            job = await asyncio.wait_for(made.jobs.wait(made.jobs.start(plan).id), PATIENCE)
             assert job.state is State.done, [vm.message for vm in job.vms]
             return list(calls.made)
 
@@ -105,7 +105,7 @@ async def run(site: Simulated, home: Path, name: str, called: Called, how: str) 
             await until(lambda: calls.reached.is_set() or made.jobs.get(job.id).has_ended)
             count = len(calls.made)
             made.proxies[called[0]].cut()
-            await until(lambda: len(calls.made) > count + 2 or made.jobs.get(job.id).has_ended, 5)
+            await until(lambda: len(calls.made) > count + 2 or made.jobs.get(job.id).has_ended)
             calls.release()
         endings = await end(made, job)
         told = f"{name}, {called}, {how}: {[(vm.state, vm.verified, vm.message) for vm in endings]}"

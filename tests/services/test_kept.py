@@ -8,11 +8,12 @@ from tests.foreign import Somebody
 from tests.holding import until
 from tests.services.engine import Engine
 from tests.services.test_exchange import VM, disks_of, ended, own_plan, quiet, rows
+from tests.services.test_short_stop import Gate
 from tests.simulated import Simulated
 from xsmigui.core.jobs import State
 from xsmigui.core.migration.diskdraft import DisksRefused
 from xsmigui.core.migration.exchange import KEPT
-from xsmigui.core.migration.kept import KeptSource, kept_sources, revert_plan
+from xsmigui.core.migration.kept import KeptSource, kept_sources, may_have_changed, revert_plan
 from xsmigui.core.ports import Gateway
 from xsmigui.services.kept import purge
 
@@ -115,6 +116,64 @@ async def test_a_source_that_was_written_to_is_removed_only_if_it_is_wanted_all_
     assert (await purge(gateway(two), gone.doubtful, doubtful_too=True)).removed == 1
 
 
+async def test_a_source_without_a_sum_that_may_have_been_written_to_is_put_back_only_if_it_is_wanted_all_the_same(
+    two: Engine, other: Somebody
+) -> None:
+    sources = await moved(two)
+    assert not any(kept.note.sum for kept in sources)
+    wanted = [kept.ref for kept in sources]
+    other.write(sources[0].ref)
+    other.grow(sources[0].ref)
+    await until(lambda: may_have_changed(two.inventory("Madrid"), wanted))
+    assert may_have_changed(two.inventory("Madrid"), wanted) == (sources[0].note.name,)
+    with pytest.raises(DisksRefused, match="may have been written to since it was kept"):
+        revert_plan(two.inventory("Madrid"), wanted)
+    revert_plan(two.inventory("Madrid"), wanted[1:])  # the other one may
+    plan = revert_plan(two.inventory("Madrid"), wanted, doubtful_too=True)
+    (vm,) = (await ended(two, two.jobs.start(plan))).vms
+    assert vm.state is State.done, vm.message
+    assert "No checksum was made" in vm.message
+    two.site.lets_go_of(VM)
+
+
+async def test_a_source_that_is_written_to_while_it_is_put_back(two: Engine, other: Somebody) -> None:
+    sources = await moved(two)
+    before = {p: d["uuid"] for p, d in disks_of(two).items()}
+    plan = revert_plan(two.inventory("Madrid"), [kept.ref for kept in sources])
+    gate = Gate(two, 4)
+    job = two.jobs.start(plan)
+    await until(lambda: gate.is_reached)
+    other.grow(sources[0].ref)
+    gate.open()
+    (vm,) = (await ended(two, job)).vms
+    assert vm.state is State.failed, vm.message
+    assert {p: d["uuid"] for p, d in disks_of(two).items()} == before
+
+
+async def test_a_source_that_a_revert_has_taken_in_hand_is_not_removed(two: Engine, other: Somebody) -> None:
+    """Nothing is connected to it yet, and it is about to become the VM's disk."""
+    sources = await moved(two)
+    gate = Gate(two, 6)
+    job = two.jobs.start(revert_plan(two.inventory("Madrid"), [kept.ref for kept in sources]))
+    await until(lambda: gate.is_reached)
+    gone = await purge(gateway(two), [kept.ref for kept in sources], doubtful_too=True)
+    assert (gone.removed, len(gone.left)) == (0, 2)
+    assert job.id in gone.left[0]
+    gate.open()
+    assert (await ended(two, job)).state is State.done
+
+
+async def test_a_source_that_is_the_memory_of_a_vm_is_not_removed(two: Engine, other: Somebody) -> None:
+    sources = await moved(two)
+    db = two.served("Madrid").pool.db
+    vm = other.vm("test-suspended")
+    image = two.site.run(lambda: db.get("VM", vm, "suspend_VDI"))
+    two.site.run(lambda: db.set("VM", vm, suspend_VDI=sources[0].ref))
+    gone = await purge(gateway(two), [sources[0].ref])
+    assert (gone.removed, len(gone.left)) == (0, 1)
+    two.site.run(lambda: db.set("VM", vm, suspend_VDI=image))
+
+
 async def test_reverted_with_its_content(two: Engine, other: Somebody) -> None:
     vm = other.vm(VM)
     first = {p: other.sum(d) for p, d in other.disks(vm).items()}
@@ -122,6 +181,7 @@ async def test_reverted_with_its_content(two: Engine, other: Somebody) -> None:
     plan = revert_plan(two.inventory("Madrid"), [kept.ref for kept in sources])
     (job,) = (await ended(two, two.jobs.start(plan))).vms
     assert (job.state, job.verified) == (State.done, True), job.message
+    assert "No checksum" not in job.message
     assert {p: other.sum(d) for p, d in other.disks(vm).items()} == first
 
 

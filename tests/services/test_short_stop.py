@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.foreign import Somebody
+from tests.foreign import Somebody, spoil_what_is_attached
 from tests.holding import Hold, until
 from tests.services.engine import Engine, engine
 from tests.services.test_exchange import (
@@ -26,11 +26,13 @@ from tests.services.test_exchange import (
     vm_of,
 )
 from tests.simulated import Simulated
-from xsmigui.core.jobs import State, VmJob
+from xsmigui.core.jobs import Job, State, VmJob
 from xsmigui.core.migration.diskdraft import draft_of_disks
 from xsmigui.core.migration.exchange import kept_note
+from xsmigui.core.migration.kept import kept_sources, revert_plan
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.refs import VdiRef, VmRef
+from xsmigui.core.triage import Do, triage
 from xsmigui.core.verified import Outcome, What
 from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.faults import Dropped
@@ -353,6 +355,53 @@ async def test_somebody_while_it_is_down(two: Engine, other: Somebody, steps: di
     assert left(two) == []
     if does == "borrows":
         two.site.lets_go_of("intranet-old")
+
+
+async def differing(two: Engine, keep_days: int = 0) -> Job:
+    """A move that has stopped because the new disk, on which the VM runs by now, has another content."""
+    plan = await plan_of(two, ONE, 1, keep_days)
+    spoil_what_is_attached(two.site, "Madrid")
+    job = two.jobs.start(plan)
+    (vm,) = (await ended(two, job)).vms
+    two.site.lets_go_of(ONE)
+    assert vm.state is State.interrupted, vm.message
+    assert "Nothing was removed." in vm.message
+    assert power(two) == "Running"
+    return job
+
+
+@pytest.mark.parametrize("keep_days", [0, 7])
+async def test_a_difference_found_after_the_start_can_be_accepted_and_is_not_called_verified(
+    two: Engine, other: Somebody, keep_days: int
+) -> None:
+    before = disks_of(two, ONE)
+    job = await differing(two, keep_days)
+    found = triage(two.jobs.get(job.id), 0, two.store.site())
+    assert found is not None
+    assert found.steps == (Do.resume, Do.accept, Do.forget)
+    two.jobs.resume(job.id, accept=True)
+    (vm,) = (await ended(two, job)).vms
+    assert (vm.state, vm.verified) == (State.done, False), vm.message
+    assert "content" in vm.message
+    assert_moved(two, before)
+    (content,) = [item for item in vm.items if item.what is What.content]
+    assert content.outcome is Outcome.differs
+    kept = kept_sources(two.inventory("Madrid"))
+    assert [each.uuid for each in kept] == [before["0"]["uuid"]]
+    other.stop(other.vm(ONE))
+    await until(lambda: two.inventory("Madrid").VM[VmRef(other.vm(ONE))].power_state == "Halted")
+    back = await run(two, revert_plan(two.inventory("Madrid"), [kept[0].ref]))
+    assert back.state is State.done, back.message
+    assert disks_of(two, ONE)["0"]["uuid"] == before["0"]["uuid"]
+
+
+async def test_a_difference_found_after_the_start_is_compared_once_more_when_resumed(two: Engine) -> None:
+    job = await differing(two)
+    watch = Gate(two)
+    two.jobs.resume(job.id)
+    (vm,) = (await ended(two, job)).vms
+    assert vm.state is State.interrupted, vm.message
+    assert watch.made.count("VDI.checksum") == 2
 
 
 # How short it is.

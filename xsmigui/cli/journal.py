@@ -5,11 +5,13 @@ import asyncio
 from datetime import datetime
 from pathlib import Path
 
+from xsmigui.cli.aftermath import agreed_to
 from xsmigui.cli.resuming import step_line
 from xsmigui.cli.starting import to_the_end
 from xsmigui.console import (
     BAD_ARGUMENTS,
     DONE,
+    NOT_AGREED,
     BadArguments,
     job_document,
     print_document,
@@ -19,13 +21,14 @@ from xsmigui.console import (
     state_word,
     write_report,
 )
-from xsmigui.core.jobs import Job
+from xsmigui.core.jobs import Job, differs_afterwards
 from xsmigui.core.journal import SetAside, Unreadable
 from xsmigui.core.migration.diskdraft import DisksRefused
-from xsmigui.core.migration.kept import kept_sources, revert_plan
+from xsmigui.core.migration.kept import doubtful_question, kept_sources, may_have_changed, revert_plan
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.refs import PoolId
 from xsmigui.core.text import _, joined
+from xsmigui.core.triage import accept_question
 from xsmigui.local import paths
 from xsmigui.local.journal import JournalFile
 from xsmigui.services.jobs import Jobs
@@ -95,13 +98,17 @@ def _named(found: list[Job], name: str) -> Job:
 
 async def take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int:
     """Bring an unfinished job to its end, or put back what a job has copied, whether it has ended or not."""
-    wanted = options.resume or options.revert
+    wanted = options.resume or options.revert or options.accept
     try:
-        found = await jobs.take_up(wanted)
+        if options.accept and not await _accepted(options, jobs):
+            return NOT_AGREED
+        found = await jobs.take_up(wanted, accept=bool(options.accept))
     except OSError as error:
         raise BadArguments(_("The journal cannot be read: {reason}", reason=str(error))) from None
     if not found and options.revert:
-        plan = _reverting(store, wanted)
+        doubtful, plan = _reverting(store, wanted)
+        if doubtful and not options.yes and not await agreed_to(doubtful_question(doubtful)):
+            return NOT_AGREED
         if plan is not None:
             return await to_the_end(options, jobs, lambda: jobs.start(plan))
     if not found:
@@ -128,13 +135,27 @@ async def take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int:
     return await to_the_end(options, jobs, begin)
 
 
-def _reverting(store: Store, job: str) -> Plan | None:
-    """The plan that puts the kept sources of a job back that has ended; None if there are none."""
+async def _accepted(options: argparse.Namespace, jobs: Jobs) -> bool:
+    """Whether the operator keeps new disks whose content was found to differ. Raises `BadArguments` where there are
+    none, `OSError`."""
+    known = {job.id: job for job in await jobs.past_and_present()}
+    job = known.get(options.accept)
+    names = [vm.move.vm.name for vm in job.vms if differs_afterwards(vm)] if job is not None else []
+    if job is not None and not names:
+        raise BadArguments(_("Nothing of {job} is to be accepted: no content was found to differ.", job=job.id))
+    question = accept_question(names)
+    return job is None or options.yes or await agreed_to(question)
+
+
+def _reverting(store: Store, job: str) -> tuple[tuple[str, ...], Plan | None]:
+    """The plan that puts the kept sources of a job back that has ended, None if there are none; and which of them may
+    have been written to since."""
     for inventory in store.site().pools.values():
         sources = [kept.ref for kept in kept_sources(inventory) if kept.note.job == job]
         if sources:
             try:
-                return revert_plan(inventory, sources)
+                doubtful = may_have_changed(inventory, sources)
+                return doubtful, revert_plan(inventory, sources, doubtful_too=True)
             except DisksRefused as refused:
                 raise BadArguments(str(refused)) from None
-    return None
+    return (), None

@@ -147,7 +147,7 @@ def _evacuate(command: Any) -> None:
     run(empty)
 
 
-WITH_SERVERS: Final = ("resume", "revert", "retry", "leftovers", "allow_start")
+WITH_SERVERS: Final = ("resume", "revert", "accept", "retry", "leftovers", "allow_start")
 """The selections of `jobs` that name a job and need a connection."""
 
 
@@ -174,6 +174,14 @@ def _jobs(command: Any) -> None:
         help=_(
             "roll back what a job has copied, on its servers or those of --server. Example: --revert "
             "20260302-081500-9c1f"
+        ),
+    )
+    which.add_argument(
+        "--accept",
+        metavar="ID",
+        help=_(
+            "keep the new disks of a VM moved with a short stop, though their content was found to differ, on its "
+            "servers or those of --server. Example: --accept 20260302-081500-9c1f"
         ),
     )
     which.add_argument(

@@ -24,11 +24,12 @@ def claims(jobs: Iterable[Job], inventory: Callable[[PoolId], Inventory | None])
         source, target = inventory(here), inventory(there)
         if source is None or target is None:
             continue
-        found += [_claim(vm, here, there, source, target) for vm in job.vms if not (vm.state.has_ended or vm.move.fix)]
+        due = [vm for vm in job.vms if not (vm.state.has_ended or vm.move.fix)]
+        found += [_claim(job.id, vm, here, there, source, target) for vm in due]
     return tuple(found)
 
 
-def _claim(vm: VmJob, here: PoolId, there: PoolId, source: Inventory, target: Inventory) -> Claim:
+def _claim(job: str, vm: VmJob, here: PoolId, there: PoolId, source: Inventory, target: Inventory) -> Claim:
     move = vm.move
     host = HostRef(move.host.ref)
     record = source.VM.get(VmRef(move.vm.ref))
@@ -55,4 +56,6 @@ def _claim(vm: VmJob, here: PoolId, there: PoolId, source: Inventory, target: In
         memory=memory,
         space=tuple(space.items()),
         storage=move.kind is not Kind.live,
+        job=job,
+        disks=tuple(disk.disk.uuid for disk in move.disks if not disk.stays),
     )

@@ -11,6 +11,7 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.messages import Text, facts, render
 from xsmigui.core.migration.calls import MOTIONS, MOVING
 from xsmigui.core.migration.exchange import COPY, Replacement, ShortStop
+from xsmigui.core.migration.fixes import Doomed
 from xsmigui.core.migration.plan import Plan, VmMove
 from xsmigui.core.migration.portrait import Portrait
 from xsmigui.core.migration.steps import ANSWER, Pending
@@ -76,7 +77,7 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     is over. `pools` is what the pools were known by at the start. `portrait` is the VM before it moved, `sums` the
     server's sums of its disks' contents by reference, before and after, `items` what was compared afterwards;
     `verified` is said only if all of it was as it should be. `stop` is how far a move with a short stop has come.
-    `doomed` are the disks that go with snapshots which a fix deletes.
+    `doomed` are the disks that go with snapshots which a fix deletes (mere references in earlier versions).
     """
 
     move: VmMove
@@ -111,7 +112,7 @@ class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     sums: dict[str, str] = {}
     items: tuple[Item, ...] = ()
     stop: ShortStop | None = None
-    doomed: tuple[str, ...] = ()
+    doomed: tuple[Doomed | str, ...] = ()
 
     @property
     def message(self) -> str:
@@ -214,10 +215,24 @@ def says_more(new: VmJob, old: VmJob) -> bool:
 _FLEETING: Final[dict[str, Any]] = {"progress": None, "cancellable": True, "step_started": None}
 
 
+def differs_afterwards(vm: VmJob) -> bool:
+    """A move with a short stop has stopped because the VM's new disks, on which it runs by now, were found to have
+    another content than their sources."""
+    return vm.stop is not None and bool(vm.stop.up) and any(it.has_other_content for it in vm.replacements)
+
+
+def accepted(vm: VmJob) -> VmJob:
+    """The operator keeps the new disks all the same; the sources are kept too, as the way back."""
+    if vm.stop is None or not differs_afterwards(vm):
+        return vm
+    return replace(vm, keeps=True, stop=replace(vm.stop, accepted=True))
+
+
 def resumed(vm: VmJob) -> VmJob:
     """A part that had stopped, taken up because the operator wants it: nobody knows what happened to its disks
-    meanwhile, and the VM is blocked anew."""
-    parts = tuple(it if it.placed else replace(it, unwatched=True) for it in vm.replacements)
+    meanwhile, and the VM is blocked anew. What was found to differ is compared once more."""
+    is_accepted = vm.stop is not None and vm.stop.accepted
+    parts = tuple(_unwatched(it, is_accepted) for it in vm.replacements)
     return replace(
         vm,
         state=State.waiting,
@@ -230,6 +245,12 @@ def resumed(vm: VmJob) -> VmJob:
         cancelling=False,
         pending=vm.pending if not vm.replacements else None,
     )
+
+
+def _unwatched(it: Replacement, is_accepted: bool) -> Replacement:
+    if not it.placed:
+        return replace(it, unwatched=True)
+    return replace(it, sum_old="", sum_new="") if it.has_other_content and not is_accepted else it
 
 
 def upgraded(vm: VmJob, now: datetime) -> VmJob:

@@ -1,24 +1,26 @@
 """What became of a VM whose job did not succeed, and what may safely be done next, in order. Facts; the sentences of
 them are made here too, when somebody reads them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from xsmigui.core.jobs import Job, State, VmJob
+from xsmigui.core.jobs import Job, State, VmJob, differs_afterwards
 from xsmigui.core.messages import Text, m_, render, sentences
 from xsmigui.core.migration.draft import Site
 from xsmigui.core.migration.exchange import JOB
 from xsmigui.core.migration.leftovers import leftovers
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.refs import PoolId, VmRef, is_null
-from xsmigui.core.text import N_, _
+from xsmigui.core.text import N_, _, joined
 
 
 class Do(StrEnum):
     """A next step. The names are those of the options of `xsmigui jobs`."""
 
+    accept = "accept"
+    """Keep the new disks of a VM though their content was found to differ, and finish."""
     resume = "resume"
     """Go on with the job where it stopped."""
     revert = "revert"
@@ -34,6 +36,7 @@ class Do(StrEnum):
 
 
 WORDS: Final = {
+    Do.accept: N_("Accept the new disks…"),
     Do.resume: N_("Resume"),
     Do.revert: N_("Roll back"),
     Do.leftovers: N_("Remove leftovers…"),
@@ -43,6 +46,8 @@ WORDS: Final = {
 }
 
 _SENTENCES: Final = {
+    Do.accept: N_("Keep the new disks, which the VM runs on, and finish. The old ones are kept: to get back to them, "
+                  "shut the VM down and revert the move."),
     Do.resume: N_("Continue where it stopped, after checking what has changed meanwhile."),
     Do.revert: N_("Roll everything back: the VM gets its previous disks."),
     Do.leftovers: N_("Look at the disks that were left at the destination, and remove them."),
@@ -108,6 +113,8 @@ def _places(job: Job, vm: VmJob, site: Site) -> tuple[Place, ...]:
 
 
 def _steps(job: Job, vm: VmJob, site: Site, places: tuple[Place, ...]) -> list[Do]:
+    if not vm.is_over and differs_afterwards(vm):
+        return [Do.resume, Do.accept, Do.forget]
     if not vm.is_over:
         steps = [Do.resume]
         if vm.replacements:
@@ -191,3 +198,12 @@ def where_text(found: Triage) -> str:
 def step_sentence(do: Do) -> str:
     """What a step does, and what it does not."""
     return _(_SENTENCES[do])
+
+
+def accept_question(vms: Iterable[str]) -> str:
+    """What the operator is asked before VMs keep new disks whose content was found to differ."""
+    return _(
+        "{vms} keeps its new disks, whose content was found to differ from that of the old ones. The old ones are "
+        "kept: to get back to them, shut it down and revert the move. What it has written since is not on them.",
+        vms=joined(list(vms)),
+    )

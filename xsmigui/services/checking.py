@@ -19,10 +19,10 @@ class Refused(Exception):
         self.problems = problems
 
 
-async def judge_afresh(store: Store, asker: Asker, plan: Plan, without: str = "") -> Evaluation:
+async def judge_afresh(store: Store, asker: Asker, plan: Plan) -> Evaluation:
     """A plan judged with the records and the servers' answers of this moment, and with what our other jobs will still
-    take (`without` is the uuid of the VM whose own claim does not count). Raises `PlanRefused`."""
-    site = store.booked(without)
+    take. Raises `PlanRefused`."""
+    site = store.booked()
     draft = draft_of(plan, site)
     facts: dict[Question, Answer] = {}
     while True:
@@ -42,7 +42,7 @@ async def check_again(store: Store, asker: Asker, plan: Plan, move: VmMove) -> N
         return Refused((Problem(rule="R05", severity=Severity.block, subject=subject, finding=finding, advice=advice),))
 
     try:
-        evaluation = await judge_afresh(store, asker, single, move.vm.uuid)
+        evaluation = await judge_afresh(store, asker, single)
     except PlanRefused as gone:
         raise refused(m_("{name} is no longer there.", name=str(gone))) from None
     if evaluation.plan is None:

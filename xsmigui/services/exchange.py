@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
 from xsmigui.core.jobs import DiskResult, State, VmJob
 from xsmigui.core.jobs import Step as Phase
-from xsmigui.core.messages import Duration, Text, listed, m_, sentences
+from xsmigui.core.messages import Text, listed, m_, sentences
 from xsmigui.core.migration.exchange import (
     CHECKSUM,
     COPY,
@@ -38,9 +38,9 @@ from xsmigui.core.verified import Item, are_verified, summary
 from xsmigui.services.carrier import CALL_DEADLINE_S, TRIES, Carrier
 from xsmigui.services.carrying import Context, Ended
 from xsmigui.services.checking import Refused, check_again
-from xsmigui.services.exchange_results import read_results
-from xsmigui.services.exchange_state import ExchangeReader, fresh_record, read_connections
-from xsmigui.services.verification import portrait_before, problems
+from xsmigui.services.exchange_results import read_results, told_of_sources, told_of_stop
+from xsmigui.services.exchange_state import ExchangeReader, asked_who_holds, read_connections
+from xsmigui.services.verification import fresh_record, portrait_before, problems
 
 log = logging.getLogger(__name__)
 
@@ -152,7 +152,9 @@ class ExchangeCarrier(Carrier):
         state = self._state = await self._read_state()
         if self.job.cancelling and not self.job.undoing and can_roll_back(self._spec(), state):
             return Note({"undoing": True})
+        self._watch.vm_may_run = self.job.settled
         step = next_step(self._spec(), state)
+        self._state, step = await asked_who_holds(await self._way(self.pool), self._spec(), state, step)
         if self._releases(step) and self._caught_up != (self._number(step), state.watch):
             await self._catch_up(self._number(step))
             return await self._look()
@@ -334,9 +336,8 @@ class ExchangeCarrier(Carrier):
         if self.job.undoing:
             state = State.failed if self._why else State.cancelled
             text = m_("Everything was rolled back; the disks are where they were.")
-            again: Text = ""
-            if self.job.stop is not None and self.job.stop.stopping:
-                again = m_("{vm} was started again.", vm=self._move.vm.name)
+            stopped = self.job.stop is not None and self.job.stop.stopping
+            again = m_("{vm} was started again.", vm=self._move.vm.name) if stopped else ""
             raise Ended(state, sentences(self._where(), text, again, *(p.statement for p in self._why)), self._why)
         self._tell(step=Phase.finishing, progress=None, cancellable=False)
         for number, call in enumerate(self._move.calls, 1):
@@ -350,7 +351,8 @@ class ExchangeCarrier(Carrier):
         except ServerFailure as failure:
             text = m_("The disks were exchanged, but the result cannot be read back: {reason}", reason=failure.raw)
             raise self._stopped(text) from None
-        different = problems(self._move, items)
+        is_accepted = self.job.stop is not None and self.job.stop.accepted
+        different = problems(self._move, items, accepted=is_accepted)
         self._tell(disks=disks, items=items, host=self._move.host.name)
         if any(p.blocks for p in different):
             moved = sentences(self._where(), m_("Moved, but not as planned."), *(p.statement for p in different))
@@ -360,22 +362,10 @@ class ExchangeCarrier(Carrier):
         if self.job.keeps:
             kept = m_("Their sources are kept until {date}.", date=self._spec().until)
         warnings = (*self.job.problems, *different)
-        told = (message, kept, self._told_of_stop(), *(p.statement for p in warnings))
+        told = (message, kept, told_of_stop(self.job), told_of_sources(self.job), *(p.statement for p in warnings))
         status = sentences(*told, summary(items))
         self._tell(verified=are_verified(items))
         self._end(State.done, status, warnings)
-
-    def _told_of_stop(self) -> Text:
-        stop = self.job.stop
-        if stop is None:
-            return ""
-        text = m_("{vm} was down for {time}.", vm=self._move.vm.name, time=Duration(max(1.0, stop.down)))
-        if not all(it.is_proven for it in self.job.replacements):
-            return text
-        when = m_("Contents were compared before the exchange.")
-        if stop.proves_after:
-            when = m_("Contents were compared after it had started again, by a snapshot from before.")
-        return sentences(text, when)
 
     async def _follow_up(self, method: str, params: tuple[Any, ...]) -> None:
         """What follows the exchange; its failure is reported and undoes nothing."""

@@ -1,21 +1,23 @@
 """What the servers show of an exchange of disks: the VM, its disks and who holds them, read afresh at every look."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from xsmigui.core.failures import ServerFailure
 from xsmigui.core.jobs import VmJob
-from xsmigui.core.migration.exchange import ExchangeSpec, ExchangeState, connected, is_connected_to
+from xsmigui.core.migration.exchange import ExchangeSpec, ExchangeState, connected, is_connected_to, next_step
 from xsmigui.core.migration.facts import WriteRate
+from xsmigui.core.migration.holders import Hold
 from xsmigui.core.migration.sameness import OtherConnection
+from xsmigui.core.migration.steps import Request, Step
 from xsmigui.core.ports import Gateway
 from xsmigui.core.records import Task
-from xsmigui.core.refs import PoolId, VmRef, is_null
+from xsmigui.core.refs import PoolId, VmRef
 from xsmigui.services.asking import Asker
+from xsmigui.services.holding import DESTROY, read_disk
 from xsmigui.services.ownsnapshots import read_snapshots, read_time
 from xsmigui.services.store import Store
-from xsmigui.services.verification import GONE
+from xsmigui.services.verification import fresh_record
 from xsmigui.services.watching import Watch
 
 
@@ -119,20 +121,29 @@ class ExchangeReader:
         return tuple(found)
 
 
-async def fresh_record(gateway: Gateway, cls: str, ref: str) -> Any:
-    """A fresh record; None if the object is gone."""
-    if is_null(ref):
-        return None
-    try:
-        return await gateway.call(f"{cls}.get_record", ref)
-    except ServerFailure as failure:
-        if failure.code in GONE:
-            return None
-        raise
-
-
 async def read_connections(gateway: Gateway, vm: str) -> dict[str, Any]:
     """The VM's VBDs that connect a disk, by reference."""
     refs = await gateway.call("VM.get_VBDs", vm)
     records = [(ref, await fresh_record(gateway, "VBD", ref)) for ref in refs]
     return dict(connected([(ref, record) for ref, record in records if record is not None]))
+
+
+async def asked_who_holds(
+    gateway: Gateway, spec: ExchangeSpec, state: ExchangeState, step: Step
+) -> tuple[ExchangeState, Step]:
+    """Where a disk is about to be removed it is asked at this moment who else holds it; what is next may be something
+    else then."""
+    while isinstance(step, Request) and step.method == DESTROY and step.params[0] not in state.held:
+        ref = str(step.params[0])
+        disk = await read_disk(gateway, ref)
+        others = [
+            holder.name or str(holder.hold)
+            for holder in (disk.holders if disk is not None else ())
+            if holder.hold is not Hold.control_domain and (holder.hold, holder.name) != (Hold.job, spec.job)
+        ]
+        vdis = {other: record for other, record in state.vdis.items() if other != ref}
+        if disk is not None:
+            vdis[ref] = disk.record
+        state = replace(state, vdis=vdis, held={**state.held, ref: tuple(others)})
+        step = next_step(spec, state)
+    return state, step

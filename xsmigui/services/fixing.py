@@ -1,31 +1,38 @@
 """A fix on its way: a job of one part, carried by the same loop as motions (`core.migration.fixing` says what is next).
 
 It is tried once: what the server refuses is for the operator, who sees it. Nothing is repeated after a restart of the
-program unless the operator continues it.
+program unless the operator continues it, and then everything is looked at anew.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from xsmigui.core.failures import ServerFailure
+from xsmigui.core.inventory import Inventory
 from xsmigui.core.jobs import State
 from xsmigui.core.jobs import Step as Phase
-from xsmigui.core.messages import m_
-from xsmigui.core.migration.fixes import Fix, ShutDownHere
-from xsmigui.core.migration.fixing import doomed_disks, looked_at, next_step, outcome
+from xsmigui.core.messages import Text, m_, sentences
+from xsmigui.core.migration.fixes import Doomed, Fix, ShutDownHere, Unblock
+from xsmigui.core.migration.fixing import doomed_disks, left_alone, looked_at, next_step, noted, outcome
+from xsmigui.core.migration.holders import Holder
 from xsmigui.core.migration.steps import Pending, Request, Step, Wait
 from xsmigui.core.ports import Gateway
 from xsmigui.core.problems import Problem
 from xsmigui.core.records import Task
+from xsmigui.core.refs import VdiRef
 from xsmigui.services.carrier import CANCEL, Carrier
 from xsmigui.services.carrying import Ended, passes
 from xsmigui.services.checking import Refused
+from xsmigui.services.holding import DESTROY, read_disk
 from xsmigui.services.maintenance import note_halted
-from xsmigui.services.verification import GONE
+from xsmigui.services.verification import fresh_record
 
 
 class FixCarrier(Carrier):
     """One fix."""
+
+    _left: tuple[Text, ...] = ()
+    """What was left alone in the last look, and why."""
 
     @property
     def _fix(self) -> Fix:
@@ -38,7 +45,12 @@ class FixCarrier(Carrier):
         fix, inventory = self._fix, self._store.inventory(self.pool)
         if inventory is None:
             raise Refused((self._block(m_("Its pool is not connected.")),))
-        self._tell(doomed=doomed_disks(fix, inventory))
+        self._refuse_under_way(fix, inventory)
+        try:
+            doomed = await self._persist(lambda: self._noted_disks(doomed_disks(fix, inventory)))
+        except ServerFailure as failure:
+            raise Refused((self._problem(failure),)) from None
+        self._tell(doomed=doomed)
         await self._write_first()
         if isinstance(fix, ShutDownHere) and fix.vm in inventory.VM and fix.host in inventory.host:
             known, host, vm = inventory, fix.host, fix.vm
@@ -51,6 +63,24 @@ class FixCarrier(Carrier):
             except ServerFailure as failure:
                 raise Refused((self._problem(failure),)) from None
         self._tell(begun=1)
+
+    async def _noted_disks(self, refs: tuple[VdiRef, ...]) -> tuple[Doomed, ...]:
+        """The disks that are to go, as the server shows them now."""
+        gateway = await self._way(self.pool)
+        found = []
+        for ref in refs:
+            disk = await fresh_record(gateway, "VDI", ref)
+            if disk is not None:
+                found.append(noted(ref, disk))
+        return tuple(found)
+
+    def _refuse_under_way(self, fix: Fix, inventory: Inventory) -> None:
+        """The blocks of a job that goes on are not taken away."""
+        if not isinstance(fix, Unblock) or fix.vm not in inventory.VM:
+            return
+        if any(claim.vm == inventory.VM[fix.vm].uuid for claim in self._store.booked().claims):
+            hint = m_("Wait for that job to end, or revert it.")
+            raise Refused((self._block(m_("The job that has set the block is still under way."), hint),))
 
     def _stop_if_cancelled(self) -> None:
         if self.job.cancelling:
@@ -66,10 +96,26 @@ class FixCarrier(Carrier):
             await self._note(-1, {"pending": None})  # its answer was lost: what it has done is seen now
         elif self.job.cancelling:
             raise Ended(State.cancelled, m_("Cancelled; completed steps are kept."))
-        gateway = await self._way(self.pool)
-        seen = {ref: await _record(gateway, cls, ref) for cls, ref in looked_at(self._fix, self.job.doomed)}
-        records = {ref: record for ref, record in seen.items() if record is not None}
-        return next_step(self._fix, self.job.doomed, records, self.job.followed)
+        return await self._next(await self._way(self.pool))
+
+    async def _next(self, gateway: Gateway) -> Step:
+        """What comes next, as the server shows it now. Who holds a disk is asked at the last moment."""
+        fix, doomed, held = self._fix, self.job.doomed, dict[str, tuple[Holder, ...]]()
+        records: dict[str, Mapping[str, Any]] = {}
+        for cls, ref in looked_at(fix, doomed):
+            record = await fresh_record(gateway, cls, ref)
+            if record is not None:
+                records[ref] = record
+        while True:
+            step = next_step(fix, doomed, records, self.job.followed, held)
+            self._left = left_alone(fix, doomed, records, held)
+            ref = str(step.params[0]) if isinstance(step, Request) and step.method == DESTROY else ""
+            if not ref or ref in held:
+                return step
+            disk = await read_disk(gateway, ref)
+            records.pop(ref)
+            if disk is not None:
+                records[ref], held[ref] = disk.record, disk.holders
 
     def _phase(self, request: Request) -> Phase:
         return Phase.fixing
@@ -92,16 +138,6 @@ class FixCarrier(Carrier):
         raise Ended(State.failed, why.statement, (why,))
 
     async def _finish(self) -> None:
-        self._tell(verified=True)
-        self._end(State.done, outcome(self._fix))
-
-
-async def _record(gateway: Gateway, cls: str, ref: str) -> Mapping[str, Any] | None:
-    """A record as the server has it now; None if it is gone."""
-    try:
-        record: Mapping[str, Any] = await gateway.call(f"{cls}.get_record", ref)
-    except ServerFailure as failure:
-        if failure.code in GONE:
-            return None
-        raise
-    return record
+        self._tell(verified=not self._left)
+        kept = m_("Left alone:") if self._left else ""
+        self._end(State.done, sentences(outcome(self._fix), kept, *self._left))

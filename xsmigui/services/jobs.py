@@ -21,7 +21,7 @@ from msgspec.structs import replace
 
 from xsmigui.core.capacity import MOST_STORAGE_MIGRATIONS
 from xsmigui.core.job_claims import claims
-from xsmigui.core.jobs import Job, State, Step, VmJob, is_moving, resumed, says_more
+from xsmigui.core.jobs import Job, State, Step, VmJob, accepted, differs_afterwards, is_moving, resumed, says_more
 from xsmigui.core.journal import Elsewhere, Unreadable
 from xsmigui.core.messages import Text, m_, render, sentences
 from xsmigui.core.migration.draft import Claim
@@ -187,17 +187,19 @@ class Jobs:
         for place in self._queue:
             place.is_vouched = place.is_vouched or place.job == job
 
-    async def take_up(self, wanted: str = "") -> list[Job]:
+    async def take_up(self, wanted: str = "", *, accept: bool = False) -> list[Job]:
         """Take up what earlier processes left unfinished (or this job of it, which the operator has chosen). What the
         servers move is followed at once; copies that nobody has watched for longer than `RESUME_UNASKED_WITHIN` wait
-        until the operator continues or undoes them. Raises `OSError` if the journal cannot be read."""
+        until the operator continues or undoes them. `accept` as in `resume`. Raises `OSError` if the journal cannot be
+        read."""
         found = []
         for left in await self._journal.adopt(wanted):
             lines = await self._journal.history(left.id)
             now = self._clock.now()
             away = now - lines[-1].at if lines else timedelta()
             handed = self._journal.queued(left.id, 0) is not None
-            job = replace(left, vms=tuple(as_left(vm, now, away, bool(wanted), handed) for vm in left.vms))
+            parts = tuple(accepted(vm) for vm in left.vms) if accept else left.vms
+            job = replace(left, vms=tuple(as_left(vm, now, away, bool(wanted), handed) for vm in parts))
             self.elsewhere.pop(job.id, None)
             self._put(job)
             for index, vm in enumerate(job.vms):
@@ -254,12 +256,14 @@ class Jobs:
                 self.cancel(job, place.index)
         self._pump()
 
-    def resume(self, job: str, *, undo: bool = False) -> None:
-        """Go on with what has stopped of a job, or (`undo`) put it back. What has ended for good is left alone."""
+    def resume(self, job: str, *, undo: bool = False, accept: bool = False) -> None:
+        """Go on with what has stopped of a job, or (`undo`) put it back, or (`accept`) keep the new disks though their
+        content was found to differ. What has ended for good is left alone."""
         for index, vm in enumerate(self._jobs[job].vms):
-            if vm.state is not State.interrupted or vm.is_over:
+            if vm.state is not State.interrupted or vm.is_over or (accept and not differs_afterwards(vm)):
                 continue
-            again = resumed(vm)
+            again = accepted(vm) if accept else vm
+            again = resumed(again)
             if undo and vm.replacements:
                 again = replace(again, undoing=True, cancelling=True)
             elif undo:

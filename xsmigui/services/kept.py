@@ -7,11 +7,13 @@ from typing import Any, Final
 
 from xsmigui.core.failures import ServerFailure
 from xsmigui.core.migration.exchange import CHECKSUM, kept_note
-from xsmigui.core.migration.sameness import is_free, is_whole
+from xsmigui.core.migration.holders import Hold
+from xsmigui.core.migration.sameness import is_whole
 from xsmigui.core.ports import Gateway
 from xsmigui.core.refs import VdiRef
-from xsmigui.core.text import _
+from xsmigui.core.text import _, joined
 from xsmigui.services.carrying import result_of
+from xsmigui.services.holding import DESTROY, Disk, read_disk
 from xsmigui.services.verification import GONE
 
 log = logging.getLogger(__name__)
@@ -35,14 +37,18 @@ async def purge(gateway: Gateway, sources: Iterable[VdiRef], *, doubtful_too: bo
     for ref in sources:
         try:
             record = await gateway.call("VDI.get_record", ref)
-            reason = await _why_not(gateway, ref, record)
-            if reason:
-                left.append(f"{record['name_label']}: {reason}")
-                continue
             if not doubtful_too and await _may_have_changed(gateway, ref, record):
                 doubtful.append(ref)
                 continue
-            await gateway.call("VDI.destroy", ref, deadline=DEADLINE_S)
+            disk = await read_disk(gateway, ref)  # once more: a sum may have taken hours
+            reason = await _why_not(gateway, ref, disk)
+            if reason or disk is None:
+                left.append(f"{record['name_label']}: {reason}")
+                continue
+            if not doubtful_too and disk.record["physical_utilisation"] != record["physical_utilisation"]:
+                doubtful.append(ref)
+                continue
+            await gateway.call(DESTROY, ref, deadline=DEADLINE_S)
             removed += 1
         except ServerFailure as failure:
             if failure.code not in GONE:
@@ -50,12 +56,16 @@ async def purge(gateway: Gateway, sources: Iterable[VdiRef], *, doubtful_too: bo
     return Purged(removed, tuple(left), tuple(doubtful))
 
 
-async def _why_not(gateway: Gateway, ref: VdiRef, record: dict[str, Any]) -> str:
+async def _why_not(gateway: Gateway, ref: VdiRef, disk: Disk | None) -> str:
     """Why a kept source must stay; empty if it may go."""
-    note = kept_note(record["other_config"], record["uuid"])
-    if note is None:
+    record = disk.record if disk is not None else {}
+    note = kept_note(record["other_config"], record["uuid"]) if disk is not None else None
+    if disk is None or note is None:
         return _("it is not a kept source.")
-    if not is_free(record):
+    others = [holder for holder in disk.holders if holder.hold is not Hold.kept]
+    if any(holder.hold is Hold.job for holder in others):
+        return _("another job of this program is working on it: {job}.", job=joined([o.name for o in others]))
+    if others or record["current_operations"]:
         return _("it is in use again.")
     if not note.uuid and await _has_double(gateway, ref, record):
         return _("another disk carries the same note, so the source cannot be told from its copy.")

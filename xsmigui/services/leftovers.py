@@ -6,7 +6,8 @@ from xsmigui.core.failures import ServerFailure
 from xsmigui.core.migration.calls import MOVING
 from xsmigui.core.migration.leftovers import DISKS, Leftover
 from xsmigui.core.ports import Gateway
-from xsmigui.core.refs import PoolId, is_null
+from xsmigui.core.refs import PoolId
+from xsmigui.services.holding import DESTROY, read_disk
 from xsmigui.services.verification import GONE, find_vm
 
 
@@ -22,7 +23,7 @@ async def remove(found: Iterable[Leftover], gateways: Mapping[PoolId, Gateway]) 
             if await _is_under_way(left, gateways.values()):
                 continue
             if await _has_source(left, source) and await _is_loose(left, target):
-                await target.call("VDI.destroy", left.ref, deadline=300.0)
+                await target.call(DESTROY, left.ref, deadline=300.0)
                 removed += 1
         except ServerFailure as failure:
             if failure.code not in GONE:
@@ -47,6 +48,11 @@ async def _has_source(left: Leftover, gateway: Gateway) -> bool:
 
 
 async def _is_loose(left: Leftover, gateway: Gateway) -> bool:
-    record = await gateway.call("VDI.get_record", left.ref)
+    """It is what was shown, nobody holds it, and nothing was written to it since."""
+    disk = await read_disk(gateway, left.ref)
+    if disk is None:
+        return False
+    record = disk.record
     same = record["uuid"] == left.uuid and record["name_label"] == left.name and record["type"] in DISKS
-    return same and all(is_null(vbd) for vbd in record["VBDs"]) and not record["current_operations"]
+    same &= int(record["virtual_size"]) == left.size and max(0, int(record["physical_utilisation"])) == left.written
+    return same and not disk.holders and not record["current_operations"]

@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from xsmigui.core.failures import ServerFailure
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.exchange import JOB, ExchangeSpec, OwnSnapshot
 from xsmigui.core.ports import Gateway
-from xsmigui.services.verification import GONE
+from xsmigui.services.verification import fresh_record
 
 _FORMS: Final = ("%Y%m%dT%H:%M:%SZ", "%Y-%m-%dT%H:%M:%SZ", "%Y%m%dT%H:%M:%S")
 """How xapi writes a time, without dashes before 24.3 and in UTC always (xapi-stdext-date)."""
@@ -37,7 +36,7 @@ async def read_snapshots(gateway: Gateway, spec: ExchangeSpec) -> dict[str, OwnS
     for number in range(spec.stop.number + 1):
         name = spec.snapshot_name(number)
         for ref in await gateway.call("VM.get_by_name_label", name):
-            record = await _record(gateway, "VM", ref)
+            record = await fresh_record(gateway, "VM", ref)
             if record is None or not record["is_a_snapshot"] or record["snapshot_of"] != spec.vm:
                 continue
             if record["other_config"].get(JOB) == spec.job:
@@ -49,17 +48,8 @@ async def read_snapshots(gateway: Gateway, spec: ExchangeSpec) -> dict[str, OwnS
 async def _disks(gateway: Gateway, snapshot: dict[str, Any]) -> dict[str, str]:
     disks = {}
     for ref in snapshot["VBDs"]:
-        vbd = await _record(gateway, "VBD", ref)
-        vdi = await _record(gateway, "VDI", vbd["VDI"]) if vbd is not None and vbd["type"] != "CD" else None
+        vbd = await fresh_record(gateway, "VBD", ref)
+        vdi = await fresh_record(gateway, "VDI", vbd["VDI"]) if vbd is not None and vbd["type"] != "CD" else None
         if vbd is not None and vdi is not None and vdi["is_a_snapshot"]:
             disks[vdi["snapshot_of"]] = vbd["VDI"]
     return disks
-
-
-async def _record(gateway: Gateway, cls: str, ref: str) -> Any:
-    try:
-        return await gateway.call(f"{cls}.get_record", ref)
-    except ServerFailure as failure:
-        if failure.code in GONE:
-            return None
-        raise

@@ -22,6 +22,7 @@ from xsmigui.core.migration.calls import MOTIONS
 from xsmigui.core.migration.exchange import CHECKSUM
 from xsmigui.core.migration.leftovers import seen_before
 from xsmigui.core.migration.moves import Kind
+from xsmigui.core.migration.portrait import grown
 from xsmigui.core.migration.sending import (
     RECEIVE,
     START,
@@ -42,6 +43,7 @@ from xsmigui.services.asking import receive, without_secrets
 from xsmigui.services.carrier import BUSY_TRIES, RETRY_DELAY_S, Carrier
 from xsmigui.services.carrying import Context, Ended, passes
 from xsmigui.services.checking import check_again
+from xsmigui.services.store import Change
 from xsmigui.services.verification import (
     GONE,
     Found,
@@ -84,8 +86,10 @@ class SendingCarrier(Carrier):
         self._new_disks: dict[str, str] = {}
 
     async def run(self) -> None:
+        leave = self._store.subscribe(self._source_changed)
         try:
             if self._taken_up:
+                self._note_what_was_added()
                 text = m_("Started before this program; its state is being checked.")
                 self._tell(state=State.lost, held=False, status=text)
             await super().run()
@@ -93,8 +97,23 @@ class SendingCarrier(Carrier):
             self._keeps_session = self.job.has_begun and self.job.arrived is None  # the server still needs it
             raise
         finally:
+            leave()
             if not self._keeps_session:
                 await self._end_session()
+
+    def _source_changed(self, change: Change) -> None:
+        """Others may add to the VM while it moves."""
+        if change.pool != self.pool:
+            return
+        mine = {disk.disk.ref for disk in self._move.disks}
+        if self._move.vm.ref in change.delta.refs("VM") or not mine.isdisjoint(change.delta.refs("VDI")):
+            self._note_what_was_added()
+
+    def _note_what_was_added(self) -> None:
+        source, before = self._store.inventory(self.pool), self.job.portrait
+        now = portrait_before(source, VmRef(self._move.vm.ref)) if source is not None else None
+        if before is not None and now is not None and now.uuid == before.uuid and self.job.arrived is None:
+            self.job = replace(self.job, portrait=grown(before, now))
 
     async def _begin(self) -> None:
         await check_again(self._store, self._context.asker, self._plan, self._move)

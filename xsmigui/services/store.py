@@ -50,11 +50,9 @@ class Store:
         """Everything that is known, as a value."""
         return Site(dict(self._pools), frozenset(self._connected))
 
-    def booked(self, without: str = "") -> Site:
-        """The site with what jobs under way will still take; of a VM (by its uuid) that is judged itself the own claim
-        does not count."""
-        claims = tuple(claim for claim in self.claims() if not without or claim.vm != without)
-        return Site(dict(self._pools), frozenset(self._connected), claims)
+    def booked(self) -> Site:
+        """The site with what jobs under way will still take."""
+        return Site(dict(self._pools), frozenset(self._connected), self.claims())
 
     def inventory(self, pool: PoolId) -> Inventory | None:
         return self._pools.get(pool)

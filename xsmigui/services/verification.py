@@ -54,8 +54,9 @@ class Found:
         return all(item.outcome is Outcome.same for item in self.items if item.what in _IN_PLACE)
 
 
-def problems(move: VmMove, items: tuple[Item, ...]) -> tuple[Problem, ...]:
-    """What differs from the plan, each with what to do about it; a warning if it can simply be set again."""
+def problems(move: VmMove, items: tuple[Item, ...], *, accepted: bool = False) -> tuple[Problem, ...]:
+    """What differs from the plan, each with what to do about it; a warning if it can simply be set again, or if it is
+    another content that the operator has `accepted`."""
     hints = {
         What.power_state: m_("Look at the VM's console before you start it again."),
         What.size: m_("Do not use it before you know the reason."),
@@ -63,18 +64,31 @@ def problems(move: VmMove, items: tuple[Item, ...]) -> tuple[Problem, ...]:
         What.gone: m_("Don't start it there: both use the same identity. Compare them, then remove the older one."),
     }
     subject = Subject("VM", move.vm.uuid, move.vm.name)
+    mild = (*_SETTINGS, What.content) if accepted else _SETTINGS
     return tuple(
         Problem(
             rule="verify",
-            severity=Severity.warn if item.what in _SETTINGS else Severity.block,
+            severity=Severity.warn if item.what in mild else Severity.block,
             subject=subject,
             finding=m_("{item}.", item=fact(item)),
-            advice=hints.get(item.what, ""),
+            advice=hints.get(item.what, "") if item.what not in mild else "",
             source="server",
         )
         for item in items
         if item.outcome is Outcome.differs
     )
+
+
+async def fresh_record(gateway: Gateway, cls: str, ref: str) -> Any:
+    """A record as the server has it now; None if the object is gone. Raises the wire's errors."""
+    if is_null(ref):
+        return None
+    try:
+        return await gateway.call(f"{cls}.get_record", ref)
+    except ServerFailure as failure:
+        if failure.code in GONE:
+            return None
+        raise
 
 
 async def find_vm(gateway: Gateway, uuid: str) -> tuple[VmRef, dict[str, Any]] | None:

@@ -68,6 +68,8 @@ class Watch:
         self._vm = VmRef(vm)
         self._disturbed = 0
         self._leave = leave
+        self.vm_may_run = False
+        """The VM has its new disks for good: what it does no longer concerns the old ones."""
 
     @property
     def token(self) -> str:
@@ -88,7 +90,7 @@ class Watch:
                 continue
             if not _is_control_domain(inventory, vbd):
                 self.disturb()
-        if self._vm in change.delta.refs("VM"):
+        if self._vm in change.delta.refs("VM") and not self.vm_may_run:
             record = inventory.VM.get(self._vm)
             if record is None or record.power_state != "Halted":
                 self.disturb()

@@ -1,5 +1,6 @@
 """Copy and exchange as a table: what is noted, what the server shows, and what is next. No server, no loop."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -9,6 +10,7 @@ from msgspec.structs import replace as noted
 from xsmigui.core.migration.exchange import (
     BLOCKED,
     JOB,
+    TAG,
     ExchangeSpec,
     ExchangeState,
     Replacement,
@@ -16,7 +18,7 @@ from xsmigui.core.migration.exchange import (
     next_step,
 )
 from xsmigui.core.migration.sameness import OtherConnection, Signs, is_whole
-from xsmigui.core.migration.steps import Done, Note, Pending, Request, RollBack, Step, Stop, Wait
+from xsmigui.core.migration.steps import ANSWER, Done, Note, Pending, Request, RollBack, Step, Stop, Wait
 
 NAME = "20260101-000000-abcd"
 SIZE = 8 << 30
@@ -276,7 +278,86 @@ def test_the_source_of_another_disk_is_left_alone() -> None:
     assert not asks(next_step(spec, with_disk(swapped(), "old", uuid="another")), "VDI.destroy")
 
 
+def removing(**it: Any) -> ExchangeSpec:
+    return replace(SPEC, keeps=False, settled=True, replacements=(noted(COPIED, placed=True, **it),))
+
+
+PROVEN: dict[str, Any] = {"sum_old": "a", "sum_new": "a", "proven": "1", "summed": "1"}
+
+
+def test_a_source_that_anybody_holds_is_not_removed() -> None:
+    """The suspend image of some VM, or a disk on which another job works."""
+    assert asks(next_step(removing(), swapped(held={"old": ()})), "VDI.destroy")
+    assert next_step(removing(), swapped(held={"old": ("memory",)})) == Note({"keeps": True})
+
+
+@pytest.mark.parametrize(("watch", "used"), [("2", 1 << 30), ("1", 1 << 31), ("2", 1 << 31)])
+def test_before_a_source_is_removed_after_a_gap_its_content_is_looked_at_again(watch: str, used: int) -> None:
+    """Somebody may have worked on it in the night between the exchange and its removal."""
+    found = with_disk(swapped(watch=watch), "old", physical_utilisation=used)
+    assert next_step(removing(), found) == Note({"keeps": True})
+    assert next_step(removing(**PROVEN), found) == Note({"sum_last": "", "summed_last": watch}, 0)
+    asked = next_step(removing(**PROVEN, summed_last=watch), found)
+    assert isinstance(asked, Request)
+    assert (asked.method, asked.params, asked.then) == ("VDI.checksum", ("old",), {"sum_last": ANSWER})
+    assert asks(next_step(removing(**PROVEN, summed_last=watch, sum_last="a"), found), "VDI.destroy")
+    assert next_step(removing(**PROVEN, summed_last=watch, sum_last="b"), found) == Note({"keeps": True})
+    assert next_step(removing(**PROVEN, unprovable="refused"), found) == Note({"keeps": True})
+
+
+@pytest.mark.parametrize("proven", [{}, PROVEN])
+def test_a_source_that_was_watched_all_the_time_is_removed(proven: dict[str, Any]) -> None:
+    assert asks(next_step(removing(**proven), swapped()), "VDI.destroy")
+
+
+def test_a_kept_source_notes_what_it_occupied_when_it_was_copied() -> None:
+    """Not what it occupies by now: somebody may have written to it since."""
+    spec = replace(SPEC, settled=True, replacements=(noted(COPIED, placed=True),))
+    kept = with_disk(swapped(), "old", name_label=spec.kept_name(COPIED), tags=[TAG], physical_utilisation=9 << 30)
+    step = next_step(spec, kept)
+    assert isinstance(step, Request)
+    assert json.loads(step.params[2])["used"] == SIGNS.used
+
+
+# Others work meanwhile.
+
+
+def test_a_disk_that_was_extended_at_the_last_moment_is_put_back() -> None:
+    """Between the look and the call that released it: its copy is all that the VM has, and is too small."""
+    spec = replace(SPEC, replacements=(COPIED,))
+    assert isinstance(next_step(spec, with_disk(swapped(), "old", virtual_size=2 * SIZE)), RollBack)
+
+
+def test_a_void_copy_that_no_longer_bears_our_mark_is_somebody_s() -> None:
+    spec = replace(SPEC, replacements=(noted(COPIED, complete=False, void=True),))
+    assert asks(next_step(spec, state()), "VDI.destroy")
+    assert not asks(next_step(spec, with_disk(state(), "new", other_config={})), "VDI.destroy")
+    assert not asks(next_step(spec, state(held={"new": ("another job",)})), "VDI.destroy")
+
+
+@pytest.mark.parametrize("field", ["name_label", "name_description"])
+def test_what_people_called_the_disk_meanwhile_its_successor_is_called(field: str) -> None:
+    step = next_step(SPEC, with_disk(state(), "old", **{field: "by somebody"}))
+    assert isinstance(step, Note)
+    assert step.changes["vdi"][field] == "by somebody"
+    spec = replace(SPEC, replacements=(noted(COPIED, **step.changes),))
+    assert asks(next_step(spec, with_disk(state(), "old", **{field: "by somebody"})), "VBD.create")
+
+
 # The way back.
+
+
+def test_back_a_copy_without_our_mark_is_not_removed() -> None:
+    spec = replace(SPEC, rolling_back=True)
+    assert not asks(next_step(spec, with_disk(state(), "new", other_config={})), "VDI.destroy")
+    assert not asks(next_step(spec, state(held={"new": ("memory",)})), "VDI.destroy")
+
+
+def test_back_a_copy_whose_mark_went_when_all_was_settled_is_still_ours() -> None:
+    spec = replace(SPEC, rolling_back=True, settled=True)
+    step = next_step(spec, with_disk(swapped(), "new", other_config={}))
+    assert isinstance(step, Request)
+    assert (step.method, step.params) == ("VDI.add_to_other_config", ("new", JOB, NAME))
 
 
 def test_back_the_disk_is_connected_before_its_copy_is_released() -> None:

@@ -8,6 +8,7 @@ from tests.core.site import TwoPools
 from xsmigui.core.migration.fixes import (
     DeleteSnapshots,
     DisableCbt,
+    Doomed,
     EjectCd,
     Fix,
     SetDefaultSr,
@@ -15,10 +16,11 @@ from xsmigui.core.migration.fixes import (
     ShutDownHere,
     Unblock,
 )
-from xsmigui.core.migration.fixing import fix_plan, looked_at, next_step, outcome
+from xsmigui.core.migration.fixing import fix_plan, left_alone, looked_at, next_step, outcome
+from xsmigui.core.migration.holders import Hold, Holder
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.rules.general import OUR_BLOCK
-from xsmigui.core.migration.steps import Done, Request, Wait
+from xsmigui.core.migration.steps import Done, Request, RollBack, Wait
 from xsmigui.core.refs import HostRef, PoolId, PoolRef, SrRef, VbdRef, VdiRef, VmRef
 
 P = PoolId("p")
@@ -28,14 +30,23 @@ EJECT = EjectCd(pool=P, vm=VM, vbd=VbdRef("b"), vdi=CD, vm_name="web", cd="tools
 DEFAULT = SetDefaultSr(pool=P, pool_ref=PoolRef("pool"), sr=SrRef("s"), pool_name="Madrid", sr_name="NFS")
 DELETE = DeleteSnapshots(pool=P, vm=VM, snapshots=(SNAP,), vm_name="web")
 UNBLOCK = Unblock(pool=P, vm=VM, operations=BLOCKED, vm_name="web")
+UNBLOCK_NOTED = Unblock(pool=P, vm=VM, operations=BLOCKED, vm_name="web", reasons=(f"{OUR_BLOCK} job",))
+DEFAULT_NOTED = SetDefaultSr(
+    pool=P, pool_ref=PoolRef("pool"), sr=SrRef("s"), pool_name="Madrid", sr_name="NFS", instead_of=SrRef("before")
+)
 DOWN = ShutDown(pool=P, vm=VM, vm_name="web")
 HERE = ShutDownHere(pool=P, host=HostRef("h"), vm=VM, vm_name="web")
 EVERY: tuple[Fix, ...] = (CBT, EJECT, DEFAULT, DELETE, UNBLOCK, DOWN, HERE)
 
+GOES = Doomed(ref=VdiRef("s0"), uuid="uuid of s0", name="web 0", is_memory=False, used=1)
+"""A disk of a snapshot that is deleted."""
+DISK = {"uuid": "uuid of s0", "is_a_snapshot": True, "physical_utilisation": "1", "name_label": "web 0"}
+TAKEN = {"snapshot_of": VM, "is_a_snapshot": True, "name_label": "before"}
+
 IN_DRIVE = {"VM": VM, "VDI": CD, "type": "CD"}
 OURS = {"migrate_send": f"{OUR_BLOCK} job", "start": f"{OUR_BLOCK} job"}
 OTHERS = {"migrate_send": "a backup", "start": f"{OUR_BLOCK} job"}
-RUNS = {"power_state": "Running", "current_operations": {}}
+RUNS = {"power_state": "Running", "current_operations": {}, "resident_on": "h"}
 
 
 @pytest.mark.parametrize(
@@ -44,15 +55,16 @@ RUNS = {"power_state": "Running", "current_operations": {}}
         (CBT, {"d": {"cbt_enabled": True}}, ("VDI.disable_cbt", "d")),
         (EJECT, {"b": IN_DRIVE}, ("VBD.eject", "b")),
         (DEFAULT, {"pool": {"default_SR": "other"}}, ("pool.set_default_SR", "pool", "s")),
-        (DELETE, {"snap": {"snapshot_of": VM, "name_label": "before"}}, ("VM.destroy", "snap")),
-        (DELETE, {"s0": {"VBDs": [], "name_label": "web 0"}}, ("VDI.destroy", "s0")),
+        (DELETE, {"vm": RUNS, "snap": TAKEN}, ("VM.destroy", "snap")),
+        (DELETE, {"s0": DISK}, ("VDI.destroy", "s0")),
+        (DELETE, {"vm": RUNS, "snap": TAKEN | {"snapshot_of": "another"}, "s0": DISK}, ("VDI.destroy", "s0")),
         (UNBLOCK, {"vm": {"blocked_operations": OURS}}, ("VM.remove_from_blocked_operations", "vm", "migrate_send")),
         (DOWN, {"vm": RUNS}, ("VM.clean_shutdown", "vm")),
         (HERE, {"vm": RUNS}, ("VM.clean_shutdown", "vm")),
     ],
 )
 def test_what_is_not_so_yet_is_called_for(fix: Fix, records: dict[str, Any], call: tuple[str, ...]) -> None:
-    step = next_step(fix, ("s0",), records)
+    step = next_step(fix, (GOES,), records)
     assert isinstance(step, Request)
     assert (step.method, *step.params) == call
 
@@ -65,14 +77,54 @@ def test_what_is_not_so_yet_is_called_for(fix: Fix, records: dict[str, Any], cal
         (EJECT, {"b": IN_DRIVE | {"VM": "another"}}),
         (EJECT, {"b": IN_DRIVE | {"type": "Disk"}}),
         (DEFAULT, {"pool": {"default_SR": "s"}}),
-        (DELETE, {"snap": {"snapshot_of": "another", "name_label": "before"}}),
-        (DELETE, {"s0": {"VBDs": ["somebody"], "name_label": "web 0"}}),
+        (DELETE, {"vm": RUNS, "snap": TAKEN | {"snapshot_of": "another"}}),
+        (DELETE, {"vm": RUNS, "snap": TAKEN | {"is_a_snapshot": False}}),
+        (DELETE, {"s0": DISK | {"uuid": "another"}}),
+        (DELETE, {"s0": DISK | {"is_a_snapshot": False}}),
+        (DELETE, {"s0": DISK | {"physical_utilisation": "2"}}),
+        (UNBLOCK_NOTED, {"vm": {"blocked_operations": {"migrate_send": f"{OUR_BLOCK} later job"}}}),
         (UNBLOCK, {"vm": {"blocked_operations": OTHERS}}),
         (DOWN, {"vm": RUNS | {"power_state": "Halted"}}),
     ],
 )
 def test_what_is_as_it_should_be_or_somebody_elses_stays(fix: Fix, records: dict[str, Any]) -> None:
-    assert next_step(fix, ("s0",), records) == Done()
+    assert next_step(fix, (GOES,), records) == Done()
+
+
+@pytest.mark.parametrize("hold", [hold for hold in Hold if hold is not Hold.unknown])
+def test_a_disk_of_a_snapshot_that_anybody_holds_stays_and_is_named(hold: Hold) -> None:
+    held = {"s0": (Holder(hold, name="somebody"),)}
+    assert next_step(DELETE, (GOES,), {"s0": DISK}, held=held) == Done()
+    assert [str(reason) for reason in left_alone(DELETE, (GOES,), {"s0": DISK}, held)] == ["web 0 is used by somebody."]
+
+
+def test_what_is_left_is_named_with_the_reason() -> None:
+    assert left_alone(DELETE, (GOES,), {"s0": DISK}, {}) == ()
+    for changed, told in (({"uuid": "x"}, "another disk"), ({"physical_utilisation": "2"}, "written to since")):
+        (reason,) = left_alone(DELETE, (GOES,), {"s0": DISK | changed}, {})
+        assert told in str(reason)
+    (reason,) = left_alone(DELETE, (GOES,), {"vm": RUNS, "snap": TAKEN | {"is_a_snapshot": False}}, {})
+    assert str(reason) == "before is no snapshot of web any more."
+
+
+@pytest.mark.parametrize(
+    ("fix", "records", "why"),
+    [
+        (DELETE, {"snap": TAKEN}, "no longer exists"),
+        (HERE, {"vm": RUNS | {"resident_on": "another"}}, "no longer on the host"),
+        (DEFAULT_NOTED, {"pool": {"default_SR": "a third"}}, "another default SR"),
+    ],
+)
+def test_what_is_no_longer_what_it_was_offered_for_is_refused(fix: Fix, records: dict[str, Any], why: str) -> None:
+    step = next_step(fix, (), records)
+    assert isinstance(step, RollBack)
+    assert why in str(step.reason)
+
+
+def test_what_stands_as_it_did_is_done() -> None:
+    pool, vm = {"pool": {"default_SR": "before"}}, {"vm": {"blocked_operations": OURS}}
+    assert isinstance(next_step(DEFAULT_NOTED, (), pool), Request)
+    assert isinstance(next_step(UNBLOCK_NOTED, (), vm), Request)
 
 
 @pytest.mark.parametrize("fix", EVERY, ids=lambda fix: fix.name)

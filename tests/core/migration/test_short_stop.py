@@ -5,12 +5,14 @@ import contextlib
 import os
 import random
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
+import msgspec
 import pytest
 
 from tests.simulator.inside import watching
 from tests.stopping import Hand, Stopping
-from xsmigui.core.migration.exchange import JOB, running
+from xsmigui.core.migration.exchange import JOB, kept_note, running
 from xsmigui.simulator.failures import Failure
 
 STEPS = 34
@@ -304,6 +306,29 @@ async def test_a_difference_that_was_copied_wrongly(minutes: float, keeps: bool)
     old, new = (job.pool.db.get("VDI", ref, "uuid") for ref in (job.disk, job.copy))
     assert f"the VM has the new disk {new}; the old one, {old}, holds the content from before" in job.why
     assert job.power() == "Running"
+    for witness in watching:
+        witness.forget_vm(job.spec.vm_uuid)
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+async def test_what_was_copied_wrongly_can_be_accepted(keeps: bool) -> None:
+    """The operator goes on with the new disks; the old ones stay whatever was planned, as the way back."""
+    job = await Stopping.of(minutes=1, keeps=keeps)
+    at = (await calls()).index("VBD.create")
+
+    async def spoil(job: Stopping) -> None:
+        job.pool.contents.spoil(job.pool, job.copy)
+
+    assert await job.run(at, spoil) == "stopped"
+    assert await job.run() == "stopped"  # it does not go on by itself
+    job.spec = replace(job.spec, keeps=True, stop=msgspec.structs.replace(job.stop, accepted=True))
+    assert await job.run() == "done"
+    assert not any(it.is_proven for it in job.spec.replacements)
+    assert left(job) == []
+    old = job.pool.db.row("VDI", job.disk)
+    note = kept_note(old["other_config"], old["uuid"])
+    assert note is not None
+    assert note.sum == job.spec.replacements[0].sum_old != ""
     for witness in watching:
         witness.forget_vm(job.spec.vm_uuid)
 

@@ -15,7 +15,8 @@ from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a VM of a job that has not ended will still take at its destination, in bytes."""
+    """What a VM of a job that has not ended will still take at its destination, in bytes. `vm` is its uuid (empty: a
+    disk of no VM), `job` the job's name, `disks` the uuids of the disks that change their SR."""
 
     vm: str
     source: PoolId
@@ -24,6 +25,12 @@ class Claim:
     memory: int
     space: tuple[tuple[SrRef, int], ...]
     storage: bool
+    job: str = ""
+    disks: tuple[str, ...] = ()
+
+    def is_about(self, vm: str, disks: frozenset[str]) -> bool:
+        """It is the claim of this very move. Two jobs may move different disks of one VM, and disks of no VM."""
+        return not disks.isdisjoint(self.disks) if self.disks else bool(vm) and vm == self.vm
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,11 +29,12 @@ from xsmigui.core.migration.facts import (
 from xsmigui.core.migration.fixes import ShutDown, ShutDownHere
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.offers import Offers
+from xsmigui.core.migration.other_programs import copies_of_others
 from xsmigui.core.migration.plan import Plan, make_plan
 from xsmigui.core.migration.rules import BATCH_RULES, RULES, Batch
 from xsmigui.core.migration.rules.storage import flow_of
 from xsmigui.core.problems import Page, Problem, Severity, Subject
-from xsmigui.core.refs import VmRef
+from xsmigui.core.refs import NULL, HostRef, VmRef
 from xsmigui.core.text import in_use
 
 CHOICES: Final = ("R67", "R80")
@@ -299,12 +300,16 @@ def _ledger(site: Site, draft: Draft, moves: tuple[Move, ...], flows: Mapping[Vm
     target = site.pools.get(draft.destination) if draft.destination is not None else None
     if target is None:
         return Ledger({}, {})
-    own = {move.vm.uuid for move in moves}
+    own = [(move.vm.uuid, frozenset(move.source.VDI[ref].uuid for ref in move.moving)) for move in moves]
     claims = [
         (claim.host, claim.memory, claim.space)
         for claim in site.claims
-        if claim.pool == draft.destination and not (claim.source == draft.source and claim.vm in own)
+        if claim.pool == draft.destination
+        and not (claim.source == draft.source and any(claim.is_about(vm, disks) for vm, disks in own))
     ]
+    srs = {sr for move in moves for sr in move.moving.values() if sr is not None}
+    jobs = {claim.job for claim in site.claims}
+    claims += [(HostRef(NULL), 0, space) for space in copies_of_others(target, srs, jobs)]
     return ledger(target, flows.values(), claims)
 
 

@@ -42,12 +42,13 @@ class EjectCd(_Fix, frozen=True, kw_only=True, tag="eject-cd"):
 
 
 class SetDefaultSr(_Fix, frozen=True, kw_only=True, tag="set-default-sr"):
-    """Make an SR the pool's default."""
+    """Make an SR the pool's default. `instead_of` is the one that it was when this was offered (None: not noted)."""
 
     pool_ref: PoolRef
     sr: SrRef
     pool_name: str
     sr_name: str
+    instead_of: SrRef | None = None
 
 
 class DeleteSnapshots(_Fix, frozen=True, kw_only=True, tag="delete-snapshots"):
@@ -59,11 +60,13 @@ class DeleteSnapshots(_Fix, frozen=True, kw_only=True, tag="delete-snapshots"):
 
 
 class Unblock(_Fix, frozen=True, kw_only=True, tag="clear-block"):
-    """Remove the blocks that this program has set on a VM."""
+    """Remove the blocks that this program has set on a VM, with the reasons that stood there when this was offered
+    (empty: not noted): another job may have set its own since."""
 
     vm: VmRef
     operations: tuple[str, ...]
     vm_name: str
+    reasons: tuple[str, ...] = ()
 
 
 class ShutDown(_Fix, frozen=True, kw_only=True, tag="shut-down"):
@@ -80,6 +83,17 @@ class ShutDownHere(_Fix, frozen=True, kw_only=True, tag="shut-down-here"):
     host: HostRef
     vm: VmRef
     vm_name: str
+
+
+class Doomed(msgspec.Struct, frozen=True, kw_only=True):
+    """A disk or a memory image that goes with a snapshot which is deleted, as it was when that began: its reference,
+    its uuid and name, whether it was a disk of a snapshot or a memory image, and what it occupied, in bytes."""
+
+    ref: VdiRef
+    uuid: str
+    name: str
+    is_memory: bool
+    used: int
 
 
 Fix = DisableCbt | EjectCd | SetDefaultSr | DeleteSnapshots | Unblock | ShutDown | ShutDownHere

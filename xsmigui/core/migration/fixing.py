@@ -1,17 +1,19 @@
 """How a fix is carried out: what comes next, of what the server shows. Each fix is a job of its own, so that it is in
 the journal before its call leaves, in Activity and in the report, and what a lost answer has left open is looked at.
 
-What a fix names is looked at as the server has it now. What is as the fix wants it, or gone, needs no call.
+What a fix names is looked at as the server has it now, before each of its calls, since a night may lie between two of
+them. What is as the fix wants it, or gone, needs no call; what is no longer what the fix was offered for is left alone.
 """
 
 from collections.abc import Mapping
 from typing import Any
 
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.messages import Message, m_
+from xsmigui.core.messages import Message, Text, listed, m_
 from xsmigui.core.migration.fixes import (
     DeleteSnapshots,
     DisableCbt,
+    Doomed,
     EjectCd,
     Fix,
     SetDefaultSr,
@@ -19,11 +21,11 @@ from xsmigui.core.migration.fixes import (
     ShutDownHere,
     Unblock,
 )
-from xsmigui.core.migration.holders import Hold, holders
+from xsmigui.core.migration.holders import Hold, Holder, holders
 from xsmigui.core.migration.moves import Kind, own_disks
 from xsmigui.core.migration.plan import Plan, Thing, VmMove
 from xsmigui.core.migration.rules.general import OUR_BLOCK
-from xsmigui.core.migration.steps import Done, Request, Step, Wait
+from xsmigui.core.migration.steps import Done, Request, RollBack, Step, Wait
 from xsmigui.core.refs import VdiRef, VmRef
 
 Records = Mapping[str, Mapping[str, Any]]
@@ -63,24 +65,25 @@ def _subject(fix: Fix) -> tuple[str, str, str]:
             return "VM", fix.vm, fix.vm_name
 
 
-def looked_at(fix: Fix, doomed: tuple[str, ...] = ()) -> tuple[tuple[str, str], ...]:
+def looked_at(fix: Fix, doomed: tuple[Doomed | str, ...] = ()) -> tuple[tuple[str, str], ...]:
     """Classes and references of what has to be known before the next step."""
     match fix:
         case EjectCd():
             return (("VBD", fix.vbd),)
         case DeleteSnapshots():
-            return (*(("VM", ref) for ref in fix.snapshots), *(("VDI", ref) for ref in doomed))
+            snapshots = (("VM", ref) for ref in (fix.vm, *fix.snapshots))
+            return (*snapshots, *(("VDI", each.ref) for each in doomed if isinstance(each, Doomed)))
         case _:
             return (_subject(fix)[:2],)
 
 
-def doomed_disks(fix: Fix, inventory: Inventory) -> tuple[str, ...]:
+def doomed_disks(fix: Fix, inventory: Inventory) -> tuple[VdiRef, ...]:
     """The disks and memory images that go with the snapshots that are deleted: the server keeps the disks of a VM that
     it destroys. A disk that is no snapshot, or that anybody else holds, is never touched: a VM may share one
     with its snapshots, for example a read-only one."""
     if not isinstance(fix, DeleteSnapshots):
         return ()
-    found: list[str] = []
+    found: list[VdiRef] = []
     for snapshot in fix.snapshots:
         vm = inventory.VM.get(snapshot)
         if vm is None or vm.snapshot_of != fix.vm:
@@ -97,9 +100,40 @@ def _is_alone(inventory: Inventory, disk: VdiRef, vm: VmRef) -> bool:
     return all(holder.vm == vm and holder.hold is not Hold.unknown for holder in holders(inventory, disk))
 
 
-def next_step(fix: Fix, doomed: tuple[str, ...], records: Records, calls: int = 0) -> Step:
-    """The next call of a fix. `doomed` are the disks that go with deleted snapshots; `calls` is how many of its tasks
-    the server has brought to an end. A shutdown is asked for once: a VM may be set to start again by itself."""
+def noted(ref: VdiRef, record: Mapping[str, Any]) -> Doomed:
+    """A disk that is to go, with what it shows before anything is deleted."""
+    return Doomed(
+        ref=ref,
+        uuid=record["uuid"],
+        name=record["name_label"],
+        is_memory=not record["is_a_snapshot"],
+        used=int(record["physical_utilisation"]),
+    )
+
+
+def why_left(each: Doomed, record: Mapping[str, Any], held: tuple[Holder, ...]) -> Text:
+    """Why a disk of a deleted snapshot is not deleted with it, as a sentence; empty where it may go."""
+    if held:
+        names = listed(sorted({holder.name or str(holder.hold) for holder in held}))
+        return m_("{disk} is used by {holders}.", disk=each.name, holders=names)
+    if record["uuid"] != each.uuid or bool(record["is_a_snapshot"]) is each.is_memory:
+        return m_("{disk} is another disk now.", disk=each.name)
+    if int(record["physical_utilisation"]) != each.used:
+        return m_("{disk} may have been written to since.", disk=each.name)
+    return ""
+
+
+def next_step(
+    fix: Fix,
+    doomed: tuple[Doomed | str, ...],
+    records: Records,
+    calls: int = 0,
+    held: Mapping[str, tuple[Holder, ...]] | None = None,
+) -> Step:
+    """The next call of a fix. `doomed` are the disks that go with deleted snapshots, `held` who holds those of them
+    that were asked about in this look: a call to delete one may be made only if it is among them. `calls` is how many
+    of its tasks the server has brought to an end. A shutdown is asked for once: a VM may be set to start again by
+    itself."""
     match fix:
         case DisableCbt():
             if records.get(fix.vdi, {}).get("cbt_enabled"):
@@ -110,42 +144,85 @@ def next_step(fix: Fix, doomed: tuple[str, ...], records: Records, calls: int = 
             if drive and (drive["VM"], drive["VDI"], drive["type"]) == (fix.vm, fix.vdi, "CD"):
                 return Request("VBD.eject", (fix.vbd,), m_("eject {cd} from {vm}", cd=fix.cd, vm=fix.vm_name))
         case SetDefaultSr():
-            pool = records.get(fix.pool_ref, {})
-            if pool and pool["default_SR"] != fix.sr:
-                does = m_("make {sr} the default SR of {pool}", sr=fix.sr_name, pool=fix.pool_name)
-                return Request("pool.set_default_SR", (fix.pool_ref, fix.sr), does)
+            return _set_default(fix, records.get(fix.pool_ref, {}))
         case DeleteSnapshots():
-            return _delete(fix, doomed, records)
+            return _delete(fix, doomed, records, held or {})
         case Unblock():
-            blocks = records.get(fix.vm, {}).get("blocked_operations", {})
-            for operation, reason in blocks.items():
-                if operation in fix.operations and reason.startswith(OUR_BLOCK):
-                    does = m_("remove the block of {operation} from {vm}", operation=operation, vm=fix.vm_name)
-                    return Request("VM.remove_from_blocked_operations", (fix.vm, operation), does)
+            return _unblock(fix, records.get(fix.vm, {}))
         case ShutDown() | ShutDownHere():
-            vm = {} if calls else records.get(fix.vm, {})
-            if vm and "clean_shutdown" in vm["current_operations"].values():
-                return Wait(m_("{vm} is being shut down.", vm=fix.vm_name))
-            if vm and vm["power_state"] != "Halted":
-                return Request(
-                    SHUT_DOWN, (fix.vm,), m_("shut {vm} down", vm=fix.vm_name), is_task=True, then={"followed": 1}
-                )
+            return _shut_down(fix, {} if calls else records.get(fix.vm, {}))
     return Done()
 
 
-def _delete(fix: DeleteSnapshots, doomed: tuple[str, ...], records: Records) -> Step:
-    """The snapshots first, then what they leave."""
+def _set_default(fix: SetDefaultSr, pool: Mapping[str, Any]) -> Step:
+    if not pool or pool["default_SR"] == fix.sr:
+        return Done()
+    if fix.instead_of is not None and pool["default_SR"] != fix.instead_of:
+        return RollBack(m_("Somebody has set another default SR of {pool} meanwhile.", pool=fix.pool_name))
+    does = m_("make {sr} the default SR of {pool}", sr=fix.sr_name, pool=fix.pool_name)
+    return Request("pool.set_default_SR", (fix.pool_ref, fix.sr), does)
+
+
+def _unblock(fix: Unblock, vm: Mapping[str, Any]) -> Step:
+    for operation, reason in vm.get("blocked_operations", {}).items():
+        is_meant = reason in fix.reasons if fix.reasons else reason.startswith(OUR_BLOCK)
+        if operation in fix.operations and is_meant:
+            does = m_("remove the block of {operation} from {vm}", operation=operation, vm=fix.vm_name)
+            return Request("VM.remove_from_blocked_operations", (fix.vm, operation), does)
+    return Done()
+
+
+def _shut_down(fix: ShutDown | ShutDownHere, vm: Mapping[str, Any]) -> Step:
+    if not vm:
+        return Done()
+    if "clean_shutdown" in vm["current_operations"].values():
+        return Wait(m_("{vm} is being shut down.", vm=fix.vm_name))
+    if vm["power_state"] == "Halted":
+        return Done()
+    if isinstance(fix, ShutDownHere) and vm["resident_on"] != fix.host:
+        return RollBack(m_("{vm} is no longer on the host that is to be emptied.", vm=fix.vm_name))
+    return Request(SHUT_DOWN, (fix.vm,), m_("shut {vm} down", vm=fix.vm_name), is_task=True, then={"followed": 1})
+
+
+def _delete(
+    fix: DeleteSnapshots, doomed: tuple[Doomed | str, ...], records: Records, held: Mapping[str, tuple[Holder, ...]]
+) -> Step:
+    """The snapshots first, then what they leave. Without their VM snapshots may be all that is left of its disks."""
+    if fix.vm not in records and any(snapshot in records for snapshot in fix.snapshots):
+        text = m_("{vm} no longer exists: its snapshots may be the only copies of its disks.", vm=fix.vm_name)
+        return RollBack(text)
     for snapshot in fix.snapshots:
         record = records.get(snapshot, {})
-        if record and record["snapshot_of"] == fix.vm:
-            does = m_("delete the snapshot {name} of {vm}", name=record["name_label"], vm=fix.vm_name)
-            return Request("VM.destroy", (snapshot,), does)
-    for disk in doomed:
-        record = records.get(disk, {})
-        if record and not record["VBDs"]:
-            does = m_("delete the disk {disk} of a snapshot", disk=record["name_label"])
-            return Request("VDI.destroy", (disk,), does)
+        if not record or not _is_snapshot(fix, record):
+            continue
+        does = m_("delete the snapshot {name} of {vm}", name=record["name_label"], vm=fix.vm_name)
+        return Request("VM.destroy", (snapshot,), does)
+    for each in doomed:
+        record = records.get(each.ref, {}) if isinstance(each, Doomed) else {}
+        if isinstance(each, Doomed) and record and not why_left(each, record, held.get(each.ref, ())):
+            return Request("VDI.destroy", (each.ref,), m_("delete the disk {disk} of a snapshot", disk=each.name))
     return Done()
+
+
+def _is_snapshot(fix: DeleteSnapshots, record: Mapping[str, Any]) -> bool:
+    return bool(record["is_a_snapshot"] and record["snapshot_of"] == fix.vm)
+
+
+def left_alone(
+    fix: Fix, doomed: tuple[Doomed | str, ...], records: Records, held: Mapping[str, tuple[Holder, ...]]
+) -> tuple[Text, ...]:
+    """The snapshots that are none any more and the disks of deleted ones that stay, with the reasons, a sentence each.
+    Only what the last look before the end has shown counts."""
+    if not isinstance(fix, DeleteSnapshots):
+        return ()
+    others = [
+        m_("{name} is no snapshot of {vm} any more.", name=records[ref]["name_label"], vm=fix.vm_name)
+        for ref in fix.snapshots
+        if ref in records and not _is_snapshot(fix, records[ref])
+    ]
+    there = [each for each in doomed if isinstance(each, Doomed) and each.ref in records]
+    found = [why_left(each, records[each.ref], held.get(each.ref, ())) for each in there]
+    return (*others, *(reason for reason in found if reason))
 
 
 def outcome(fix: Fix) -> Message:

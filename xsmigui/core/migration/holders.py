@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.migration.exchange import kept_note
+from xsmigui.core.migration.exchange import JOB, kept_note
 from xsmigui.core.records import VM
 from xsmigui.core.refs import NULL, VbdRef, VdiRef, VmRef
 from xsmigui.core.units import natural
@@ -33,14 +33,17 @@ class Hold(StrEnum):
     """It is the suspend image of a VM or of a snapshot."""
     kept = "kept source"
     """A job of this program has kept it, so that its move can be reverted."""
+    job = "job"
+    """A job of this program works on it, here or on another computer, or has left its mark there."""
     unknown = "unknown"
     """The disk names a connection that is not known (yet): it might be anybody's."""
 
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """One that holds a disk. `vm` and `vbd` are null where there is none; `name` is that of the VM, or of the job's VM.
-    `active` says that the connection is in use now, `is_cd` that the disk is in a CD drive."""
+    """One that holds a disk. `vm` and `vbd` are null where there is none; `name` is that of the VM, of the job's VM, or
+    of the job that works on it. `active` says that the connection is in use now, `is_cd` that the disk is in a CD
+    drive."""
 
     hold: Hold
     vm: VmRef = NO_VM
@@ -65,18 +68,20 @@ def holders(inventory: Inventory, disk: VdiRef) -> tuple[Holder, ...]:
         vms = inventory.find("VM", note.vm) if note.vm else []
         vm = VmRef(vms[0]) if vms else NO_VM
         found.append(Holder(Hold.kept, vm, inventory.name_of("VM", vm) if vms else note.name))
+    if vdi is not None and JOB in vdi.other_config:
+        found.append(Holder(Hold.job, name=vdi.other_config[JOB]))
     return tuple(sorted(found, key=lambda holder: (natural(holder.name), holder.hold, holder.vbd)))
 
 
 def other_holders(inventory: Inventory, disk: VdiRef, vm: VmRef, *, with_snapshots: bool = True) -> tuple[Holder, ...]:
     """Those that would lose a disk which goes away with a VM: everybody but the VM itself, and its snapshots where they
-    go along (`with_snapshots`). A note of a kept source does not count on a disk that the VM uses: copies of a disk
-    inherit its notes (xapi: VDI.copy and VDI.snapshot carry `other_config` along)."""
+    go along (`with_snapshots`). A note of a kept source or the mark of a job does not count on a disk that the VM uses:
+    copies of a disk inherit them (xapi: VDI.copy and VDI.snapshot carry `other_config` along)."""
     family = {vm, *(inventory.snapshots(vm) if with_snapshots else ())}
     return tuple(
         holder
         for holder in holders(inventory, disk)
-        if holder.hold is not Hold.kept and (holder.vm not in family or holder.hold is Hold.unknown)
+        if holder.hold not in (Hold.kept, Hold.job) and (holder.vm not in family or holder.hold is Hold.unknown)
     )
 
 

@@ -30,6 +30,11 @@ class KeptSource:
     size: int
     written: int
 
+    @property
+    def may_have_changed(self) -> bool:
+        """Somebody may have written to it since it was kept, and no sum can tell."""
+        return not self.note.sum and self.note.used >= 0 and self.written != self.note.used
+
     def is_due(self, today: date) -> bool:
         """The days for which it was to be kept are over."""
         return self.note.until < today.isoformat()
@@ -51,8 +56,25 @@ def kept_sources(inventory: Inventory) -> tuple[KeptSource, ...]:
     return tuple(sorted(sure, key=lambda k: (natural(k.vm), natural(k.note.name), k.ref)))
 
 
-def revert_plan(inventory: Inventory, sources: Iterable[VdiRef]) -> Plan:
-    """The plan that puts kept sources back in their places. What has taken their places is kept in turn.
+def may_have_changed(inventory: Inventory, sources: Iterable[VdiRef]) -> tuple[str, ...]:
+    """The names of those kept sources that may have been written to since they were kept: they occupy something else
+    than then, and there is no sum of their content by which the server could tell."""
+    chosen = set(sources)
+    return tuple(kept.note.name for kept in kept_sources(inventory) if kept.ref in chosen and kept.may_have_changed)
+
+
+def doubtful_question(names: Iterable[str]) -> str:
+    """What the operator is asked before such sources are put back."""
+    return _(
+        "These may have been written to since they were kept, and there is no checksum by which that could be seen: "
+        "{names}. Put them back anyway?",
+        names=joined(list(names)),
+    )
+
+
+def revert_plan(inventory: Inventory, sources: Iterable[VdiRef], *, doubtful_too: bool = False) -> Plan:
+    """The plan that puts kept sources back in their places, those that `may_have_changed` only if the operator wants it
+    all the same. What has taken their places is kept in turn.
 
     Raises:
         DisksRefused: something of it is not as the job left it, with the reason for each source.
@@ -66,6 +88,8 @@ def revert_plan(inventory: Inventory, sources: Iterable[VdiRef]) -> Plan:
         chosen.discard(kept.ref)
         current = inventory.find("VDI", kept.note.by)
         reason = _why_not(inventory, kept, VdiRef(current[0]) if current else None)
+        if not reason and kept.may_have_changed and not doubtful_too:
+            reason = _("it may have been written to since it was kept.")
         if reason:
             refused.append(f"{kept.note.name}: {reason}")
             continue

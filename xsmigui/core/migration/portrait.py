@@ -4,11 +4,12 @@ Verified is a list: for every item that a move promises, what was found, or that
 facts; `core.verified` makes sentences of them.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
+from xsmigui.core.messages import m_
 from xsmigui.core.migration.plan import Plan, VmMove
 from xsmigui.core.records import VM, GuestMetrics, Record
 from xsmigui.core.refs import is_null
@@ -129,6 +130,27 @@ def portrait(vm: VM, get: Get) -> Portrait:
     )
 
 
+def grown(before: Portrait, now: Portrait) -> Portrait:
+    """The portrait with what others have added to the VM since it was taken: disks, interfaces and snapshots that were
+    not there, and a larger size of a disk. A move that brings less than that has lost something."""
+    disks = dict(before.disks)
+    for position, disk in now.disks.items():
+        known = before.disks.get(position)
+        if known is None or (known.uuid == disk.uuid and known.size < disk.size):
+            disks[position] = disk
+    vifs, snapshots = now.vifs | before.vifs, now.snapshots | before.snapshots
+    return msgspec.structs.replace(before, disks=disks, vifs=vifs, snapshots=snapshots)
+
+
+def with_sizes(before: Portrait, sizes: Mapping[str, int]) -> Portrait:
+    """The portrait with these sizes of disks, by uuid, in bytes."""
+    disks = {
+        position: msgspec.structs.replace(disk, size=sizes.get(disk.uuid, disk.size))
+        for position, disk in before.disks.items()
+    }
+    return msgspec.structs.replace(before, disks=disks)
+
+
 def _srs(snapshot: VM, get: Get) -> Iterator[str]:
     for vbd in (get("VBD", ref) for ref in snapshot.VBDs):
         vdi = get("VDI", vbd.VDI) if vbd is not None and vbd.type != "CD" and not vbd.empty else None
@@ -152,10 +174,12 @@ def _compared(plan: Plan, move: VmMove, before: Portrait | None, after: Portrait
     yield _item(What.power_state, "", expected, after.power_state)
     if expected in ("Running", "Paused"):
         yield _item(What.host, "", move.host.ref, after.host, move.host.name)
-    yield from _disks(move, after)
+    yield from _disks(move, before, after)
     if before is None:
         yield from _planned_vifs(move, after)
         return
+    if plan.crosses and not plan.copy:
+        yield from _added_disks(move, before, after)
     yield from _vifs(plan, move, before, after)
     yield from _cds(plan, before, after)
     if not plan.copy:
@@ -170,7 +194,8 @@ def _item(what: What, subject: str, expected: str, found: str, told: str = "") -
     return differs(what, subject, told or expected, found)
 
 
-def _disks(move: VmMove, after: Portrait) -> Iterator[Item]:
+def _disks(move: VmMove, before: Portrait | None, after: Portrait) -> Iterator[Item]:
+    sizes = {disk.uuid: disk.size for disk in before.disks.values()} if before is not None else {}
     for disk in move.disks:
         if disk.follows:
             continue
@@ -179,10 +204,19 @@ def _disks(move: VmMove, after: Portrait) -> Iterator[Item]:
             yield differs(What.disk, disk.disk.name, disk.target.name, "")
             continue
         yield _item(What.disk, disk.disk.name, disk.target.ref, found.sr, disk.target.name)
-        if found.size < disk.size:
-            yield differs(What.size, disk.disk.name, str(disk.size), str(found.size))
+        size = max(disk.size, sizes.get(disk.disk.uuid, 0))
+        if found.size < size:
+            yield differs(What.size, disk.disk.name, str(size), str(found.size))
         else:
             yield same(What.size, disk.disk.name, str(found.size))
+
+
+def _added_disks(move: VmMove, before: Portrait, after: Portrait) -> Iterator[Item]:
+    """A disk that somebody has attached since the plan was made belongs to the VM too."""
+    planned = {disk.position for disk in move.disks if not disk.follows}
+    for position, disk in before.disks.items():
+        if position not in planned and position not in after.disks:
+            yield differs(What.disk, disk.name or disk.uuid, m_("position {position}", position=position), "")
 
 
 def _planned_vifs(move: VmMove, after: Portrait) -> Iterator[Item]:

@@ -39,6 +39,16 @@ class Arrival:
                 self._one(pool.db.row("VM", snap), new)
         return new
 
+    def _network(self, ref: str, vif: Row) -> str:
+        """Where an interface is connected that was created after the maps were made: to a network of the same name, and
+        where there is none to one that the import makes (xapi 24.10, import.ml, `Network`)."""
+        if ref in self.networks:
+            return self.networks[ref]
+        pool, there = self.transfer.call.pool, self.transfer.target.pool
+        name = pool.db.get("network", vif["network"], "name_label")
+        found = next((r for r, row in there.db.table("network").items() if row["name_label"] == name), None)
+        return found or there.db.create("network", {"name_label": name})
+
     def _one(self, row: Row, snapshot_of: str) -> str:
         pool, there = self.transfer.call.pool, self.transfer.target.pool
         moved = self.transfer.moved
@@ -71,8 +81,9 @@ class Arrival:
         for ref in row["VIFs"]:
             vif = pool.db.row("VIF", ref)
             number = int(vif["device"]) if vif["device"].isdecimal() else 0
+            network = self._network(ref, vif)
             there.db.create("VIF", {
-                **{k: v for k, v in vif.items() if k not in self._dropped}, "VM": new, "network": self.networks[ref],
+                **{k: v for k, v in vif.items() if k not in self._dropped}, "VM": new, "network": network,
                 "other_config": unmapped(vif),
                 "MAC": generated_mac(number, values["other_config"]["mac_seed"]) if self.copy else vif["MAC"],
                 "currently_attached": False, "metrics": NULL,

@@ -11,7 +11,7 @@ from xsmigui.core.catalogue import sentence
 from xsmigui.core.failures import WIRE_ERRORS
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.diskdraft import DisksRefused
-from xsmigui.core.migration.kept import KeptSource, kept_sources, revert_plan
+from xsmigui.core.migration.kept import KeptSource, doubtful_question, kept_sources, may_have_changed, revert_plan
 from xsmigui.core.refs import PoolId, VdiRef
 from xsmigui.core.text import _, joined, n_
 from xsmigui.core.units import size
@@ -127,7 +127,7 @@ class KeptSourcesDialog(Sheet):
         explain(self.purge_button, reason)
         if inventory is not None:
             try:
-                revert_plan(inventory, sources)
+                revert_plan(inventory, sources, doubtful_too=True)
             except DisksRefused as refused:
                 reason = str(refused)
         self.revert_button.setEnabled(not reason)
@@ -141,10 +141,21 @@ class KeptSourcesDialog(Sheet):
             "Data written since the move is not on the kept sources. The disks in use now are kept in turn, so "
             "this can be undone too."
         )
+        unseen = [row[2].note.name for row in self._selected() if not row[2].note.sum]
+        if unseen:
+            text = _(
+                "No checksum was made of {disks}, so it cannot be seen whether somebody has written to it.",
+                disks=joined(unseen),
+            )
+            question = f"{question}\n\n{text}"
         if not await ask(self, _("Revert the move"), question, _("Revert"), _("Leave as it is")):
             return
+        inventory = self._store.inventory(inventory.id) or inventory  # time has passed while it was asked
+        doubtful = may_have_changed(inventory, sources)
+        if doubtful and not await wants_doubtful(self, doubtful):
+            return
         try:
-            self.planned.emit(revert_plan(inventory, sources))
+            self.planned.emit(revert_plan(inventory, sources, doubtful_too=bool(doubtful)))
         except DisksRefused as refused:  # changed while it was asked
             await tell(self, _("Revert the move"), str(refused))
 
@@ -187,3 +198,8 @@ class KeptSourcesDialog(Sheet):
         self._unsubscribe()
         self._scope.cancel()
         super().done(result)
+
+
+async def wants_doubtful(parent: QWidget | None, names: Iterable[str]) -> bool:
+    """Whether kept sources are to be put back that may have been written to since."""
+    return await ask(parent, _("Revert the move"), doubtful_question(names), _("Revert anyway"), _("Leave as it is"))

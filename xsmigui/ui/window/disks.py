@@ -2,9 +2,13 @@
 
 from PySide6.QtCore import Qt
 
+from xsmigui.core.inventory import Inventory
+from xsmigui.core.jobs import State
 from xsmigui.core.migration.disk_reasons import DiskReasons
 from xsmigui.core.migration.diskdraft import has_movable_disks, movable_disks
-from xsmigui.core.refs import PoolId, SrRef
+from xsmigui.core.migration.fixes import EjectCd
+from xsmigui.core.migration.fixing import fix_plan
+from xsmigui.core.refs import PoolId, SrRef, VbdRef
 from xsmigui.core.text import _
 from xsmigui.ui.columns import remember_tables
 from xsmigui.ui.dialogs.base import tell
@@ -58,12 +62,21 @@ class DiskCommands:
             )
 
     def eject(self) -> None:
+        """The CDs that are shown, and none that somebody has inserted in their place by now."""
         pool, drives = self._pane.selected_drives()
-        if pool is not None:
-            for drive in drives:
-                self._planner.scope.spawn(
-                    call_server(self._planner.window, self._services, pool, _("Eject"), "VBD.eject", drive), "eject"
-                )
+        inventory = self._services.store.inventory(pool) if pool is not None else None
+        for drive in drives if inventory is not None else ():
+            vbd = inventory.VBD.get(VbdRef(drive)) if inventory is not None else None
+            if vbd is not None and inventory is not None and not vbd.empty:
+                names = {"vm_name": inventory.name_of("VM", vbd.VM), "cd": inventory.name_of("VDI", vbd.VDI)}
+                fix = EjectCd(pool=inventory.id, vm=vbd.VM, vbd=VbdRef(drive), vdi=vbd.VDI, **names)
+                self._planner.scope.spawn(self._eject(fix, inventory), "eject")
+
+    async def _eject(self, fix: EjectCd, inventory: Inventory) -> None:
+        jobs = self._services.jobs
+        vm = (await jobs.wait(jobs.start(fix_plan(fix, inventory)).id)).vms[0]
+        if vm.state is not State.done:
+            await tell(self._planner.window, _("Eject"), vm.message, "\n".join(problem.raw for problem in vm.problems))
 
     def _sr(self) -> tuple[PoolId, SrRef] | str:
         """The selected SR with its pool; or why there is none."""

@@ -12,17 +12,18 @@ from xsmigui.core.failures import WIRE_ERRORS, Unreachable
 from xsmigui.core.jobs import Job, State, VmJob
 from xsmigui.core.migration.diskdraft import DisksRefused
 from xsmigui.core.migration.draft import Draft
-from xsmigui.core.migration.kept import kept_sources, revert_plan
+from xsmigui.core.migration.kept import kept_sources, may_have_changed, revert_plan
 from xsmigui.core.migration.plan import PlanRefused, draft_of
 from xsmigui.core.refs import ObjectId, PoolId, VmRef
 from xsmigui.core.report import html_report
 from xsmigui.core.text import _, printable
-from xsmigui.core.triage import Do, triage
+from xsmigui.core.triage import Do, accept_question, triage
 from xsmigui.services.following import NotHandedOver
 from xsmigui.services.releasing import release
 from xsmigui.ui.activity.lines import Group, Line, Lines, as_csv, elsewhere, foreign_groups, unreadable_groups
 from xsmigui.ui.activity.view import Act
 from xsmigui.ui.dialogs.base import ask, tell, tell_failure
+from xsmigui.ui.dialogs.kept import wants_doubtful
 from xsmigui.ui.dialogs.saving import save
 from xsmigui.ui.dialogs.triage import choose_step
 from xsmigui.ui.scope import Scope
@@ -141,6 +142,8 @@ class WorkCommands:
         match await choose_step(self._window, line.title, vm.message, found):
             case Do.resume:
                 self._services.jobs.resume(name)
+            case Do.accept:
+                await self._accept(job, vm)
             case Do.revert:
                 await self._put_back(job)
             case Do.leftovers:
@@ -152,6 +155,11 @@ class WorkCommands:
             case Do.forget:
                 await self._forget(name, line.title)
 
+    async def _accept(self, job: Job, vm: VmJob) -> None:
+        title = _("Accept the new disks")
+        if await ask(self._window, title, accept_question([vm.move.vm.name]), _("Accept"), _("Leave as it is")):
+            self._services.jobs.resume(job.id, accept=True)
+
     async def _put_back(self, job: Job) -> None:
         """What had stopped goes back; of what has ended the kept sources do."""
         if any(vm.state is State.interrupted and not vm.is_over for vm in job.vms):
@@ -162,7 +170,10 @@ class WorkCommands:
         try:
             if inventory is None or not sources:
                 raise DisksRefused(_("There is nothing to roll back."))
-            self._services.jobs.start(revert_plan(inventory, sources))
+            doubtful = may_have_changed(inventory, sources)
+            if doubtful and not await wants_doubtful(self._window, doubtful):
+                return
+            self._services.jobs.start(revert_plan(inventory, sources, doubtful_too=True))
         except DisksRefused as refused:
             await tell(self._window, _("Roll back"), str(refused))
 

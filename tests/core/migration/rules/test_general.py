@@ -109,11 +109,16 @@ def test_r07_blocked(site: TwoPools) -> None:
     assert "R07" not in rules(evaluate(site.site, away(site, site.web)))
 
 
+OURS = "xsmigui: its virtual disks are being moved (job 1)"
+
+
 def test_r07_a_block_of_our_own(site: TwoPools) -> None:
     """Cleared on the spot, but not under the feet of a job that is under way."""
-    site.madrid.set(site.web, blocked_operations={"pool_migrate": "xsmigui: its virtual disks are being moved (job 1)"})
+    site.madrid.set(site.web, blocked_operations={"pool_migrate": OURS})
     left = problem(evaluate(site.site, inside(site, site.web)), "R07")
-    assert left.remedy == Unblock(pool=site.madrid.id, vm=site.web, operations=("pool_migrate",), vm_name="web")
+    assert left.remedy == Unblock(
+        pool=site.madrid.id, vm=site.web, operations=("pool_migrate",), vm_name="web", reasons=(OURS,)
+    )
     claim = Claim(
         vm=site.madrid.uuid(site.web),
         source=site.madrid.id,

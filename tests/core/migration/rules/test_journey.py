@@ -6,14 +6,17 @@ import pytest
 
 from tests.core.migration.helpers import answered, away, blocks, inside, problem, rules
 from tests.core.site import TwoPools
+from xsmigui.core.capacity import load
 from xsmigui.core.failures import ServerFailure
 from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.estimates import estimate, link_speed, total
 from xsmigui.core.migration.evaluation import evaluate
+from xsmigui.core.migration.exchange import JOB
 from xsmigui.core.migration.facts import Answer, Question, WriteRate
 from xsmigui.core.migration.fixes import SetDefaultSr
+from xsmigui.core.migration.other_programs import copies_of_others
 from xsmigui.core.problems import Severity
-from xsmigui.core.refs import HostRef, NetworkRef
+from xsmigui.core.refs import NULL, HostRef, NetworkRef, SrRef
 from xsmigui.core.units import GiB, TiB
 
 
@@ -54,6 +57,46 @@ def test_r50_jobs_under_way_take_space(site: TwoPools) -> None:
     found = [p for p in evaluate(replace(site.site, claims=(taken,)), draft).problems if p.rule == "R50"]
     assert [p.severity for p in found] == [Severity.block]
     assert "of which running jobs will use 10.0 TiB" in found[0].message
+
+
+def test_r50_siblings_take_space_too(site: TwoPools) -> None:
+    """Another job that moves another disk of the same VM, or two disks of no VM: only the very same move does not
+    count twice."""
+    draft = away(site, site.web)
+    mine = next(vdi.uuid for _vbd, _ref, vdi in site.madrid.inventory().disks(site.web))
+    space = ((site.l_nfs, 10 * TiB - GiB),)
+    for disks, is_counted in (((mine,), False), (("another of its disks",), True), ((), False)):
+        sibling = claim(site, vm=site.madrid.uuid(site.web), disks=disks, space=space)
+        found = evaluate(replace(site.site, claims=(sibling,)), draft)
+        assert ("R50" in blocks(found)) is is_counted, disks
+    loose = Claim(
+        vm="", source=site.madrid.id, pool=site.madrid.id, host=site.l1, memory=0, space=(), storage=True, disks=("a",)
+    )
+    assert loose.is_about("", frozenset({"a"}))
+    assert not loose.is_about("", frozenset({"b"}))
+    assert not replace(loose, disks=()).is_about("", frozenset())
+
+
+def test_r50_copies_of_other_programs_take_space(site: TwoPools) -> None:
+    """Another computer's job is copying a disk to the same SR: what it has not written yet is taken too."""
+    inventory = site.madrid.inventory()
+    ref, source = next((ref, vdi) for _vbd, ref, vdi in inventory.disks(site.web))
+    thin = site.madrid.sr("thin", "nfs")
+    name = f"[incomplete copy] web 0 (xsmigui 20260101-000000-ffff {source.uuid[:8]})"
+    copy = site.madrid.disk(thin, source.virtual_size, name)
+    site.madrid.set(copy, other_config={JOB: "20260101-000000-ffff"}, physical_utilisation=0)
+
+    def taken(*jobs: str) -> list[int]:
+        found = copies_of_others(site.madrid.inventory(), [thin], jobs)
+        return [needed for claim in found for _sr, needed in claim]
+
+    whole = load(inventory, {ref: source}, thin=True)
+    assert taken() == [whole] != [0]
+    assert taken("20260101-000000-ffff") == []  # it is ours: its claim counts
+    site.madrid.set(copy, physical_utilisation=whole)
+    assert taken() == [0]
+    site.madrid.set(copy, name_label="web 0")  # in place
+    assert taken() == []
 
 
 def test_r50_what_other_clients_will_write_is_not_known(site: TwoPools) -> None:
@@ -131,7 +174,12 @@ def test_r67_a_default_sr_can_be_set(site: TwoPools) -> None:
     site.lisboa.driver("lvm", [])
     found = [p for p in evaluate(site.site, away(site, site.web)).problems if p.rule == "R67" and p.fix]
     remedy = SetDefaultSr(
-        pool=site.lisboa.id, pool_ref=site.lisboa.ref, sr=site.l_nfs, pool_name="Lisboa", sr_name="l-nfs"
+        pool=site.lisboa.id,
+        pool_ref=site.lisboa.ref,
+        sr=site.l_nfs,
+        pool_name="Lisboa",
+        sr_name="l-nfs",
+        instead_of=SrRef(NULL),
     )
     assert [p.remedy for p in found] == [remedy]
     for pbd in site.lisboa.get_all("PBD", SR=site.l_nfs):

@@ -115,7 +115,9 @@ def _check_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replaceme
             yield give_up(spec, state, text)
     changed = difference(it.signs, state.signs(it)) if it.signs is not None else ""
     if changed and not it.void:
-        if it.is_copied and it.signs is not None and it.signs.started == state.started and _same_disk(state, it):
+        is_there = not it.vbd or bool(state.connection(it.old))
+        never_ran = it.signs is not None and it.signs.started == state.started
+        if it.is_copied and is_there and never_ran and _same_disk(state, it):
             yield Note({"void": True}, at)
         text = m_("{disk} has changed since its copy was started. {reason}", disk=it.name, reason=changed)
         yield give_up(spec, state, text)

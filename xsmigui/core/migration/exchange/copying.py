@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
-from xsmigui.core.messages import Text, m_
+from xsmigui.core.messages import Text, m_, sentences
 from xsmigui.core.migration.exchange.checks import give_up
 from xsmigui.core.migration.exchange.placing import is_held, stray_copies, unmark
 from xsmigui.core.migration.exchange.values import (
@@ -13,6 +13,7 @@ from xsmigui.core.migration.exchange.values import (
     ExchangeSpec,
     ExchangeState,
     Replacement,
+    is_of_job,
     kept_note,
 )
 from xsmigui.core.migration.sameness import Record, is_free, is_whole, may_differ
@@ -78,11 +79,12 @@ def copy_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement
 
 
 def _thrown_away(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
-    """A void copy goes, and the disk is copied anew."""
+    """A void copy goes, and the disk is copied anew. One that no longer bears our mark, or that somebody holds, is
+    theirs."""
     mine, copy = state.connection(it.new), state.vdis.get(it.new)
     if mine:
         yield Request("VBD.destroy", (mine,), m_("release the copy of {disk}", disk=it.name), at)
-    if copy is not None and not is_held(state, it.new):
+    if copy is not None and is_of_job(spec, copy) and not is_held(state, it.new):
         if not is_free(copy):
             yield Wait(m_("The copy of {disk} is still in use.", disk=it.name))
         does = m_("discard the copy of {disk}", disk=it.name)
@@ -127,6 +129,9 @@ def prove(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) ->
     if it.written:
         return  # it is the VM's disk already
     doubt = _doubt(state, it)
+    if it.spare and _was_written(state, it):
+        text = m_("{disk} was written to while it was to be put back.", disk=it.name)
+        yield give_up(spec, state, text)
     if it.proven == state.watch and not doubt:
         return
     if not (spec.prove or doubt):
@@ -135,6 +140,11 @@ def prove(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) ->
     if why:
         if doubt and it.is_copied:
             yield Note({"void": True}, at)
+        elif it.spare and _occupies_more(it):
+            text = m_(
+                "{disk} may have been written to since it was kept, and its content cannot be compared.", disk=it.name
+            )
+            yield give_up(spec, state, sentences(text, why))
         elif not it.unprovable:
             yield Note({"unprovable": why}, at)
         return
@@ -160,6 +170,17 @@ def _doubt(state: ExchangeState, it: Replacement) -> bool:
     if not it.is_copied:
         return bool(_noted_sum(it)) and it.proven != state.watch
     return it.watch != state.watch or it.signs is None or may_differ(it.signs, state.signs(it))
+
+
+def _was_written(state: ExchangeState, it: Replacement) -> bool:
+    """A kept source occupies something else than when it was about to be put back."""
+    return bool(state.vdis[it.new]["physical_utilisation"] != it.spare["physical_utilisation"])
+
+
+def _occupies_more(it: Replacement) -> bool:
+    """A kept source occupies something else than when it was kept."""
+    note = kept_note(it.spare["other_config"], it.spare["uuid"])
+    return note is not None and note.used >= 0 and int(it.spare["physical_utilisation"]) != note.used
 
 
 def _noted_sum(it: Replacement) -> str:

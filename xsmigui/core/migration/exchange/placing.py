@@ -11,6 +11,7 @@ from xsmigui.core.migration.exchange.checks import give_up, is_in_place, is_rele
 from xsmigui.core.migration.exchange.values import (
     BLOCK,
     BLOCKED,
+    CHECKSUM,
     JOB,
     KEPT,
     TAG,
@@ -18,9 +19,10 @@ from xsmigui.core.migration.exchange.values import (
     ExchangeState,
     Kept,
     Replacement,
+    is_of_job,
 )
-from xsmigui.core.migration.sameness import is_free, is_whole
-from xsmigui.core.migration.steps import Note, Request, Step
+from xsmigui.core.migration.sameness import is_free, is_whole, may_differ
+from xsmigui.core.migration.steps import ANSWER, Note, Request, Step
 
 _CONNECTION: Final = (
     "VM",
@@ -61,6 +63,7 @@ def block(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
 
 
 def exchange_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    yield from _known_by(state, at, it)
     mine, theirs = state.connection(it.new), state.connection(it.old)
     if it.vbd and not mine:
         if not state.free_position:
@@ -79,6 +82,17 @@ def exchange_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replace
 
 def connection_of(it: Replacement, vdi: str, position: str) -> dict[str, Any]:
     return {field: it.vbd[field] for field in _CONNECTION if field in it.vbd} | {"VDI": vdi, "userdevice": position}
+
+
+_KNOWN_BY: Final = ("name_label", "name_description", "tags")
+
+
+def _known_by(state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    """People may have named the disk otherwise while it was copied: that is what its successor is to be called."""
+    if it.is_copied and (not it.vbd or state.connection(it.old)):
+        now = {name: state.vdis[it.old][name] for name in _KNOWN_BY}
+        if any(now[name] != it.vdi[name] for name in _KNOWN_BY):
+            yield Note({"vdi": {**it.vdi, **now}}, at)
 
 
 def _copy_metadata(state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
@@ -106,6 +120,7 @@ def clean_up(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
         if spec.keeps:
             yield from _keep_source(spec, state, at, it)
         elif _may_be_removed(spec, state, it):
+            yield from _look_at_source(state, at, it)
             does = m_("remove {disk} from its old SR", disk=it.name)
             yield Request("VDI.destroy", (it.old,), does, at)
         else:
@@ -119,9 +134,27 @@ def clean_up(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
 def _may_be_removed(spec: ExchangeSpec, state: ExchangeState, it: Replacement) -> bool:
     """Nobody has anything connected to the source, and what took its place is whole and there. A source whose copy was
     to be proved and could not be stays."""
-    if not is_free(state.vdis[it.old]) or is_released(spec, state):
+    if not is_free(state.vdis[it.old]) or is_held(state, it.old) or is_released(spec, state):
         return False
     return is_whole(state.vdis.get(it.new)) and is_in_place(state, it) and (it.is_proven or not spec.prove)
+
+
+def _look_at_source(state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    """Somebody may have written to the source since its copy was compared with it: as long as this program has watched
+    it all the time, and it occupies what it did, nobody has. Else its sum tells, and without one it is kept."""
+    watched = it.summed if it.is_proven else it.watch
+    is_doubtful = it.signs is None or may_differ(it.signs, state.signs(it))
+    if watched == state.watch and not is_doubtful:
+        return
+    if not it.is_proven or it.unprovable:
+        yield Note({"keeps": True})
+    if it.summed_last != state.watch:
+        yield Note({"sum_last": "", "summed_last": state.watch}, at)
+    if not it.sum_last:
+        does = m_("look whether {disk} was written to since", disk=it.name)
+        yield Request(CHECKSUM, (it.old,), does, at, is_task=True, then={"sum_last": ANSWER})
+    if it.sum_last != it.sum_old:
+        yield Note({"keeps": True})
 
 
 def _keep_source(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
@@ -139,8 +172,8 @@ def _keep_source(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacem
             name=it.vdi["name_label"],
             until=spec.until,
             uuid=it.vdi["uuid"],
-            sum=it.sum_old if it.is_copied and it.is_proven else "",
-            used=int(old["physical_utilisation"]),
+            sum=it.sum_old if it.is_copied else "",
+            used=it.signs.used if it.is_copied and it.signs is not None else int(old["physical_utilisation"]),
         )
         yield Request("VDI.add_to_other_config", (it.old, KEPT, json.dumps(msgspec.to_builtins(kept))), does, at)
     yield from unmark(spec, state, at, it.old)
@@ -153,17 +186,17 @@ def stray_copies(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacem
         vdi = state.vdis.get(ref)
         if vdi is None or ref in (it.old, it.new) or vdi["is_a_snapshot"]:
             continue
-        if is_free(vdi) and not vdi["snapshots"] and vdi["other_config"].get(JOB) == spec.job:
+        if is_free(vdi) and not vdi["snapshots"] and is_of_job(spec, vdi) and not is_held(state, ref):
             yield Request("VDI.destroy", (ref,), m_("remove an empty copy of {disk}", disk=it.name), at)
 
 
 def is_held(state: ExchangeState, ref: str) -> bool:
-    """Somebody else has the disk connected by now (a snapshot, say): it is theirs, and stays."""
-    return any(not other.is_control_domain for other in state.holders.get(ref, ()))
+    """Somebody else has the disk by now (a snapshot, say): it is theirs, and stays."""
+    return bool(state.held.get(ref)) or any(not other.is_control_domain for other in state.holders.get(ref, ()))
 
 
 def unmark(spec: ExchangeSpec, state: ExchangeState, at: int, vdi: str) -> Iterator[Step]:
-    if vdi in state.vdis and state.vdis[vdi]["other_config"].get(JOB) == spec.job:
+    if vdi in state.vdis and is_of_job(spec, state.vdis[vdi]):
         yield from without_mark(state, vdi, JOB, at)
 
 
@@ -177,7 +210,7 @@ def unblock(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     """What lets the VM run comes last."""
     if state.vm is None:
         return
-    if state.vm["other_config"].get(JOB) == spec.job:
+    if is_of_job(spec, state.vm):
         yield Request("VM.remove_from_other_config", (spec.vm, JOB), m_("remove the mark from the VM"))
     now = state.vm["blocked_operations"]
     others = {operation: reason for operation, reason in now.items() if reason != spec.reason}

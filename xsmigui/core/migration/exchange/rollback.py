@@ -19,6 +19,7 @@ from xsmigui.core.migration.exchange.values import (
     ExchangeSpec,
     ExchangeState,
     Replacement,
+    is_of_job,
 )
 from xsmigui.core.migration.sameness import is_free
 from xsmigui.core.migration.steps import Note, Request, Step, Stop, Wait
@@ -36,6 +37,7 @@ def roll_back(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     for at, it in reversed(list(enumerate(spec.replacements))):
         yield from _restored(spec, state, at, it)
         if it.vbd and state.vm is not None:
+            yield from _marked_again(spec, state, at, it)
             yield from _reconnected(state, at, it)
         new = state.vdis.get(it.new)
         if new is not None and it.spare:
@@ -43,7 +45,7 @@ def roll_back(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
             yield from unmark(spec, state, at, it.new)
         elif new is not None and is_held(state, it.new):
             yield from unmark(spec, state, at, it.new)
-        elif new is not None:
+        elif new is not None and is_of_job(spec, new):
             if not is_free(new):
                 yield Wait(m_("The copy of {disk} is still in use.", disk=it.name))
             yield Request("VDI.destroy", (it.new,), m_("remove the copy of {disk}", disk=it.name), at, then={"new": ""})
@@ -52,6 +54,12 @@ def roll_back(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     for at, it in enumerate(spec.replacements):
         yield from unmark(spec, state, at, it.old)
     yield from unblock(spec, state)
+
+
+def _marked_again(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    """A copy whose mark was taken away when all was settled is still ours as long as it is the VM's disk."""
+    if state.connection(it.new) and it.is_copied and JOB not in state.vdis[it.new]["other_config"]:
+        yield Request("VDI.add_to_other_config", (it.new, JOB, spec.job), m_("mark {disk}", disk=it.name), at)
 
 
 def _the_vm_first(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
@@ -69,7 +77,7 @@ def _has_marked(spec: ExchangeSpec, state: ExchangeState) -> bool:
         return True
     marked = [state.vm] if state.vm is not None else []
     marked += [state.vdis[ref] for it in spec.replacements for ref in (it.old, it.new) if ref in state.vdis]
-    return any(record["other_config"].get(JOB) == spec.job for record in marked)
+    return any(is_of_job(spec, record) for record in marked)
 
 
 def _end_copy(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:

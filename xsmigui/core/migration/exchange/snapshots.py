@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from xsmigui.core.messages import m_
 from xsmigui.core.migration.exchange.checks import give_up
+from xsmigui.core.migration.exchange.placing import is_held
 from xsmigui.core.migration.exchange.values import ExchangeSpec, ExchangeState, OwnSnapshot, ShortStop
 from xsmigui.core.migration.sameness import is_free
 from xsmigui.core.migration.steps import ANSWER, Note, Request, Step, Wait
@@ -87,5 +88,7 @@ def remove_litter(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     held = {disk for snapshot in state.snapshots.values() for disk in snapshot.disks.values()}
     for ref in stop.litter:
         vdi = state.vdis.get(ref)
-        if vdi is not None and ref not in held and vdi["is_a_snapshot"] and is_free(vdi):
+        if vdi is None or ref in held or is_held(state, ref):
+            continue
+        if vdi["is_a_snapshot"] and is_free(vdi):
             yield Request("VDI.destroy", (ref,), m_("remove a disk of the snapshot that this job had made"))

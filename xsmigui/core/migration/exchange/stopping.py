@@ -60,7 +60,7 @@ def forward_with_stop(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step
     yield from _back_to_work(spec, state, stop)
     if stop.proves_after:
         for at, it in enumerate(spec.replacements):
-            yield from _prove_afterwards(spec, state, at, it)
+            yield from _prove_afterwards(spec, state, stop, at, it)
     yield from remove_snapshots(spec, state)
     yield from clean_up(spec, state)
 
@@ -173,7 +173,9 @@ def _back_to_work(spec: ExchangeSpec, state: ExchangeState, stop: ShortStop) -> 
     yield Note({"up": state.now, "down": max(0.0, state.now - stop.stopping), "blocks": {}})
 
 
-def _prove_afterwards(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+def _prove_afterwards(
+    spec: ExchangeSpec, state: ExchangeState, stop: ShortStop, at: int, it: Replacement
+) -> Iterator[Step]:
     """The source, which nobody has had since, and the snapshot of the new disk from before the start."""
     if it.proven or it.unprovable:
         return
@@ -183,11 +185,15 @@ def _prove_afterwards(spec: ExchangeSpec, state: ExchangeState, at: int, it: Rep
     why = sizes_differ(state, it.old, it.after)
     if why:
         yield Note({"unprovable": why}, at)
+    if it.summed != state.watch and not it.sum_old:
+        yield Note({"summed": state.watch}, at)
     does = m_("compare the contents of {disk} and its copy", disk=it.name)
     for key, ref in (("sum_old", it.old), ("sum_new", it.after)):
         if not getattr(it, key):
             yield Request(CHECKSUM, (ref,), does, at, is_task=True, then={key: ANSWER})
     if it.sum_old == it.sum_new:
         yield Note({"proven": "afterwards"}, at)
+    if stop.accepted:
+        yield Note({"unprovable": m_("Its content differs; the new disk was accepted.")}, at)
     text = m_("The new disk of {disk} does not have the content of the old one.", disk=it.name)
     yield Stop(sentences(text, m_("Nothing was removed."), *account(spec, state)))

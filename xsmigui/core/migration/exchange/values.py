@@ -42,6 +42,11 @@ BLOCKED: Final = (
 """What nobody may do with the VM meanwhile."""
 
 
+INCOMPLETE: Final = re.compile(r"^\[incomplete copy\] .* \(xsmigui \S+ ([0-9a-f]{8})\)$", re.DOTALL)
+"""The name of a copy while it is made (`ExchangeSpec.incomplete_name`); the group is the beginning of its source's
+uuid."""
+
+
 COPY: Final = "VDI.copy"
 
 
@@ -68,6 +73,9 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
     Where the VM runs at first (`ShortStop`), `base` is the snapshot's disk whose content the copy holds (empty: none
     yet), `base_sum_old` and `base_sum_new` are the sums of the two, and `after` is the snapshot of the new disk that is
     compared with the source once the VM runs again.
+
+    `sum_last` is the sum of the source once more, made in the time of watching `summed_last`, where it is to be removed
+    and nobody has watched it all the time since it was compared.
     """
 
     old: str
@@ -95,6 +103,8 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
     base_sum_old: str = ""
     base_sum_new: str = ""
     after: str = ""
+    sum_last: str = ""
+    summed_last: str = ""
 
     @property
     def name(self) -> str:
@@ -103,6 +113,11 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def is_copied(self) -> bool:
         return not self.spare
+
+    @property
+    def has_other_content(self) -> bool:
+        """The sums of source and copy were made, and are not equal."""
+        return bool(self.sum_old and self.sum_new and self.sum_old != self.sum_new)
 
     @property
     def is_proven(self) -> bool:
@@ -121,7 +136,8 @@ class ShortStop(msgspec.Struct, frozen=True, kw_only=True):
     first snapshot began and how many seconds it took. `stopping` is when the VM was asked to shut down (0: not yet),
     `was_started` when it had been started last before that. `proves_after` says whether contents are compared after the
     VM runs again (None: not decided yet), `after` the snapshot for it, `up` when the VM was seen running again, and
-    `down` for how many seconds it was not.
+    `down` for how many seconds it was not. `accepted` says that the operator keeps the new disks though a comparison
+    after the start has shown another content than the sources'.
     """
 
     allowed: float
@@ -141,6 +157,7 @@ class ShortStop(msgspec.Struct, frozen=True, kw_only=True):
     after: str = ""
     up: float = 0.0
     down: float = 0.0
+    accepted: bool = False
 
     @property
     def is_under_way(self) -> bool:
@@ -198,7 +215,7 @@ class ExchangeSpec:
 class Kept(msgspec.Struct, frozen=True):
     """The note on a kept source: which job moved it, out of which place, what took its place, and until when it is to
     be kept. `vm` is empty if the disk had none. `uuid` is the source's own: copies of a kept source carry its note
-    along, and are none (empty in notes of earlier versions). `sum` is its content's, if it was proved; `used` is what
+    along, and are none (empty in notes of earlier versions). `sum` is its content's, if it was computed; `used` is what
     it occupied, in bytes (-1: not noted)."""
 
     job: str
@@ -220,7 +237,10 @@ class ExchangeState:
     pending call's task. `watch` names the time during which this program has watched the pool without a gap.
 
     Of a move with a short stop also: `now` by the server's clock, in seconds; the job's snapshots by reference; the SRs
-    of the disks by reference; and how many bytes a second the guest writes (None: not known)."""
+    of the disks by reference; and how many bytes a second the guest writes (None: not known).
+
+    `held` is by reference who else holds a disk that is about to be removed (`core.migration.holders`), by name; asked
+    when it comes to that, and not at every look."""
 
     vm: Record | None
     vdis: Mapping[str, Record]
@@ -235,6 +255,7 @@ class ExchangeState:
     snapshots: Mapping[str, OwnSnapshot] = field(default_factory=dict)
     srs: Mapping[str, Record] = field(default_factory=dict)
     writes: float | None = None
+    held: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def connections(self, vdi: str) -> list[str]:
         """The VM's connections to a disk."""
@@ -282,6 +303,11 @@ def kept_note(other_config: Mapping[str, str], uuid: str) -> Kept | None:
     except msgspec.MsgspecError:
         return None
     return note if note.uuid in ("", uuid) else None
+
+
+def is_of_job(spec: ExchangeSpec, record: Record) -> bool:
+    """The VM or the disk bears the mark of this job."""
+    return bool(record["other_config"].get(JOB) == spec.job)
 
 
 def connected(vbds: Iterable[tuple[str, Record]]) -> dict[str, Record]:

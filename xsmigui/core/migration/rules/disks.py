@@ -82,7 +82,7 @@ def _losing(move: Move, disk: VdiRef) -> Iterator[Holder]:
     who may write meanwhile. Of a control domain that uses it at this moment R06 speaks. Snapshots keep what they have
     where this program copies the disks itself."""
     if move.loose is not None:
-        others = tuple(h for h in holders(move.source, disk) if h.hold is not Hold.memory)
+        others = tuple(h for h in holders(move.source, disk) if h.hold not in (Hold.memory, Hold.job))
     else:
         others = other_holders(move.source, disk, move.ref, with_snapshots=move.kind is not Kind.disk)
     for holder in others:

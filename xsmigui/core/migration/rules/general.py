@@ -82,8 +82,11 @@ def blocked(move: Move) -> Problems:
                 "This program has blocked the migration of {vm}: “{reason}”.", vm=move.vm.name_label, reason=reason
             )
             hint = m_("Remove the block if the operation is no longer running.")
-            ours = tuple(op for op, why in move.vm.blocked_operations.items() if why.startswith(OUR_BLOCK))
-            fix = Unblock(pool=move.source.id, vm=move.ref, operations=ours, vm_name=move.vm.name_label)
+            ours = {op: why for op, why in move.vm.blocked_operations.items() if why.startswith(OUR_BLOCK)}
+            reasons = tuple(dict.fromkeys(ours.values()))
+            fix = Unblock(
+                pool=move.source.id, vm=move.ref, operations=tuple(ours), vm_name=move.vm.name_label, reasons=reasons
+            )
             if any(claim.vm == move.vm.uuid for claim in move.site.claims):
                 hint, fix = m_("Wait for that job to end, or revert it."), None
         yield found("R07", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION, remedy=fix)

@@ -251,6 +251,7 @@ def placed(move: Move) -> Problems:
             sr=best,
             pool_name=move.target.name,
             sr_name=move.target.name_of("SR", best),
+            instead_of=move.target.pool.default_SR,
         )
         yield found("R67", Severity.warn, move.target, "pool", pool, message, hint, page=STORAGE, remedy=fix or None)
 
