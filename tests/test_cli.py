@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from tests.holding import PATIENCE
 from tests.simulated import ServedPool, Simulated
 from xsmigui import cli
 from xsmigui.core import text
@@ -419,7 +420,7 @@ def held(site: Simulated, free: int) -> tuple[threading.Event, Callable[[], None
 
 
 def eventually(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)

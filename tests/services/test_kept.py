@@ -1,13 +1,14 @@
 """Kept sources: put back and removed only while they are what was kept, and nobody else's."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from tests.foreign import Somebody
 from tests.holding import until
-from tests.services.engine import Engine
-from tests.services.test_exchange import VM, disks_of, ended, own_plan, quiet, rows
+from tests.services.engine import Engine, engine
+from tests.services.test_exchange import VM, disks_of, ended, marked, own_plan, quiet, rows
 from tests.services.test_short_stop import Gate
 from tests.simulated import Simulated
 from xsmigui.core.jobs import State
@@ -200,3 +201,36 @@ async def test_a_note_of_an_earlier_version_on_one_disk_is_removed_with_it(
     assert len(kept_sources(two.inventory("Madrid"))) == 2
     assert (await purge(gateway(two), [sources[0].ref])).removed == 1
     assert sources[0].ref not in rows(two, "VDI")
+
+
+@pytest.mark.parametrize(("nth", "undo"), [
+    (1, False), (3, True), (6, False), (7, True), (8, False), (10, True), (11, False), (12, True), (13, False),
+    (15, False), (17, True), (20, False), (24, False),
+])  # fmt: skip
+async def test_a_revert_that_is_killed(site: Simulated, tmp_path: Path, nth: int, undo: bool) -> None:
+    """At any of its calls, carried out or lost: the next program ends it, or puts back what was there before."""
+    other = Somebody.at(site, "Madrid")
+    vm = other.vm(VM)
+    async with engine(site, "Madrid", home=tmp_path) as first:
+        sources = await moved(first, prove=True)
+        before, content = other.disks(vm), {p: other.sum(d) for p, d in other.disks(vm).items()}
+        gate = Gate(first, nth)
+        job = first.jobs.start(revert_plan(first.inventory("Madrid"), [kept.ref for kept in sources]))
+        await until(lambda: gate.is_reached)
+    gate.open(lost=nth % 2 == 0)
+    async with engine(site, "Madrid", home=tmp_path) as second:
+        await second.jobs.take_up()
+        if undo:
+            second.jobs.undo(job.id)
+        else:
+            second.jobs.proceed(job.id)
+        (ending,) = (await ended(second, job)).vms
+        now = other.disks(vm)
+        assert ending.state is (State.cancelled if undo else State.done), ending.message
+        assert (now == before) is undo, ending.message
+        assert {p: other.sum(d) for p, d in now.items()} == content
+        assert marked(second) == []
+        inventory = second.inventory("Madrid")
+        await until(lambda: len(kept_sources(second.inventory("Madrid"))) == 2)
+        assert not {kept.ref for kept in kept_sources(inventory)} & set(now.values())
+    site.lets_go_of(VM)  # judged here: a disk is connected beside the others for a time
