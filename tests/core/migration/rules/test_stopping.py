@@ -3,14 +3,16 @@
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 
 from tests.judged import Judge
 from xsmigui.core.migration.draft import Draft, Site
-from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.evaluation import Evaluation, evaluate
 from xsmigui.core.migration.moves import Kind
-from xsmigui.core.migration.rules.stopping import obstacles, why_no_short_stop
+from xsmigui.core.migration.rules.stopping import LEAST, obstacles, why_no_short_stop
 from xsmigui.core.migration.summary import summarize, xe_script
+from xsmigui.core.problems import Severity
 from xsmigui.core.refs import HostRef, SrRef, VmRef
 from xsmigui.simulator.command import Options, build
 
@@ -180,6 +182,30 @@ async def test_room_for_the_snapshot(scene: Scene) -> None:
     size = scene.pool.db.get("SR", sr, "physical_size")
     scene.pool.db.set("SR", sr, physical_utilisation=size - (1 << 20))
     assert any(text.startswith("R51") for text in blocks(await scene.judged()))
+
+
+@pytest.mark.parametrize(("vm", "is_enough"), [(VM, True), ("mail", False)])
+async def test_room_for_the_snapshot_of_one_disk_is_not_enough_for_two(scene: Scene, vm: str, is_enough: bool) -> None:
+    free = LEAST + LEAST // 2
+    for sr in ("NFS Madrid", "iSCSI Madrid"):
+        size = scene.pool.db.get("SR", scene.find("SR", sr), "physical_size")
+        scene.edit("SR", sr, physical_utilisation=size - free)
+    found = await scene.judged(lambda draft: replace(draft, vms=(VmRef(scene.find("VM", vm)),)))
+    told = [p for p in found.problems if p.rule == "R51" and p.blocks and p.subject.cls == "SR"]
+    assert any("for a snapshot of" in p.message for p in told) is not is_enough
+
+
+@pytest.mark.parametrize("fields", [{"VGPUs": ["OpaqueRef:gpu"]}, {"attached_PCIs": ["OpaqueRef:card"]}])
+async def test_a_device_of_the_host_may_be_taken_while_it_is_down(scene: Scene, fields: dict[str, Any]) -> None:
+    assert not any("PCI device" in p.message for p in (await scene.judged()).problems)
+    site = scene.judge.site()
+    draft = scene.draft(site)
+    (pool,) = (p for p in site.pools.values() if p.name == "Madrid")
+    vm = draft.vms[0]
+    changed = pool.with_record("VM", vm, msgspec.structs.replace(pool.VM[vm], **fields))
+    found = evaluate(replace(site, pools={**site.pools, pool.id: changed}), draft)
+    (told,) = [p for p in found.problems if "PCI device" in p.message]
+    assert (told.rule, told.severity) == ("R77", Severity.warn)
 
 
 async def test_halted_and_suspended_vms_have_no_stop(scene: Scene) -> None:

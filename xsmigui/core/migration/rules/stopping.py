@@ -22,6 +22,7 @@ LEAST: Final = 64 * MiB
 def short_stop(move: Move) -> Problems:
     if move.stops:
         yield from obstacles(move)
+        yield from _devices(move)
 
 
 def obstacles(move: Move) -> Problems:
@@ -96,6 +97,18 @@ def _why_not_stopped(move: Move) -> Iterator[tuple[Message, Message]]:
     if move.draft.hosts.get(move.ref, move.vm.resident_on) != move.vm.resident_on:
         message = m_("After a short stop {vm} starts on the host that it runs on.", vm=name)
         yield message, m_("Leave it on its host, and migrate it before or afterwards.")
+
+
+def _devices(move: Move) -> Problems:
+    """Devices of the host are free while the VM is down, and it starts on that host only with them. A vTPM is its own:
+    snapshots carry it along (xapi 24.10, xapi_vm_snapshot.ml)."""
+    if move.vm.VGPUs or move.vm.attached_PCIs:
+        message = m_(
+            "{vm} uses a GPU or another PCI device of its host: a VM that is started while {vm} is down could take it.",
+            vm=move.name,
+        )
+        hint = m_("Start no other VM with such a device there in the meantime.")
+        yield found("R77", Severity.warn, move.source, "VM", move.ref, message, hint, page=STORAGE)
 
 
 def _unseen(move: Move) -> Problems:
