@@ -19,12 +19,13 @@ def _as_wide_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def options() -> dict[str, set[str]]:
-    """The long options of every command."""
+    """The long options of every command that people are meant to give."""
     top = usage.parser()
     every = {"": top, **usage.commands(top)}
+    shown = {name: [a for a in command._actions if a.help != argparse.SUPPRESS] for name, command in every.items()}
     return {
-        name: {word for action in command._actions for word in action.option_strings if word.startswith("--")}
-        for name, command in every.items()
+        name: {word for action in actions for word in action.option_strings if word.startswith("--")}
+        for name, actions in shown.items()
     }
 
 

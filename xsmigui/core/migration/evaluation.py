@@ -308,8 +308,7 @@ def _ledger(site: Site, draft: Draft, moves: tuple[Move, ...], flows: Mapping[Vm
         and not (claim.source == draft.source and any(claim.is_about(vm, disks) for vm, disks in own))
     ]
     srs = {sr for move in moves for sr in move.moving.values() if sr is not None}
-    jobs = {claim.job for claim in site.claims}
-    claims += [(HostRef(NULL), 0, space) for space in copies_of_others(target, srs, jobs)]
+    claims += [(HostRef(NULL), 0, space) for space in copies_of_others(target, srs, {c.job for c in site.claims})]
     return ledger(target, flows.values(), claims)
 
 
