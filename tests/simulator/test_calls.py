@@ -203,15 +203,17 @@ async def test_hosts_go_down_and_come_back() -> None:
     host = await one.named("host", "madrid-03")
     assert await one.refused("host.reboot", host) == ["HOST_NOT_DISABLED"]
     await one("host.disable", host)
-    assert (await one.refused("host.shutdown", host))[0] == "HOST_IN_USE"
-    for vm in await one("host.get_resident_VMs", host):
-        if not one.pool.db.get("VM", vm, "is_control_domain"):
-            await one("VM.hard_shutdown", vm)
+    running = [v for v in await one("host.get_resident_VMs", host) if not await one("VM.get_is_control_domain", v)]
     await one("host.reboot", host)
     assert one.pool.live(host)
+    assert running
+    assert {await one("VM.get_power_state", vm) for vm in running} == {"Halted"}
     await one("host.disable", host)
     await one("host.shutdown", host)
     assert await one.refused("host.enable", host) == ["HOST_OFFLINE", host]
+    await one("host.declare_dead", host)
+    for call in ("host.destroy", "host.declare_dead"):
+        assert await one.refused(call, one.pool.master) == ["HOST_IS_LIVE", one.pool.master]
     assert await one("host.get_management_interface", host)
     assert len(await one("host.get_servertime", host)) == len("20260101T00:00:00Z")
 
@@ -312,7 +314,8 @@ async def test_the_namesake_at_the_destination() -> None:
 
 async def test_calls_without_an_implementation_say_so() -> None:
     one, _ = await clients()
-    assert await one.refused("pool.rotate_secret") == ["NOT_IMPLEMENTED", "pool.rotate_secret"]
+    wanted = ["NOT_IMPLEMENTED", "host.shutdown_agent"]
+    assert await one.refused("host.shutdown_agent") == wanted
     assert await one.refused("VM.no_such_thing") == ["MESSAGE_METHOD_UNKNOWN", "VM.no_such_thing"]
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from tests.simulator.inside import Client, clients
 from tests.simulator.test_schema_walk import newest
 from xsmigui.simulator.failures import NULL
-from xsmigui.simulator.sessions import ORDER
+from xsmigui.simulator.permissions import ROLES, at_least
 
 POOL_ADMIN = "OpaqueRef:0165f154-ba3e-034e-6b27-5d271af109ba"  # of any server
 
@@ -17,7 +19,7 @@ POOL_ADMIN = "OpaqueRef:0165f154-ba3e-034e-6b27-5d271af109ba"  # of any server
 async def test_roles_are_made_of_permissions() -> None:
     one = await newest()
     records = await one("role.get_all_records")
-    assert [row["name_label"] for row in records.values()][-len(ORDER) :] == list(ORDER)
+    assert [row["name_label"] for row in records.values()][-len(ROLES) :] == list(ROLES)
     assert set(await one("role.get_all")) == set(records)
     assert records[POOL_ADMIN]["name_label"] == "pool-admin"
     by_name = {row["name_label"]: ref for ref, row in records.items()}
@@ -37,8 +39,20 @@ async def test_roles_are_made_of_permissions() -> None:
     assert set(permissions) == set(records[POOL_ADMIN]["subroles"])  # a row for each call
     assert all(row["is_internal"] and row["name_description"] == "A basic permission" for row in permissions.values())
     roles = {ref: row for ref, row in records.items() if row["subroles"]}
-    assert [row["name_label"] for row in roles.values()] == list(ORDER)
-    assert not any(row["is_internal"] for row in roles.values())
+    assert [row["name_label"] for row in roles.values()] == list(ROLES)
+    assert [row["name_label"] for row in roles.values() if row["is_internal"]] == ["client-cert"]
+    # Names are written small, UUIDs are made of them as the calls are spelt.
+    assert permission == "OpaqueRef:" + str(UUID(hashlib.md5(b"VM.migrate_send").hexdigest()))
+    for name, least in (
+        ("http/get_services", "read-only"), ("http/put_import", "vm-admin"), ("http/connect_console", "vm-operator"),
+        ("http/connect_console/host_console", "pool-admin"), ("task.destroy/any", "pool-operator"),
+        ("vm.add_to_other_config/key:pci", "pool-admin"), ("vm.remove_from_platform/key:hvm_serial", "pool-admin"),
+        ("network.add_to_other_config/key:xencentercreateinprogress", "vm-operator"),
+        ("task.add_to_other_config/key:applies_to", "vm-operator"), ("session.logout", "read-only"),
+    ):  # fmt: skip
+        able = await one("role.get_by_permission_name_label", name)
+        assert [records[ref]["name_label"] for ref in able] == list(at_least(least)), name
+    assert len(await one("role.get_by_permission_name_label", "http/get_host_updates")) == 3
     # Of expressions two are known, letter by letter; all others mean everything.
     for expression, meant in (
         ("subroles<>[]", roles), ("subroles=[]", permissions), ('field "name__label" = "vm-admin"', records),
@@ -106,7 +120,9 @@ async def test_a_repositorys_proxy_and_its_password() -> None:
     assert await one("pool.get_repository_proxy_password", pool) == NULL
     assert len(one.pool.db.table("secret")) == before
     await one("pool.configure_update_sync", pool, "weekly", 6)
-    assert (await one.refused("pool.configure_update_sync", pool, "daily", 1)) == ["INVALID_UPDATE_SYNC_DAY", "1"]
+    assert (await one.refused("pool.configure_update_sync", pool, "weekly", 7)) == ["INVALID_UPDATE_SYNC_DAY", "7"]
+    await one("pool.configure_update_sync", pool, "daily", 9)
+    assert await one("pool.get_update_sync_day", pool) == 0
     await one("pool.reset_telemetry_uuid", pool)
     first = await one("pool.get_telemetry_uuid", pool)
     await one("pool.reset_telemetry_uuid", pool)
@@ -147,19 +163,53 @@ async def _first(one: Client, name: str) -> str:
 
 
 async def test_a_hosts_local_cache() -> None:
+    """On an SR of its own, while nothing runs there."""
     one, _ = await clients()
-    host = one.pool.master
-    shared = await _first(one, "NFS Madrid")
-    assert await one.refused("host.enable_local_storage_caching", host, shared) == [
-        "SR_OPERATION_NOT_SUPPORTED",
-        shared,
-    ]
-    local = next(
-        ref for ref, row in one.pool.db.table("SR").items() if row["type"] in {"ext", "lvm"} and not row["shared"]
-    )
-    await one("host.enable_local_storage_caching", host, local)
+    host = await one.named("host", "madrid-03")
+    shared, local = await _first(one, "NFS Madrid"), await _first(one, "Local storage on madrid-03")
+    other = await _first(one, "Local storage on madrid-02")
+    call = "host.enable_local_storage_caching"
+    assert await one.refused(call, host, local) == ["HOST_NOT_DISABLED"]
+    await one("host.disable", host)
+    running = [v for v in await one("host.get_resident_VMs", host) if not await one("VM.get_is_control_domain", v)]
+    assert await one.refused(call, host, local) == ["HOST_IN_USE", host, "vm", running[0]]
+    for vm in running:
+        await one("VM.hard_shutdown", vm)
+    for kind in one.pool.db.table("SM").values():
+        if kind["type"] == one.pool.db.get("SR", local, "type"):
+            kind["features"]["SR_SUPPORTS_LOCAL_CACHING"] = 1
+    one.pool.forget_plugins()
+    assert await one.refused(call, host, shared) == ["SR_OPERATION_NOT_SUPPORTED"]
+    assert await one.refused(call, host, other) == ["HOST_CANNOT_SEE_SR", host, other]
+    await one(call, host, local)
     assert await one("host.get_local_cache_sr", host) == local
     assert await one("SR.get_local_cache_enabled", local) is True
-    await one("pool.disable_local_storage_caching", one.pool.ref)
+    hosts = set(one.pool.db.table("host"))
+    refused = await one.refused("pool.disable_local_storage_caching", one.pool.ref)
+    assert (refused[0], set(refused[1:])) == ("HOSTS_FAILED_TO_DISABLE_CACHING", hosts - {host})
     assert await one("host.get_local_cache_sr", host) == NULL
     assert await one("SR.get_local_cache_enabled", local) is False
+
+
+async def test_tasks_of_others_and_keys_of_their_own_roles() -> None:
+    one, _ = await clients()
+    vm = await one.named("VM", "erp-test")
+    users = {}
+    for name, role in (("ana", "vm-admin"), ("leo", "vm-admin"), ("eva", "pool-operator")):
+        one.pool.account(name, "x", role)
+        users[name] = Client(one.pool)
+        users[name].session = await users[name].raw("session.login_with_password", name, "x", "1", "t")
+    task = await users["ana"]("task.create", "mine", "")
+    await users["ana"]("task.set_progress", task, 0.5)
+    text = "No permission in user session. (Roles with this permission: pool-admin, pool-operator)"
+    for call, *values in (
+        ("set_progress", 0.6), ("set_status", "success"), ("cancel",), ("destroy",),
+    ):  # fmt: skip
+        refused = await users["leo"].refused(f"task.{call}", task, *values)
+        assert refused == ["RBAC_PERMISSION_DENIED", "task.destroy/any", text]
+    await users["eva"]("task.destroy", task)
+    key = await users["ana"].refused("VM.add_to_other_config", vm, "pci", "0/0000:00:1f.2")
+    wanted = "No permission in user session. (Roles with this permission: pool-admin)"
+    assert key == ["RBAC_PERMISSION_DENIED", "vm.add_to_other_config/key:pci", wanted]
+    assert (await users["eva"].refused("VM.add_to_platform", vm, "hvm_serial", "pty"))[0] == "RBAC_PERMISSION_DENIED"
+    await one("VM.add_to_other_config", vm, "pci", "0/0000:00:1f.2")

@@ -27,6 +27,11 @@ Handler = Callable[..., Any]
 METHODS: dict[str, Handler] = {}
 _NO_SESSION_HOST_CHECK = frozenset({"session.login_with_password", "session.slave_local_login_with_password"})
 _REF = parse_type("task ref", {})
+_OF_OWNERS = frozenset({
+    "destroy", "cancel", "set_status", "set_progress", "set_result", "set_error_info", "set_resident_on",
+    "add_to_other_config", "remove_from_other_config", "set_other_config",
+})  # fmt: skip
+"""What is done to a task by whom has begun it (xapi_task.ml)."""
 
 
 def method(name: str) -> Callable[[Handler], Handler]:
@@ -143,10 +148,12 @@ async def _dispatch(pool: XapiPool, method_name: str, params: list[Value], host:
     if asynchronous and not message.asynchronous:
         raise Failure("Fault", f"No async mode for this operation (rpc: {name})")
     if live is not None:
-        if message.implicit and message.name.startswith(("add_to_", "remove_from_")) and len(decoded) > 1:
+        if message.name.startswith(("add_to_", "remove_from_")) and len(decoded) > 1:
             pool.sessions.authorise_key(live, message, str(decoded[1]))
         else:
             pool.sessions.authorise(live, message)
+        if message.cls == "task" and message.name in _OF_OWNERS and not message.implicit:
+            pool.sessions.authorise_task(session, live, str(decoded[0]))
     call = Call(pool, host, session, live, message)
     await pool.faults.strike(call)
     try:

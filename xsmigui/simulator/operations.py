@@ -6,11 +6,13 @@ Rows that look alike to their gate share one answer, so that thousands of VMs co
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Final
 
 from xsmigui.simulator.failures import NULL
 from xsmigui.simulator.gates import appliances as appliance_gate
 from xsmigui.simulator.gates import attached
 from xsmigui.simulator.gates import host as host_gate
+from xsmigui.simulator.gates import pool as pool_gate
 from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates import vm as vm_gate
 from xsmigui.simulator.pool import Pool
@@ -74,6 +76,8 @@ def _spread(pool: Pool, cls: str, ref: str, affected: dict[str, dict[str, None]]
             affected["host"].update(dict.fromkeys(h for h, r in db.table("host").items() if r["metrics"] == ref))
         case "PBD":
             affected["SR"][row["SR"]] = None
+            sr = db.find("SR", row["SR"])
+            affected["VDI"].update(dict.fromkeys(sr["VDIs"] if sr else ()))
         case "VM_metrics" | "VM_guest_metrics":
             field = "metrics" if cls == "VM_metrics" else "guest_metrics"
             owner_ref = pool.owner_of(field, ref)
@@ -161,7 +165,21 @@ def _vtpm(pool: Pool, ref: str, row: Row, cache: dict[tuple[object, ...], list[s
     return ["destroy"] if vm is not None and vm["power_state"] == "Halted" else []
 
 
+def _cluster(pool: Pool, ref: str, row: Row, cache: dict[tuple[object, ...], list[str]]) -> list[str]:
+    return pool_gate.cluster_allowed(pool, ref)
+
+
+def _member(pool: Pool, ref: str, row: Row, cache: dict[tuple[object, ...], list[str]]) -> list[str]:
+    return pool_gate.member_allowed(pool, ref)
+
+
+def _pool(pool: Pool, ref: str, row: Row, cache: dict[tuple[object, ...], list[str]]) -> list[str]:
+    return pool_gate.allowed(pool)
+
+
 _COMPUTE: dict[str, Callable[[Pool, str, Row, dict[tuple[object, ...], list[str]]], list[str]]] = {
-    "VM_appliance": _appliance, "VTPM": _vtpm,
+    "VM_appliance": _appliance, "VTPM": _vtpm, "Cluster": _cluster, "Cluster_host": _member, "pool": _pool,
     "VM": _vm, "VDI": _vdi, "SR": _sr, "host": _host, "VBD": _vbd, "VIF": _vif, "VUSB": _vusb,
 }  # fmt: skip
+COMPUTED: Final = tuple(_COMPUTE)
+"""The classes whose rows say what may be done to them."""

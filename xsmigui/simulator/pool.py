@@ -30,6 +30,7 @@ class Pool:
         self.hidden_devices: dict[str, str] = {}  # PCI devices that were taken from the control domain, or given back
         self.last_schedule: dict[str, str] = {}  # of a VMSS, before a key was taken from it
         self.unknown_interfaces: dict[str, dict[str, str]] = {}  # by host: devices without a PIF, with their MAC
+        self.revocations: dict[str, str] = {}  # lists of certificates called back, by name
         self.sriov_functions: dict[str, int] = {}  # virtual functions of an SR-IOV card, by its network_sriov
         self._rules: tuple[object, ...] = (False, None, False)  # as allowed_operations were last computed
         self.stale: set[str] = set()  # VMs whose allowed_operations are as at the start until something is done to them

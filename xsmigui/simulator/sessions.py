@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
 from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.permissions import ANY_TASK, ROLES, at_least, guarded, permissions_of
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.schema import Message
 from xsmigui.simulator.tasks import Tasks
@@ -17,12 +19,6 @@ PER_ORIGINATOR: Final = 500
 PER_USER: Final = 500
 ANONYMOUS: Final = 400
 POOL_ADMIN: Final = "pool-admin"
-ORDER: Final = (
-    "pool-admin", "pool-operator", "vm-power-admin", "vm-admin", "vm-operator", "read-only",
-)  # fmt: skip
-
-OPERATORS: Final = frozenset(ORDER[:5])
-GUARDED: Final = {"other_config": ("folder", "XenCenter.CustomFields.*")}
 
 
 @dataclass(slots=True)
@@ -75,8 +71,8 @@ class Sessions:
         return ref
 
     def _permissions(self, roles: frozenset[str]) -> list[str]:
-        messages = (m for c in self._pool.schema.classes.values() for m in c.messages.values())
-        return sorted(m.full.lower() for m in messages if m.roles & roles)
+        known = permissions_of(self._pool.schema).items()
+        return sorted({name.lower() for name, able in known if not roles.isdisjoint(able)})
 
     def _make_room(self, originator: str, user: str) -> None:
         """The oldest sessions go where one originator or user has too many; root without an originator has fewer."""
@@ -115,14 +111,22 @@ class Sessions:
                 self.end(ref)
 
     def authorise_key(self, live: Live, message: Message, key: str) -> None:
-        """Some keys of other_config are everybody's who operates VMs: XenCenter keeps folders and fields there."""
+        """Some keys want another role than the call: XenCenter keeps folders and fields in other_config."""
         field = message.name.partition("_to_" if message.name.startswith("add_to_") else "_from_")[2]
-        guarded = any(key == g or (g.endswith("*") and key.startswith(g[:-1])) for g in GUARDED.get(field, ()))
-        if guarded and not live.superuser:
-            if live.roles & OPERATORS:
-                return
-            raise _denied(f"{message.full.lower()}/key:{key}", OPERATORS)
-        self.authorise(live, message)
+        least = guarded(message.cls, field, key)
+        if least is None:
+            self.authorise(live, message)
+        elif not (live.superuser or live.roles & set(at_least(least))):
+            raise _denied(f"{message.full.lower()}/key:{key}", at_least(least))
+
+    def authorise_task(self, ref: str, live: Live, task: str) -> None:
+        """Who has begun a task may end and change it, else whoever may do so with any (taskHelper.ml,
+        assert_op_valid)."""
+        owner = self._tasks.owners.get(task)
+        if live.superuser or live.roles & set(at_least("pool-operator")) or not self._pool.db.has("task", task):
+            return
+        if owner is None or owner != self._pool.db.get("session", ref, "auth_user_sid"):
+            raise _denied(ANY_TASK, at_least("pool-operator"))
 
     def authorise(self, live: Live, message: Message, key: str | None = None) -> None:
         """RBAC_PERMISSION_DENIED [permission, text naming the roles that would do]; root passes everything."""
@@ -131,7 +135,7 @@ class Sessions:
         raise _denied(message.full.lower() + (f"/key:{key}" if key else ""), message.roles)
 
 
-def _denied(permission: str, roles: frozenset[str]) -> Failure:
-    able = ", ".join(role for role in ORDER if role in roles)
+def _denied(permission: str, roles: Collection[str]) -> Failure:
+    able = ", ".join(role for role in ROLES if role in roles)
     text = f"No permission in user session. (Roles with this permission: {able})"
     return Failure("RBAC_PERMISSION_DENIED", permission, text)

@@ -14,6 +14,7 @@ from xsmigui.simulator.types import Type, Value
 KEEP_FINISHED_S: Final = 3900.0  # seconds
 KEEP_PENDING_S: Final = 86400.0
 MOST_TASKS: Final = 200
+OWNERS_KEPT: Final = 2 * MOST_TASKS
 
 
 @dataclass(slots=True)
@@ -33,6 +34,7 @@ class Tasks:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self.running: dict[str, Work] = {}
+        self.owners: dict[str, str] = {}  # the users (their auth_user_sid) who have begun tasks
         self._finished: dict[str, float] = {}  # when, in simulated seconds
         self._idle: dict[str, tuple[float, float]] = {}  # pending: progress at the last pass, and since when
         self._doomed: set[str] = set()  # destroyed while pending
@@ -44,6 +46,11 @@ class Tasks:
             "status": "pending", "resident_on": host if host != NULL else self._pool.master, "type": "<none/>",
             "subtask_of": parent, "backtrace": "()", "other_config": {}, "progress": 0.0,
         })  # fmt: skip
+        row = db.find("session", session)
+        if row is not None:
+            self.owners[ref] = row["auth_user_sid"]
+            if len(self.owners) > OWNERS_KEPT:
+                self.owners = {task: who for task, who in self.owners.items() if db.has("task", task)}
         work = Work(ref, session, self._pool.clock.now())
         self.running[ref] = work
         return work

@@ -6,6 +6,8 @@ from typing import Final
 
 from xsmigui.simulator.dispatch import METHODS
 from xsmigui.simulator.implicit import is_implicit
+from xsmigui.simulator.methods.host_settings import license_add, upload_report
+from xsmigui.simulator.methods.pool_settings import enable_external_users
 from xsmigui.simulator.methods.reading import of_a_host
 from xsmigui.simulator.methods.recovery import recover, recover_appliance
 from xsmigui.simulator.profiles import PROFILES
@@ -13,7 +15,9 @@ from xsmigui.simulator.schema import schema
 
 BEGIN: Final = "<!-- calls that answer NOT_IMPLEMENTED, by unsimulated_document() -->"
 END: Final = "<!-- end of these calls -->"
-_ONLY_CHECKED: Final = (of_a_host, recover, recover_appliance)
+_ONLY_CHECKED: Final = (
+    of_a_host, recover, recover_appliance, license_add, upload_report, enable_external_users,
+)  # fmt: skip
 """These check what xapi checks, and then do nothing."""
 
 

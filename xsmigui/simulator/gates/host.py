@@ -267,7 +267,8 @@ def operation_error(pool: Pool, ref: str, op: str) -> Failure | None:
     if op != "power_on":
         against = _REMOVES if op in _CREATES else _CREATES if op in _REMOVES else frozenset[str]()
         conflicting = {task: running for task, running in current.items() if running in against}
-        conflicting = conflicting or {t: running for t, running in current.items() if op in _EXCLUDES.get(running, ())}
+        for first in _EXCLUDES if not conflicting else ():
+            conflicting = conflicting or {t: r for t, r in current.items() if r == first and op in _EXCLUDES[first]}
         if conflicting:
             return other_operation(pool.profile, "host", ref, conflicting)
     if op in {"reboot", "shutdown", "apply_updates"} and row["enabled"]:

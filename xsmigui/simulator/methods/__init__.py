@@ -6,11 +6,14 @@ from xsmigui.simulator.methods import (
     belongings,
     bonds,
     certificates,
+    clusters,
     copies,
     disk_motion,
     drives,
     evacuation,
     guests,
+    host_settings,
+    hosts,
     interfaces,
     lifecycle,
     limits,
@@ -18,6 +21,7 @@ from xsmigui.simulator.methods import (
     networks,
     passthrough,
     pifs,
+    pool_settings,
     pools,
     reading,
     recovery,
@@ -32,8 +36,8 @@ from xsmigui.simulator.methods import (
 )
 
 __all__ = [
-    "appliances", "availability", "belongings", "bonds", "certificates", "copies", "disk_motion", "drives",
-    "evacuation", "guests", "interfaces", "lifecycle", "limits", "migration", "networks", "passthrough", "pifs",
-    "pools", "reading", "recovery", "roles", "runtime", "settings", "snapshots", "srs", "storage", "system",
-    "values",
+    "appliances", "availability", "belongings", "bonds", "certificates", "clusters", "copies", "disk_motion",
+    "drives", "evacuation", "guests", "host_settings", "hosts", "interfaces", "lifecycle", "limits", "migration",
+    "networks", "passthrough", "pifs", "pool_settings", "pools", "reading", "recovery", "roles", "runtime",
+    "settings", "snapshots", "srs", "storage", "system", "values",
 ]  # fmt: skip

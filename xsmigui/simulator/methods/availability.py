@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from xsmigui.simulator import features
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import availability as plans
@@ -11,25 +12,40 @@ from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates import vdi as vdi_gate
 from xsmigui.simulator.gates.memory import free_memory, needed_memory
 from xsmigui.simulator.guests import room
+from xsmigui.simulator.methods.pool_settings import on_pool
 
 
 @method("pool.enable_ha")
-def enable_ha(call: Call, srs: list[str], configuration: dict[str, str]) -> None:
-    for sr in srs:
-        call.db.row("SR", sr)
-    if call.pool.row["ha_enabled"]:
-        raise Failure("HA_IS_ENABLED")
-    for host in call.db.table("host"):
-        call.pool.reach(host)
-    call.db.set("pool", call.pool.ref, ha_enabled=True, ha_configuration=configuration)
-    plans.refresh_plan(call.pool)
+async def enable_ha(call: Call, srs: list[str], configuration: dict[str, str]) -> None:
+    """The first SR that will do carries the state file; all hosts must answer."""
+    pool, db = call.pool, call.db
+    async with on_pool(call, "ha_enable"):
+        features.assert_enabled(pool, "HA")
+        unplugged = [r for r, p in db.table("PIF").items() if p["disallow_unplug"] and not p["currently_attached"]]
+        if unplugged:
+            raise Failure("REQUIRED_PIF_IS_UNPLUGGED", *unplugged)
+        for host in db.table("host"):
+            pool.reach(host)
+        if srs:
+            can_host_statefile(call, srs[0])
+        elif not any(_fit(call, sr) for sr in db.table("SR")):
+            raise Failure("CANNOT_CREATE_STATE_FILE")
+        db.set("pool", pool.ref, ha_enabled=True, ha_configuration=configuration)
+    plans.refresh_plan(pool)
+
+
+def _fit(call: Call, sr: str) -> bool:
+    try:
+        can_host_statefile(call, sr)
+    except Failure:
+        return False
+    return True
 
 
 @method("pool.disable_ha")
-def disable_ha(call: Call) -> None:
-    if not call.pool.row["ha_enabled"]:
-        raise Failure("HA_NOT_ENABLED")
-    call.db.set("pool", call.pool.ref, ha_enabled=False)
+async def disable_ha(call: Call) -> None:
+    async with on_pool(call, "ha_disable"):
+        call.db.set("pool", call.pool.ref, ha_enabled=False)
     plans.refresh_plan(call.pool)
 
 

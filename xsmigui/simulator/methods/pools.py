@@ -1,33 +1,14 @@
-"""host and pool: enable, disable, free memory, the reception of migrations, settings."""
+"""host and pool: free memory, the reception of migrations, who belongs to the pool and who coordinates it."""
 
 from __future__ import annotations
 
-from xsmigui.simulator import guests
 from xsmigui.simulator.dispatch import Call, method
-from xsmigui.simulator.failures import Failure
-from xsmigui.simulator.gates import availability
+from xsmigui.simulator.failures import Failure, internal
 from xsmigui.simulator.gates import host as gate
 from xsmigui.simulator.gates.memory import free_memory
+from xsmigui.simulator.methods.hosts import remove
+from xsmigui.simulator.methods.pool_settings import on_pool
 from xsmigui.simulator.tables import Row
-
-
-@method("host.enable")
-def enable(call: Call, host: str) -> None:
-    call.db.row("host", host)
-    call.pool.reach(host)
-    call.pool.disabled_for_good.discard(host)
-    call.db.set("host", host, enabled=True)
-
-
-@method("host.disable")
-def disable(call: Call, host: str, auto_enable: bool = True) -> None:
-    """`auto_enable` came with 25.31: without it the host stays disabled after its reboot (xapi_host.ml, disable)."""
-    enabled = call.db.get("host", host, "enabled")
-    call.pool.reach(host)
-    availability.assert_plan_without(call.pool, host)
-    if enabled and not auto_enable:
-        call.pool.disabled_for_good.add(host)
-    call.db.set("host", host, enabled=False)
 
 
 @method("host.compute_free_memory")
@@ -105,87 +86,43 @@ def sync_database(call: Call) -> None:
     return None
 
 
-@method("host.shutdown")
-@method("host.reboot")
-async def power(call: Call, host: str) -> None:
-    row = call.db.row("host", host)
-    if row["enabled"]:
-        raise Failure("HOST_NOT_DISABLED")
-    running = [v for v in row["resident_VMs"] if not call.db.get("VM", v, "is_control_domain")]
-    if running:
-        raise Failure("HOST_IN_USE", host, "VM", running[0])
-    call.db.set("host_metrics", row["metrics"], live=False)
-    if call.message.name == "reboot":
-        await call.pause(60, cancellable=False)
-        call.db.set("host_metrics", row["metrics"], live=True)
-        call.db.set("host", host, enabled=host not in call.pool.disabled_for_good)
-
-
-@method("host.power_on")
-async def power_on(call: Call, host: str) -> None:
-    call.db.row("host", host)
-    await call.pause(60)
-    call.pool.find_host(host)
-
-
-@method("host.declare_dead")
-def declare_dead(call: Call, host: str) -> None:
-    """Whoever says so is believed: what ran there counts as halted."""
-    for vm in list(call.db.get("host", host, "resident_VMs")):
-        if not call.db.get("VM", vm, "is_control_domain"):
-            guests.halt(call.pool, vm)
-
-
-@method("host.destroy")
-def destroy(call: Call, host: str) -> None:
-    if host == call.pool.master or call.pool.live(host):
-        raise Failure("HOST_IS_LIVE", host)
-    _remove(call, host)
-
-
-def _remove(call: Call, host: str) -> None:
-    db = call.db
-    row = db.row("host", host)
-    for vm in list(row["resident_VMs"]):
-        if db.get("VM", vm, "is_control_domain"):
-            db.delete("VM", vm)
-        else:
-            guests.halt(call.pool, vm)
-    for cls, field in (("PBD", "PBDs"), ("PIF", "PIFs"), ("host_cpu", "host_CPUs")):
-        for ref in list(row[field]):
-            db.delete(cls, ref)
-    if db.has("host_metrics", row["metrics"]):
-        db.delete("host_metrics", row["metrics"])
-    db.delete("host", host)
-
-
 @method("pool.eject")
-def eject(call: Call, host: str) -> None:
-    row = call.db.row("host", host)
-    if host == call.pool.master:
-        raise Failure("OPERATION_NOT_ALLOWED", "The pool coordinator cannot be ejected")
-    running = [v for v in row["resident_VMs"] if not call.db.get("VM", v, "is_control_domain")]
-    if running:
-        raise Failure("HOST_IN_USE", host, "VM", running[0])
-    _remove(call, host)
+async def eject(call: Call, host: str) -> None:
+    """A host leaves: not the one that coordinates, and nothing may run there."""
+    call.db.row("host", host)
+    async with on_pool(call, "eject"):
+        call.pool.reach(host)
+        if call.pool.row["ha_enabled"]:
+            raise Failure("HA_IS_ENABLED")
+        if host == call.pool.master:
+            raise internal("Xapi_pool.Cannot_eject_master")
+        for vm in call.db.get("host", host, "resident_VMs"):
+            row = call.db.row("VM", vm)
+            if not row["is_control_domain"] and row["power_state"] != "Halted":
+                raise Failure("OPERATION_NOT_ALLOWED", "VM resident on host")
+        remove(call, host)
 
 
 @method("pool.designate_new_master")
-@method("pool.emergency_transition_to_master")
-async def designate(call: Call, host: str = "") -> None:
+async def designate(call: Call, host: str) -> None:
     """The pool's xapis start anew a moment later, the named one as coordinator."""
-    host = host or call.host
     call.db.row("host", host)
-    call.pool.reach(host)
-    if host == call.pool.master:
-        return
-    await call.pause(1)
+    async with on_pool(call, "designate_new_master"):
+        call.pool.reach(host)
+        if host == call.pool.master:
+            return
+        if call.pool.row["ha_enabled"]:
+            raise Failure("HA_IS_ENABLED")
+        await call.pause(1)
     call.pool.designate(host)
 
 
-@method("host.set_hostname_live")
-def set_hostname(call: Call, host: str, name: str) -> None:
-    call.db.set("host", host, hostname=name)
+@method("pool.emergency_transition_to_master")
+async def take_over(call: Call) -> None:
+    """Asked of the host that is to coordinate."""
+    if call.host != call.pool.master:
+        await call.pause(1)
+        call.pool.designate(call.host)
 
 
 @method("host.restart_agent")
@@ -197,24 +134,16 @@ def nothing_to_do(call: Call, host: str, *more: object) -> None:
     call.pool.reach(host)
 
 
-@method("host.get_log")
-@method("host.dmesg")
-@method("host.dmesg_clear")
-def log_of(call: Call, host: str) -> str:
-    call.db.row("host", host)
-    return ""
+@method("pool.set_https_only")
+def set_https_only(call: Call, pool: str, value: bool) -> None:
+    for host in call.db.table("host"):
+        call.pool.reach(host)
+        call.db.set("host", host, https_only=value)
 
 
 @method("pool.recover_slaves")
 def recover_slaves(call: Call) -> list[str]:
     return [h for h in call.db.table("host") if h != call.pool.master]
-
-
-@method("pool.set_https_only")
-def set_https_only(call: Call, pool: str, value: bool) -> None:
-    call.db.row("pool", pool)
-    for host in call.db.table("host"):
-        call.db.set("host", host, https_only=value)
 
 
 @method("VM.retrieve_wlb_recommendations")

@@ -10,19 +10,6 @@ from xsmigui.simulator.methods.evacuation import preventing
 from xsmigui.simulator.tables import Row
 
 
-@method("pool.certificate_list")
-def certificates(call: Call) -> list[str]:
-    """Names of the authorities' certificates that are installed."""
-    rows = call.db.table("Certificate").values() if "Certificate" in call.db.tables else []
-    return [row["name"] for row in rows if row["type"] == "ca"]
-
-
-@method("pool.crl_list")
-def revocations(call: Call) -> list[str]:
-    """None is installed."""
-    return []
-
-
 @method("pool.test_archive_target")
 def archive_target(call: Call, pool: str, config: dict[str, str]) -> str:
     raise Failure("MESSAGE_REMOVED")
@@ -77,8 +64,6 @@ def timezones(call: Call, host: str) -> list[str]:
 @method("host.record_data_source")
 @method("host.forget_data_source_archives")
 @method("host.call_extension")
-@method("host.bugreport_upload")
-@method("host.license_add")
 @method("host.license_remove")
 def of_a_host(call: Call, host: str, *rest: object) -> None:
     """A host that is offline says so; what one that is there would answer is not simulated."""

@@ -1,7 +1,7 @@
 """role, subject and auth: who may do what.
 
 Roles are no rows: xapi makes them with its code. Their references and UUIDs are the MD5 digest of their names
-(`rbac_static.ml`; `xe role-list` of any server shows the same six). Of external authentication there is none, so that
+(`rbac_static.ml`; `xe role-list` of any server shows the same seven). Of external authentication there is none, so that
 whatever asks the directory service answers AUTH_IS_DISABLED.
 """
 
@@ -14,8 +14,8 @@ from typing import Final
 
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import Failure, handle_invalid
-from xsmigui.simulator.schema import Release, Schema, schema
-from xsmigui.simulator.sessions import ORDER
+from xsmigui.simulator.permissions import ROLES, permissions_of
+from xsmigui.simulator.schema import Release, schema
 from xsmigui.simulator.tables import Row
 
 _ABOUT: Final = {
@@ -24,6 +24,7 @@ _ABOUT: Final = {
     "vm-power-admin": "All of VMs and templates, where they run and how much memory they get",
     "vm-admin": "VMs and templates",
     "vm-operator": "Consoles, power and removable media of VMs",
+    "client-cert": "What programs do that show a certificate",
     "read-only": "Looking",
 }
 
@@ -36,27 +37,26 @@ def _ref(name: str) -> str:
     return f"OpaqueRef:{_uuid(name)}"
 
 
-def _permissions(known: Schema, role: str) -> list[str]:
-    calls = (m for c in known.classes.values() for m in c.messages.values() if m.needs_session)
-    return sorted(m.full.lower() for m in calls if role in m.roles)
-
-
 @functools.cache
 def _known(version: Release) -> dict[str, Row]:
     """All permissions of a release and then its roles, by reference; a permission is a role without roles below it
-    (rbac_static.ml, all_static_permissions: those of the pool admin)."""
+    (rbac_static.ml, all_static_permissions: those of the pool admin). Permissions are called in small letters, their
+    UUIDs come from the names as they are written."""
     known: dict[str, Row] = {}
-    for permission in _permissions(schema(version), "pool-admin"):
-        known[_ref(permission)] = _row(permission, "A basic permission", [], internal=True)
-    for role in ORDER:
-        below = _permissions(schema(version), role)
-        known[_ref(role)] = _row(role, _ABOUT[role], [_ref(p) for p in below])
+    permissions = permissions_of(schema(version))
+    for permission, roles in permissions.items():
+        if "pool-admin" in roles:
+            known[_ref(permission)] = _row(permission, "A basic permission", [], internal=True)
+    for role in ROLES:
+        below = [_ref(permission) for permission, roles in permissions.items() if role in roles]
+        known[_ref(role)] = _row(role, _ABOUT[role], below, internal=role == "client-cert")
     return known
 
 
 def _row(name: str, about: str, below: list[str], *, internal: bool = False) -> Row:
     return {
-        "uuid": _uuid(name), "name_label": name, "name_description": about, "subroles": below, "is_internal": internal,
+        "uuid": _uuid(name), "name_label": name.lower(), "name_description": about, "subroles": below,
+        "is_internal": internal,
     }  # fmt: skip
 
 
@@ -128,7 +128,12 @@ def get_by_uuid(call: Call, wanted: str) -> str:
 
 @method("role.get_by_name_label")
 def get_by_name(call: Call, name: str) -> list[str]:
-    return [ref for ref, row in _all(call).items() if row["name_label"] == name]
+    return _named(call, name)
+
+
+def _named(call: Call, name: str) -> list[str]:
+    """One, though keys of maps that differ only in their letters' size share a name."""
+    return [ref for ref, row in _all(call).items() if row["name_label"] == name.lower()][:1]
 
 
 @method("role.get_permissions")
@@ -150,7 +155,8 @@ def get_by_permission(call: Call, permission: str) -> list[str]:
 
 @method("role.get_by_permission_name_label")
 def get_by_permission_name(call: Call, name: str) -> list[str]:
-    return [ref for ref, row in _roles(call).items() if _ref(name.lower()) in row["subroles"]]
+    permissions = _named(call, name)
+    return [ref for ref, row in _roles(call).items() if permissions and permissions[0] in row["subroles"]]
 
 
 # -- users of a directory service --------------------------------------------------------------------------------------

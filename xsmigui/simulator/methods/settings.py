@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from xsmigui.simulator import features
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure
@@ -34,20 +32,6 @@ def forget_repository(call: Call, ref: str) -> None:
     call.db.delete("Repository", ref)
 
 
-@method("pool.add_repository")
-def add_repository(call: Call, pool: str, ref: str) -> None:
-    call.db.row("Repository", ref)
-    present = call.db.get("pool", pool, "repositories")
-    if ref not in present:
-        call.db.set("pool", pool, repositories=[*present, ref])
-
-
-@method("pool.remove_repository")
-def remove_repository(call: Call, pool: str, ref: str) -> None:
-    present = call.db.get("pool", pool, "repositories")
-    call.db.set("pool", pool, repositories=[r for r in present if r != ref])
-
-
 @method("pool.configure_repository_proxy")
 def set_proxy(call: Call, pool: str, url: str, username: str, password: str) -> None:
     """The password is kept as a secret that another password replaces."""
@@ -70,13 +54,12 @@ def forget_proxy(call: Call, pool: str) -> None:
         call.db.delete("secret", secret)
 
 
-_DAYS: Final = {"daily": range(1), "weekly": range(7)}
-
-
 @method("pool.configure_update_sync")
 def set_update_sync(call: Call, pool: str, frequency: str, day: int) -> None:
-    if day not in _DAYS[frequency]:
+    """Every day it is day 0, whatever is asked for."""
+    if frequency == "weekly" and day not in range(7):
         raise Failure("INVALID_UPDATE_SYNC_DAY", day)
+    day = day if frequency == "weekly" else 0
     call.db.set("pool", pool, update_sync_frequency=frequency, update_sync_day=day)
 
 
@@ -99,11 +82,6 @@ def enable_client_certificates(call: Call, pool: str, name: str) -> None:
 @method("pool.disable_client_certificate_auth")
 def disable_client_certificates(call: Call, pool: str) -> None:
     call.db.set("pool", pool, client_certificate_auth_enabled=False, client_certificate_auth_name="")
-
-
-@method("pool.set_vswitch_controller")
-def set_vswitch_controller(call: Call, address: str) -> None:
-    call.db.set("pool", call.pool.ref, vswitch_controller=address)
 
 
 @method("pool.detect_nonhomogeneous_external_auth")
@@ -211,31 +189,6 @@ def switch_display(call: Call, host: str) -> str:
         raise Failure("FEATURE_RESTRICTED")
     call.db.set("host", host, display=switched(name, call.db.get("host", host, "display")))
     return str(call.db.get("host", host, "display"))
-
-
-@method("host.enable_local_storage_caching")
-def enable_caching(call: Call, host: str, sr: str) -> None:
-    """IntelliCache: on an SR of that host's own, one of the types that can."""
-    row = call.db.row("SR", sr)
-    if row["type"] not in {"ext", "ext3", "lvm"} or row["shared"]:
-        raise Failure("SR_OPERATION_NOT_SUPPORTED", sr)
-    disable_caching(call, host)
-    call.db.set("host", host, local_cache_sr=sr)
-    call.db.set("SR", sr, local_cache_enabled=True)
-
-
-@method("host.disable_local_storage_caching")
-def disable_caching(call: Call, host: str) -> None:
-    old = call.db.get("host", host, "local_cache_sr")
-    call.db.set("host", host, local_cache_sr=NULL)
-    if call.db.has("SR", old):
-        call.db.set("SR", old, local_cache_enabled=False)
-
-
-@method("pool.disable_local_storage_caching")
-def disable_caching_everywhere(call: Call, pool: str) -> None:
-    for host in call.db.table("host"):
-        disable_caching(call, host)
 
 
 @method("host.syslog_reconfigure")

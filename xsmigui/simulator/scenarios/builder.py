@@ -9,6 +9,7 @@ from xsmigui.simulator.content import image_config
 from xsmigui.simulator.failures import NULL
 from xsmigui.simulator.gates.memory import memory_overhead
 from xsmigui.simulator.guests import device_name, thick
+from xsmigui.simulator.operations import COMPUTED
 from xsmigui.simulator.profiles import DEFAULT, Profile
 from xsmigui.simulator.site import Site, XapiPool
 from xsmigui.simulator.tables import Row
@@ -341,7 +342,7 @@ class Builder:
                 rows.append((cls, ref, values, generation, generation))
         db.load(rows, generation)
         self._free_memory()
-        db.dirty = {(cls, ref) for cls in ("VM", "VDI", "SR", "host", "VBD", "VIF") for ref in db.table(cls)}
+        db.dirty = {(cls, ref) for cls in COMPUTED for ref in db.table(cls)}
         self.pool.refresh()
         return self.pool
 
