@@ -6,6 +6,7 @@ Source: xapi 24.10, xapi_vm_helpers.ml (assert_can_boot_here), cpuid_helpers.ml,
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterable
 from typing import Final
 
 from xsmigui.simulator.failures import NULL, Failure
@@ -50,9 +51,13 @@ def pif_on(pool: Pool, network: str, host: str) -> str | None:
 
 
 def networks(pool: Pool, vm_ref: str, vm: Row, host: str) -> None:
-    """12. Every VIF's network has a PIF here, or none anywhere and nobody uses it elsewhere."""
-    for vif in vm["VIFs"]:
-        network = pool.db.get("VIF", vif, "network")
+    """12. What its interfaces are on can be attached here."""
+    assert_networks(pool, vm_ref, [pool.db.get("VIF", vif, "network") for vif in vm["VIFs"]], host)
+
+
+def assert_networks(pool: Pool, vm_ref: str, wanted: Iterable[str], host: str) -> None:
+    """Every network has a PIF here, or none anywhere and nobody uses it elsewhere (assert_can_see_named_networks)."""
+    for network in wanted:
         row = pool.db.find("network", network)
         if row is None:
             continue
@@ -361,3 +366,19 @@ def assert_agile(pool: Pool, vm_ref: str) -> None:
 def _plain_pif(pool: Pool, network: str, host: str) -> bool:
     pif = pif_on(pool, network, host)
     return pif is not None and pool.db.get("PIF", pif, "bond_slave_of") == NULL
+
+
+def assert_stays_agile(pool: Pool, vm_ref: str, *, sr: str = NULL, network: str = NULL) -> None:
+    """What a protected VM gets is there on every host that is enabled (assert_doesnt_make_vm_non_agile)."""
+    vm = pool.db.row("VM", vm_ref)
+    if not pool.row["ha_enabled"] or pool.row["ha_allow_overcommit"] or not is_protected(vm):
+        return
+    enabled = [h for h, row in pool.db.table("host").items() if row["enabled"]]
+    if sr != NULL and not (pool.db.get("SR", sr, "shared") and all(sees(pool, h, sr) for h in enabled)):
+        raise Failure("HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED", sr)
+    if network != NULL and not all(_plain_pif(pool, network, h) for h in enabled):
+        raise Failure("HA_CONSTRAINT_VIOLATION_NETWORK_NOT_SHARED", network)
+
+
+def is_protected(vm: Row) -> bool:
+    return bool(vm["ha_always_run"]) and vm["ha_restart_priority"] == "restart"

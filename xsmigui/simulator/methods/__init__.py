@@ -5,6 +5,7 @@ from xsmigui.simulator.methods import (
     availability,
     belongings,
     bonds,
+    callers,
     certificates,
     clusters,
     copies,
@@ -36,8 +37,8 @@ from xsmigui.simulator.methods import (
 )
 
 __all__ = [
-    "appliances", "availability", "belongings", "bonds", "certificates", "clusters", "copies", "disk_motion",
-    "drives", "evacuation", "guests", "host_settings", "hosts", "interfaces", "lifecycle", "limits", "migration",
-    "networks", "passthrough", "pifs", "pool_settings", "pools", "reading", "recovery", "roles", "runtime",
-    "settings", "snapshots", "srs", "storage", "system", "values",
+    "appliances", "availability", "belongings", "bonds", "callers", "certificates", "clusters", "copies",
+    "disk_motion", "drives", "evacuation", "guests", "host_settings", "hosts", "interfaces", "lifecycle",
+    "limits", "migration", "networks", "passthrough", "pifs", "pool_settings", "pools", "reading", "recovery",
+    "roles", "runtime", "settings", "snapshots", "srs", "storage", "system", "values",
 ]  # fmt: skip

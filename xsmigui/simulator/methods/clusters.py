@@ -252,3 +252,18 @@ async def switch(call: Call, member: str) -> None:
             _assert_unused(call, member)
         db.set("Cluster_host", member, enabled=name == "enable", live=name == "enable")
         _count(call, cluster)
+
+
+def assert_in_cluster(call: Call, host: str, kind: str) -> None:
+    """Some SRs want their host in a cluster (assert_cluster_host_is_enabled_for_matching_sms)."""
+    wanted = {
+        stack for sm in call.db.table("SM").values() if sm["type"] == kind for stack in sm["required_cluster_stack"]
+    }
+    if not wanted:
+        return
+    member = _member(call, host)
+    row = call.db.row("Cluster_host", member) if member else None
+    if row is None or call.db.get("Cluster", row["cluster"], "cluster_stack") not in wanted:
+        raise Failure("NO_COMPATIBLE_CLUSTER_HOST", host)
+    if not row["enabled"]:
+        raise Failure("CLUSTERING_DISABLED", member)

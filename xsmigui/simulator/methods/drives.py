@@ -8,6 +8,7 @@ from typing import Final
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import attached
+from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates.busy import other_operation
 from xsmigui.simulator.guests import device_name
 from xsmigui.simulator.implicit import constructor_values
@@ -21,6 +22,7 @@ _NO_FLOPPY: Final = "VBD of type 'floppy' is not supported on PV domain"
 _MOTIONS: Final = frozenset({"migrate_send", "pool_migrate"})
 _NAMED: Final = re.compile(r"(xvd|hd|sd|fd)([a-z]{1,2})\d*|d(\d+)(?:p\d+)?")
 _WHOLE: Final = re.compile(r"[+-]?(?:0[xX][0-9a-fA-F]+|0[oO][0-7]+|0[bB][01]+|\d+)")
+BACKEND: Final = "backend-kind"  # how storage wants its disks attached
 
 Place = tuple[str, int]
 
@@ -78,6 +80,11 @@ def create(call: Call, struct: Row) -> str:
     if moving:
         raise other_operation(call.pool.profile, "VM", values["VM"], moving)
     values["userdevice"] = _device(call, vm, values["userdevice"], kind)
+    if not empty:
+        host_gate.assert_stays_agile(call.pool, values["VM"], sr=db.get("VDI", values["VDI"], "SR"))
+        kept = db.get("VDI", values["VDI"], "sm_config")
+        if BACKEND in kept:
+            values["other_config"] = {BACKEND: kept[BACKEND], **values["other_config"]}
     if not suspended:
         values |= {"device": "", "currently_attached": False}
     return db.create("VBD", values)
@@ -160,6 +167,8 @@ async def insert(call: Call, vbd: str, vdi: str) -> None:
     async with operation(call, "VBD", vbd, "insert", lambda: _check(call, vbd, "insert")):
         if not call.db.get("VDI", vdi, "managed"):
             raise Failure("VDI_NOT_MANAGED", vdi)
+        owner = call.db.get("VBD", vbd, "VM")
+        host_gate.assert_stays_agile(call.pool, owner, sr=call.db.get("VDI", vdi, "SR"))
         _reach(call, call.db.row("VBD", vbd))
         await call.pause(0.5)
         call.db.set("VBD", vbd, VDI=vdi, empty=False)

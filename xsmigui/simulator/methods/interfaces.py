@@ -9,7 +9,7 @@ from typing import Final
 
 from xsmigui.simulator import features
 from xsmigui.simulator.dispatch import Call, method
-from xsmigui.simulator.failures import Failure
+from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import attached, devices
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates.pifs import is_address, is_prefix
@@ -66,6 +66,7 @@ def create(call: Call, struct: Row) -> str:
         raise Failure("MAC_INVALID", values["MAC"])
     if values.get("trunks"):
         _assert_trunks(call, values["network"])
+    host_gate.assert_stays_agile(call.pool, values["VM"], network=values["network"])
     if int(device) in {int(db.get("VIF", v, "device") or 0) for v in vm["VIFs"]}:
         raise Failure("DEVICE_ALREADY_EXISTS", device)
     if vm["power_state"] != "Suspended":
@@ -113,12 +114,16 @@ async def unplug(call: Call, vif: str) -> None:
 def move(call: Call, vif: str, network: str) -> None:
     """Of a running VM only to a network that its host can attach."""
     row = call.db.row("VIF", vif)
-    there = call.db.row("network", network)
+    call.db.row("network", network)
     vm = call.db.row("VM", row["VM"])
-    if row["currently_attached"] and vm["power_state"] in {"Running", "Paused"}:
+    if row["currently_attached"] and vm["power_state"] != "Suspended" and vm["resident_on"] != NULL:
         host = vm["resident_on"]
-        if there["PIFs"] and host_gate.pif_on(call.pool, network, host) is None:
-            raise Failure("HOST_CANNOT_ATTACH_NETWORK", host, network)
+        try:
+            host_gate.assert_networks(call.pool, row["VM"], [network], host)
+        except Failure as failure:
+            if failure.code != "VM_REQUIRES_NETWORK":
+                raise
+            raise Failure("HOST_CANNOT_ATTACH_NETWORK", host, network) from None
     if row.get("trunks"):
         _assert_trunks(call, network)
     call.db.set("VIF", vif, network=network)
@@ -166,6 +171,9 @@ def _assert_allowed(field: str, address: str) -> None:
 def set_locking_mode(call: Call, vif: str, value: str) -> None:
     """`locked`, by itself or because the network says so, is for editions that may."""
     if _effective(call, vif, value) == "locked":
+        backend = call.db.get("host", call.pool.master, "software_version").get("network_backend")
+        if call.db.table("SDN_controller") and backend == "openvswitch":
+            raise Failure("OPERATION_NOT_ALLOWED", "A vswitch controller is active")
         features.assert_enabled(call.pool, "VIF_locking")
     call.db.set("VIF", vif, locking_mode=value)
 
@@ -179,17 +187,13 @@ def _effective(call: Call, vif: str, mode: str) -> str:
 @method("VIF.configure_ipv4")
 def configure_ipv4(call: Call, vif: str, mode: str, address: str = "", gateway: str = "") -> None:
     _configure(call, vif, mode, address, gateway, 4)
-    call.db.set(
-        "VIF", vif, ipv4_configuration_mode=mode, ipv4_addresses=[address] if address else [], ipv4_gateway=gateway
-    )
+    call.db.set("VIF", vif, ipv4_configuration_mode=mode, ipv4_addresses=[address], ipv4_gateway=gateway)
 
 
 @method("VIF.configure_ipv6")
 def configure_ipv6(call: Call, vif: str, mode: str, address: str = "", gateway: str = "") -> None:
     _configure(call, vif, mode, address, gateway, 6)
-    call.db.set(
-        "VIF", vif, ipv6_configuration_mode=mode, ipv6_addresses=[address] if address else [], ipv6_gateway=gateway
-    )
+    call.db.set("VIF", vif, ipv6_configuration_mode=mode, ipv6_addresses=[address], ipv6_gateway=gateway)
 
 
 def _configure(call: Call, vif: str, mode: str, address: str, gateway: str, version: int) -> None:

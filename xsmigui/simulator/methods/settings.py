@@ -10,20 +10,6 @@ from xsmigui.simulator.methods.passthrough import switched
 # -- updates: repositories and when to look for them -------------------------------------------------------------------
 
 
-@method("Repository.introduce")
-def introduce_repository(
-    call: Call, name: str, about: str, binary_url: str, source_url: str, update: bool, key: str
-) -> str:
-    """Names and URLs are unique: REPOSITORY_ALREADY_EXISTS [the one that is there]."""
-    for ref, row in call.db.table("Repository").items():
-        if row["name_label"] == name or row["binary_url"] == binary_url:
-            raise Failure("REPOSITORY_ALREADY_EXISTS", ref)
-    return call.db.create("Repository", {
-        "name_label": name, "name_description": about, "binary_url": binary_url, "source_url": source_url,
-        "update": update, "gpgkey_path": key,
-    })  # fmt: skip
-
-
 @method("Repository.forget")
 def forget_repository(call: Call, ref: str) -> None:
     call.db.row("Repository", ref)

@@ -9,8 +9,10 @@ from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.gates import vdi as gate
 from xsmigui.simulator.gates.busy import other_operation
+from xsmigui.simulator.gates.host import is_protected
 from xsmigui.simulator.guests import thick
 from xsmigui.simulator.implicit import constructor_values
+from xsmigui.simulator.methods.clusters import assert_in_cluster
 from xsmigui.simulator.methods.locking import operation
 from xsmigui.simulator.tables import Row
 
@@ -83,6 +85,29 @@ async def pbd_destroy(call: Call, pbd: str) -> None:
         call.db.delete("PBD", pbd)
 
 
+def _assert_alone(call: Call, pbd: Row) -> None:
+    """An SR that is not shared is attached to one host."""
+    if not call.db.get("SR", pbd["SR"], "shared"):
+        for ref in call.db.get("SR", pbd["SR"], "PBDs"):
+            other = call.db.row("PBD", ref)
+            if other["currently_attached"] and other["host"] != pbd["host"]:
+                raise Failure("SR_NOT_SHARABLE", pbd["SR"], other["host"])
+
+
+def _assert_spare(call: Call, pbd: Row) -> None:
+    """With high availability protected VMs keep their disks, and the pool its state file."""
+    db, pool = call.db, call.pool.row
+    if not pool["ha_enabled"]:
+        return
+    if db.get("host", pbd["host"], "enabled") and not pool["ha_allow_overcommit"]:
+        disks = set(db.get("SR", pbd["SR"], "VDIs"))
+        for vm in db.table("VM").values():
+            if is_protected(vm) and any(db.get("VBD", vbd, "VDI") in disks for vbd in vm["VBDs"]):
+                raise Failure("HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED", pbd["SR"])
+    if any(db.has("VDI", vdi) and db.get("VDI", vdi, "SR") == pbd["SR"] for vdi in pool["ha_statefiles"]):
+        raise Failure("HA_IS_ENABLED")
+
+
 @method("PBD.plug")
 async def pbd_plug(call: Call, pbd: str) -> None:
     row = call.db.row("PBD", pbd)
@@ -90,6 +115,8 @@ async def pbd_plug(call: Call, pbd: str) -> None:
         call.pool.reach(row["host"])
         if row["currently_attached"]:
             return
+        assert_in_cluster(call, row["host"], call.db.get("SR", row["SR"], "type"))
+        _assert_alone(call, row)
         await call.pause(0.5)
         call.pool.faults.forgotten.discard(row["SR"])
         call.db.set("PBD", pbd, currently_attached=True)
@@ -108,6 +135,7 @@ async def pbd_unplug(call: Call, pbd: str) -> None:
         call.pool.reach(row["host"])
         if not row["currently_attached"]:
             return
+        _assert_spare(call, row)
         drives = [
             db.row("VBD", v) for vm in db.get("host", row["host"], "resident_VMs") for v in db.get("VM", vm, "VBDs")
         ]
@@ -134,6 +162,7 @@ async def sr_create(
     db, kind = call.db, kind.lower()
     if not shared:
         call.pool.reach(host)
+    assert_in_cluster(call, host, kind)
     if call.pool.rolling_upgrade():
         raise Failure("NOT_SUPPORTED_DURING_UPGRADE")
     if "SRmaster" in device_config:
