@@ -10,6 +10,7 @@ from tests.holding import Hold, until
 from tests.services.engine import Engine
 from xsmigui.core.jobs import Job, State, Step, VmJob
 from xsmigui.core.migration.plan import Plan
+from xsmigui.simulator.dispatch import METHODS
 
 MOVING = ("pool_migrate", "migrate_send")
 
@@ -394,6 +395,23 @@ async def test_the_answer_is_lost_and_it_was_over_before_we_could_look(two: Engi
     vm = await two.run(plan)
     assert_done(vm)
     quiet(two, tasks=1)
+
+
+async def test_it_has_arrived_though_somebody_reads_its_metadata(two: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`metadata_export` says nothing about where the VM is."""
+    plan = await two.plan("web-01", to="Madrid", host="madrid-02")
+    pool = two.served("Madrid").pool
+    carry_out = METHODS["VM.pool_migrate"]
+
+    async def and_export(call: Any, vm: str, *values: Any) -> None:
+        await carry_out(call, vm, *values)
+        call.db.set("VM", vm, current_operations={"OpaqueRef:somebody": "metadata_export"})
+
+    monkeypatch.setitem(METHODS, "VM.pool_migrate", and_export)
+    two.clock.factor = 0.2
+    two.site.run(lambda: pool.faults.add(plan.moves[0].calls[0].method, cut=0))
+    vm = await asyncio.wait_for(two.run(plan), 60)
+    assert_done(vm)
 
 
 @pytest.mark.parametrize("decides", ["operator", "time"])

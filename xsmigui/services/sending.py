@@ -20,6 +20,7 @@ from xsmigui.core.jobs import Step as Phase
 from xsmigui.core.messages import Text, m_, sentences
 from xsmigui.core.migration.calls import MOTIONS
 from xsmigui.core.migration.exchange import CHECKSUM
+from xsmigui.core.migration.facts import PASSING
 from xsmigui.core.migration.leftovers import seen_before
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.portrait import grown
@@ -170,7 +171,7 @@ class SendingCarrier(Carrier):
         there, in_place = None, False
         if self._plan.crosses:
             there = await find_vm(await self._way(self._target), self._move.vm.uuid)
-        elif here is not None and not here[1]["current_operations"]:
+        elif here is not None and not set(here[1]["current_operations"].values()) - {PASSING}:
             vm = VmRef(self._move.vm.ref)
             in_place = (await read_back(self._plan, self._move, self.job.portrait, source, source, vm)).is_in_place
         return SendingState(here, there, in_place, None)
