@@ -213,3 +213,43 @@ async def test_tasks_of_others_and_keys_of_their_own_roles() -> None:
     assert key == ["RBAC_PERMISSION_DENIED", "vm.add_to_other_config/key:pci", wanted]
     assert (await users["eva"].refused("VM.add_to_platform", vm, "hvm_serial", "pty"))[0] == "RBAC_PERMISSION_DENIED"
     await one("VM.add_to_other_config", vm, "pci", "0/0000:00:1f.2")
+
+
+async def test_a_whole_map_wants_the_roles_of_its_keys() -> None:
+    """What stays as it is wants nothing."""
+    one = await newest()
+    vm = next(iter(one.pool.db.table("VM")))
+    one.pool.db.set("VM", vm, other_config={"pci": "0/0000:00:1f.2", "k": "v"}, platform={"hvm_serial": "pty"})
+    one.pool.account("eva", "x", "pool-operator")
+    eva = Client(one.pool)
+    eva.session = await eva.raw("session.login_with_password", "eva", "x", "1", "t")
+    await eva("VM.set_other_config", vm, {"pci": "0/0000:00:1f.2", "k": "w", "folder": "/f"})
+    text = "No permission in user session. (Roles with this permission: pool-admin)"
+    for call, value, permission in (
+        ("other_config", {"pci": "1"}, "vm.add_to_other_config/key:pci"),
+        ("other_config", {}, "vm.remove_from_other_config/key:pci"),
+        ("platform", {}, "vm.remove_from_platform/key:hvm_serial"),
+    ):  # fmt: skip
+        refused = await eva.refused(f"VM.set_{call}", vm, value)
+        assert refused == ["RBAC_PERMISSION_DENIED", permission, text]
+    await one("VM.set_other_config", vm, {})
+
+
+async def test_observers() -> None:
+    one = await newest()
+    host = one.pool.master
+    good = {
+        "name_label": "n", "name_description": "", "hosts": [host], "attributes": {"team": "a"},
+        "endpoints": ["bugtool"], "components": ["xapi", "smapi"], "enabled": False,
+    }  # fmt: skip
+    observer = await one("Observer.create", good)
+    for field, value, wanted in (
+        ("components", ["xapi", "no"], ["component", "no"]), ("endpoints", ["ftp://x"], ["endpoint", "ftp://x"]),
+        ("endpoints", ["https://10.0.0.1/"], ["endpoint", "https://10.0.0.1/"]),
+        ("hosts", ["OpaqueRef:no"], ["host", "OpaqueRef:no"]), ("attributes", {"A b": "1"}, ["attributes", "A b:1"]),
+        ("attributes", {"a": "x" * 4096}, ["attributes", "a:" + "x" * 4096]),
+    ):  # fmt: skip
+        assert await one.refused("Observer.create", {**good, field: value}) == ["INVALID_VALUE", *wanted]
+        assert await one.refused(f"Observer.set_{field}", observer, value) == ["INVALID_VALUE", *wanted]
+    await one("Observer.set_hosts", observer, [])
+    assert await one("Observer.get_hosts", observer) == []

@@ -152,6 +152,8 @@ async def _dispatch(pool: XapiPool, method_name: str, params: list[Value], host:
             pool.sessions.authorise_key(live, message, str(decoded[1]))
         else:
             pool.sessions.authorise(live, message)
+        if message.name in {"set_other_config", "set_platform"} and not message.implicit:
+            pool.sessions.authorise_map(live, message, str(decoded[0]), decoded[1])
         if message.cls == "task" and message.name in _OF_OWNERS and not message.implicit:
             pool.sessions.authorise_task(session, live, str(decoded[0]))
     call = Call(pool, host, session, live, message)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 
 from xsmigui.simulator.failures import Failure, internal, no_text
 from xsmigui.simulator.query import matches, parse_query
@@ -110,6 +111,14 @@ def constructor_values(db: Database, cls: str, struct: Row) -> Row:
         elif field.mandatory:
             raise internal(f'Server_helpers.Dispatcher_FieldNotFound("{name}")')
     return values
+
+
+def completed(db: Database, cls: str, struct: Row) -> Row:
+    """A constructor's struct, checked, with the schema's values for what it leaves out."""
+    fields = db.schema.classes[cls].fields
+    given = constructor_values(db, cls, struct)
+    left = {name: copy(field.default) for name, field in fields.items() if name != "uuid"}
+    return {**left, **given}
 
 
 _WHOLE: dict[str, Callable[[Database, str, list[Value]], Value]] = {

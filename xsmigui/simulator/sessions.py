@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from xsmigui.simulator.failures import NULL, Failure
-from xsmigui.simulator.permissions import ANY_TASK, ROLES, at_least, guarded, permissions_of
+from xsmigui.simulator.permissions import ANY_TASK, KEYS, ROLES, at_least, guarded, permissions_of
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.schema import Message
+from xsmigui.simulator.tables import Row
 from xsmigui.simulator.tasks import Tasks
 
 INACTIVE: Final = 86400.0  # seconds until an idle session is dropped
@@ -118,6 +119,22 @@ class Sessions:
             self.authorise(live, message)
         elif not (live.superuser or live.roles & set(at_least(least))):
             raise _denied(f"{message.full.lower()}/key:{key}", at_least(least))
+
+    def authorise_map(self, live: Live, message: Message, ref: str, value: Row) -> None:
+        """Whoever sets a whole map needs, for each key that it changes or drops, what the key wants (helpers.ml,
+        set_map_with_rbac)."""
+        field = message.name.removeprefix("set_")
+        row = self._pool.db.find(message.cls, ref)
+        if live.superuser or row is None or (message.cls, field) not in KEYS:
+            return
+        before = row[field]
+        changed = [("add_to", key) for key, new in sorted(value.items()) if before.get(key) != new]
+        for verb, key in changed + [("remove_from", key) for key in sorted(before) if key not in value]:
+            least = guarded(message.cls, field, key)
+            if least is not None and not live.roles & set(at_least(least)):
+                pattern = next(p for p in KEYS[message.cls, field] if key == p or p[:-1] == key[: len(p) - 1])
+                permission = f"{message.cls}.{verb}_{field}/key:{pattern}".lower()
+                raise _denied(permission, at_least(least))
 
     def authorise_task(self, ref: str, live: Live, task: str) -> None:
         """Who has begun a task may end and change it, else whoever may do so with any (taskHelper.ml,

@@ -20,6 +20,7 @@ from xsmigui.simulator.methods import (
     limits,
     migration,
     networks,
+    observers,
     passthrough,
     pifs,
     pool_settings,
@@ -39,6 +40,6 @@ from xsmigui.simulator.methods import (
 __all__ = [
     "appliances", "availability", "belongings", "bonds", "callers", "certificates", "clusters", "copies",
     "disk_motion", "drives", "evacuation", "guests", "host_settings", "hosts", "interfaces", "lifecycle",
-    "limits", "migration", "networks", "passthrough", "pifs", "pool_settings", "pools", "reading", "recovery",
-    "roles", "runtime", "settings", "snapshots", "srs", "storage", "system", "values",
+    "limits", "migration", "networks", "observers", "passthrough", "pifs", "pool_settings", "pools", "reading",
+    "recovery", "roles", "runtime", "settings", "snapshots", "srs", "storage", "system", "values",
 ]  # fmt: skip

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure
-from xsmigui.simulator.implicit import constructor_values
+from xsmigui.simulator.implicit import completed
 from xsmigui.simulator.tables import Row
 
 _PAIR: Final = "user_agent/client_ip"
@@ -21,7 +21,7 @@ _GROUP: Final = re.compile(r"[A-Za-z0-9_.-]*")
 @method("Caller.create")
 def create_caller(call: Call, struct: Row) -> str:
     """One for each pattern: another one only renames it."""
-    values = constructor_values(call.db, "Caller", struct)
+    values = completed(call.db, "Caller", struct)
     agent, address = values["user_agent"], values["client_ip"]
     if not agent and not address:
         raise Failure("INVALID_VALUE", _PAIR, "at least one of user_agent or client_ip must be set")
@@ -80,7 +80,7 @@ def _assert_rates(burst: float, rate: float) -> None:
 
 @method("Rate_limit.create")
 def create_limit(call: Call, struct: Row) -> str:
-    values = constructor_values(call.db, "Rate_limit", struct)
+    values = completed(call.db, "Rate_limit", struct)
     _assert_rates(values["burst_size"], values["fill_rate"])
     return call.db.create("Rate_limit", values)
 

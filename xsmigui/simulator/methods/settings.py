@@ -124,6 +124,16 @@ def forget_site(call: Call, ref: str) -> None:
     call.db.delete("PVS_site", ref)
 
 
+@method("PVS_site.set_PVS_uuid")
+def set_site_identity(call: Call, ref: str, value: str) -> None:
+    """Not while proxies run."""
+    proxies = call.db.get("PVS_site", ref, "proxies")
+    running = [p for p in proxies if call.db.get("PVS_proxy", p, "currently_attached")]
+    if running:
+        raise Failure("PVS_SITE_CONTAINS_RUNNING_PROXIES", *running)
+    call.db.set("PVS_site", ref, PVS_uuid=value)
+
+
 @method("PVS_server.introduce")
 def introduce_server(call: Call, addresses: list[str], first: int, last: int, site: str) -> str:
     call.db.row("PVS_site", site)
