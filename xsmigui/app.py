@@ -10,15 +10,15 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 from PySide6.QtCore import QLibraryInfo, QTimer, QTranslator
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtWidgets import QApplication
 
 from xsmigui import __version__
 from xsmigui.console import INTERRUPTED, say
@@ -26,9 +26,10 @@ from xsmigui.core.capacity import MOST_STORAGE_MIGRATIONS
 from xsmigui.core.journal import SetAside, unreadable_text
 from xsmigui.core.outline_nodes import Link
 from xsmigui.core.ports import Address, Gateway, Trusted, Wire
+from xsmigui.core.preferences import Settings
 from xsmigui.core.proxies import Proxy, ProxyOf
 from xsmigui.core.text import _, use
-from xsmigui.local import languages, logs, paths, support
+from xsmigui.local import languages, logs, paths, processes, support
 from xsmigui.local.clock import SystemClock
 from xsmigui.local.journal import JournalFile
 from xsmigui.local.keyring import Keyring
@@ -46,7 +47,7 @@ from xsmigui.ui import style
 from xsmigui.ui.dialogs.base import tell
 from xsmigui.ui.dialogs.decisions import WindowDecisions
 from xsmigui.ui.icons import Icons
-from xsmigui.ui.loop import EventLoop
+from xsmigui.ui.loop import EventLoop, every
 from xsmigui.ui.window.demonstration import mark
 from xsmigui.ui.window.main import MainWindow
 from xsmigui.ui.window.services import Services
@@ -125,10 +126,9 @@ class DemoSite:
 
     async def start(self) -> list[Served]:
         """Start it and wait until it is ready."""
-        program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "xsmigui"]
         # Its input is a pipe of ours: when we end, however that is, it ends too.
         self._process = await asyncio.create_subprocess_exec(
-            *program,
+            *processes.program(),
             "simulate",
             *self._arguments,
             stdin=subprocess.PIPE,
@@ -157,12 +157,14 @@ class Program:
 
     def __init__(self, app: QApplication, options: Options, home: Path) -> None:
         self._app = app
+        self._for_windows: list[Callable[[MainWindow], object]] = []
         self._options = options
         self.settings = SettingsFile(home)
         resources = paths.resources()
-        language = languages.preferred(options.language, self.settings.now.language)
-        use(languages.catalogue(language, resources))
-        _translate_qt(app, language)
+        self._language = languages.preferred(options.language, self.settings.now.language)
+        use(languages.catalogue(self._language, resources))
+        self._translator = _translate_qt(app, self._language)
+        logs.be(self.settings.now.log_level)
         if self.settings.now.theme:
             style.apply(app, self.settings.now.theme)
         clock = SystemClock()
@@ -182,7 +184,7 @@ class Program:
         self._successor: Successor | None = None
         self._demo = DemoSite() if options.demo else None
         self._ended = asyncio.Event()
-        services = Services(
+        self._services = Services(
             self.store,
             self.connections,
             self.jobs,
@@ -190,17 +192,56 @@ class Program:
             clock,
             self.settings,
             languages.LANGUAGES,
+            str(home),
             lambda: self._has_keyring,
-            lambda: languages.guide(language, resources),
+            lambda: languages.guide(self._language, resources),
             lambda: support.bundle(home, clock.now()),
+            self._apply,
+            None if options.demo else processes.open_demo,
+            lambda: support.about(clock.now()),
             self.following,
-            None if options.demo else lambda: self._succeed(language),
+            None if options.demo else lambda: self._succeed(self._language),
         )
-        self.window = MainWindow(services, Icons(resources / "icons"), self._ended.set)
-        self._decisions.parent = self.window
-        if options.demo:
-            mark(self.window)
+        self._icons = Icons(resources / "icons")
+        self.window = self._made()
         self.status = 0
+
+    def _made(self) -> MainWindow:
+        """A window in the language of the moment."""
+        window = MainWindow(self._services, self._icons, self._ended.set)
+        self._decisions.parent = window
+        if self._options.demo:
+            mark(window)
+        for do in self._for_windows:
+            do(window)
+        return window
+
+    def each_window(self, do: Callable[[MainWindow], object]) -> None:
+        """Do this for the window, and for those that come after it in other languages."""
+        self._for_windows.append(do)
+        do(self.window)
+
+    def _apply(self, before: Settings) -> None:
+        """Follow the settings that the operator has changed; a window in another language is another window."""
+        now = self.settings.now
+        logs.be(now.log_level)
+        self.jobs.limit = min(max(now.storage_limit, 1), MOST_STORAGE_MIGRATIONS)
+        language = languages.preferred(now.language)
+        if now.language != before.language and language != self._language:
+            self._changing = asyncio.get_running_loop().create_task(self._speak(language), name="language")
+
+    async def _speak(self, language: str) -> None:
+        self._language = language
+        use(languages.catalogue(language, paths.resources()))
+        self._app.removeTranslator(self._translator)
+        self._translator = _translate_qt(self._app, language)
+        old = self.window
+        old.keep()
+        self.window = self._made()
+        self.window.show()
+        self.window.bridge.begin()
+        self.window.activity.refresh()
+        await old.retire(self.window)
 
     def _proxy_of(self, url: str) -> Proxy | None:
         """As the settings say at this moment; the demo is on this computer."""
@@ -296,11 +337,12 @@ class Program:
         return bool(servers) and all(server.link is Link.connected for server in servers)
 
 
-def _translate_qt(app: QApplication, language: str) -> None:
+def _translate_qt(app: QApplication, language: str) -> QTranslator:
     """The toolkit's own words (context menus, file dialogs) in the program's language too."""
     translator = QTranslator(app)
     if translator.load(f"qtbase_{language}", QLibraryInfo.path(QLibraryInfo.LibraryPath.TranslationsPath)):
         app.installTranslator(translator)
+    return translator
 
 
 def run(options: Options) -> int:
@@ -343,12 +385,9 @@ def tell_only(text: str) -> None:
 def _keep_picture(program: Program, file: Path) -> None:
     """Where nobody can see the screen, a picture of it is written, and again and again."""
     fresh = file.with_name(f".{file.name}")
-    timer = QTimer(program.window)
-    timer.setInterval(int(1000 * PICTURE_EVERY))
 
-    def take() -> None:
-        window = timer.parent()  # not the program's: that one may be gone before the timer is
-        if not isinstance(window, QWidget) or not window.isVisible():
+    def take(window: MainWindow) -> None:
+        if not window.isVisible():
             return
         picture = window.screen().grabWindow(0)
         if picture.isNull():  # offscreen there is no picture of all windows
@@ -359,8 +398,7 @@ def _keep_picture(program: Program, file: Path) -> None:
             if is_first:
                 say(_("A picture of the window: {file}", file=file))
 
-    timer.timeout.connect(take)
-    timer.start()
+    program.each_window(lambda window: every(int(1000 * PICTURE_EVERY), window, lambda: take(window)))
 
 
 def _unforeseen(program: Program, context: dict[str, Any]) -> None:
@@ -389,7 +427,4 @@ def _end_by_signal(program: Program) -> None:
             program.status = INTERRUPTED if seen[0] == signal.SIGINT else 0
             program.window.end()
 
-    timer = QTimer(program.window)
-    timer.setInterval(200)
-    timer.timeout.connect(look)
-    timer.start()
+    program.each_window(lambda window: every(200, window, look))

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import pytest
 from PySide6.QtCore import QCoreApplication, QEvent
-from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMainWindow, QMenu, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMainWindow, QMenu, QTabWidget, QWidget
 
 from tests.holding import until
 from xsmigui.ui import style
@@ -136,6 +136,13 @@ async def appears(parent: QWidget, kind: type[W], name: str) -> W:
     """The widget of this name below another, once it is in sight."""
     await until(lambda: any(w.isVisible() for w in parent.findChildren(kind, name)))
     return child(parent, kind, name)
+
+
+def leaf(sheet: QWidget, name: str) -> None:
+    """Turn to a page of a dialog with tabs."""
+    tabs = sheet.findChild(QTabWidget)
+    assert isinstance(tabs, QTabWidget)
+    tabs.setCurrentWidget(sheet.findChild(QWidget, name))
 
 
 def message(box: QWidget) -> str:

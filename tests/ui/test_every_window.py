@@ -35,8 +35,9 @@ from xsmigui.core.ports import Address
 from xsmigui.core.refs import ObjectId, SrRef
 from xsmigui.simulator.site import Site
 from xsmigui.ui.dialogs.base import ask, tell
+from xsmigui.ui.dialogs.certificates import ask_trust
 from xsmigui.ui.dialogs.evacuation import MaintenanceDialog
-from xsmigui.ui.dialogs.servers import ask_password, ask_trust
+from xsmigui.ui.dialogs.servers import ask_password
 
 EVIL = "<b>B</b><table><tr><td>&amp; \x1b[31m\x07 a&b\n" + "W" * 4096 + " ‮"
 CONTROLS = "\x1b\x07\r\t‮"

@@ -27,7 +27,8 @@ from xsmigui.core.failures import CertificateUnknown
 from xsmigui.core.ports import Address
 from xsmigui.core.problems import Page
 from xsmigui.ui.dialogs.base import ask, tell
-from xsmigui.ui.dialogs.servers import ask_password, ask_trust
+from xsmigui.ui.dialogs.certificates import ask_trust
+from xsmigui.ui.dialogs.servers import ask_password
 
 USED = (
     QAbstractButton, QComboBox, QLineEdit, QAbstractItemView, QTextEdit, QPlainTextEdit, QTabWidget, QAbstractSpinBox,

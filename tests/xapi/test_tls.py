@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -15,6 +16,7 @@ from tests.xapi.front import Front
 from tests.xapi.odd_certificates import der, odd_certificate
 from tests.xapi.servers import Odd, saying
 from xsmigui.core.changes import Event
+from xsmigui.core.failures import Certificate as Certificates
 from xsmigui.core.failures import (
     CertificateChanged,
     CertificateUnknown,
@@ -290,3 +292,15 @@ async def test_what_is_no_tls_is_said_to_be_that() -> None:
         with pytest.raises(NotSpeaking) as caught:
             await tls.look_at(f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}")
     assert caught.value.status == 0
+
+
+@pytest.mark.parametrize("fields", [{}, {"serial": -5}, {"wildcard": True}, {"until": "110101000000Z"}])
+def test_what_a_certificate_says_of_itself(fields: dict[str, Any]) -> None:
+    """Odd ones say it too, or nothing, and never with an error."""
+    found = tls.read(odd_certificate(ec.generate_private_key(ec.SECP256R1()), **fields).der)
+    name = "CN=*" if "wildcard" in fields else "CN=x"
+    until = "2011-01-01" if "until" in fields else "2035-01-01"
+    assert found in (Certificates(name, name, "2010-01-01", until), Certificates())
+    if "serial" not in fields:
+        assert found.subject == name
+    assert tls.read(b"no certificate") == Certificates()

@@ -4,7 +4,7 @@ The wire raises them; services turn them into problems (`core.catalogue`); nobod
 Python itself sets the traceback of an exception that passes through a context manager.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from xsmigui.core.redaction import redacted
 from xsmigui.core.text import one_line
@@ -74,6 +74,17 @@ class NotSpeaking(Exception):
         return f"{self.url}: HTTP {self.status} {self.detail}"
 
 
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """What a certificate says of itself, which nobody vouches for: subject and issuer (RFC 4514), and the first and
+    the last day on which it is to be used (``2026-08-21``). All are empty if it cannot be read."""
+
+    subject: str = ""
+    issuer: str = ""
+    since: str = ""
+    until: str = ""
+
+
 @dataclass(unsafe_hash=True)
 class CertificateUnknown(Exception):
     """The server shows a certificate that nobody has trusted yet. `is_old` says that it allows old encryption only."""
@@ -82,6 +93,7 @@ class CertificateUnknown(Exception):
     fingerprint: str
     via: str = ""
     is_old: bool = False
+    about: Certificate = field(default=Certificate(), compare=False)
 
     def __str__(self) -> str:
         return f"{self.url}: unknown certificate {self.fingerprint}"
@@ -97,6 +109,7 @@ class CertificateChanged(Exception):
     trusted: str
     via: str = ""
     is_given: bool = False
+    about: Certificate = field(default=Certificate(), compare=False)
 
     def __str__(self) -> str:
         return f"{self.url}: certificate {self.fingerprint} instead of {self.trusted}"

@@ -1,11 +1,22 @@
 """What the operator has set. No secrets: passwords are in the keyring alone."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from xsmigui.core.capacity import MOST_STORAGE_MIGRATIONS
+from xsmigui.core.migration.draft import KEEP_DAYS
+from xsmigui.core.migration.evacuation import DEFAULT_BATCH_SIZE
 from xsmigui.core.ports import Address
+
+LONGEST_KEPT: Final = 365
+"""Days for which the source of a moved disk may be kept at most."""
+
+MOST_AT_ONCE: Final = 100
+"""VMs that may leave a host at once at most."""
+
+LOG_LEVELS: Final = ("warning", "", "debug")
+"""What may be chosen; empty is as usual: what was done and what went wrong."""
 
 
 class Server(msgspec.Struct, frozen=True):
@@ -30,7 +41,10 @@ class Settings(msgspec.Struct, frozen=True):
     address without a password, ``direct`` for none, empty for what the environment says; `proxy_exceptions` are servers
     reached without it. `told` are the jobs of the journal that cannot be read and that the operator knows of: Activity
     has a line for each, and there is no further word of them at a start. `tabs` has for each kind of object the name of
-    the tab that was in sight last; `by_type` shows the tree by type instead of by server."""
+    the tab that was in sight last; `by_type` shows the tree by type instead of by server; `selected`, `opened` and
+    `closed` are lines of the tree, as `ObjectId.text` writes them. New drafts begin with `keep_days`, `prove` and
+    `at_once`; `ask_to_migrate` and `ask_to_quit` ask before a VM is migrated without the wizard, and before the window
+    is closed while jobs run."""
 
     language: str = ""
     theme: str = ""
@@ -47,6 +61,25 @@ class Settings(msgspec.Struct, frozen=True):
     proxy_exceptions: str = ""
     told: tuple[str, ...] = ()
     tabs: dict[str, str] = {}
+    keep_days: int = KEEP_DAYS
+    prove: bool = False
+    at_once: int = DEFAULT_BATCH_SIZE
+    ask_to_migrate: bool = False
+    ask_to_quit: bool = True
+    log_level: str = ""
+    selected: str = ""
+    opened: tuple[str, ...] = ()
+    closed: tuple[str, ...] = ()
+
+    @property
+    def days_kept(self) -> int:
+        """`keep_days` within what may be asked for."""
+        return min(max(self.keep_days, 0), LONGEST_KEPT)
+
+    @property
+    def leaving_at_once(self) -> int:
+        """`at_once` within what may be asked for."""
+        return min(max(self.at_once, 1), MOST_AT_ONCE)
 
 
 class Preferences(Protocol):

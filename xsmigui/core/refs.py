@@ -44,3 +44,14 @@ class ObjectId(NamedTuple):
     pool: PoolId
     cls: str
     ref: str
+
+    @property
+    def text(self) -> str:
+        """As it is kept in the settings."""
+        return " ".join(self)
+
+    @staticmethod
+    def of(text: str) -> "ObjectId | None":
+        """From such a text; None for any other."""
+        parts = text.split(" ", 2)
+        return ObjectId(PoolId(parts[0]), parts[1], parts[2]) if len(parts) == 3 else None

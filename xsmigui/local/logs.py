@@ -58,6 +58,12 @@ def start(folder: Path, level: int = logging.INFO) -> logging.Handler:
     return handler
 
 
+def be(level: str) -> None:
+    """Write down what this program does from this level on: ``warning``, ``debug``, or empty as usual."""
+    number = {"warning": logging.WARNING, "debug": logging.DEBUG}.get(level, logging.NOTSET)
+    logging.getLogger("xsmigui").setLevel(number)
+
+
 def end(handler: logging.Handler) -> None:
     """Write no more to this log, and let go of its file: only then Windows lets it be removed."""
     logging.getLogger().removeHandler(handler)

@@ -114,9 +114,11 @@ class Connections:
         inventory = self._store.inventory(server.pool) if server.pool else None
         return ServerView(server.address.url, server.name, server.link, server.detail, inventory, server.short)
 
-    def subscribe(self, listener: Callable[[Server], None]) -> None:
-        """Hear of every change of a server's state; a server that was removed comes with the link `closed`."""
+    def subscribe(self, listener: Callable[[Server], None]) -> Callable[[], None]:
+        """Hear of every change of a server's state; a server that was removed comes with the link `closed`.
+        The answer ends it."""
         self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     def gateway(self, pool: PoolId) -> Gateway | None:
         """The way to a pool; None while it is not connected."""

@@ -139,9 +139,10 @@ class Jobs:
         known = [trouble for trouble in found if trouble is not None]
         return max(known, key=lambda trouble: (trouble.given_up, trouble.seconds), default=None)
 
-    def subscribe(self, listener: Listener) -> None:
-        """Hear of every change of a job."""
+    def subscribe(self, listener: Listener) -> Callable[[], None]:
+        """Hear of every change of a job; the answer ends it."""
         self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
 
     def show_elsewhere(self, found: dict[str, Elsewhere]) -> None:
         """What other processes carry out now."""

@@ -83,8 +83,18 @@ class Bridge(QObject):
         self._timer.setSingleShot(True)
         self._timer.setInterval(GATHER)
         self._timer.timeout.connect(self.flush)
-        store.subscribe(self._pool_changed)
-        connections.subscribe(self._server_changed)
+        self._leave = (store.subscribe(self._pool_changed), connections.subscribe(self._server_changed))
+
+    def begin(self) -> None:
+        """Show what is known already."""
+        self._anew = True
+        self.flush()
+
+    def stop(self) -> None:
+        """Hear of nothing more."""
+        self._timer.stop()
+        for leave in self._leave:
+            leave()
 
     def look(self, view: View) -> None:
         """Show the tree in another way; at once, since somebody is typing."""

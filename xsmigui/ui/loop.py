@@ -10,7 +10,7 @@ from contextvars import Context
 from typing import Any
 
 import qasync
-from PySide6.QtCore import QObject, QTimerEvent
+from PySide6.QtCore import QObject, QTimer, QTimerEvent
 
 
 class _Handle(asyncio.TimerHandle):
@@ -80,3 +80,11 @@ class EventLoop(qasync.QEventLoop):  # type: ignore[misc]
     def close(self) -> None:
         self._delayed.clear()
         super().close()
+
+
+def every(milliseconds: int, owner: QObject, do: Callable[[], object]) -> None:
+    """Do something again and again while its owner is there."""
+    timer = QTimer(owner)
+    timer.setInterval(milliseconds)
+    timer.timeout.connect(do)
+    timer.start()

@@ -11,16 +11,28 @@ offers. It is offered to servers that refuse everything else, and to those only.
 import asyncio
 import hashlib
 import ssl
-from dataclasses import dataclass
+import warnings
+from dataclasses import dataclass, field
 from typing import Final
 
 from xsmigui.core.addresses import host_and_port
-from xsmigui.core.failures import CertificateChanged, CertificateUnknown, NoCommonEncryption, NotSpeaking, Unreachable
+from xsmigui.core.failures import (
+    Certificate,
+    CertificateChanged,
+    CertificateUnknown,
+    NoCommonEncryption,
+    NotSpeaking,
+    Unreachable,
+)
 from xsmigui.core.proxies import Proxy
+from xsmigui.core.text import one_line
 from xsmigui.xapi.reasons import reason
 from xsmigui.xapi.tunnel import open_tunnel
 
 HANDSHAKE_DEADLINE: Final = 15.0
+
+LONGEST_NAME: Final = 200
+"""Characters of a certificate's subject or issuer that are shown."""
 
 OLD_SUITES: Final = (
     "ECDHE+AESGCM:ECDHE+AES:DHE+AES:kRSA+AESGCM:kRSA+AES+SHA256:kRSA+AES:!aNULL:!eNULL:!AESCCM:@SECLEVEL=0"
@@ -54,10 +66,11 @@ NO_TLS: Final = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG
 @dataclass(frozen=True, slots=True)
 class Shown:
     """The certificate that a server shows: its SHA-256, empty for plain HTTP; `is_old` where it allows old encryption
-    only."""
+    only; `about` is what it says of itself."""
 
     fingerprint: str
     is_old: bool = False
+    about: Certificate = field(default=Certificate(), compare=False)
 
 
 def normal(fingerprint: str) -> str:
@@ -73,6 +86,25 @@ def digest(fingerprint: str) -> bytes:
 
 def of_certificate(der: bytes) -> str:
     return normal(hashlib.sha256(der).hexdigest())
+
+
+def read(der: bytes) -> Certificate:
+    """What a certificate says of itself. Hosts of old have certificates that no library takes for right any more
+    (negative serial numbers, odd names): such a one says nothing."""
+    from cryptography import x509
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # that it is odd is no news
+            found = x509.load_der_x509_certificate(der)
+            return Certificate(
+                one_line(found.subject.rfc4514_string(), LONGEST_NAME),
+                one_line(found.issuer.rfc4514_string(), LONGEST_NAME),
+                found.not_valid_before_utc.date().isoformat(),
+                found.not_valid_after_utc.date().isoformat(),
+            )
+    except (ValueError, TypeError, x509.InvalidVersion):
+        return Certificate()
 
 
 def unverified_context(is_old: bool = False) -> ssl.SSLContext:
@@ -105,20 +137,21 @@ async def look_at(url: str, proxy: Proxy | None = None, deadline: float = HANDSH
         return Shown("")
     modern = unverified_context()
     try:
-        return Shown((await _handshake(url, modern, proxy, deadline))[0])
+        der, _suite = await _handshake(url, modern, proxy, deadline)
+        return Shown(of_certificate(der), about=read(der))
     except (NoCommonEncryption, _BrokenOff) as refusal:
         try:
-            fingerprint, suite = await _handshake(url, unverified_context(is_old=True), proxy, deadline)
+            der, suite = await _handshake(url, unverified_context(is_old=True), proxy, deadline)
         except (Unreachable, NotSpeaking):
             if isinstance(refusal, NoCommonEncryption):
                 raise refusal from None
             raise Unreachable(url, refusal.detail) from None
         weak = suite not in {offered["name"] for offered in modern.get_ciphers()}
-        return Shown(fingerprint, is_old=weak or isinstance(refusal, NoCommonEncryption))
+        return Shown(of_certificate(der), weak or isinstance(refusal, NoCommonEncryption), read(der))
 
 
-async def _handshake(url: str, context: ssl.SSLContext, proxy: Proxy | None, deadline: float) -> tuple[str, str]:
-    """The certificate's fingerprint, and the suite that was agreed on."""
+async def _handshake(url: str, context: ssl.SSLContext, proxy: Proxy | None, deadline: float) -> tuple[bytes, str]:
+    """The certificate (DER), and the suite that was agreed on."""
     host, port = host_and_port(url)
     try:
         async with asyncio.timeout(deadline):
@@ -135,7 +168,7 @@ async def _handshake(url: str, context: ssl.SSLContext, proxy: Proxy | None, dea
         raise failure(url, error) from None
     try:
         connected = writer.get_extra_info("ssl_object")
-        return of_certificate(connected.getpeercert(binary_form=True)), connected.cipher()[0]
+        return connected.getpeercert(binary_form=True), connected.cipher()[0]
     finally:
         writer.close()
         try:
@@ -150,9 +183,9 @@ def check(url: str, shown: Shown, trusted: str | None) -> None:
     if not shown.fingerprint:
         return
     if not trusted:
-        raise CertificateUnknown(url, shown.fingerprint, is_old=shown.is_old)
+        raise CertificateUnknown(url, shown.fingerprint, is_old=shown.is_old, about=shown.about)
     if normal(trusted) != shown.fingerprint:
-        raise CertificateChanged(url, shown.fingerprint, normal(trusted))
+        raise CertificateChanged(url, shown.fingerprint, normal(trusted), about=shown.about)
 
 
 def failure(url: str, error: BaseException, call: str = "") -> Unreachable | NotSpeaking:

@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QLineEdit, QPushButton
 from tests.holding import until
 from tests.proxying import HttpProxy
 from tests.simulated import Simulated
-from tests.ui.driving import child, dialog, driven, gone
+from tests.ui.driving import child, dialog, driven, gone, leaf
 from tests.ui.programs import add_by_hand, running
 from xsmigui.app import Program
 from xsmigui.local.settings import SettingsFile
@@ -35,6 +35,7 @@ async def set_proxy(program: Program, way: str, address: str = "", exceptions: s
     """Choose it in Preferences, as an operator does."""
     program.window.preferences()
     sheet = await dialog("preferencesDialog")
+    leaf(sheet, "networkPage")
     combo = child(sheet, Combo, "proxyCombo")
     combo.setCurrentIndex(combo.findText(way))
     for name, text in (("proxyEdit", address), ("proxyExceptionsEdit", exceptions)):
@@ -95,6 +96,7 @@ async def test_what_is_no_proxy_is_said_and_not_kept(qapp: QApplication, home: P
     async with running(qapp, home) as program:
         program.window.preferences()
         sheet = await dialog("preferencesDialog")
+        leaf(sheet, "networkPage")
         combo = child(sheet, Combo, "proxyCombo")
         combo.setCurrentIndex(combo.findText("This HTTP proxy"))
         child(sheet, QLineEdit, "proxyEdit").setText(address)

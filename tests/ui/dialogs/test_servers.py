@@ -5,17 +5,19 @@ from collections.abc import Callable
 
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtGui import QFontDatabase
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QLabel, QLineEdit, QPushButton
 
 from tests.holding import until
 from tests.ui.driving import child, dialog, driven, settled
-from xsmigui.core.failures import CertificateChanged, CertificateUnknown, ServerFailure, Unreachable
+from xsmigui.core.failures import Certificate, CertificateChanged, CertificateUnknown, ServerFailure, Unreachable
 from xsmigui.core.ports import Address
 from xsmigui.services.server_states import AlreadyConnected, Declined
 from xsmigui.ui.dialogs.base import opened
+from xsmigui.ui.dialogs.certificates import ask_trust
 from xsmigui.ui.dialogs.decisions import WindowDecisions
-from xsmigui.ui.dialogs.servers import AddServerDialog, ask_password, ask_trust
+from xsmigui.ui.dialogs.servers import AddServerDialog, ask_password
 
 URL = "https://madrid.example"
 ONE = ":".join(f"{n:02x}" for n in range(32))
@@ -131,11 +133,19 @@ async def test_an_unknown_certificate() -> None:
 
 @driven
 async def test_a_changed_certificate_is_not_trusted_by_return() -> None:
-    asked = asyncio.create_task(ask_trust(None, CertificateChanged(URL, ONE, OTHER)))
+    about = Certificate("CN=<b>host</b>", "CN=<b>host</b>", "2026-01-02", "2036-01-02")
+    asked = asyncio.create_task(ask_trust(None, CertificateChanged(URL, ONE, OTHER, about=about)))
     sheet = await dialog("certificateDialog")
     words = "".join(label.text() for label in sheet.findChildren(QLabel)).replace("\n", "")
     assert ONE in words
     assert OTHER in words
+    assert "CN=<b>host</b>" in words
+    assert "itself" in words
+    assert "2036-01-02" in words
+    one, other = sorted(sheet.findChildren(QLabel, "fingerprint"), key=lambda label: label.x())
+    assert one.font().family() == QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont).family()
+    assert one.y() == other.y()
+    assert one.geometry().right() < other.x()
     assert "changed" in sheet.windowTitle()
     QTest.keyClick(sheet, Qt.Key.Key_Return)
     assert await asked is False

@@ -6,7 +6,8 @@ from PySide6.QtWidgets import QWidget
 
 from xsmigui.core.failures import CertificateChanged, CertificateUnknown
 from xsmigui.core.ports import Address
-from xsmigui.ui.dialogs.servers import ask_password, ask_trust
+from xsmigui.ui.dialogs.certificates import ask_trust
+from xsmigui.ui.dialogs.servers import ask_password
 
 
 class WindowDecisions:

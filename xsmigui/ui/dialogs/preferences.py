@@ -1,65 +1,175 @@
 """What the operator may set."""
 
-from PySide6.QtWidgets import QDialog, QFormLayout, QLineEdit, QWidget
+from PySide6.QtCore import Qt, QUrl
+from PySide6.QtGui import QDesktopServices
+from PySide6.QtWidgets import QDialog, QFormLayout, QLineEdit, QPushButton, QTabWidget, QVBoxLayout, QWidget
 
 from xsmigui.core.addresses import BadAddress
-from xsmigui.core.preferences import Preferences, Settings
+from xsmigui.core.capacity import MOST_STORAGE_MIGRATIONS
+from xsmigui.core.preferences import LOG_LEVELS, LONGEST_KEPT, MOST_AT_ONCE, Preferences, Settings
 from xsmigui.core.proxies import DIRECT, proxy_from
 from xsmigui.core.text import _
 from xsmigui.ui.dialogs.base import Sheet, opened
-from xsmigui.ui.fields import Check, Combo
-from xsmigui.ui.style import STEP, THEMES, named
+from xsmigui.ui.fields import Check, Combo, Spin
+from xsmigui.ui.style import STEP, THEMES, named, spaced
 from xsmigui.ui.words import Paragraph, hint
 
 SYSTEM = ""
 NAMED = "named"
 
 
-async def edit_preferences(parent: QWidget | None, preferences: Preferences, languages: dict[str, str]) -> bool:
-    """Show the settings and keep what was changed. True where something was."""
+async def edit_preferences(
+    parent: QWidget | None, preferences: Preferences, languages: dict[str, str], folder: str = ""
+) -> bool:
+    """Show the settings and keep what was changed. `folder` is where they lie. True where something was."""
     now = preferences.now
     sheet = Sheet(parent, _("Preferences"), "preferencesDialog")
-    sheet.setMinimumWidth(420)
-    language = Combo("languageCombo", _("Language"))
-    language.addItem(_("As the system is set"), SYSTEM)
-    for code, name in languages.items():
-        language.addItem(name, code)
-    language.setCurrentIndex(max(0, language.findData(now.language)))
-    theme = Combo("themeCombo", _("Theme"))
-    for value, words in zip(THEMES, (_("As the system is set"), _("Light"), _("Dark")), strict=True):
-        theme.addItem(words, value)
-    theme.setCurrentIndex(max(0, theme.findData(now.theme)))
-    form = QFormLayout()
-    form.setSpacing(STEP)
-    form.addRow(_("&Language"), language)
-    form.addRow(_("&Theme"), theme)
-    sheet.body.addLayout(form)
-    sheet.body.addWidget(hint(_("The new language is used after a restart.")))
-    boxes = {
-        "show_local_srs": Check(_("Show local SRs in the tree")),
-        "show_templates": Check(_("Show templates in the tree")),
-        "show_snapshots": Check(_("Show snapshots in the tree")),
-    }
-    for field, box in boxes.items():
-        named(box, f"{field}Check", box.text())
-        box.setChecked(getattr(now, field))
-        sheet.body.addWidget(box)
-    proxy = _ProxyFields(sheet, now)
+    sheet.setMinimumWidth(520)
+    tabs = QTabWidget()
+    named(tabs, "preferencesTabs", _("Preferences"))
+    sheet.body.addWidget(tabs, 1)
+    parts = (_Look(tabs, now, languages), _Moving(tabs, now), _ProxyFields(tabs, now), _Computer(tabs, now, folder))
     sheet.finish(_("Save"), _("Cancel"), "savePreferencesButton")
     sheet.buttons.accepted.disconnect(sheet.accept)
-    sheet.buttons.accepted.connect(lambda: sheet.accept() if proxy.is_right() else sheet.grow())
+
+    def save() -> None:
+        wrong = next((part for part in parts if not part.is_right()), None)
+        if wrong is None:
+            sheet.accept()
+            return
+        tabs.setCurrentWidget(wrong.page)
+        sheet.grow()
+
+    sheet.buttons.accepted.connect(save)
     if await opened(sheet) != QDialog.DialogCode.Accepted:
         return False
-    fields: dict[str, object] = {field: box.isChecked() for field, box in boxes.items()}
-    fields |= {"language": language.currentData(), "theme": theme.currentData(), **proxy.chosen()}
+    fields: dict[str, object] = {}
+    for part in parts:
+        fields |= part.chosen()
     preferences.change(**fields)
     return preferences.now != now
 
 
-class _ProxyFields:
+class _Part:
+    """A tab of the dialog."""
+
+    def __init__(self, tabs: QTabWidget, object_name: str, title: str) -> None:
+        self.page = QWidget()
+        named(self.page, object_name, title)
+        self.layout = QVBoxLayout(self.page)
+        spaced(self.layout)
+        self.boxes: dict[str, Check] = {}
+        tabs.addTab(self.page, title)
+
+    def form(self) -> QFormLayout:
+        form = QFormLayout()
+        form.setSpacing(STEP)
+        self.layout.addLayout(form)
+        return form
+
+    def check(self, field: str, text: str, value: bool) -> None:
+        """A box for a setting that is on or off."""
+        box = self.boxes[field] = Check(text)
+        named(box, f"{field}Check", text.replace("&", ""))
+        box.setChecked(value)
+        self.layout.addWidget(box)
+
+    def is_right(self) -> bool:
+        """What was typed can be kept; else say why not."""
+        return True
+
+    def chosen(self) -> dict[str, object]:
+        """The settings as they were chosen."""
+        return {field: box.isChecked() for field, box in self.boxes.items()}
+
+
+class _Look(_Part):
+    """Language, theme, and what the tree shows."""
+
+    def __init__(self, tabs: QTabWidget, now: Settings, languages: dict[str, str]) -> None:
+        super().__init__(tabs, "lookPage", _("Display"))
+        self._language = Combo("languageCombo", _("Language"))
+        self._language.addItem(_("As the system is set"), SYSTEM)
+        for code, name in languages.items():
+            self._language.addItem(name, code)
+        self._language.setCurrentIndex(max(0, self._language.findData(now.language)))
+        self._theme = Combo("themeCombo", _("Theme"))
+        for value, words in zip(THEMES, (_("As the system is set"), _("Light"), _("Dark")), strict=True):
+            self._theme.addItem(words, value)
+        self._theme.setCurrentIndex(max(0, self._theme.findData(now.theme)))
+        form = self.form()
+        form.addRow(_("&Language"), self._language)
+        form.addRow(_("&Theme"), self._theme)
+        self.check("show_local_srs", _("Show l&ocal SRs in the tree"), now.show_local_srs)
+        self.check("show_templates", _("Show te&mplates in the tree"), now.show_templates)
+        self.check("show_snapshots", _("Show s&napshots in the tree"), now.show_snapshots)
+        self.check("by_type", _("Show the resources b&y type"), now.by_type)
+        self.layout.addStretch(1)
+
+    def chosen(self) -> dict[str, object]:
+        return super().chosen() | {"language": self._language.currentData(), "theme": self._theme.currentData()}
+
+
+class _Moving(_Part):
+    """The limits, what new moves begin with, and what is asked."""
+
+    def __init__(self, tabs: QTabWidget, now: Settings) -> None:
+        super().__init__(tabs, "movingPage", _("Moving"))
+        text = _("Storage migrations at once")
+        self._limit = Spin("storageLimitSpin", text, 1, MOST_STORAGE_MIGRATIONS)
+        self._limit.setValue(now.storage_limit)
+        self._at_once = Spin("leavingAtOnceSpin", _("VMs at once that leave a host"), 1, MOST_AT_ONCE)
+        self._at_once.setValue(now.leaving_at_once)
+        self._days = Spin("daysKeptSpin", _("Days for which the sources are kept"), 0, LONGEST_KEPT)
+        self._days.setValue(now.days_kept)
+        form = self.form()
+        form.addRow(_("&Storage migrations at once"), self._limit)
+        form.addRow(_("&VMs at once that leave a host"), self._at_once)
+        form.addRow(_("&Days for which the sources are kept"), self._days)
+        self.layout.addWidget(
+            hint(_("With 0 days a source is removed as soon as its copy was compared and is in use."))
+        )
+        self.check("prove", _("Compare &contents afterwards"), now.prove)
+        self.check("ask_to_migrate", _("&Ask before a VM is migrated without the wizard"), now.ask_to_migrate)
+        self.check("ask_to_quit", _("Ask before the &window is closed while jobs run"), now.ask_to_quit)
+        self.layout.addStretch(1)
+
+    def chosen(self) -> dict[str, object]:
+        numbers = {"storage_limit": self._limit, "at_once": self._at_once, "keep_days": self._days}
+        return super().chosen() | {field: spin.value() for field, spin in numbers.items()}
+
+
+class _Computer(_Part):
+    """Where the program keeps what, and how much it writes into its log."""
+
+    def __init__(self, tabs: QTabWidget, now: Settings, folder: str) -> None:
+        super().__init__(tabs, "computerPage", _("This computer"))
+        self._level = Combo("logLevelCombo", _("Log"))
+        for value, words in zip(LOG_LEVELS, (_("Only what went wrong"), _("As usual"), _("Everything")), strict=True):
+            self._level.addItem(words, value)
+        self._level.setCurrentIndex(max(0, self._level.findData(now.log_level)))
+        self.form().addRow(_("&Log"), self._level)
+        self.layout.addWidget(hint(_("Settings, trusted certificates, the journal and the log lie in this folder:")))
+        self.folder = Paragraph(folder, selectable=True)
+        self.folder.setObjectName("dataFolder")
+        self.layout.addWidget(self.folder)
+        go = QPushButton(_("Open the &folder"))
+        named(go, "openFolderButton", _("Open the folder"))
+        go.setEnabled(bool(folder))
+        go.clicked.connect(lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(folder)))
+        self.layout.addWidget(go, 0, Qt.AlignmentFlag.AlignLeft)
+        self.layout.addWidget(hint(_("Passwords are in the desktop's keyring and nowhere else.")))
+        self.layout.addStretch(1)
+
+    def chosen(self) -> dict[str, object]:
+        return {"log_level": self._level.currentData()}
+
+
+class _ProxyFields(_Part):
     """How servers are reached: as the system is set, directly, or through a proxy that is named, with exceptions."""
 
-    def __init__(self, sheet: Sheet, now: Settings) -> None:
+    def __init__(self, tabs: QTabWidget, now: Settings) -> None:
+        super().__init__(tabs, "networkPage", _("Network"))
         self._way = Combo("proxyCombo", _("Proxy"))
         for text, way in ((_("As the system is set"), SYSTEM), (_("None"), DIRECT), (_("This HTTP proxy"), NAMED)):
             self._way.addItem(text, way)
@@ -74,13 +184,12 @@ class _ProxyFields:
         self._wrong = Paragraph()
         self._wrong.setObjectName("proxyState")
         self._wrong.hide()
-        form = QFormLayout()
-        form.setSpacing(STEP)
+        form = self.form()
         form.addRow(_("&Proxy"), self._way)
         form.addRow(_("&Address"), self._proxy)
         form.addRow(_("&Except"), self._exceptions)
-        sheet.body.addLayout(form)
-        sheet.body.addWidget(self._wrong)
+        self.layout.addWidget(self._wrong)
+        self.layout.addStretch(1)
         self._way.currentIndexChanged.connect(self._enable)
         self._enable()
 

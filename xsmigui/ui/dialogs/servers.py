@@ -1,4 +1,4 @@
-"""Adding a server, its password, and the decision about its certificate."""
+"""Adding a server, and its password."""
 
 from collections.abc import Awaitable, Callable
 
@@ -6,8 +6,7 @@ from PySide6.QtWidgets import QDialog, QFormLayout, QLineEdit, QWidget
 
 from xsmigui.core.addresses import BadAddress, normal_url
 from xsmigui.core.catalogue import sentence
-from xsmigui.core.connecting import old_encryption, place
-from xsmigui.core.failures import WIRE_ERRORS, CertificateChanged, CertificateUnknown
+from xsmigui.core.failures import WIRE_ERRORS
 from xsmigui.core.ports import Address
 from xsmigui.core.text import _
 from xsmigui.services.server_states import AlreadyConnected, Declined
@@ -103,47 +102,6 @@ class AddServerDialog(Sheet):
     def done(self, result: int) -> None:
         self._scope.cancel()
         super().done(result)
-
-
-async def ask_trust(parent: QWidget | None, failure: CertificateUnknown | CertificateChanged) -> bool:
-    """Whether to trust this certificate. The safe answer is the default."""
-    changed = isinstance(failure, CertificateChanged)
-    title = _("The certificate has changed") if changed else _("Unknown certificate")
-    sheet = Sheet(parent, title, "certificateDialog")
-    sheet.setMinimumWidth(560)
-    if isinstance(failure, CertificateChanged):
-        sheet.text(
-            _(
-                "{url} presents a different certificate from the one that you trusted. This happens when a host"
-                " is reinstalled or its certificate is renewed; it also happens when somebody else answers in "
-                "its place.",
-                url=place(failure),
-            )
-        )
-        sheet.text(_("Trusted so far (SHA-256):"))
-        sheet.text(_lines(failure.trusted), selectable=True)
-        sheet.text(_("Shown now:"))
-    else:
-        sheet.text(
-            _(
-                "{url} presents a certificate that is not trusted yet. Compare its fingerprint with the one on "
-                "the host's console; no password is sent before you decide.",
-                url=place(failure),
-            )
-        )
-        if failure.is_old:
-            sheet.text(old_encryption())
-        sheet.text(_("Fingerprint (SHA-256):"))
-    sheet.text(_lines(failure.fingerprint), selectable=True)
-    go = _("Trust the new certificate") if changed else _("Trust this certificate")
-    sheet.finish(go, _("Don't connect"), "trustButton", dangerous=True)
-    return await opened(sheet) == QDialog.DialogCode.Accepted
-
-
-def _lines(fingerprint: str) -> str:
-    """A fingerprint in two lines, that can be compared by eye."""
-    parts = fingerprint.split(":")
-    return ":".join(parts[:16]) + ":\n" + ":".join(parts[16:]) if len(parts) > 16 else fingerprint
 
 
 async def ask_password(parent: QWidget | None, address: Address, message: str) -> str | None:

@@ -4,9 +4,8 @@ import asyncio
 
 from PySide6.QtWidgets import QWidget
 
-from xsmigui import __version__
-from xsmigui.core.text import _
-from xsmigui.ui.dialogs.base import opened, tell
+from xsmigui.ui.dialogs.about import AboutDialog
+from xsmigui.ui.dialogs.base import opened
 from xsmigui.ui.dialogs.guide import GuideDialog
 from xsmigui.ui.scope import Scope
 from xsmigui.ui.window.services import Services
@@ -31,9 +30,8 @@ class HelpCommands:
         await opened(guide)
 
     def about(self) -> None:
-        text = _(
-            "xsmigui {version} moves virtual machines and virtual disks of XenServer, Citrix Hypervisor and XCP-ng"
-            " pools. Apache License 2.0.",
-            version=__version__,
-        )
-        self._scope.spawn(tell(self._window, _("About xsmigui"), text))
+        self._scope.spawn(self._show_about(), "about")
+
+    async def _show_about(self) -> None:
+        versions = await asyncio.to_thread(self._services.versions)
+        await opened(AboutDialog(self._window, versions))

@@ -12,13 +12,12 @@ from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QSplitter
 
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.changes import Delta
-from xsmigui.core.jobs import Job, State
+from xsmigui.core.jobs import Job
 from xsmigui.core.migration import arriving
 from xsmigui.core.outline import Outline
-from xsmigui.core.outline_nodes import View, hidden_by
+from xsmigui.core.outline_nodes import View
 from xsmigui.core.refs import ObjectId, PoolId
 from xsmigui.core.text import _
-from xsmigui.core.units import percent
 from xsmigui.ui.activity.lines import headline
 from xsmigui.ui.activity.view import ActivityView, Source
 from xsmigui.ui.bridge import Bridge
@@ -32,6 +31,7 @@ from xsmigui.ui.style import apply, keep_readable
 from xsmigui.ui.window.disks import DiskCommands
 from xsmigui.ui.window.help import HelpCommands
 from xsmigui.ui.window.menus import Commands, Menus, WindowActions
+from xsmigui.ui.window.navigation import Navigator, arrivals
 from xsmigui.ui.window.notices import Notices
 from xsmigui.ui.window.objects import ObjectPane, PaneActions
 from xsmigui.ui.window.planning import Planner
@@ -40,6 +40,7 @@ from xsmigui.ui.window.quitting import may_quit
 from xsmigui.ui.window.selection import Selection, selection
 from xsmigui.ui.window.servers import ServerCommands, can_try, link_text
 from xsmigui.ui.window.services import Services
+from xsmigui.ui.window.title import TitleProgress
 from xsmigui.ui.window.tree import TreePane
 from xsmigui.ui.window.vms import VmCommands
 from xsmigui.ui.window.work import WorkCommands
@@ -75,8 +76,10 @@ class MainWindow(QMainWindow):
         self.bridge.outline_changed.connect(self._show_outline)
         self.bridge.pools_changed.connect(self._pools_changed)
         self.bridge.servers_changed.connect(self._selected)
-        services.jobs.subscribe(self._job_changed)
-        services.connections.subscribe(self.servers.remember)
+        self._leave = (
+            services.jobs.subscribe(self._job_changed),
+            services.connections.subscribe(self.servers.remember),
+        )
         self._restore()
         self._selected()
 
@@ -101,6 +104,9 @@ class MainWindow(QMainWindow):
         # Queued: while something is dragged Qt runs a loop of its own, in which nothing of ours shall begin.
         self.tree.resources.dropped.connect(self.vms.dropped, Qt.ConnectionType.QueuedConnection)
         self.tree.selectionModel().selectionChanged.connect(lambda *_changes: self._selected())
+        self.navigator = Navigator(
+            self._services.store, self.tree_pane, lambda: self.bridge.look(self._view("")), self._show_kind
+        )
         self.servers: ServerCommands = ServerCommands(self, self._services, self._scope, self.tree)
         self.pools = PoolCommands(self.planner, self.tree, self.enable)
         self.tree.activated.connect(lambda _index: self._activate())
@@ -112,7 +118,9 @@ class MainWindow(QMainWindow):
             lambda: self.disks.move_disks(),
             lambda: self.disks.rescan(),
             lambda: self.disks.eject(),
-            self.go_to,
+            self._services.demo,
+            lambda: self.help.guide(),
+            lambda key: self.navigator.go_to(key),
         )
         self.object = ObjectPane(self._icons, self._scope, pane, self._services.preferences.now.tabs)
         self.disks = DiskCommands(self.planner, self.tree, self.object)
@@ -134,8 +142,7 @@ class MainWindow(QMainWindow):
             self.work.limit_storage,
         )
         self.activity = ActivityView(self._icons, source, self._services.jobs.limit)
-        self._base_title = ""
-        self.activity.advanced.connect(self._show_advance)
+        self.activity.advanced.connect(TitleProgress(self).show)
         self._notices = Notices(self, self._icons)
         right = QSplitter(Qt.Orientation.Vertical)
         right.addWidget(self.object)
@@ -186,6 +193,7 @@ class MainWindow(QMainWindow):
         remember_tables(self, self._services.preferences)
         if now.window:
             self.restoreGeometry(QByteArray.fromBase64(now.window.encode()))
+        self.tree.take_up(now.selected, now.opened, now.closed)
         if now.splitter:
             self.splitter.restoreState(QByteArray.fromBase64(now.splitter.encode()))
 
@@ -214,21 +222,8 @@ class MainWindow(QMainWindow):
         """Show it; where the selected VM has just arrived in another pool, it is selected there."""
         self.activity.refresh_soon()
         self._notices.job_changed(job)
-        for vm in job.vms:
-            if vm.state is State.done and vm.arrived is not None and job.plan.crosses and not job.plan.copy:
-                self._follow(
-                    ObjectId(PoolId(job.plan.source.uuid), "VM", vm.move.vm.ref),
-                    ObjectId(PoolId(job.plan.target.uuid), "VM", vm.arrived),
-                )
-
-    def _show_advance(self, share: float | None) -> None:
-        """The progress of what is under way, in the title, where it is seen while the window is behind others."""
-        title = self.windowTitle()
-        if not self._base_title or not title.endswith(self._base_title):
-            self._base_title = title
-        wanted = f"{percent(share)} · {self._base_title}" if share is not None else self._base_title
-        if wanted != title:
-            self.setWindowTitle(wanted)
+        for old, new in arrivals(job):
+            self._follow(old, new)
 
     def _follow(self, old: ObjectId, new: ObjectId) -> None:
         if self._shown == old:
@@ -302,20 +297,11 @@ class MainWindow(QMainWindow):
         elif keys and keys[0].cls in MAIN_ACTIONS:
             self._actions[MAIN_ACTIONS[keys[0].cls]].trigger()
 
-    def go_to(self, key: ObjectId) -> None:
-        """Select an object in the tree, where a name was followed. What hides it there is taken back: a search, or a
-        kind of objects that is not shown."""
-        if self.tree.select(key):
-            return
-        if self.search.text():
-            self.search.clear()
-            self.bridge.look(self._view(""))
-        inventory = self._services.store.inventory(key.pool)
-        hidden = hidden_by(inventory, key) if inventory is not None else ""
-        if hidden and not self.menus.toggles[hidden].isChecked():
-            self.menus.toggles[hidden].setChecked(True)
-            self._toggle(hidden)
-        self.tree.select(key)
+    def _show_kind(self, field: str) -> None:
+        """Show a kind of objects in the tree."""
+        if not self.menus.toggles[field].isChecked():
+            self.menus.toggles[field].setChecked(True)
+            self._toggle(field)
 
     def _activate(self) -> None:
         """Enter, or a double click: the wizard of a VM; a server is connected."""
@@ -339,19 +325,21 @@ class MainWindow(QMainWindow):
         self._services.jobs.clear_ended()
         self.activity.refresh()
 
-    # The rest.
-
     def preferences(self) -> None:
         self._scope.spawn(self._preferences(), "preferences")
 
     async def _preferences(self) -> None:
-        if await edit_preferences(self, self._services.preferences, self._services.languages):
+        services, before = self._services, self._services.preferences.now
+        if await edit_preferences(self, services.preferences, services.languages, services.folder):
+            now = services.preferences.now
             for field, toggle in self.menus.toggles.items():
-                toggle.setChecked(bool(getattr(self._services.preferences.now, field)))
+                toggle.setChecked(bool(getattr(now, field)))
             app = QApplication.instance()
             if isinstance(app, QApplication):
-                apply(app, self._services.preferences.now.theme)
+                apply(app, now.theme)
+            self.activity.limit.setValue(now.storage_limit)
             self.bridge.look(self._view(self.bridge.view.search))
+            services.apply(before)
 
     def present(self, error: BaseException) -> None:
         """The one place where an unforeseen error of the window's work ends."""
@@ -381,7 +369,8 @@ class MainWindow(QMainWindow):
         self._scope.spawn(self._quit(), "quit")
 
     async def _quit(self) -> None:
-        if not await may_quit(self, self._services):
+        wants = self._services.preferences.now.ask_to_quit
+        if wants and not await may_quit(self, self._services):
             return
         self.end()
         await asyncio.sleep(0)
@@ -393,8 +382,24 @@ class MainWindow(QMainWindow):
             return
         self._quitting = True
         self.planner.close()
-        geometry = bytes(self.saveGeometry().toBase64().data()).decode()
-        state = bytes(self.splitter.saveState().toBase64().data()).decode()
-        self._services.preferences.change(window=geometry, splitter=state, tabs=self.object.last_tabs)
+        self.keep()
         self.close()
         self._on_quit()
+
+    def keep(self) -> None:
+        """Keep how the window stands, for the next one."""
+        geometry = bytes(self.saveGeometry().toBase64().data()).decode()
+        state = bytes(self.splitter.saveState().toBase64().data()).decode()
+        kept = {**self.tree.kept(), "window": geometry, "splitter": state, "tabs": self.object.last_tabs}
+        self._services.preferences.change(**kept)
+
+    async def retire(self, successor: "MainWindow") -> None:
+        """Give way to a window in another language: what is open in this one opens there too."""
+        self._quitting = True
+        for leave in self._leave:
+            leave()
+        self.bridge.stop()
+        successor.planner.take_over(self.planner, successor.pools.empty)
+        self.close()
+        await self.stop()
+        self.deleteLater()

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QMenu, QPushButton, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import Signal
+from PySide6.QtWidgets import QMenu, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
 from xsmigui.core import description
 from xsmigui.core.changes import Delta
@@ -21,7 +21,7 @@ from xsmigui.ui.columns import WHOLE
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column
 from xsmigui.ui.scope import Scope
-from xsmigui.ui.style import STEP, named, primary
+from xsmigui.ui.style import STEP, named
 from xsmigui.ui.window.general import GeneralTab
 from xsmigui.ui.window.header import Header
 from xsmigui.ui.window.pages import ListTabs, kind, vms_tab
@@ -29,7 +29,7 @@ from xsmigui.ui.window.several import sums, title
 from xsmigui.ui.window.sr_table import SrTable
 from xsmigui.ui.window.storage import StorageTab
 from xsmigui.ui.window.tables import RowsTab
-from xsmigui.ui.words import heading, hint
+from xsmigui.ui.window.welcome import WelcomePage
 
 FIRST: Final = {"pool": "hostsTab", "host": "vmsTab", "snapshot": "storageTab"}
 """The tab of a kind of object that is shown until another one was chosen; elsewhere General."""
@@ -60,6 +60,8 @@ class PaneActions:
     move_disks: Callable[[], object]
     rescan: Callable[[], object]
     eject: Callable[[], object]
+    demo: Callable[[], object] | None
+    guide: Callable[[], object]
     follow: Callable[[ObjectId], object]
 
 
@@ -115,7 +117,10 @@ class ObjectPane(QWidget):
         layout.addWidget(self.header)
         layout.addWidget(self.below, 1)
         self.stack = QStackedWidget()
-        self.stack.addWidget(self._welcome(actions.add_server, actions.connect))
+        self.welcome_page = WelcomePage(actions.add_server, actions.connect, actions.demo, actions.guide)
+        self.add, self.connect_now = self.welcome_page.add, self.welcome_page.connect_now
+        self.welcome, self.welcome_text = self.welcome_page.title, self.welcome_page.words
+        self.stack.addWidget(self.welcome_page)
         self.stack.addWidget(object_side)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
@@ -144,50 +149,16 @@ class ObjectPane(QWidget):
         """The disks of the SR that is shown that have changed since this was last asked for; None if all may have."""
         return self.sr_table.touched() if self._key is not None and self._key.cls == "SR" else None
 
-    def _welcome(self, on_add: Callable[[], None], on_try: Callable[[], None]) -> QWidget:
-        page = QWidget()
-        layout = QVBoxLayout(page)
-        layout.addStretch(1)
-        self.welcome = heading(_("Add a server to begin"))
-        self.welcome.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.welcome_text = hint(
-            _(
-                "Type the address of a pool's coordinator or of a standalone host. Its VMs and SRs then appear on"
-                " the left."
-            )
-        )
-        self.welcome_text.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self.add = primary(QPushButton(_("Add a server…")))
-        self.add.setObjectName("welcomeAddButton")
-        self.add.clicked.connect(on_add)
-        self.connect_now = primary(QPushButton(_("Try now")))
-        named(self.connect_now, "connectNowButton", _("Connect now"))
-        self.connect_now.clicked.connect(on_try)
-        self.connect_now.hide()
-        layout.addWidget(self.welcome)
-        layout.addWidget(self.welcome_text)
-        layout.addWidget(self.add, 0, Qt.AlignmentFlag.AlignHCenter)
-        layout.addWidget(self.connect_now, 0, Qt.AlignmentFlag.AlignHCenter)
-        layout.addStretch(2)
-        return page
-
     def show_nothing(self, has_servers: bool) -> None:
         """Nothing is selected."""
         self._leave()
-        self.welcome.setText(_("Select something on the left") if has_servers else _("Add a server to begin"))
-        self.welcome_text.setVisible(not has_servers)
-        self.add.setVisible(not has_servers)
-        self.connect_now.hide()
+        self.welcome_page.show_nothing(has_servers)
         self.stack.setCurrentIndex(0)
 
     def show_waiting(self, title: str, detail: str, can_try: bool) -> None:
         """A server that is not connected is selected."""
         self._leave()
-        self.welcome.setText(title)
-        self.welcome_text.setText(detail)
-        self.welcome_text.setVisible(bool(detail))
-        self.add.hide()
-        self.connect_now.setVisible(can_try)
+        self.welcome_page.show_waiting(title, detail, can_try)
         self.stack.setCurrentIndex(0)
 
     def show_several(self, site: Site, keys: list[ObjectId], migrate: tuple[str, str]) -> None:

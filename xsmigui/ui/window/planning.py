@@ -8,7 +8,7 @@ from xsmigui.core.migration.diskdraft import draft_of_disks
 from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.plan import Plan
-from xsmigui.core.refs import PoolId, VdiRef
+from xsmigui.core.refs import HostRef, PoolId, VdiRef
 from xsmigui.core.text import _
 from xsmigui.services.drafting import Drafting
 from xsmigui.ui.columns import remember_tables
@@ -22,6 +22,10 @@ from xsmigui.ui.wizard.wizard import MigrateWizard
 
 Planning = MigrateWizard | MoveDiskDialog | MaintenanceDialog
 """The dialogs that end in a plan."""
+
+
+Again = Callable[["Planner", Draft], object]
+"""Opens a dialog once more, with another planner and a draft."""
 
 
 class Planner:
@@ -45,7 +49,7 @@ class Planner:
         self.present = present
         self.on_change = on_change
         self._on_add_server = on_add_server
-        self._dialogs: list[Planning] = []
+        self._dialogs: dict[Planning, tuple[Drafting, Again | None]] = {}
 
     def drafting(self, draft: Draft) -> Drafting:
         return Drafting(self.services.store, self.services.asker, self.services.clock, draft)
@@ -60,12 +64,11 @@ class Planner:
 
     def open_wizard(self, draft: Draft) -> MigrateWizard:
         services = self.services
-        wizard = MigrateWizard(
-            self.window, self.drafting(draft), services.store, services.jobs, self.icons, self.present
-        )
+        drafting = self.drafting(draft)
+        wizard = MigrateWizard(self.window, drafting, services.store, services.jobs, self.icons, self.present)
         wizard.planned.connect(self.start)
         wizard.add_server.connect(self._on_add_server)
-        self.keep(wizard)
+        self.keep(wizard, drafting, lambda other, draft: other.open_wizard(draft))
         wizard.show()
         return wizard
 
@@ -73,27 +76,42 @@ class Planner:
         self, pool: PoolId, disks: tuple[VdiRef, ...], left: tuple[str, ...] = (), copies: bool = True
     ) -> MoveDiskDialog:
         """Whoever empties an SR wants the snapshots to leave it too, which only the server's own move does."""
+        now = self.services.preferences.now
+        draft = draft_of_disks(self.services.store.site(), pool, disks, None).copying(copies, now.days_kept)
+        return self._open_disks(draft.proving(now.prove), disks, left)
+
+    def _open_disks(self, draft: Draft, disks: tuple[VdiRef, ...], left: tuple[str, ...]) -> MoveDiskDialog:
         services = self.services
-        draft = draft_of_disks(services.store.site(), pool, disks, None).copying(copies)
         drafting = self.drafting(draft)
         moving = MoveDiskDialog(
             self.window, drafting, disks, services.store, services.jobs, self.icons, self.present, left
         )
         moving.planned.connect(self.start)
         remember_tables(moving, services.preferences)
-        self.keep(moving)
+        self.keep(moving, drafting, lambda other, draft: other._open_disks(draft, disks, left))
         moving.show()
         return moving
 
-    def keep(self, dialog: Planning) -> None:
-        """Remember a dialog until it ends, so that it is closed with the window."""
-        dialog.finished.connect(lambda _result: self._dialogs.remove(dialog) if dialog in self._dialogs else None)
-        self._dialogs.append(dialog)
+    def keep(self, dialog: Planning, drafting: Drafting, again: Again | None = None) -> None:
+        """Remember a dialog until it ends, so that it is closed with the window; `again` opens it in another one."""
+        dialog.finished.connect(lambda _result: self._dialogs.pop(dialog, None))
+        self._dialogs[dialog] = drafting, again
 
     def close(self) -> None:
         """Close the dialogs that are open."""
         for dialog in list(self._dialogs):
             dialog.close()
+
+    def take_over(self, other: "Planner", empty: Callable[[PoolId, HostRef], object]) -> None:
+        """Open here what is open elsewhere, with what was chosen there, and close it there. `empty` opens the dialog
+        on a host that is emptied."""
+        for drafting, again in list(other._dialogs.values()):
+            draft = drafting.draft
+            if again is not None:
+                again(self, draft)
+            elif draft.leaves is not None:
+                empty(draft.source, draft.leaves)
+        other.close()
 
     def start(self, plan: Plan) -> None:
         """Start a plan."""

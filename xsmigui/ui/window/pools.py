@@ -124,17 +124,19 @@ class PoolCommands:
         if evacuation.in_maintenance(site.pools[pool], host):
             self._scope.spawn(self._leave(pool, host), "maintenance")
             return None
-        return self._empty(pool, host)
+        return self.empty(pool, host)
 
-    def _empty(self, pool: PoolId, host: HostRef) -> MaintenanceDialog:
+    def empty(self, pool: PoolId, host: HostRef) -> MaintenanceDialog:
+        """Open the dialog on a host that its VMs are to leave."""
         services = self._services
         draft = evacuation.evacuation(services.store.site(), pool, host)
+        draft = draft.batched(services.preferences.now.leaving_at_once)
         drafting, planner = self._planner.drafting(draft), self._planner
         dialog = MaintenanceDialog(
             self._window, drafting, services.store, services.jobs, planner.icons, planner.present
         )
         dialog.entered.connect(lambda plan: self._scope.spawn(self._enter(pool, host, plan), "maintenance"))
-        planner.keep(dialog)
+        planner.keep(dialog, drafting)
         dialog.show()
         return dialog
 
@@ -159,7 +161,7 @@ class PoolCommands:
         store, title = self._services.store, _("Maintenance mode")
         inventory = store.site().pools[pool]
         stuck = maintenance.foreseen(store.site(), pool, host)
-        agreed = await leaving(self._window, inventory, host, stuck, lambda: self._empty(pool, host))
+        agreed = await leaving(self._window, inventory, host, stuck, lambda: self.empty(pool, host))
         gateway = self._services.connections.gateway(pool)
         if agreed is None:
             return

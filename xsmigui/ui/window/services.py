@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from xsmigui.core.ports import Clock
-from xsmigui.core.preferences import Preferences
+from xsmigui.core.preferences import Preferences, Settings
 from xsmigui.services.asking import Asker
 from xsmigui.services.connections import Connections
 from xsmigui.services.following import Following
@@ -23,11 +23,19 @@ class Services:
     clock: Clock
     preferences: Preferences
     languages: dict[str, str]
+    folder: str
+    """Where settings, journal and log lie."""
     has_keyring: Callable[[], bool]
     guide: Callable[[], str]
     """The operators' guide as Markdown, in the program's language. Raises `OSError`."""
     support: Callable[[], Awaitable[bytes]]
     """What whoever looks for a fault needs, as a .zip without secrets."""
+    apply: Callable[[Settings], object]
+    """Follow the settings, which the operator has changed from these."""
+    demo: Callable[[], object] | None
+    """Open the demo in a window of its own; None in the demo itself."""
+    versions: Callable[[], str]
+    """What the program runs on, a line each."""
     following: Following
     """The jobs that other processes carry out."""
     succeed: Callable[[], Awaitable[str]] | None = None

@@ -1,5 +1,6 @@
 """The left side: the search box and the resource tree."""
 
+from collections.abc import Iterable
 from typing import Final
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPoint, QRect, QSize, Qt, QTimer, Signal
@@ -34,6 +35,9 @@ ALL_OPEN: Final = 300
 
 OPENS_AFTER: Final = 700
 """Milliseconds for which something is dragged over a line until that opens."""
+
+MOST_KEPT: Final = 500
+"""Lines of which is kept whether they are open."""
 
 BAR: Final = 5 * STEP
 """Pixels of the bar that shows an SR's use."""
@@ -108,6 +112,7 @@ class ResourceTree(QTreeView):
         self._open: set[ObjectId] = set()
         self._seen: set[ObjectId] = set()
         self._shut: set[ObjectId] = set()  # by the operator, during the present search
+        self._wanted: ObjectId | None = None
         self._searching = False
         self._arranging = False
         self._selected: list[ObjectId] | None = None
@@ -120,6 +125,21 @@ class ResourceTree(QTreeView):
             changed.connect(lambda *_what: self._select_anew())
         self.expanded.connect(lambda index: self._opened(index, True))
         self.collapsed.connect(lambda index: self._opened(index, False))
+
+    def kept(self) -> dict[str, object]:
+        """What is selected, opened and closed, for the settings."""
+        selected = self.selected()
+        return {
+            "selected": selected[0].text if selected else "",
+            "opened": tuple(sorted(key.text for key in self._open))[:MOST_KEPT],
+            "closed": tuple(sorted(key.text for key in self._closed))[:MOST_KEPT],
+        }
+
+    def take_up(self, selected: str, opened: Iterable[str], closed: Iterable[str]) -> None:
+        """Begin with what was kept, as soon as it is there."""
+        self._open = {key for text in opened if (key := ObjectId.of(text)) is not None}
+        self._closed = {key for text in closed if (key := ObjectId.of(text)) is not None}
+        self._wanted = ObjectId.of(selected)
 
     def selected(self) -> list[ObjectId]:
         """The objects that are selected, the current one first."""
@@ -173,6 +193,11 @@ class ResourceTree(QTreeView):
             self.setAutoScroll(True)
         if top is not None:
             self._put_on_top(*top)
+        if self._wanted is not None:
+            if selected:
+                self._wanted = None
+            elif self._wanted in outline.nodes:
+                self.select(self._wanted)
 
     def _top(self) -> tuple[Node, int] | None:
         """The uppermost line in sight and the scroll bar's value; None if the tree is not scrolled."""

@@ -9,8 +9,8 @@ from xsmigui.core.migration import candidates
 from xsmigui.core.migration.candidates import Candidate
 from xsmigui.core.migration.draft import Draft, StorageMode
 from xsmigui.core.refs import HostRef, ObjectId, PoolId
-from xsmigui.core.text import _
-from xsmigui.ui.dialogs.base import tell
+from xsmigui.core.text import _, joined
+from xsmigui.ui.dialogs.base import ask, tell
 from xsmigui.ui.window.planning import Planner
 from xsmigui.ui.window.selection import Selection, selection
 from xsmigui.ui.wizard.wizard import MigrateWizard
@@ -30,7 +30,12 @@ class VmCommands:
         chosen = self._selected()
         if chosen.pool is None or not chosen.vms:
             return None
-        return self._planner.open_wizard(Draft(chosen.pool, chosen.vms, copy=copy, copies=not copy))
+        return self._planner.open_wizard(self._draft(Draft(chosen.pool, chosen.vms, copy=copy, copies=not copy)))
+
+    def _draft(self, draft: Draft) -> Draft:
+        """The draft with what the operator wants every one to begin with."""
+        now = self._services.preferences.now
+        return replace(draft, keep_days=now.days_kept, prove=now.prove)
 
     def dropped(self, keys: list[ObjectId], target: ObjectId) -> None:
         """VMs were dropped on a host or a pool: the wizard opens with that chosen, and nothing has begun."""
@@ -39,7 +44,7 @@ class VmCommands:
             self._planner.scope.spawn(tell(self._planner.window, _("Migrate"), chosen.migrate))
             return
         hosts = dict.fromkeys(chosen.vms, HostRef(target.ref)) if target.cls == "host" else {}
-        self._planner.open_wizard(Draft(chosen.pool, chosen.vms, target.pool, hosts, copies=True))
+        self._planner.open_wizard(self._draft(Draft(chosen.pool, chosen.vms, target.pool, hosts, copies=True)))
 
     def fill_to_server(self, menu: QMenu) -> None:
         """One entry for each host, the unusable ones with their reason."""
@@ -73,4 +78,14 @@ class VmCommands:
         chosen = self._selected()
         if chosen.pool is not None:
             draft = Draft(chosen.pool, chosen.vms, chosen.pool, dict.fromkeys(chosen.vms, host), StorageMode.keep)
-            self._planner.scope.spawn(self._planner.migrate_at_once(draft))
+            self._planner.scope.spawn(self._migrate_at_once(draft, host))
+
+    async def _migrate_at_once(self, draft: Draft, host: HostRef) -> None:
+        """Where the operator wants to be asked first, the question comes first."""
+        if self._services.preferences.now.ask_to_migrate:
+            inventory = self._services.store.site().pools[draft.source]
+            names = joined([inventory.name_of("VM", vm) for vm in draft.vms])
+            question = _("{vms} will be migrated to {host} now.", vms=names, host=inventory.name_of("host", host))
+            if not await ask(self._planner.window, _("Migrate"), question, _("Migrate"), _("Don't migrate")):
+                return
+        await self._planner.migrate_at_once(draft)
