@@ -15,7 +15,6 @@ from xsmigui.ui import style
 
 SIZES: Final = ((1280, 800), (1024, 640))
 THEMES: Final = ("light", "dark")
-LANGUAGES: Final = ("en", "es")
 
 DIALOGS: Final = ("actionAddServer", "actionPreferences", "actionLeftovers", "actionGuide", "actionKeptSources")
 """Actions that open a dialog of their own."""

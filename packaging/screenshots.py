@@ -1,4 +1,5 @@
 """Takes the pictures of README and docs from the demo: `python packaging/screenshots.py docs/images [--lang es]`;
+`python packaging/screenshots.py guide` takes those of the operators' guide, in every language;
 `python packaging/screenshots.py gallery FOLDER` takes every window and state, in both themes and languages."""
 
 import argparse
@@ -12,23 +13,29 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
 import qasync
-from PySide6.QtCore import QItemSelectionModel
-from PySide6.QtWidgets import QApplication, QWidget
+from PySide6.QtCore import QItemSelectionModel, Qt
+from PySide6.QtGui import QImage
+from PySide6.QtWidgets import QApplication, QDialog, QTabWidget, QWidget
 
 from xsmigui.app import Options, Program
+from xsmigui.core.failures import Certificate, CertificateChanged
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import ObjectId
+from xsmigui.local.languages import LANGUAGES
 from xsmigui.ui import style
+from xsmigui.ui.dialogs.certificates import ask_trust
 from xsmigui.ui.dialogs.evacuation import MaintenanceDialog
 from xsmigui.ui.wizard.wizard import MigrateWizard
 
-VM, POOL = "db-postgres", "Lisboa"
+VM, POOL, SOURCE = "db-postgres", "Lisboa", "Madrid"
 BATCH = ("web-01", "web-02", "mail", "db-postgres")
 """Four VMs of one pool, which leave it together; no more than three of them at once."""
 BLOCKED = "backup-cbt"
 """A VM that cannot leave before its changed block tracking is disabled."""
 SHOWN = (Page.home_server, Page.storage, Page.summary)
 """The wizard's pages that README shows."""
+SHOWN_PRINT, TRUSTED_PRINT = (":".join(f"{(n * step + 7) % 256:02x}" for n in range(32)) for step in (37, 91))
+"""Fingerprints that nobody has."""
 HOST = "madrid-02"
 """A host that is emptied for its maintenance."""
 
@@ -131,6 +138,68 @@ class Photographer:
         dialog.reject()
 
 
+class GuidePhotographer(Photographer):
+    """Takes the pictures of the guide: smaller windows, in few colours, so that the packages stay small."""
+
+    async def keep(self, widget: QWidget, name: str) -> None:
+        await asyncio.sleep(0.4)  # what is animated comes to rest
+        plain = Qt.ImageConversionFlag.ThresholdDither | Qt.ImageConversionFlag.AvoidDither
+        picture = widget.grab().toImage().convertToFormat(QImage.Format.Format_Indexed8, plain)
+        picture.save(str(self._folder / f"{name}.png"), quality=0)
+
+    def find(self, cls: str, name: str) -> ObjectId:
+        if cls != "pool":
+            return super().find(cls, name)
+        pools = self._program.store.site().pools.values()
+        return next(pool.object_id("pool", pool.pool_ref) for pool in pools if pool.name == name)
+
+    async def window(self) -> None:
+        self._window.resize(1024, 640)
+        for cls, name, picture in (("VM", VM, "window"), ("pool", SOURCE, "pool")):
+            await self.select(cls, name)
+            await until(lambda: not self._window.object.lists.is_busy)
+            await self.keep(self._window, picture)
+
+    async def dialogs(self) -> None:
+        about = Certificate("CN=madrid-01", "CN=madrid-01", "2026-01-02", "2036-01-02")
+        changed = CertificateChanged("https://madrid-01", SHOWN_PRINT, TRUSTED_PRINT, about=about)
+        asking = asyncio.create_task(ask_trust(self._window, changed))
+        await self._dialog("certificateDialog", "certificate")
+        await asking
+        self._window.preferences()
+        await until(lambda: bool(self._window.findChildren(QDialog, "preferencesDialog")))
+        (tabs,) = self._window.findChildren(QTabWidget, "preferencesTabs")
+        tabs.setCurrentIndex(1)
+        await self._dialog("preferencesDialog", "preferences")
+
+    async def _dialog(self, object_name: str, picture: str) -> None:
+        await until(lambda: bool(self._window.findChildren(QDialog, object_name)))
+        (sheet,) = self._window.findChildren(QDialog, object_name)
+        await self.keep(sheet, picture)
+        sheet.reject()
+
+
+async def take_guide(app: QApplication, folder: Path, language: str, home: Path) -> None:
+    """The pictures of the guide in one language."""
+    program = Program(app, Options(demo=True, language=language), home)
+    style.apply(app, "light")
+    program.window.show()
+    running = asyncio.create_task(program.run())
+    await until(lambda: len(program.connections.servers()) == 2 and program.is_connected())
+    photographer = GuidePhotographer(program, folder)
+    for step in (
+        photographer.window,
+        photographer.dialogs,
+        photographer.disks,
+        photographer.blocked,
+        photographer.maintenance,
+        photographer.batch,
+    ):
+        await step()
+    program.window.end()
+    await running
+
+
 async def take(app: QApplication, folder: Path, language: str, home: Path) -> None:
     program = Program(app, Options(demo=True, language=language), home)
     program.window.show()
@@ -150,8 +219,8 @@ def main() -> None:
     parser.add_argument("what", nargs="*", help="gallery and a folder, or a folder alone")
     parser.add_argument("--lang", default="en")
     options = parser.parse_args()
-    is_gallery = options.what[0] == "gallery"
-    folder = Path(options.what[-1])
+    is_gallery, is_guide = options.what[0] == "gallery", options.what[0] == "guide"
+    folder = Path("resources/guide/images") if is_guide else Path(options.what[-1])
     folder.mkdir(parents=True, exist_ok=True)
     app = QApplication(["xsmigui"])
     app.setQuitOnLastWindowClosed(False)
@@ -159,11 +228,17 @@ def main() -> None:
     loop = qasync.QEventLoop(app)
     asyncio.set_event_loop(loop)
     with tempfile.TemporaryDirectory() as home, loop:
+        if is_guide:
+            for language in LANGUAGES:
+                (Path(home) / language).mkdir()
+                (folder / language).mkdir(exist_ok=True)
+                loop.run_until_complete(take_guide(app, folder / language, language, Path(home) / language))
+            return
         if not is_gallery:
             loop.run_until_complete(take(app, folder, options.lang, Path(home)))
             return
         sys.modules["screenshots"] = sys.modules[__name__]
-        from gallery import LANGUAGES, take_gallery
+        from gallery import take_gallery
 
         for language in LANGUAGES:
             (Path(home) / language).mkdir()

@@ -58,7 +58,7 @@ def test_no_message_has_odd_words() -> None:
     [
         "README.md",
         "CONTRIBUTING.md",
-        "resources/guide/en.md",
+        "docs/guide/en.md",
         *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md")),
     ],
 )

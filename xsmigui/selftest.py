@@ -175,7 +175,7 @@ def _is_drawn(icon: "QIcon") -> bool:
 def guides() -> str:
     """The operators' guide in every language."""
     for language in languages.LANGUAGES:
-        if not languages.guide(language, paths.resources()).startswith("# "):
+        if len(languages.guide(language, paths.resources()).chapters) < 2:
             raise Failed(language)
     return ", ".join(languages.LANGUAGES)
 

@@ -7,6 +7,8 @@ import os
 from pathlib import Path
 from typing import Final
 
+from xsmigui.core.guide import Book, chapter
+
 LANGUAGES: Final = {"en": "English", "es": "Español"}
 
 WINDOWS_NAMES: Final = {"english": "en", "spanish": "es"}
@@ -80,6 +82,10 @@ def _compile(source: Path) -> io.BytesIO | None:
     return buffer
 
 
-def guide(language: str, resources: Path) -> str:
-    """The operators' guide as Markdown. Raises `OSError` where it is missing."""
-    return (resources / "guide" / f"{language}.md").read_text(encoding="utf-8")
+def guide(language: str, resources: Path) -> Book:
+    """The operators' guide in a language. Raises `OSError` where it is missing."""
+    folder = resources / "guide" / language
+    files = sorted(folder.glob("*.md"))
+    if not files:
+        raise FileNotFoundError(folder)
+    return Book(tuple(chapter(file.name, file.read_text(encoding="utf-8")) for file in files), str(folder))

@@ -389,10 +389,10 @@ async def test_an_unforeseen_error_is_presented(qapp: QApplication, home: Path, 
         box.reject()
         await gone("messageDialog")
         act(program, "actionAbout").trigger()
-        about = await dialog("messageDialog")
+        about = await dialog("aboutDialog")
         assert "Apache" in message(about)
         about.reject()
-        await gone("messageDialog")
+        await gone("aboutDialog")
 
 
 @driven
@@ -436,7 +436,7 @@ async def test_a_dialog_in_the_way_does_not_keep_the_program(qapp: QApplication,
 
 @driven
 async def test_the_guide_is_at_hand(qapp: QApplication, home: Path) -> None:
-    for language, word in (("es", "Después de un fallo"), ("en", "After a crash")):
+    for language, word in (("es", "Primeros pasos"), ("en", "First steps")):
         async with running(qapp, home, Options(language=language)) as program:
             act(program, "actionGuide").trigger()
             guide = await dialog("guideDialog")

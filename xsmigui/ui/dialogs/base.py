@@ -3,6 +3,7 @@
 import asyncio
 
 import shiboken6
+from PySide6.QtGui import QKeyEvent
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -15,14 +16,15 @@ from PySide6.QtWidgets import (
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.text import _, printable
+from xsmigui.ui.asking_help import ask_help, asks_help
 from xsmigui.ui.style import STEP, named, primary, spaced
 from xsmigui.ui.words import Paragraph, heading
 from xsmigui.ui.words import title as window_title
 
 
-async def opened(dialog: QDialog) -> int:
+async def opened(dialog: QDialog, beside: bool = False) -> int:
     """Open a dialog and wait for its end; the answer is its result. A cancelled wait closes the dialog; one that goes
-    away with its parent counts as left."""
+    away with its parent counts as left. With `beside` the other windows can be used meanwhile."""
     ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def finish(result: int) -> None:
@@ -31,7 +33,7 @@ async def opened(dialog: QDialog) -> int:
 
     dialog.finished.connect(finish)
     dialog.destroyed.connect(lambda: finish(QDialog.DialogCode.Rejected.value))
-    dialog.open()
+    dialog.show() if beside else dialog.open()
     try:
         return await ended
     finally:
@@ -54,6 +56,13 @@ class Sheet(QDialog):
         self.heading = heading(title)
         self.body.addWidget(self.heading)
         self.buttons = QDialogButtonBox(self)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """F1 opens the guide at what it says of this dialog."""
+        if asks_help(event):
+            ask_help(self, self.objectName())
+        else:
+            super().keyPressEvent(event)
 
     def text(self, words: str, selectable: bool = False) -> Paragraph:
         """Add a paragraph."""

@@ -62,6 +62,8 @@ def _table(fingerprints: dict[str, str], about: Certificate) -> QGridLayout:
         shown = Paragraph(_lines(fingerprint), selectable=True)
         shown.setFont(fixed)
         shown.setWordWrap(False)
+        lines = shown.text().split("\n")
+        shown.setMinimumWidth(max(shown.fontMetrics().horizontalAdvance(line) for line in lines) + STEP)
         shown.setObjectName("fingerprint")
         shown.setAccessibleName(f"{title} {fingerprint}".strip())
         grid.addWidget(shown, 1, column)

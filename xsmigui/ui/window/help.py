@@ -1,14 +1,51 @@
 """What the Help menu opens."""
 
 import asyncio
+from typing import Final
 
 from PySide6.QtWidgets import QWidget
 
+from xsmigui.core.problems import Page
 from xsmigui.ui.dialogs.about import AboutDialog
 from xsmigui.ui.dialogs.base import opened
 from xsmigui.ui.dialogs.guide import GuideDialog
 from xsmigui.ui.scope import Scope
 from xsmigui.ui.window.services import Services
+
+TOPICS: Final = {
+    "generalTab": "pages",
+    "hostsTab": "pages",
+    "vmsTab": "pages",
+    "srsTab": "pages",
+    "networkingTab": "pages",
+    "networksTab": "pages",
+    "usersTab": "pages",
+    "snapshotsTab": "pages",
+    "movesTab": "can-it-move",
+    "risksTab": "what-would-break",
+    "storageTab": "move-disks",
+    "severalTab": "batches",
+    "addServerDialog": "connect",
+    "certificateDialog": "certificates",
+    "passwordDialog": "connect",
+    "preferencesDialog": "preferences",
+    "moveDiskDialog": "move-disks",
+    "maintenanceDialog": "maintenance",
+    "leaveMaintenanceDialog": "maintenance",
+    "keptSourcesDialog": "kept-sources",
+    "leftoversDialog": "leftovers",
+    "triageDialog": "failures",
+    "aboutDialog": "report",
+    "supportDialog": "report",
+    "reportDialog": "activity",
+    "exportDialog": "activity",
+    "paletteDialog": "window",
+    "guideDialog": "start",
+    "messageDialog": "failures",
+    "questionDialog": "start",
+    **{str(page): str(page) for page in Page},
+}
+"""By the name of a tab, a dialog or a page of the wizard the place in the guide."""
 
 
 class HelpCommands:
@@ -18,16 +55,25 @@ class HelpCommands:
         self._window = window
         self._services = services
         self._scope = scope
+        self._guide: GuideDialog | None = None
 
-    def guide(self) -> None:
-        """The guide is a small file of the program's own."""
-        self._scope.spawn(self._show_guide(), "guide")
+    def guide(self, topic: str = "start") -> None:
+        """Open the guide where it speaks of a topic, or turn to that place in the one that is open."""
+        anchor = TOPICS.get(topic, topic)
+        if self._guide is not None and self._guide.isVisible():
+            self._guide.turn_to(anchor)
+            self._guide.raise_()
+            self._guide.activateWindow()
+            return
+        self._scope.spawn(self._show_guide(anchor), "guide")
 
-    async def _show_guide(self) -> None:
-        text = await asyncio.to_thread(self._services.guide)
-        guide = GuideDialog(self._window, text)
-        guide.setModal(False)
-        await opened(guide)
+    async def _show_guide(self, anchor: str) -> None:
+        book = await asyncio.to_thread(self._services.guide)
+        self._guide = guide = GuideDialog(self._window, book, anchor)
+        try:
+            await opened(guide, beside=True)
+        finally:
+            self._guide = None
 
     def about(self) -> None:
         self._scope.spawn(self._show_about(), "about")

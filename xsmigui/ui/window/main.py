@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from PySide6.QtCore import QByteArray, QEvent, QPoint, Qt
-from PySide6.QtGui import QCloseEvent
+from PySide6.QtGui import QCloseEvent, QWhatsThisClickedEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QSplitter
 
 from xsmigui.core.catalogue import sentence
@@ -22,12 +22,13 @@ from xsmigui.ui.activity.lines import headline
 from xsmigui.ui.activity.view import ActivityView, Source
 from xsmigui.ui.bridge import Bridge
 from xsmigui.ui.columns import remember_tables
-from xsmigui.ui.dialogs.base import tell
-from xsmigui.ui.dialogs.preferences import edit_preferences
+from xsmigui.ui.dialogs.base import opened, tell
+from xsmigui.ui.dialogs.palette import PaletteDialog
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.pace import PacedChanges
 from xsmigui.ui.scope import Scope
-from xsmigui.ui.style import apply, keep_readable
+from xsmigui.ui.style import keep_readable
+from xsmigui.ui.window.changing import change_preferences
 from xsmigui.ui.window.disks import DiskCommands
 from xsmigui.ui.window.help import HelpCommands
 from xsmigui.ui.window.menus import Commands, Menus, WindowActions
@@ -82,8 +83,6 @@ class MainWindow(QMainWindow):
         )
         self._restore()
         self._selected()
-
-    # How it is made.
 
     def _build(self) -> None:
         self.planner = Planner(
@@ -163,9 +162,10 @@ class MainWindow(QMainWindow):
             self.preferences,
             self.close,
             self.search.setFocus,
+            self._palette,
             self._toggle,
             self._clear_activity,
-            self.help.guide,
+            lambda: self.help.guide(self.object.topic()),
             self.help.about,
         )
         commands = Commands(self.servers, self.pools, self.vms, self.disks, self.work)
@@ -184,9 +184,13 @@ class MainWindow(QMainWindow):
             by_type=now.by_type,
         )
 
+    def _look(self) -> None:
+        """Show the tree as the settings say."""
+        self.bridge.look(self._view(self.bridge.view.search))
+
     def _toggle(self, field: str) -> None:
         self._services.preferences.change(**{field: self.menus.toggles[field].isChecked()})
-        self.bridge.look(self._view(self.bridge.view.search))
+        self._look()
 
     def _restore(self) -> None:
         now = self._services.preferences.now
@@ -196,8 +200,6 @@ class MainWindow(QMainWindow):
         self.tree.take_up(now.selected, now.opened, now.closed)
         if now.splitter:
             self.splitter.restoreState(QByteArray.fromBase64(now.splitter.encode()))
-
-    # The data's way in.
 
     def _show_outline(self, outline: Outline) -> None:
         self.tree_pane.show_outline(outline, self.bridge.shown.search)
@@ -304,7 +306,7 @@ class MainWindow(QMainWindow):
             self._toggle(field)
 
     def _activate(self) -> None:
-        """Enter, or a double click: the wizard of a VM; a server is connected."""
+        """Enter or a double click."""
         if self._selection.vms and not self._selection.button[1]:
             self.vms.open_wizard()
         else:
@@ -317,6 +319,10 @@ class MainWindow(QMainWindow):
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(point)
 
+    def _palette(self) -> None:
+        nodes, actions = self.bridge.outline.nodes.values(), self.menus.menu_actions()
+        self._scope.spawn(opened(PaletteDialog(self, self._icons, nodes, actions, self.navigator.go_to)), "palette")
+
     def _fill_more(self, menu: QMenu) -> None:
         menu.clear()
         self.menus.fill(menu, self.tree.selected())
@@ -326,20 +332,8 @@ class MainWindow(QMainWindow):
         self.activity.refresh()
 
     def preferences(self) -> None:
-        self._scope.spawn(self._preferences(), "preferences")
-
-    async def _preferences(self) -> None:
-        services, before = self._services, self._services.preferences.now
-        if await edit_preferences(self, services.preferences, services.languages, services.folder):
-            now = services.preferences.now
-            for field, toggle in self.menus.toggles.items():
-                toggle.setChecked(bool(getattr(now, field)))
-            app = QApplication.instance()
-            if isinstance(app, QApplication):
-                apply(app, now.theme)
-            self.activity.limit.setValue(now.storage_limit)
-            self.bridge.look(self._view(self.bridge.view.search))
-            services.apply(before)
+        changing = change_preferences(self, self._services, self.menus, self.activity, self._look)
+        self._scope.spawn(changing, "preferences")
 
     def present(self, error: BaseException) -> None:
         """The one place where an unforeseen error of the window's work ends."""
@@ -355,6 +349,13 @@ class MainWindow(QMainWindow):
         app = QApplication.instance()
         if event.type() == QEvent.Type.ApplicationPaletteChange and isinstance(app, QApplication):
             keep_readable(app)
+
+    def event(self, event: QEvent) -> bool:
+        """Help is wanted in a dialog."""
+        if isinstance(event, QWhatsThisClickedEvent):
+            self.help.guide(event.href())
+            return True
+        return super().event(event)
 
     async def stop(self) -> None:
         """End the window's work, and with it the dialogs that still wait for an answer."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from PySide6.QtGui import QAction, QKeySequence
 from PySide6.QtWidgets import QMainWindow, QMenu
@@ -17,6 +17,26 @@ from xsmigui.ui.window.servers import ServerCommands
 from xsmigui.ui.window.vms import VmCommands
 from xsmigui.ui.window.work import WorkCommands
 from xsmigui.ui.words import explain
+
+SHORTCUTS: Final[dict[str, QKeySequence.StandardKey | str]] = {
+    "actionPreferences": "Ctrl+,",
+    "actionQuit": QKeySequence.StandardKey.Quit,
+    "actionByType": "Ctrl+T",
+    "actionSearch": QKeySequence.StandardKey.Find,
+    "actionPalette": "Ctrl+K",
+    "actionAddServer": "Ctrl+N",
+    "actionConnect": "Ctrl+Shift+N",
+    "actionMaintenanceMode": "Ctrl+Shift+H",
+    "actionMigrateVm": "Ctrl+M",
+    "actionMoveVm": "Ctrl+Shift+M",
+    "actionCopyVm": "Ctrl+Shift+C",
+    "actionMoveDisk": "Ctrl+D",
+    "actionEmptySr": "Ctrl+Shift+D",
+    "actionKeptSources": "Ctrl+Shift+K",
+    "actionSaveReport": "Ctrl+S",
+    "actionGuide": QKeySequence.StandardKey.HelpContents,
+}
+"""The keys of actions, by their object names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +57,7 @@ class WindowActions:
     preferences: Callable[[], object]
     quit: Callable[[], object]
     search: Callable[[], object]
+    palette: Callable[[], object]
     toggle: Callable[[str], object]
     clear_activity: Callable[[], object]
     guide: Callable[[], object]
@@ -60,7 +81,7 @@ class Menus:
         file = self._menu(_("&File"))
         file.addAction(self._action("actionPreferences", _("&Preferences…"), own.preferences))
         file.addSeparator()
-        file.addAction(self._action("actionQuit", _("&Quit"), own.quit, QKeySequence.StandardKey.Quit))
+        file.addAction(self._action("actionQuit", _("&Quit"), own.quit))
         view = self._menu(_("&View"))
         for field, name, text in (
             ("show_local_srs", "actionShowLocalSrs", _("&Local SRs")),
@@ -74,12 +95,11 @@ class Menus:
             self.toggles[field] = toggle
             view.addAction(toggle)
         view.addSeparator()
-        view.addAction(self._action("actionSearch", _("S&earch"), own.search, QKeySequence.StandardKey.Find))
+        view.addAction(self._action("actionSearch", _("S&earch"), own.search))
+        view.addAction(self._action("actionPalette", _("&Go to or do…"), own.palette))
         server = self._menu(_("&Server"))
         server.addAction(
-            self._action(
-                "actionAddServer", _("&Add a server…"), self._commands.servers.add, "Ctrl+N", icon="add-server"
-            )
+            self._action("actionAddServer", _("&Add a server…"), self._commands.servers.add, icon="add-server")
         )
         server.addSeparator()
         server.addAction(self._action("actionConnect", _("&Connect"), self._commands.servers.connect))
@@ -106,7 +126,6 @@ class Menus:
                 "actionMigrateVm",
                 _("Mi&grate VM wizard…"),
                 lambda: self._commands.vms.open_wizard(),
-                "Ctrl+M",
                 icon="migrate",
             )
         )
@@ -121,7 +140,11 @@ class Menus:
         )
         storage.addSeparator()
         storage.addAction(
-            self._action("actionKeptSources", _("&Kept sources of moved disks…"), self._commands.disks.kept_sources)
+            self._action(
+                "actionKeptSources",
+                _("&Kept sources of moved disks…"),
+                self._commands.disks.kept_sources,
+            )
         )
         storage.addAction(
             self._action("actionLeftovers", _("&Leftovers of failed migrations…"), self._commands.disks.leftovers)
@@ -131,9 +154,7 @@ class Menus:
         activity.addAction(self._action("actionSaveReport", _("&Save a report…"), self._commands.work.save_report))
         activity.addAction(self._action("actionExportActivity", _("&Export as a table…"), self._commands.work.export))
         about = self._menu(_("&Help"))
-        about.addAction(
-            self._action("actionGuide", _("Operators' &guide"), own.guide, QKeySequence.StandardKey.HelpContents)
-        )
+        about.addAction(self._action("actionGuide", _("Operators' &guide"), own.guide))
         about.addAction(
             self._action("actionSupportBundle", _("Save a s&upport bundle…"), self._commands.work.save_support_bundle)
         )
@@ -144,14 +165,13 @@ class Menus:
         name: str,
         text: str,
         do: Callable[[], Any],
-        shortcut: QKeySequence.StandardKey | str | None = None,
         icon: str = "",
     ) -> QAction:
         action = QAction(text, self._window)
         action.setObjectName(name)
         action.triggered.connect(lambda _checked=False: do())
-        if shortcut is not None:
-            action.setShortcut(shortcut)
+        if name in SHORTCUTS:
+            action.setShortcut(SHORTCUTS[name])
         if icon:
             action.setIcon(self._icons(icon))
         self.actions[name] = action
@@ -162,6 +182,10 @@ class Menus:
         menu = self._window.menuBar().addMenu(title)
         menu.setToolTipsVisible(True)
         return menu
+
+    def menu_actions(self) -> list[QAction]:
+        """Every action of the menus but the one that shows them all."""
+        return [action for name, action in self.actions.items() if name != "actionPalette"]
 
     def _fill_to_server(self) -> None:
         """One entry for each host, each unusable one with its reason, the wizard last."""

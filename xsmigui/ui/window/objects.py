@@ -126,6 +126,12 @@ class ObjectPane(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.stack)
 
+    def topic(self) -> str:
+        """What the guide is asked about where the operator looks: the tab in sight, or the first steps."""
+        if self.stack.currentIndex() == 0:
+            return "start"
+        return self.tabs.currentWidget().objectName() if self.below.currentWidget() is self.tabs else "severalTab"
+
     def shows(self, tab: QWidget) -> bool:
         """A tab stands on the page of what is selected."""
         return self.tabs.isTabVisible(self.tabs.indexOf(tab))

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from xsmigui.core.guide import Book
 from xsmigui.core.ports import Clock
 from xsmigui.core.preferences import Preferences, Settings
 from xsmigui.services.asking import Asker
@@ -26,8 +27,8 @@ class Services:
     folder: str
     """Where settings, journal and log lie."""
     has_keyring: Callable[[], bool]
-    guide: Callable[[], str]
-    """The operators' guide as Markdown, in the program's language. Raises `OSError`."""
+    guide: Callable[[], Book]
+    """The operators' guide in the program's language. Raises `OSError`."""
     support: Callable[[], Awaitable[bytes]]
     """What whoever looks for a fault needs, as a .zip without secrets."""
     apply: Callable[[Settings], object]

@@ -28,6 +28,7 @@ from xsmigui.core.text import _, n_
 from xsmigui.services.drafting import Drafting, Edit, Preparation
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
+from xsmigui.ui.asking_help import ask_help, asks_help
 from xsmigui.ui.dialogs.base import ask, tell
 from xsmigui.ui.dialogs.fixing import carry_out
 from xsmigui.ui.icons import Icons
@@ -339,7 +340,10 @@ class MigrateWizard(QDialog):
             self.pages[self._page].focus_first()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Escape asks where choices would be lost by it."""
+        """Escape asks where choices would be lost by it; F1 opens the guide at what it says of the page."""
+        if asks_help(event):
+            ask_help(self, str(self.page))
+            return
         if event.key() == Qt.Key.Key_Escape and self._chose:
             self._scope.spawn(self._leave(), "leave")
         else:
