@@ -377,8 +377,7 @@ class MainWindow(QMainWindow):
         await asyncio.sleep(0)
 
     def end(self) -> None:
-        """Close without a question, as at the end of a session: what is under way goes on in the servers, and the next
-        start takes it up."""
+        """Close without a question, as at the end of a session; the next start takes up what goes on in the servers."""
         if self._quitting:
             return
         self._quitting = True
