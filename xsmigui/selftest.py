@@ -196,11 +196,11 @@ def window(language: str) -> str:
 
 async def migration(home: Path) -> str:
     """A VM moves between two simulated pools, over HTTPS with their certificates pinned, and is read back."""
-    from xsmigui.app import DemoSite, NoKeyring
     from xsmigui.core.jobs import State
     from xsmigui.core.migration.selection import Asked, draft_from
     from xsmigui.core.ports import Address
     from xsmigui.local.clock import SystemClock
+    from xsmigui.local.demo import DemoSite, NoKeyring
     from xsmigui.local.journal import JournalFile
     from xsmigui.local.trust import TrustFile
     from xsmigui.services.asking import Asker

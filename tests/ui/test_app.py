@@ -19,8 +19,9 @@ from tests.simulated import Simulated
 from tests.ui.driving import child, dialog, driven, gone, message, windows
 from tests.ui.programs import by_name, connected, next_page, ready, running, wizard_on
 from xsmigui import app as module
-from xsmigui.app import DemoSite, NoKeyring, Options
+from xsmigui.app import Options
 from xsmigui.core.ports import Address
+from xsmigui.local.demo import DemoSite, NoKeyring
 from xsmigui.ui.wizard.choice import ChoiceCombo
 
 

@@ -3,9 +3,10 @@
 import asyncio
 import os
 import subprocess
-import sys
 from contextlib import suppress
 from typing import Final
+
+from xsmigui.local.processes import program
 
 READY_WITHIN_S: Final = 90.0
 """Seconds until the new process must have said something: its start, and its connections."""
@@ -25,10 +26,9 @@ class Successor:
     async def start(self, given: bytes) -> bytes:
         """Start it, hand it a line, and return the line that it answers; empty where it has ended without one.
         Raises `OSError`, `TimeoutError`; then it is gone again."""
-        program = [sys.executable] if getattr(sys, "frozen", False) else [sys.executable, "-m", "xsmigui"]
         process = self._process = await asyncio.to_thread(
             subprocess.Popen,
-            [*program, *self._arguments],
+            [*program(), *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

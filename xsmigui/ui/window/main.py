@@ -77,10 +77,10 @@ class MainWindow(QMainWindow):
         self.bridge.outline_changed.connect(self._show_outline)
         self.bridge.pools_changed.connect(self._pools_changed)
         self.bridge.servers_changed.connect(self._selected)
-        self._leave = (
+        self._leave = [
             services.jobs.subscribe(self._job_changed),
             services.connections.subscribe(self.servers.remember),
-        )
+        ]
         self._restore()
         self._selected()
 
@@ -332,8 +332,9 @@ class MainWindow(QMainWindow):
         self.activity.refresh()
 
     def preferences(self) -> None:
-        changing = change_preferences(self, self._services, self.menus, self.activity, self._look)
-        self._scope.spawn(changing, "preferences")
+        self._scope.spawn(
+            change_preferences(self, self._services, self.menus, self.activity, self._look), "preferences"
+        )
 
     def present(self, error: BaseException) -> None:
         """The one place where an unforeseen error of the window's work ends."""
@@ -370,8 +371,7 @@ class MainWindow(QMainWindow):
         self._scope.spawn(self._quit(), "quit")
 
     async def _quit(self) -> None:
-        wants = self._services.preferences.now.ask_to_quit
-        if wants and not await may_quit(self, self._services):
+        if not await may_quit(self, self._services):
             return
         self.end()
         await asyncio.sleep(0)

@@ -12,7 +12,7 @@ async def may_quit(window: QWidget, services: Services) -> bool:
     """Ask, where work is left; True if the window may close. Where the operator wants it, a process that goes on
     without the window is ready by then."""
     running = services.jobs.running
-    text = leaving(running)
+    text = leaving(running) if services.preferences.now.ask_to_quit else ""
     if not text:
         return True
     title = _("Quit xsmigui")
