@@ -101,6 +101,7 @@ def test_what_is_hidden() -> None:
         pool.dom0(m1),
         pool.vm("hidden", **marked),
         pool.template("default", is_default_template=True),
+        pool.template("default of old", other_config={"default_template": "true"}),
         pool.sr("tools", is_tools_sr=True),
         pool.sr("tmp", "tmpfs"),
         pool.sr("hidden sr", **marked),
@@ -109,7 +110,7 @@ def test_what_is_hidden() -> None:
     orphan = pool.snapshot(pool.vm("vm"))
     pool.set(orphan, snapshot_of=NULL)
     inventory = pool.inventory()
-    assert [node_of(inventory, ref.split("/")[1], ref, EVERYTHING) for ref in [*hidden, orphan]] == [None] * 8
+    assert [node_of(inventory, ref.split("/")[1], ref, EVERYTHING) for ref in [*hidden, orphan]] == [None] * 9
     assert node_of(inventory, "VM", "gone", EVERYTHING) is None
 
 

@@ -123,7 +123,7 @@ def host_node(inventory: Inventory, ref: HostRef) -> Node:
 def vm_node(inventory: Inventory, ref: VmRef, view: View) -> Node | None:
     """The line of a VM, template or snapshot; None if the view leaves it out."""
     vm = inventory.VM[ref]
-    if vm.is_control_domain or vm.is_default_template or vm.other_config.get("HideFromXenCenter") == "true":
+    if vm.is_control_domain or vm.comes_with_server or vm.other_config.get("HideFromXenCenter") == "true":
         return None
     key = inventory.object_id("VM", ref)
     parent = _top(inventory)

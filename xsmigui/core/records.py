@@ -153,6 +153,12 @@ class VM(Record, frozen=True, gc=False, kw_only=True):
     groups: list[Text] = []
     tags: list[Text] = []
 
+    @property
+    def comes_with_server(self) -> bool:
+        """One of the server's own templates. The field is there since xapi 1.20, and xapi 24.10 leaves it false in an
+        upgraded database; the key of `other_config` is there in every release."""
+        return self.is_default_template or (self.is_a_template and self.other_config.get("default_template") == "true")
+
 
 class VmMetrics(Record, frozen=True, gc=False, kw_only=True):
     memory_actual: Int = 0

@@ -27,7 +27,7 @@ def why_not(site: Site, pool: PoolId, ref: VmRef) -> str:
         return _("{vm} is paused: resume it or shut it down first.", vm=vm.name_label)
     if vm.is_a_snapshot:
         return _("{vm} is a snapshot; it moves with its VM.", vm=vm.name_label)
-    if vm.is_default_template:
+    if vm.comes_with_server:
         return _("{vm} is one of the templates that come with the server.", vm=vm.name_label)
     return ""
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
-from PySide6.QtCore import QByteArray, QEvent, QPoint, Qt
+from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QCloseEvent, QWhatsThisClickedEvent
 from PySide6.QtWidgets import QApplication, QMainWindow, QMenu, QSplitter
 
@@ -30,6 +30,7 @@ from xsmigui.ui.scope import Scope
 from xsmigui.ui.style import keep_readable
 from xsmigui.ui.window.changing import change_preferences
 from xsmigui.ui.window.disks import DiskCommands
+from xsmigui.ui.window.geometry import geometry, restore
 from xsmigui.ui.window.help import HelpCommands
 from xsmigui.ui.window.menus import Commands, Menus, WindowActions
 from xsmigui.ui.window.navigation import Navigator, arrivals
@@ -77,11 +78,14 @@ class MainWindow(QMainWindow):
         self.bridge.outline_changed.connect(self._show_outline)
         self.bridge.pools_changed.connect(self._pools_changed)
         self.bridge.servers_changed.connect(self._selected)
-        self._leave = [
+        self._ends = [
             services.jobs.subscribe(self._job_changed),
             services.connections.subscribe(self.servers.remember),
         ]
-        self._restore()
+        now = services.preferences.now
+        remember_tables(self, services.preferences)
+        restore(self, self.splitter, now)
+        self.tree.take_up(now.selected, now.opened, now.closed)
         self._selected()
 
     def _build(self) -> None:
@@ -191,15 +195,6 @@ class MainWindow(QMainWindow):
     def _toggle(self, field: str) -> None:
         self._services.preferences.change(**{field: self.menus.toggles[field].isChecked()})
         self._look()
-
-    def _restore(self) -> None:
-        now = self._services.preferences.now
-        remember_tables(self, self._services.preferences)
-        if now.window:
-            self.restoreGeometry(QByteArray.fromBase64(now.window.encode()))
-        self.tree.take_up(now.selected, now.opened, now.closed)
-        if now.splitter:
-            self.splitter.restoreState(QByteArray.fromBase64(now.splitter.encode()))
 
     def _show_outline(self, outline: Outline) -> None:
         self.tree_pane.show_outline(outline, self.bridge.shown.search)
@@ -388,15 +383,13 @@ class MainWindow(QMainWindow):
 
     def keep(self) -> None:
         """Keep how the window stands, for the next one."""
-        geometry = bytes(self.saveGeometry().toBase64().data()).decode()
-        state = bytes(self.splitter.saveState().toBase64().data()).decode()
-        kept = {**self.tree.kept(), "window": geometry, "splitter": state, "tabs": self.object.last_tabs}
+        kept = {**self.tree.kept(), **geometry(self, self.splitter), "tabs": self.object.last_tabs}
         self._services.preferences.change(**kept)
 
     async def retire(self, successor: "MainWindow") -> None:
         """Give way to a window in another language: what is open in this one opens there too."""
         self._quitting = True
-        for leave in self._leave:
+        for leave in self._ends:
             leave()
         self.bridge.stop()
         successor.planner.take_over(self.planner, successor.pools.empty)
