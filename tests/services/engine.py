@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.holding import until
+from tests.holding import PATIENCE, until
 from tests.proxy import Proxy
 from tests.simulated import ServedPool, Simulated
 from xsmigui.core.failures import CertificateChanged, CertificateUnknown
@@ -156,7 +156,7 @@ class Engine:
         assert evaluation.plan is not None, [p.sentence() for p in evaluation.problems]
         return evaluation.plan
 
-    async def run(self, plan: Plan, patience: float = 30) -> VmJob:
+    async def run(self, plan: Plan, patience: float = PATIENCE) -> VmJob:
         """Carry out a plan of one VM to its end."""
         job = self.jobs.start(plan)
         return (await asyncio.wait_for(self.jobs.wait(job.id), patience)).vms[0]

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
-from tests.holding import until
+from tests.holding import PATIENCE, until
 from tests.services.engine import Engine
 from tests.services.test_exchange import settled, sr_of
 from tests.simulated import Simulated
@@ -57,7 +57,7 @@ async def _evacuation(made: Engine) -> Plan:
 
 async def _return(made: Engine) -> Plan:
     job = made.jobs.start(await _evacuation(made))
-    await asyncio.wait_for(made.jobs.wait(job.id), 30)
+    await asyncio.wait_for(made.jobs.wait(job.id), PATIENCE)
     pool, host = made.pool("Lisboa"), HostRef(made.inventory("Lisboa").find("host", "lisboa-02")[0])
     gateway = made.connections.gateway(pool)
     assert gateway is not None

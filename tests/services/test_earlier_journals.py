@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.holding import Hold, until
+from tests.holding import PATIENCE, Hold, until
 from tests.services.engine import Engine, engine
 from tests.services.test_exchange import disks_of, marked, rows, vm_of
 from tests.simulated import Simulated
@@ -108,7 +108,7 @@ def rewrite(home: Path, changes: dict[str, str]) -> None:
 
 async def finished(two: Engine, job: Job) -> None:
     two.jobs.proceed(job.id)
-    (vm,) = (await asyncio.wait_for(two.jobs.wait(job.id), 60)).vms
+    (vm,) = (await asyncio.wait_for(two.jobs.wait(job.id), PATIENCE)).vms
     assert (vm.state, vm.verified) == (State.done, True), vm.message
     assert [disk["SR"] for disk in disks_of(two).values()] == [it.sr for it in vm.replacements]
     assert marked(two) == []
@@ -170,7 +170,7 @@ async def test_while_it_was_migrated(site: Simulated, tmp_path: Path) -> None:
         await until(lambda: "may still start" in two.vm(job).message or two.vm(job).state.has_ended)
         if not two.vm(job).state.has_ended:
             two.jobs.cancel(job.id)
-        (vm,) = (await asyncio.wait_for(two.jobs.wait(job.id), 60)).vms
+        (vm,) = (await asyncio.wait_for(two.jobs.wait(job.id), PATIENCE)).vms
         assert vm.state in (State.interrupted, State.failed)
         assert not vm.verified
         assert two.has("Madrid", "web-01")
@@ -185,7 +185,7 @@ async def test_it_has_migrated_meanwhile(site: Simulated, tmp_path: Path) -> Non
         site.call(site["Madrid"], send.method, send.params[0], answer, *send.params[2:])
         await until(lambda: two.has("Lisboa", "web-01") and not two.has("Madrid", "web-01"))
         (job,) = await two.jobs.take_up()
-        (vm,) = (await asyncio.wait_for(two.jobs.wait(job.id), 60)).vms
+        (vm,) = (await asyncio.wait_for(two.jobs.wait(job.id), PATIENCE)).vms
         assert (vm.state, vm.verified) == (State.done, True), vm.message
 
 

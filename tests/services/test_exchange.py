@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.holding import Hold, until
+from tests.holding import PATIENCE, Hold, until
 from tests.services.engine import Engine, engine
 from tests.simulated import Simulated
 from xsmigui.core.jobs import Job, State, Step
@@ -142,7 +142,7 @@ def assert_as_before(two: Engine, before: Before) -> None:
 
 
 async def ended(two: Engine, job: Job) -> Job:
-    return await asyncio.wait_for(two.jobs.wait(job.id), 30)
+    return await asyncio.wait_for(two.jobs.wait(job.id), PATIENCE)
 
 
 @pytest.mark.parametrize("keeps", [True, False], ids=["kept", "removed"])

@@ -2,7 +2,7 @@
 
 import asyncio
 
-from tests.holding import Hold, until
+from tests.holding import PATIENCE, Hold, until
 from tests.services.engine import Engine
 from xsmigui.core.jobs import Job, State, Step, VmJob
 from xsmigui.services.jobs import TOO_MANY_RETRY_S
@@ -38,7 +38,7 @@ async def test_three_at_once_in_their_order(two: Engine) -> None:
     assert two.jobs.running == [two.jobs.get(job.id)]
     assert two.jobs.get(job.id).state is State.running
     hold.release()
-    ended = await asyncio.wait_for(two.jobs.wait(job.id), 30)
+    ended = await asyncio.wait_for(two.jobs.wait(job.id), PATIENCE)
     assert states(ended) == [State.done] * 5
     assert most == 3
     begun = [vm.started for vm in ended.vms]
@@ -61,7 +61,7 @@ async def test_live_migrations_do_not_wait_for_storage(two: Engine) -> None:
     assert states(two.jobs.get(first.id))[3] is State.waiting
     hold.release()
     for job in (first, second):
-        assert (await asyncio.wait_for(two.jobs.wait(job.id), 30)).state is State.done
+        assert (await asyncio.wait_for(two.jobs.wait(job.id), PATIENCE)).state is State.done
 
 
 async def test_those_of_other_clients_count(two: Engine) -> None:
@@ -93,7 +93,7 @@ async def test_those_of_other_clients_count(two: Engine) -> None:
     await until(lambda: len(moving(two)) == 3)
     assert states(two.jobs.get(job.id)) == [State.running, State.waiting]
     hold.release()
-    assert (await asyncio.wait_for(two.jobs.wait(job.id), 30)).state is State.done
+    assert (await asyncio.wait_for(two.jobs.wait(job.id), PATIENCE)).state is State.done
 
 
 async def test_cancel_what_waits_and_what_runs(two: Engine) -> None:
@@ -114,7 +114,7 @@ async def test_cancel_what_waits_and_what_runs(two: Engine) -> None:
     ours = lambda: [w.cancel.is_set() for ref, w in tasks.items() if two.jobs.is_ours(ref)]  # noqa: E731
     await until(lambda: two.site.run(ours) == [True] * 3)
     hold.release()
-    ended = await asyncio.wait_for(two.jobs.wait(job.id), 30)
+    ended = await asyncio.wait_for(two.jobs.wait(job.id), PATIENCE)
     assert states(ended) == [State.cancelled] * 5
     assert ended.state is State.cancelled
     assert all(two.has("Madrid", name) for name in NAMES)
@@ -135,7 +135,7 @@ async def test_a_crowded_host_is_tried_again(two: Engine) -> None:
     vm: VmJob = two.vm(job)
     assert (vm.state, vm.step) == (State.waiting, Step.queued)
     crowd(two, -3)
-    ended = await asyncio.wait_for(two.jobs.wait(job.id), 30)
+    ended = await asyncio.wait_for(two.jobs.wait(job.id), PATIENCE)
     assert ended.state is State.done
     assert two.sessions("Lisboa") == 1
 
@@ -165,14 +165,14 @@ async def test_cancelled_while_the_host_says_that_it_is_crowded(two: Engine) -> 
     two.proxies["Madrid"].cut()  # task.cancel does not arrive in time
     two.jobs.cancel(job.id)
     hold.release()
-    ended = await asyncio.wait_for(two.jobs.wait(job.id), 20)
+    ended = await asyncio.wait_for(two.jobs.wait(job.id), PATIENCE)
     assert ended.state is State.cancelled
 
 
 async def test_the_next_begins_when_one_has_ended(two: Engine) -> None:
     plan = await two.plan("web-01", "web-02", "web-03", "mail", to="Lisboa", sr="NFS Lisboa")
     job = two.jobs.start(plan)
-    ended = await asyncio.wait_for(two.jobs.wait(job.id), 30)
+    ended = await asyncio.wait_for(two.jobs.wait(job.id), PATIENCE)
     first = min(vm.ended for vm in ended.vms[:3] if vm.ended)
     fourth = ended.vms[3].started
     assert fourth is not None

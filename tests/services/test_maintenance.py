@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.holding import until
+from tests.holding import PATIENCE, until
 from tests.services.engine import Engine, engine
 from tests.simulated import Simulated
 from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
@@ -58,7 +58,7 @@ async def test_a_host_is_emptied_and_filled_again(site: Simulated) -> None:
         assert row["other_config"][MODE] == "true"
         assert len(row["other_config"][MOVED].split(",")) == len(names)
         job = made.jobs.start(plan)
-        done = await asyncio.wait_for(made.jobs.wait(job.id), 60)
+        done = await asyncio.wait_for(made.jobs.wait(job.id), PATIENCE)
         assert {vm.state for vm in done.vms} == {State.done}
         assert all(vm.verified for vm in done.vms)
         inventory = made.inventory("Lisboa")
@@ -78,7 +78,7 @@ async def test_a_host_is_emptied_and_filled_again(site: Simulated) -> None:
         back = (await judged(made, evacuation.back(made.store.site(), pool, host, returning))).plan
         assert back is not None
         job = made.jobs.start(back)
-        done = await asyncio.wait_for(made.jobs.wait(job.id), 60)
+        done = await asyncio.wait_for(made.jobs.wait(job.id), PATIENCE)
         assert {vm.state for vm in done.vms} == {State.done}
         assert set(evacuation.residents(made.inventory("Lisboa"), host)) == set(returning)
         await maintenance.strike_off(made.store, gateway, pool, host, ())
@@ -94,7 +94,7 @@ async def emptied(made: Engine) -> tuple[PoolId, HostRef, Gateway, set[str]]:
     plan = (await judged(made, draft)).plan
     assert plan is not None
     await maintenance.enter(gateway, made.inventory("Lisboa"), host, draft.vms)
-    done = await asyncio.wait_for(made.jobs.wait(made.jobs.start(plan).id), 60)
+    done = await asyncio.wait_for(made.jobs.wait(made.jobs.start(plan).id), PATIENCE)
     assert {vm.state for vm in done.vms} == {State.done}
     return pool, host, gateway, {made.inventory("Lisboa").VM[vm].uuid for vm in draft.vms}
 
@@ -120,7 +120,7 @@ async def test_the_list_survives_the_reboot_that_it_is_made_for(site: Simulated)
         waiting = evacuation.returning(made.inventory("Lisboa"), host)
         back = (await judged(made, evacuation.back(made.store.site(), pool, host, waiting.run))).plan
         assert back is not None
-        await asyncio.wait_for(made.jobs.wait(made.jobs.start(back).id), 60)
+        await asyncio.wait_for(made.jobs.wait(made.jobs.start(back).id), PATIENCE)
         await maintenance.strike_off(made.store, gateway, pool, host, ())
         assert not {MODE, MOVED} & set(made.row("Lisboa", "host", "lisboa-02")["other_config"])
 
@@ -149,7 +149,7 @@ async def test_what_fits_comes_back_and_the_rest_stays_listed(site: Simulated) -
         assert evaluation.plan is not None
         assert [move.vm.ref for move in evaluation.plan.moves] == [small]
         assert {vm.vm for vm in out} == set(waiting.run) - {small}
-        await asyncio.wait_for(made.jobs.wait(made.jobs.start(evaluation.plan).id), 60)
+        await asyncio.wait_for(made.jobs.wait(made.jobs.start(evaluation.plan).id), PATIENCE)
         await maintenance.strike_off(made.store, gateway, pool, host, ())
         assert listed(made) == {vm.uuid for vm in out}
         assert "memory" in maintenance.not_back(out)[0].reason

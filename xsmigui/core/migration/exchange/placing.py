@@ -6,8 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
-from xsmigui.core.messages import m_
-from xsmigui.core.migration.exchange.checks import give_up, is_in_place, is_released
+from xsmigui.core.messages import m_, sentences
+from xsmigui.core.migration.exchange.checks import account, give_up, is_in_place, is_released
 from xsmigui.core.migration.exchange.values import (
     BLOCK,
     BLOCKED,
@@ -22,7 +22,7 @@ from xsmigui.core.migration.exchange.values import (
     is_of_job,
 )
 from xsmigui.core.migration.sameness import is_free, is_whole, may_differ
-from xsmigui.core.migration.steps import ANSWER, Note, Request, Step
+from xsmigui.core.migration.steps import ANSWER, Note, Request, Step, Stop
 
 _CONNECTION: Final = (
     "VM",
@@ -117,6 +117,9 @@ def clean_up(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
         old = state.vdis.get(it.old)
         if old is None or old["uuid"] != it.vdi["uuid"]:
             continue
+        if state.connection(it.old):
+            text = m_("{disk} is attached to its VM again, and is left as it is.", disk=it.name)
+            yield Stop(sentences(text, *account(spec, state)))
         if spec.keeps:
             yield from _keep_source(spec, state, at, it)
         elif _may_be_removed(spec, state, it):
