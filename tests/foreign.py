@@ -117,14 +117,16 @@ class Somebody:
         self.call("VDI.destroy", disk)
 
 
-def spoil_what_is_attached(site: Simulated, pool: str) -> None:
-    """From now on each disk that is about to be connected loses its content first: a copy that went wrong."""
+def spoil_finished_copies(site: Simulated, pool: str) -> None:
+    """From now on a copy that this program has made loses its content when it is about to be connected."""
     served = site[pool].pool
     strike = served.faults.strike
 
     async def spoiling(call: Any) -> None:
         if call.message.full == "VBD.create":
-            served.contents.spoil(served, call.params[0]["VDI"])
+            for ref, vdi in served.db.table("VDI").items():
+                if vdi["name_label"].startswith("[incomplete copy]"):
+                    served.contents.spoil(served, ref)
         await strike(call)
 
     site.run(lambda: setattr(served.faults, "strike", spoiling))

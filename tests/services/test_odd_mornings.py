@@ -94,7 +94,7 @@ async def test_a_home_that_was_cloned_with_its_journal(site: Simulated, tmp_path
     newest = sums(other)
     one, two = tmp_path / "one", tmp_path / "two"
     one.mkdir()
-    job, _restore = await left_at(site, one, f"Async.{method}" if method == "VDI.copy" else method, 7)
+    job, _restore = await left_at(site, one, method, 7)
     shutil.copytree(one, two)
     async with engine(site, "Madrid", home=one) as here, engine(site, "Madrid", home=two) as there:
         found: list[Any] = []
