@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.foreign import spoil_finished_copies
 from tests.simulated import Simulated
 from tests.test_cli import Run, as_it_was, at, disk_of, only, run, site
 
@@ -44,3 +45,24 @@ def test_minutes_that_make_no_sense(site: Simulated, run: Run, minutes: str) -> 
     status, _out, err = run("move-disk", *at(site["Madrid"]), *line)
     assert status == 2
     assert "1 to 240" in err
+
+
+def test_new_disks_that_differ_are_accepted_on_request(site: Simulated, run: Run) -> None:
+    """The VM runs on them already; the old ones are kept, and only what differs can be accepted."""
+    madrid, disk = site["Madrid"], disk_of(site, VM)
+    spoil_finished_copies(site, "Madrid")
+    line = ["move-disk", *at(madrid), "--vdi", disk["uuid"], "--sr", SR, "--short-stop", "1", "--keep-source", "0"]
+    status, out, err = run(*line, "--json", "--yes")
+    job = only(out)["job"]
+    assert (status, only(out)["state"]) == (130, "interrupted"), err
+    _status, shown, _err = run("jobs", "--show", job)
+    assert f"jobs --accept {job}" in shown
+    assert run("jobs", "--accept", job, *at(madrid))[0] == 5  # nobody said yes
+    status, out, err = run("jobs", "--accept", job, *at(madrid), "--yes", "--json")
+    (told,) = only(out)["vms"]
+    assert (status, told["state"], told["verified"]) == (0, "done", False), err
+    assert any(item["what"] == "content" and item["outcome"] == "differs" for item in told["items"])
+    vdis = site.call(madrid, "VDI.get_all_records")
+    assert any(v["uuid"] == disk["uuid"] and "kept" in v["name_label"] for v in vdis.values())
+    assert run("jobs", "--accept", job, *at(madrid), "--yes")[0] == 2
+    site.fault(madrid, "watch_disks")  # what the guest had on the spoilt disk was lost on purpose

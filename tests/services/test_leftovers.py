@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.foreign import Somebody
 from tests.services.engine import Engine, engine
 from tests.simulated import Simulated
 from xsmigui.core.jobs import State
@@ -95,3 +96,27 @@ async def test_what_has_changed_since_is_left_alone(site: Simulated) -> None:
             site.run(lambda ref=ref: madrid.set("VDI", ref, missing=True))
         assert await remove(rest, gateways(made)) == 0  # its source is not whole
         assert {left.uuid for left in found} <= set(rows(site, "Lisboa"))
+
+
+async def test_what_somebody_works_with_meanwhile_is_left_alone(site: Simulated) -> None:
+    """Written to and let go again, extended, the memory of a VM, or in the hands of another job of this program."""
+    async with engine(site) as made:
+        found = await failed(made, site)
+        other, lisboa, first = Somebody.at(site, "Lisboa"), site["Lisboa"].pool.db, found[0]
+        before = site.run(lambda: dict(lisboa.row("VDI", first.ref)))
+        vm = site.vm(site["Lisboa"], "web-lx-01")
+        changes: list[tuple[str, str, dict[str, Any]]] = [
+            ("VDI", first.ref, {"physical_utilisation": before["physical_utilisation"] + 1}),
+            ("VDI", first.ref, {"virtual_size": before["virtual_size"] + (1 << 30)}),
+            ("VDI", first.ref, {"other_config": {"xsmigui-job": "20260101-000000-ffff"}}),
+            ("VDI", first.ref, {"current_operations": {"OpaqueRef:t": "copy"}}),
+            ("VM", vm, {"suspend_VDI": first.ref}),
+        ]
+        for cls, ref, fields in changes:
+            was = site.run(lambda cls=cls, ref=ref: dict(lisboa.row(cls, ref)))
+            site.run(lambda cls=cls, ref=ref, fields=fields: lisboa.set(cls, ref, **fields))
+            assert await remove([first], gateways(made)) == 0, fields
+            back = {name: was[name] for name in fields}
+            site.run(lambda cls=cls, ref=ref, back=back: lisboa.set(cls, ref, **back))
+        assert other.call("VDI.get_uuid", first.ref) == first.uuid
+        assert await remove([first], gateways(made)) == 1

@@ -14,8 +14,8 @@ def copies_of_others(
     """What copies will still take that other programs of ours are making on these SRs, from other computers, and whose
     jobs are not among `jobs`: what their sources have written and they have not. On thick SRs they have it already."""
     thin, known = {sr for sr in srs if pool.is_thin(sr)}, set(jobs)
-    found = []
-    for vdi in pool.VDI.values():
+    found: list[tuple[tuple[SrRef, int], ...]] = []
+    for vdi in pool.VDI.values() if thin else ():
         job = vdi.other_config.get(JOB) if vdi.SR in thin else None
         made = INCOMPLETE.search(vdi.name_label) if job is not None and job not in known else None
         if made is None:
