@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from tests.core.site import TwoPools
+from xsmigui.core.migration.exchange import JOB, OWN_SNAPSHOT
 from xsmigui.core.migration.fixes import (
     DeleteSnapshots,
     DisableCbt,
@@ -41,12 +42,12 @@ EVERY: tuple[Fix, ...] = (CBT, EJECT, DEFAULT, DELETE, UNBLOCK, DOWN, HERE)
 GOES = Doomed(ref=VdiRef("s0"), uuid="uuid of s0", name="web 0", is_memory=False, used=1)
 """A disk of a snapshot that is deleted."""
 DISK = {"uuid": "uuid of s0", "is_a_snapshot": True, "physical_utilisation": "1", "name_label": "web 0"}
-TAKEN = {"snapshot_of": VM, "is_a_snapshot": True, "name_label": "before"}
+TAKEN = {"snapshot_of": VM, "is_a_snapshot": True, "name_label": "before", "other_config": {}}
 
 IN_DRIVE = {"VM": VM, "VDI": CD, "type": "CD"}
 OURS = {"migrate_send": f"{OUR_BLOCK} job", "start": f"{OUR_BLOCK} job"}
 OTHERS = {"migrate_send": "a backup", "start": f"{OUR_BLOCK} job"}
-RUNS = {"power_state": "Running", "current_operations": {}, "resident_on": "h"}
+RUNS = {"power_state": "Running", "current_operations": {}, "resident_on": "h", "other_config": {}}
 
 
 @pytest.mark.parametrize(
@@ -96,6 +97,20 @@ def test_a_disk_of_a_snapshot_that_anybody_holds_stays_and_is_named(hold: Hold) 
     held = {"s0": (Holder(hold, name="somebody"),)}
     assert next_step(DELETE, (GOES,), {"s0": DISK}, held=held) == Done()
     assert [str(reason) for reason in left_alone(DELETE, (GOES,), {"s0": DISK}, held)] == ["web 0 is used by somebody."]
+
+
+@pytest.mark.parametrize(("name", "of_vm", "is_needed"), [
+    (f"{OWN_SNAPSHOT} j 1", "j", True),
+    (f"{OWN_SNAPSHOT} j 1", "", False),  # the job has ended
+    (f"{OWN_SNAPSHOT} j 1", "later", False),
+    ("somebody's, taken meanwhile", "j", False),
+])  # fmt: skip
+def test_a_snapshot_that_a_job_needs_stays(name: str, of_vm: str, is_needed: bool) -> None:
+    snapshot = TAKEN | {"name_label": name, "other_config": {JOB: "j"}}
+    records = {"vm": RUNS | {"other_config": {JOB: of_vm} if of_vm else {}}, "snap": snapshot}
+    assert isinstance(next_step(DELETE, (), records), Done) is is_needed
+    told = [str(reason) for reason in left_alone(DELETE, (), records, {})]
+    assert told == ([f"{name} is needed by job j."] if is_needed else [])
 
 
 def test_what_is_left_is_named_with_the_reason() -> None:

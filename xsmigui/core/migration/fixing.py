@@ -10,6 +10,7 @@ from typing import Any
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.messages import Message, Text, listed, m_
+from xsmigui.core.migration.exchange import JOB, OWN_SNAPSHOT
 from xsmigui.core.migration.fixes import (
     DeleteSnapshots,
     DisableCbt,
@@ -193,7 +194,7 @@ def _delete(
         return RollBack(text)
     for snapshot in fix.snapshots:
         record = records.get(snapshot, {})
-        if not record or not _is_snapshot(fix, record):
+        if not record or not _is_snapshot(fix, record) or _job_of(record, records[fix.vm]):
             continue
         does = m_("delete the snapshot {name} of {vm}", name=record["name_label"], vm=fix.vm_name)
         return Request("VM.destroy", (snapshot,), does)
@@ -208,6 +209,14 @@ def _is_snapshot(fix: DeleteSnapshots, record: Mapping[str, Any]) -> bool:
     return bool(record["is_a_snapshot"] and record["snapshot_of"] == fix.vm)
 
 
+def _job_of(snapshot: Mapping[str, Any], vm: Mapping[str, Any]) -> str:
+    """The job under way that has made a snapshot for itself and needs it; empty if there is none. Other snapshots that
+    are made meanwhile bear its mark too, which the server copies from the VM."""
+    job = str(vm["other_config"].get(JOB, ""))
+    is_its = snapshot["other_config"].get(JOB) == job and snapshot["name_label"].startswith(f"{OWN_SNAPSHOT} {job} ")
+    return job if job and is_its else ""
+
+
 def left_alone(
     fix: Fix, doomed: tuple[Doomed | str, ...], records: Records, held: Mapping[str, tuple[Holder, ...]]
 ) -> tuple[Text, ...]:
@@ -220,6 +229,9 @@ def left_alone(
         for ref in fix.snapshots
         if ref in records and not _is_snapshot(fix, records[ref])
     ]
+    ours = [records[ref] for ref in fix.snapshots if ref in records and fix.vm in records]
+    jobs = {record["name_label"]: _job_of(record, records[fix.vm]) for record in ours}
+    others += [m_("{name} is needed by job {job}.", name=name, job=job) for name, job in jobs.items() if job]
     there = [each for each in doomed if isinstance(each, Doomed) and each.ref in records]
     found = [why_left(each, records[each.ref], held.get(each.ref, ())) for each in there]
     return (*others, *(reason for reason in found if reason))

@@ -42,6 +42,10 @@ BLOCKED: Final = (
 """What nobody may do with the VM meanwhile."""
 
 
+OWN_SNAPSHOT: Final = "[for a move with a short stop] xsmigui"
+"""How the names of the snapshots begin that a job makes of its VM (`ExchangeSpec.snapshot_name`)."""
+
+
 INCOMPLETE: Final = re.compile(r"^\[incomplete copy\] .* \(xsmigui \S+ ([0-9a-f]{8})\)$", re.DOTALL)
 """The name of a copy while it is made (`ExchangeSpec.incomplete_name`); the group is the beginning of its source's
 uuid."""
@@ -202,7 +206,7 @@ class ExchangeSpec:
 
     def snapshot_name(self, number: int) -> str:
         """The name of a snapshot that the job makes: unique, so that it is found again."""
-        return f"[for a move with a short stop] xsmigui {self.job} {number}"
+        return f"{OWN_SNAPSHOT} {self.job} {number}"
 
     def incomplete_name(self, replacement: Replacement) -> str:
         """The name of a copy while it is made: unique, so that it is found again."""
