@@ -93,8 +93,10 @@ install_packages() {
   fi
   announce "Installing packages of the system, once:$missing"
   [ -t 2 ] && quiet=-q
+  # A fresh system often updates itself at the same time: that is waited for.
   # shellcheck disable=SC2086  # a list of names
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install $quiet --yes --no-install-recommends $missing; } >&2 || {
+  { apt-get update -qq &&
+    DEBIAN_FRONTEND=noninteractive apt-get install $quiet --yes --no-install-recommends -o DPkg::Lock::Timeout=120 $missing; } >&2 || {
     announce "They could not be installed. Is there a connection to the network?"
     exit 1
   }

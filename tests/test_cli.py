@@ -975,6 +975,32 @@ def test_nothing_changes_without_agreement_where_nothing_moves(site: Simulated, 
         assert site.run(lambda: db.get("host", host, "enabled")) is enabled
 
 
+def test_maintenance_that_is_over_already_or_reached_already_asks_nothing(site: Simulated, run: Run) -> None:
+    """Nothing to do is neither a no nor a refusal: nobody is asked, and nothing is called."""
+    lisboa, host = site["Lisboa"], lisboa_02(site)
+    db = lisboa.pool.db
+    arguments = [*at(lisboa), "--host", "lisboa-02"]
+    site.fault(lisboa, "refuse", method="host.enable", failure=["HOST_IN_EMERGENCY_MODE"])
+    status, out, err = run("evacuate", *arguments, "--leave", "--json")
+    document = only(out)
+    assert (status, document["state"], document["reason"]) == (0, "done", "nothing-to-move"), err
+    assert "lisboa-02 is not in maintenance mode, and no VM waits to return to it." in err
+    assert run("evacuate", *arguments, "--leave", "--yes")[0] == 0
+
+    def emptied() -> None:
+        for ref, vm in list(db.table("VM").items()):
+            if vm["resident_on"] == host and not vm["is_control_domain"]:
+                db.set("VM", ref, power_state="Halted", resident_on="OpaqueRef:NULL")
+        db.set("host", host, enabled=False, other_config={"MAINTENANCE_MODE": "true"})
+
+    site.run(emptied)
+    site.fault(lisboa, "refuse", method="host.disable", failure=["HOST_IN_EMERGENCY_MODE"])
+    status, out, err = run("evacuate", *arguments, "--json")
+    document = only(out)
+    assert (status, document["state"], document["reason"]) == (0, "done", "nothing-to-move"), err
+    assert "lisboa-02 is empty and in maintenance mode." in err
+
+
 def test_a_server_that_will_not_disable_its_host(site: Simulated, run: Run) -> None:
     lisboa = site["Lisboa"]
     site.fault(lisboa, "refuse", method="host.disable", failure=["HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN"])

@@ -89,6 +89,8 @@ new_root() {
   mkdir -p "$root/tmp/.X11-unix"
   mount --bind /tmp/.X11-unix "$root/tmp/.X11-unix"
   cleanups+=("umount '$root/tmp/.X11-unix'")
+  chmod 1777 "$root/tmp"
+  inside id tester >/dev/null 2>&1 || inside useradd --uid 1234 --user-group tester
 }
 
 # Run in that root, with a clean environment.
@@ -126,7 +128,15 @@ opens() {
 # menu_entry FILE: the command of a desktop's entry, which must be one that is installed.
 menu_entry() { sed -n 's/^Exec=//p' "$1"; }
 
-# on_screen COMMAND...: run in that root, on our screen.
+# on_screen COMMAND...: run in that root, on our screen, as an ordinary user.
 on_screen() {
-  exec chroot "$root" env -i HOME=/root PATH=/usr/bin:/bin LANG=C.UTF-8 DISPLAY="$DISPLAY" "$@"
+  exec chroot --userspec=tester:tester "$root" env -i HOME=/home/tester USER=tester PATH=/usr/bin:/bin LANG=C.UTF-8 \
+    DISPLAY="$DISPLAY" "$@"
+}
+
+# first_time COMMAND...: the same, by somebody who has just been given an account: an empty home.
+first_time() {
+  rm -rf --one-file-system "$root/home/tester"
+  install -d -m 700 -o 1234 -g 1234 "$root/home/tester"
+  on_screen "$@"
 }

@@ -263,7 +263,7 @@ def test_root_installs_what_is_missing_and_only_that(shell: Path) -> None:
     assert done.stderr.splitlines() == [
         "Installing packages of the system, once: libxcb-cursor0 xvfb",
         "apt-get update -qq",
-        "apt-get install -qq --yes --no-install-recommends libxcb-cursor0 xvfb",
+        "apt-get install -qq --yes --no-install-recommends -o DPkg::Lock::Timeout=120 libxcb-cursor0 xvfb",
     ]
 
 

@@ -27,18 +27,20 @@ def odd_certificate(
     *,
     signature: str = "sha256",
     serial: int = 1,
+    since: str = "100101000000Z",
     until: str = "350101000000Z",
     version: int = 3,
     wildcard: bool = False,
+    followed_by: Certificate | None = None,
 ) -> Certificate:
-    """Signed by `key` itself; `until` as ASN.1's UTCTime."""
+    """Signed by `key` itself; `since` and `until` as ASN.1's UTCTime. With `followed_by` the server shows a chain."""
     public = key.public_key().public_bytes(
         serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     )  # fmt: skip
     name = NAME[:-1] + bytes((1,)) + b"*" if wildcard else NAME[:-1] + bytes((1,)) + b"x"
     algorithm = EC_SHA256 if isinstance(key, ec.EllipticCurvePrivateKey) else SIGNATURES[signature][0]
     number = der(0x02, serial.to_bytes(serial.bit_length() // 8 + 1, "big", signed=True))
-    times = der(0x30, der(0x17, b"100101000000Z") + der(0x17, until.encode()))
+    times = der(0x30, der(0x17, since.encode()) + der(0x17, until.encode()))
     body = number + algorithm + name + times + name + public
     if version == 3:
         body = der(0xA0, der(0x02, b"\2")) + body
@@ -56,7 +58,8 @@ def odd_certificate(
     )
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "odd.pem"
-        path.write_bytes(private + ssl.DER_cert_to_PEM_cert(made).encode())
+        chain = [made] if followed_by is None else [made, followed_by.der]
+        path.write_bytes(private + "".join(map(ssl.DER_cert_to_PEM_cert, chain)).encode())
         context.load_cert_chain(path)
     return Certificate(context, made)
 

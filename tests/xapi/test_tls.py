@@ -184,7 +184,9 @@ ODD = {
     "version 1": odd_certificate(KEY, version=1),
     "everything": odd_certificate(KEY, version=1, signature="sha1", serial=-1, until="120101000000Z", wildcard=True),
     "wildcard": odd_certificate(KEY, wildcard=True),
-    "512 bits": odd_certificate(rsa.generate_private_key(65537, 1024), signature="md5"),
+    "not yet valid": odd_certificate(KEY, since="400101000000Z", until="450101000000Z"),
+    "4096 bits": odd_certificate(rsa.generate_private_key(65537, 4096)),
+    "with its authority": odd_certificate(KEY, followed_by=odd_certificate(ec.generate_private_key(ec.SECP256R1()))),
     "p-256": odd_certificate(ec.generate_private_key(ec.SECP256R1())),
     "p-521": odd_certificate(ec.generate_private_key(ec.SECP521R1())),
 }

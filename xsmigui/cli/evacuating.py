@@ -126,8 +126,12 @@ class _Host:
         return self._said_whether_empty() if self.touched and status in (DONE, FAILED) else status
 
     async def _empty_already(self) -> int:
-        """There is nothing to move: the host is ready at once."""
+        """There is nothing to move: the host is ready at once, or is already."""
         options = self._options
+        if evacuation.is_ready(self._inventory, self._host):
+            if options.json:
+                print_document(nothing("done", "nothing-to-move"), True)
+            return self._said_whether_empty()
         if not options.yes:
             say(_("{host} enters maintenance mode.", host=self._name))
             if not await agreed():
@@ -153,6 +157,11 @@ class _Host:
         """Whoever can come back does; the others stay on the host's lists, each with the reasons against it."""
         options = self._options
         waiting = evacuation.returning(self._inventory, self._host)
+        if evacuation.is_finished(self._inventory, self._host):
+            say(_("{host} is not in maintenance mode, and no VM waits to return to it.", host=self._name))
+            if options.json:
+                print_document(nothing("done", "nothing-to-move"), True)
+            return DONE
         if not options.yes:
             for line in self._intention(waiting):
                 say(line)

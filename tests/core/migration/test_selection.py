@@ -29,6 +29,29 @@ def test_names_and_uuids(site: TwoPools) -> None:
     assert asked(site, "web", to=site.lisboa.id).destination == site.lisboa.id
 
 
+def test_uuids_in_capitals(site: TwoPools) -> None:
+    """As other programs show them; with a blank that came along from there."""
+    two, vif = "OpaqueRef:Madrid/VDI/web 1", "OpaqueRef:Madrid/VIF/web 0"
+    for to in (site.lisboa.uuid(site.l2), site.lisboa.id):
+        draft = asked(
+            site,
+            f" {site.madrid.uuid(site.web).upper()}",
+            to=f"{to.upper()} ",
+            disks=((site.madrid.uuid(two).upper(), site.lisboa.uuid(site.l_nfs).upper()),),
+            networks=((site.madrid.uuid(vif).upper(), site.lisboa.uuid(site.l_lan).upper()),),
+        )
+        assert (draft.vms, draft.destination) == ((site.web,), site.lisboa.id)
+        assert draft.disks == {two: site.l_nfs}
+        assert draft.networks == {vif: site.l_lan}
+
+
+def test_two_hosts_are_refused(site: TwoPools) -> None:
+    assert asked(site, "web", to="l1", host=site.lisboa.uuid(site.l1)).hosts == {site.web: site.l1}
+    message = refused(site, "web", to="l1", host="l2")
+    assert "l1" in message
+    assert "l2" in message
+
+
 def test_a_host_is_a_destination_too(site: TwoPools) -> None:
     assert asked(site, "web", to="l2").hosts == {site.web: site.l2}
     assert asked(site, "web", to="Lisboa", host="l1").hosts == {site.web: site.l1}

@@ -88,6 +88,18 @@ def in_maintenance(inventory: Inventory | None, host: HostRef | None) -> bool:
     return record.other_config.get(MODE) == "true" or not record.enabled
 
 
+def is_ready(inventory: Inventory, host: HostRef) -> bool:
+    """The host is empty, takes no VMs, and is marked as in maintenance: nothing is left to do before it."""
+    record = inventory.host[host]
+    return not record.enabled and record.other_config.get(MODE) == "true" and not residents(inventory, host)
+
+
+def is_finished(inventory: Inventory, host: HostRef) -> bool:
+    """The host takes VMs, is not marked as in maintenance, and has nobody on its lists: nothing is left to do after
+    it."""
+    return not in_maintenance(inventory, host) and not any(listed(inventory, host).values())
+
+
 def notes(inventory: Inventory, host: HostRef) -> Iterator[str]:
     """What an operator should know before the host goes."""
     if inventory.pool.master == host and len(inventory.host) > 1:

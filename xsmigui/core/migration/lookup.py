@@ -28,11 +28,19 @@ def found(site: Site, cls: str, name: str) -> list[Hit]:
     Snapshots are found by their uuid alone."""
     pools = site.pools.items()
     by_uuid = [
-        Hit(pool, ref) for pool, inventory in pools for ref, record in _table(inventory, cls) if record.uuid == name
+        Hit(pool, ref)
+        for pool, inventory in pools
+        for ref, record in _table(inventory, cls)
+        if is_uuid(name, record.uuid)
     ]
     return by_uuid or [
         Hit(pool, ref) for pool, inventory in pools for ref, record in _table(inventory, cls) if name in _names(record)
     ]
+
+
+def is_uuid(name: str, uuid: str) -> bool:
+    """Does the name mean this uuid? Other programs show them in capitals too."""
+    return uuid in (name, name.strip().lower())
 
 
 def _table(inventory: Inventory, cls: str) -> Iterable[tuple[str, Record]]:

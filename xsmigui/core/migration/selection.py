@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.diskdraft import DisksRefused, draft_of_disks
 from xsmigui.core.migration.draft import Draft, Site
-from xsmigui.core.migration.lookup import Hit, SelectionRefused, found, one, only, several
+from xsmigui.core.migration.lookup import Hit, SelectionRefused, found, is_uuid, one, only, several
 from xsmigui.core.migration.moves import own_disks
 from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef
 from xsmigui.core.text import _
@@ -34,7 +34,11 @@ def draft_from(site: Site, asked: Asked) -> Draft:
     target, host = _destination(site, asked.to)
     source, vms = _vms(site, asked.vms, target)
     if asked.host:
-        host = HostRef(one(site, target, "host", asked.host))
+        chosen = HostRef(one(site, target, "host", asked.host))
+        if host is not None and chosen != host:
+            names = {"to": asked.to, "host": asked.host}
+            raise SelectionRefused(_("--to names the host {to}, and --host another one, {host}.", **names))
+        host = chosen
     here = site.pools[source]
     draft = Draft(
         source=source,
@@ -97,7 +101,7 @@ def _with_disks(draft: Draft, site: Site, here: Inventory, target: PoolId, asked
     if draft.same_sr is not None:
         placed = dict.fromkeys(own, draft.same_sr)
     for name, sr in asked.disks:
-        hits = [Hit(draft.source, ref) for ref, vdi in own.items() if name == vdi.uuid]
+        hits = [Hit(draft.source, ref) for ref, vdi in own.items() if is_uuid(name, vdi.uuid)]
         hits = hits or [Hit(draft.source, ref) for ref, vdi in own.items() if name == vdi.name_label]
         if not hits and found(site, "VDI", name):
             raise SelectionRefused(_("{name} is not a disk of the selected VMs.", name=name))
@@ -136,7 +140,7 @@ def _narrowed(hits: list[Hit], cls: str, site: Site, *wanted: set[PoolId]) -> li
 
 def _destination(site: Site, name: str) -> tuple[PoolId, HostRef | None]:
     """A pool by name or uuid, else a host by name, uuid or address and its pool."""
-    pools = [pool for pool, inventory in site.pools.items() if name in (pool, inventory.name)]
+    pools = [pool for pool, inventory in site.pools.items() if name == inventory.name or is_uuid(name, pool)]
     if len(pools) == 1:
         return pools[0], None
     hosts = found(site, "host", name)
@@ -154,6 +158,6 @@ def _vif(site: Site, source: PoolId, vms: tuple[VmRef, ...], name: str) -> VifRe
         Hit(source, ref)
         for vm in vms
         for ref, vif in site.pools[source].vifs(vm)
-        if name == vif.uuid or name.casefold() == vif.MAC.casefold() or (len(vms) == 1 and name == vif.device)
+        if is_uuid(name, vif.uuid) or name.casefold() == vif.MAC.casefold() or (len(vms) == 1 and name == vif.device)
     ]
     return VifRef(only(site, hits, "VIF", name).ref)
