@@ -20,6 +20,7 @@ from xsmigui.core.report import html_report
 from xsmigui.core.text import _, escaped, middle, printable
 from xsmigui.core.triage import Do, Triage, counting_text, counts, step_sentence, triage, where_text
 from xsmigui.local.clock import SystemClock
+from xsmigui.local.unhurried import at_a_terminal, typed_line
 
 DONE: Final = 0
 REFUSED: Final = 1
@@ -85,19 +86,18 @@ def show_evaluation(evaluation: Evaluation, file: TextIO | None = None, left_out
     print(_("It is possible.") if evaluation.plan is not None else _("It is not possible."), file=file)
 
 
-async def confirmed(evaluation: Evaluation, left_out: Sequence[LeftOut] = ()) -> bool:
-    """Show what `preflight` shows, and ask. Without a terminal nothing is started that was not agreed to."""
-    show_evaluation(evaluation, sys.stderr, left_out)
-    return await agreed()
-
-
 async def agreed() -> bool:
     """Ask for a yes; where nobody sits at a terminal there is none."""
-    if not sys.stdin.isatty():
+    if not at_a_terminal():
         say(_("Nothing was started: add --yes to start it."))
         return False
     print(_("Start it? Type “yes”: "), end="", file=sys.stderr, flush=True)
-    answer = await asyncio.to_thread(sys.stdin.readline)
+    try:
+        answer = await typed_line()
+    except asyncio.CancelledError:
+        print(file=sys.stderr)
+        say(_("Nothing was started."))
+        raise
     if answer.strip().casefold() in ("yes", _("yes")):
         return True
     say(_("Nothing was started."))

@@ -3,8 +3,6 @@
 import argparse
 import asyncio
 import codecs
-import getpass
-import sys
 from collections.abc import Callable
 
 from xsmigui.console import BadArguments, say
@@ -20,6 +18,7 @@ from xsmigui.local.keyring import Keyring
 from xsmigui.local.proxies import chosen
 from xsmigui.local.settings import SettingsFile
 from xsmigui.local.trust import GivenTrust, is_fingerprint
+from xsmigui.local.unhurried import at_a_terminal, typed_password, whole_stdin
 from xsmigui.services.connections import Connections
 from xsmigui.services.members import Members
 from xsmigui.services.server_states import AlreadyConnected, Declined, Server
@@ -135,7 +134,7 @@ async def _passwords(options: argparse.Namespace, addresses: list[Address]) -> l
     for address in addresses:
         password = await keyring.get(address)
         if password is None:
-            if not _is_terminal():
+            if not at_a_terminal():
                 text = _("There is no password for {url}: use --password-stdin.", url=address.url)
                 raise BadArguments(text)
             password = await _typed(address)
@@ -145,9 +144,9 @@ async def _passwords(options: argparse.Namespace, addresses: list[Address]) -> l
 
 async def _passwords_from_stdin(addresses: list[Address]) -> list[str]:
     """A line for each server, or one for all. An empty line is an empty password; at a terminal nothing is shown."""
-    if _is_terminal():
+    if at_a_terminal():
         return [await _typed(address) for address in addresses]
-    lines = await asyncio.to_thread(_lines_of_stdin)
+    lines = _lines(await whole_stdin())
     if not lines:
         raise BadArguments(_("--password-stdin: there is no line on stdin."))
     if len(lines) == 1:
@@ -157,14 +156,8 @@ async def _passwords_from_stdin(addresses: list[Address]) -> list[str]:
     return lines[: len(addresses)]
 
 
-def _lines_of_stdin() -> list[str]:
+def _lines(data: bytes) -> list[str]:
     """Only the end of the line ends a line, and only it is taken off: a password may hold anything else."""
-    if sys.stdin is None or sys.stdin.closed:
-        return []
-    try:
-        data = sys.stdin.buffer.read() if hasattr(sys.stdin, "buffer") else sys.stdin.read().encode()
-    except (OSError, ValueError):
-        return []
     lines = data.removeprefix(codecs.BOM_UTF8).split(b"\n")
     if not lines[-1]:
         lines.pop()
@@ -183,11 +176,7 @@ async def _typed(address: Address) -> str:
     """Asked for at the terminal, without echo."""
     prompt = _("Password of {user} for {url}: ", user=address.user, url=address.url)
     try:
-        password = await asyncio.to_thread(getpass.getpass, prompt, sys.stderr)
+        password = await typed_password(prompt)
     except EOFError:
         raise BadArguments(_("There is no password for {url}.", url=address.url)) from None
     return _text(password.encode(errors="surrogateescape"))
-
-
-def _is_terminal() -> bool:
-    return sys.stdin is not None and not sys.stdin.closed and sys.stdin.isatty()

@@ -5,8 +5,8 @@ import sys
 from collections.abc import Sequence
 
 from xsmigui.cli.selecting import settled
-from xsmigui.cli.starting import not_agreed, not_begun, nothing, start
-from xsmigui.console import DONE, FAILED, BadArguments, agreed, print_document, print_problems, say
+from xsmigui.cli.starting import asked, not_agreed, not_begun, nothing, start
+from xsmigui.console import DONE, FAILED, BadArguments, print_document, print_problems, say
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
 from xsmigui.core.inventory import Inventory
@@ -134,7 +134,7 @@ class _Host:
             return self._said_whether_empty()
         if not options.yes:
             say(_("{host} enters maintenance mode.", host=self._name))
-            if not await agreed():
+            if not await asked(options):
                 return not_agreed(options)
         self.touched = True
         await maintenance.enter(self._gateway, self._inventory, self._host, ())
@@ -166,7 +166,7 @@ class _Host:
             for line in self._intention(waiting):
                 say(line)
             _say_left_out(_("Cannot come back now:"), maintenance.foreseen(self._store.site(), self._pool, self._host))
-            if not await agreed():
+            if not await asked(options):
                 return not_agreed(options)
             options.yes = True
         self.touched = True

@@ -1,7 +1,6 @@
 """From the options of a command to an evaluation."""
 
 import argparse
-import asyncio
 from pathlib import Path
 
 import msgspec
@@ -15,6 +14,7 @@ from xsmigui.core.migration.plan import FORMAT, Plan, PlanRefused
 from xsmigui.core.migration.selection import Asked, disks_from, draft_from, network_from
 from xsmigui.core.text import _, joined
 from xsmigui.local.clock import SystemClock
+from xsmigui.local.unhurried import apart
 from xsmigui.services.asking import Asker
 from xsmigui.services.checking import judge_afresh
 from xsmigui.services.drafting import Drafting
@@ -28,7 +28,7 @@ async def evaluate(options: argparse.Namespace, store: Store, asker: Asker, cloc
         if options.vm or options.to:
             raise BadArguments(_("Specify either a plan or VMs and a destination, not both."))
         try:
-            plan = _plan_in(await asyncio.to_thread(Path(options.plan).read_bytes))
+            plan = _plan_in(await apart(Path(options.plan).read_bytes))
             if plan.format != FORMAT:
                 raise BadArguments(_("{path} was written by another version of this program.", path=options.plan))
             return await judge_afresh(store, asker, plan)

@@ -17,10 +17,11 @@ from xsmigui.console import (
     NO_CONNECTION,
     NOT_AGREED,
     REFUSED,
-    confirmed,
+    agreed,
     print_document,
     print_problems,
     say,
+    show_evaluation,
     show_outcome,
     write_report,
 )
@@ -55,8 +56,10 @@ async def start(
             print_document(nothing("failed", "refused", problems) | left_json(options, left_out), True)
         print_problems([p for p in evaluation.problems if p.blocks], sys.stderr)
         return REFUSED
-    if not options.yes and not await confirmed(evaluation, left_out):
-        return not_agreed(options)
+    if not options.yes:
+        show_evaluation(evaluation, sys.stderr, left_out)
+        if not await asked(options):
+            return not_agreed(options)
     if options.yes and left_out:
         say(_("Left out: {names}.", names=joined([vm.name for vm in left_out])))
     if not_before is not None:
@@ -69,6 +72,16 @@ async def start(
         return more | (await after() if after is not None else {})
 
     return await to_the_end(options, jobs, lambda: jobs.start(plan), ended)
+
+
+async def asked(options: argparse.Namespace) -> bool:
+    """Does somebody agree to it? Whoever interrupts the question has started nothing."""
+    try:
+        return await agreed()
+    except asyncio.CancelledError:
+        if options.json:
+            print_document(nothing("cancelled", "interrupted"), True)
+        raise
 
 
 async def _wait(options: argparse.Namespace, time: datetime) -> None:

@@ -5,11 +5,11 @@ time. The keyring package may block on the desktop's dialogs, so it runs in a th
 that alone takes a tenth of a second.
 """
 
-import asyncio
 import logging
 from typing import Any, Final
 
 from xsmigui.core.ports import Address
+from xsmigui.local.unhurried import apart
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class Keyring:
     """The `SecretStore` of `core.ports`."""
 
     async def available(self) -> bool:
-        return await asyncio.to_thread(self._available)
+        return await apart(self._available)
 
     def _available(self) -> bool:
         try:
@@ -45,7 +45,7 @@ class Keyring:
             return False
 
     async def get(self, address: Address) -> str | None:
-        return await asyncio.to_thread(self._get, address)
+        return await apart(lambda: self._get(address))
 
     def _get(self, address: Address) -> str | None:
         try:
@@ -57,7 +57,7 @@ class Keyring:
             return None
 
     async def put(self, address: Address, password: str) -> bool:
-        return await asyncio.to_thread(self._put, address, password)
+        return await apart(lambda: self._put(address, password))
 
     def _put(self, address: Address, password: str) -> bool:
         try:
@@ -71,7 +71,7 @@ class Keyring:
             return False
 
     async def forget(self, address: Address) -> None:
-        await asyncio.to_thread(self._forget, address)
+        await apart(lambda: self._forget(address))
 
     def _forget(self, address: Address) -> None:
         try:
