@@ -6,6 +6,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -147,6 +148,26 @@ async def test_old_suites_are_offered_only_after_a_refusal() -> None:
         shown = await tls.look_at(url)
         assert shown.is_old
         assert [AES128_SHA256 in hello[:300] for hello in heard] == [False, True]
+
+
+def test_old_suites_are_not_offered_where_the_system_s_python_would(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Debian's takes OpenSSL's list."""
+
+    class Debian(ssl.SSLContext):
+        def __new__(cls, protocol: int) -> Debian:
+            made = super().__new__(cls, protocol)
+            made.set_ciphers("DEFAULT")
+            return made
+
+    def without_forward_secrecy(context: ssl.SSLContext) -> list[str]:
+        return [suite["name"] for suite in context.get_ciphers() if suite["kea"] == "kx-rsa"]
+
+    assert without_forward_secrecy(Debian(ssl.PROTOCOL_TLS_CLIENT))
+    monkeypatch.setattr(tls, "ssl", SimpleNamespace(**vars(ssl) | {"SSLContext": Debian}))
+    context = tls.unverified_context()
+    assert isinstance(context, Debian)
+    assert not without_forward_secrecy(context)
+    assert without_forward_secrecy(tls.unverified_context(is_old=True))
 
 
 @pytest.mark.parametrize("trusted", [None, OTHER], ids=["unknown", "changed"])

@@ -34,6 +34,10 @@ HANDSHAKE_DEADLINE: Final = 15.0
 LONGEST_NAME: Final = 200
 """Characters of a certificate's subject or issuer that are shown."""
 
+SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM:@SECLEVEL=2"
+"""Those with forward secrecy, for TLS 1.2: Python's own list (Modules/_ssl.c). It is set because some systems build their
+Python with OpenSSL's list instead (Debian, ``--with-ssl-default-suites=openssl``), in which the old suites are."""
+
 OLD_SUITES: Final = (
     "ECDHE+AESGCM:ECDHE+AES:DHE+AES:kRSA+AESGCM:kRSA+AES+SHA256:kRSA+AES:!aNULL:!eNULL:!AESCCM:@SECLEVEL=0"
 )
@@ -114,9 +118,9 @@ def unverified_context(is_old: bool = False) -> ssl.SSLContext:
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(OLD_SUITES if is_old else SUITES)
     if is_old:
         context.maximum_version = ssl.TLSVersion.TLSv1_2
-        context.set_ciphers(OLD_SUITES)
     return context
 
 
