@@ -35,8 +35,8 @@ LONGEST_NAME: Final = 200
 """Characters of a certificate's subject or issuer that are shown."""
 
 SUITES: Final = "ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:DHE+AES:!aNULL:!eNULL:!aDSS:!SHA1:!AESCCM:@SECLEVEL=2"
-"""Those with forward secrecy, for TLS 1.2: Python's own list (Modules/_ssl.c). It is set because some systems build their
-Python with OpenSSL's list instead (Debian, ``--with-ssl-default-suites=openssl``), in which the old suites are."""
+"""Those with forward secrecy, for TLS 1.2: Python's own list (Modules/_ssl.c). It is set because some systems build
+their Python with OpenSSL's list instead (Debian, ``--with-ssl-default-suites=openssl``), which has the old suites."""
 
 OLD_SUITES: Final = (
     "ECDHE+AESGCM:ECDHE+AES:DHE+AES:kRSA+AESGCM:kRSA+AES+SHA256:kRSA+AES:!aNULL:!eNULL:!AESCCM:@SECLEVEL=0"
