@@ -138,13 +138,13 @@ class Inventory:
     def pool_ref(self) -> PoolRef:
         return cast(PoolRef, next(iter(self.tables["pool"]), ""))
 
-    @property
+    @derived("pool")
     def pool(self) -> records.Pool:
         """The one pool record that every server has; an empty one before it is known."""
         found = next(iter(self.tables["pool"].values()), None)
         return records.Pool() if found is None else cast(records.Pool, found)
 
-    @property
+    @derived("pool")
     def id(self) -> PoolId:
         return PoolId(self.pool.uuid)
 

@@ -3,7 +3,7 @@
 An `Outline` is immutable; `updated` makes the next one from a delta at the cost of what changed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -200,20 +200,38 @@ def replaced(outline: Outline, server: ServerView, view: View, gone: ServerView 
     """The tree with everything of one server made anew; `gone` is the server as it was shown before, if different."""
     pools = {s.inventory.id for s in (server, gone) if s and s.inventory is not None}
     keys = {server.key} | ({gone.key} if gone else set())
-    nodes = {
-        key: node
-        for key, node in outline.nodes.items()
-        if not (key.pool in pools or (key.cls == "server" and key.ref in keys))
-    }
-    nodes.update(_pool_nodes(server, view))
+    fresh = _pool_nodes(server, view)
     storage = {pool: hosts for pool, hosts in outline.storage.items() if pool not in pools}
-    return _arranged(nodes, storage | _storage(server))
+    return _exchanged(outline, lambda key: _is_of(key, pools, keys), fresh, storage | _storage(server))
+
+
+def _is_of(key: ObjectId, pools: set[PoolId], servers: set[str]) -> bool:
+    return key.pool in pools or (key.cls == "server" and key.ref in servers)
+
+
+def _exchanged(
+    outline: Outline,
+    goes: Callable[[ObjectId], bool],
+    fresh: dict[ObjectId, Node],
+    storage: Mapping[PoolId, Mapping[SrRef, HostRef]],
+) -> Outline:
+    """The tree with the lines of one server exchanged; those of the others are not sorted again."""
+    going = {key for key in outline.nodes if goes(key)}
+    nodes = {key: node for key, node in outline.nodes.items() if key not in going}
+    nodes.update(fresh)
+    children = {parent: keys for parent, keys in outline.children.items() if parent not in going}
+    arranged = dict(_arranged(fresh, {}).children)
+    tops = [key for key in outline.children.get(None, ()) if key not in going] + list(arranged.pop(None, ()))
+    children.update(arranged)
+    children.pop(None, None)
+    if tops:
+        children[None] = tuple(sorted(tops, key=lambda key: nodes[key].order))
+    return Outline(nodes, children, storage)
 
 
 def without(outline: Outline, server: ServerView) -> Outline:
     """The tree without a server."""
     pool = server.inventory.id if server.inventory is not None else None
-    nodes = {
-        k: n for k, n in outline.nodes.items() if k.pool != pool and not (k.cls == "server" and k.ref == server.key)
-    }
-    return _arranged(nodes, {key: hosts for key, hosts in outline.storage.items() if key != pool})
+    servers = {server.key}
+    storage = {key: hosts for key, hosts in outline.storage.items() if key != pool}
+    return _exchanged(outline, lambda key: key.pool == pool or _is_of(key, set(), servers), {}, storage)

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from xsmigui.core.outline import Outline
+from xsmigui.core.outline_nodes import Node
 from xsmigui.core.refs import ObjectId
 
 
@@ -24,24 +25,39 @@ class Steps:
 def steps(old: Outline, new: Outline) -> Steps:
     """The way from one tree to another. A line that changed its parent or its place is removed and inserted."""
     moved: set[ObjectId] = set()
-    for parent, now in new.children.items():
-        before = old.children.get(parent, ())
-        if before is not now and before != now:
-            stays = [key for key in before if key in new.nodes and new.nodes[key].parent == parent]
+    for parent, children in new.children.items():
+        earlier = old.children.get(parent)
+        if earlier is not None and earlier is not children and earlier != children:
+            stays = [key for key in earlier if key in new.nodes and new.nodes[key].parent == parent]
             moved |= _out_of_order(stays, new)
-    gone = {k for k, n in old.nodes.items() if k not in new.nodes or new.nodes[k].parent != n.parent} | moved
+    known = new.nodes
+    gone = {k for k, n in old.nodes.items() if (now := known.get(k)) is not n and _has_left(n, now)} | moved
     roots = tuple(key for key in gone if old.nodes[key].parent not in gone)
     inserted: list[tuple[ObjectId | None, int, ObjectId]] = []
     fresh: set[ObjectId] = set()
     dropped = _subtrees(old, roots)
-    changed_parents = [p for p, now in new.children.items() if old.children.get(p) != now or p in dropped]
+    changed_parents = [
+        parent
+        for parent, children in new.children.items()
+        if ((earlier := old.children.get(parent)) is not children and earlier != children) or parent in dropped
+    ]
     for parent in sorted(changed_parents, key=lambda p: _depth(new, p)):
         for place, key in enumerate(new.children[parent]):
             if key not in old.nodes or key in dropped or parent in fresh:
                 inserted.append((parent, place, key))
                 fresh.add(key)
-    changed = tuple(k for k, n in new.nodes.items() if k not in fresh and k in old.nodes and old.nodes[k] != n)
+    before = old.nodes
+    changed = tuple(
+        k
+        for k, n in new.nodes.items()
+        if (was := before.get(k)) is not n and was is not None and was != n and k not in fresh
+    )
     return Steps(roots, tuple(inserted), changed)
+
+
+def _has_left(before: Node, now: Node | None) -> bool:
+    """The line is gone, or stands under another one."""
+    return now is None or now.parent != before.parent
 
 
 def _out_of_order(stays: list[ObjectId], new: Outline) -> set[ObjectId]:

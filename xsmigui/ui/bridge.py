@@ -20,7 +20,7 @@ from xsmigui.services.store import Change, Store
 GATHER: Final = 60
 """Milliseconds for which changes are gathered."""
 
-LARGE: Final = 1500
+LARGE: Final = 100
 """From so many VMs on, a pool's part of the tree is made in a thread: the window must not wait for it."""
 
 

@@ -93,7 +93,7 @@ def test_an_event_never_resets(icons: Icons) -> None:
 
 
 def test_a_large_change_starts_over(icons: Icons, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MANY", 3)
+    monkeypatch.setattr(module, "MANY", 1)
     site = TwoPools()
     model = ResourceModel(icons)
     resets: list[bool] = []
@@ -187,3 +187,17 @@ def test_what_can_be_dragged_and_where_to(icons: Icons) -> None:
     data = model.mimeData([model.index_of(gone)])
     m1 = site.madrid.inventory().object_id("host", site.m1)
     assert not model.canDropMimeData(data, Qt.DropAction.MoveAction, -1, -1, model.index_of(m1))
+
+
+def test_a_pool_that_arrives_is_one_insertion_with_all_that_belongs_to_it(icons: Icons) -> None:
+    site = TwoPools()
+    model = fresh(icons, outline_of(site.lisboa))
+    told: list[tuple[bool, int, int]] = []
+    model.rowsInserted.connect(lambda parent, first, last: told.append((parent.isValid(), first, last)))
+    both = outline_of(site.madrid, site.lisboa)
+    assert not model.show(both)
+    assert told == [(False, 1, 1)]
+    again = fresh(icons, both)
+    for key in both.nodes:
+        here, there = model.index_of(key), again.index_of(key)
+        assert (here.row(), model.rowCount(here)) == (there.row(), again.rowCount(there)), key

@@ -67,16 +67,19 @@ class ResourceModel(QAbstractItemModel):
     def show(self, outline: Outline) -> bool:
         """Go on to this outline. True where everything was made anew and the view has to be put in order."""
         way = steps(self._outline, outline)
-        if len(way.removed) + len(way.inserted) > MANY:
+        fresh = {key for _parent, _place, key in way.inserted}
+        roots = [one for one in way.inserted if one[0] not in fresh]
+        if len(way.removed) + len(roots) > MANY:
             self._start_over(outline)
             return True
         self._remove(list(way.removed))
         self._outline = outline
-        for parent, place, key in way.inserted:
+        for parent, place, key in roots:
             self.beginInsertRows(self._index_of_parent(parent), place, place)
             self._children.setdefault(parent, []).insert(place, key)
             self._rows.pop(parent, None)
             self._parents[key] = parent
+            self._add_below(key, outline)
             self.endInsertRows()
         for key in way.changed:
             index = self.index_of(key)
@@ -85,6 +88,16 @@ class ResourceModel(QAbstractItemModel):
         return False
 
     # How it is done.
+
+    def _add_below(self, parent: ObjectId, outline: Outline) -> None:
+        """What stands below a line that is inserted comes with it."""
+        children = outline.children.get(parent, ())
+        if not children:
+            return
+        self._children[parent] = list(children)
+        for key in children:
+            self._parents[key] = parent
+            self._add_below(key, outline)
 
     def _start_over(self, outline: Outline) -> None:
         self.beginResetModel()
