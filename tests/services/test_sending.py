@@ -2,15 +2,19 @@
 
 import asyncio
 import logging
+from collections import Counter
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
-from tests.holding import Hold, until
+from tests.holding import PATIENCE, Hold, until
 from tests.services.engine import Engine
 from xsmigui.core.jobs import Job, State, Step, VmJob
 from xsmigui.core.migration.plan import Plan
+from xsmigui.services import verification
 from xsmigui.simulator.dispatch import METHODS
+from xsmigui.xapi.connection import Connection
 
 MOVING = ("pool_migrate", "migrate_send")
 
@@ -181,13 +185,12 @@ async def test_a_refusal_on_the_way(two: Engine, method: str) -> None:
     from xsmigui.simulator.failures import Failure
 
     plan = await two.plan("web-01", to="Lisboa")
-    pool = two.served("Lisboa" if method.startswith("host") else "Madrid").pool
-    # The check asks for the same thing first.
-    nth = 2 if method.startswith("host") else 1
-    two.site.run(lambda: pool.faults.add(method, nth=nth, failure=Failure("INTERNAL_ERROR", "no mood")))
+    at_the_check = method.startswith("host")  # which prepares the destination for the migration
+    pool = two.served("Lisboa" if at_the_check else "Madrid").pool
+    two.site.run(lambda: pool.faults.add(method, failure=Failure("INTERNAL_ERROR", "no mood")))
     vm = await two.run(plan)
     assert vm.state is State.failed
-    assert "web-01 is in Madrid, running on madrid-01." in vm.message
+    assert ("Not started: " if at_the_check else "web-01 is in Madrid, running on madrid-01.") in vm.message
     assert "no mood" in vm.problems[0].raw
     assert two.has("Madrid", "web-01")
     assert not two.has("Lisboa", "web-01")
@@ -307,9 +310,9 @@ async def test_cancelled_while_it_is_checked(two: Engine) -> None:
 async def test_cancelled_while_the_destination_is_prepared(two: Engine) -> None:
     plan = await two.plan("web-01", to="Lisboa")
     faults = two.served("Lisboa").pool.faults
-    fault = two.site.run(lambda: faults.add("host.migrate_receive", nth=2, delay=0.3))
+    fault = two.site.run(lambda: faults.add("host.migrate_receive", delay=0.3))
     job = two.jobs.start(plan)
-    await until(lambda: fault.seen == 2)
+    await until(lambda: fault.seen == 1)
     two.jobs.cancel(job.id)
     vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
     assert (vm.state, vm.message) == (State.cancelled, "Cancelled before anything was changed.")
@@ -502,8 +505,10 @@ async def test_a_cut_while_the_task_is_looked_for(two: Engine) -> None:
 
 
 @pytest.mark.parametrize("method", ["VM.set_affinity", "VM.get_record", "VBD.get_record", "VIF.get_record"])
-async def test_a_cut_after_the_migration(two: Engine, method: str) -> None:
-    """Home server and reading back are done again."""
+async def test_a_cut_after_the_migration(two: Engine, method: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Home server and reading back are done again, where records are read one by one too."""
+    if method != "VM.set_affinity":
+        monkeypatch.setattr(verification.Known, "portrait", AsyncMock(return_value=None))
     plan = await two.plan("web-01", to="Lisboa")
     fault = two.site.run(lambda: two.served("Lisboa").pool.faults.add(method, drop=True, times=2))
     vm = await two.run(plan)
@@ -511,6 +516,26 @@ async def test_a_cut_after_the_migration(two: Engine, method: str) -> None:
     assert_done(vm)
     row = two.row("Lisboa", "VM", "web-01")
     assert row["affinity"] == row["resident_on"]
+    quiet(two)
+
+
+async def test_a_batch_asks_little(two: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The destination is prepared once, what the events tell is not asked for, rights are asked once a session."""
+    calls: Counter[str] = Counter()
+    inner = Connection.call
+
+    async def counted(self: Connection, method: str, *params: Any, **options: Any) -> Any:
+        calls[method] += 1
+        return await inner(self, method, *params, **options)
+
+    plan = await two.plan("web-01", "monitoring", to="Lisboa")
+    monkeypatch.setattr(Connection, "call", counted)
+    job = two.jobs.start(plan)
+    assert all(vm.state is State.done for vm in (await asyncio.wait_for(two.jobs.wait(job.id), PATIENCE)).vms)
+    assert calls["host.migrate_receive"] == calls["VM.assert_can_migrate"] == 2
+    assert calls["task.get_record"] == calls["VM.get_record"] == 2
+    assert not [method for method in calls if method.split(".")[0] in ("VBD", "VDI", "VIF", "network", "session")]
+    assert sum(calls.values()) <= 2 * 8
     quiet(two)
 
 
@@ -621,9 +646,9 @@ async def test_interrupted_by_the_end_of_the_program_the_server_keeps_its_sessio
 async def test_interrupted_before_it_began_no_session_is_left(two: Engine) -> None:
     plan = await two.plan("web-01", to="Lisboa")
     faults = two.served("Lisboa").pool.faults
-    fault = two.site.run(lambda: faults.add("host.migrate_receive", nth=2, delay=0.2))
+    fault = two.site.run(lambda: faults.add("host.migrate_receive", delay=0.2))
     two.jobs.start(plan)
-    await until(lambda: fault.seen == 2)
+    await until(lambda: fault.seen == 1)
     await two.jobs.shut_down()
     assert two.sessions("Lisboa") == 1
 

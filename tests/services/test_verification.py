@@ -2,17 +2,32 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
+from tests.core.site import TwoPools
 from tests.services.engine import Engine
+from xsmigui.core.changes import Event
 from xsmigui.core.failures import ServerFailure
 from xsmigui.core.jobs import State, VmJob
 from xsmigui.core.messages import render
 from xsmigui.core.migration.plan import Plan, Thing, VmMove
 from xsmigui.core.refs import VmRef
 from xsmigui.core.verified import Outcome, What, are_verified, differs, same, text, unknown
-from xsmigui.services.verification import Found, find_vm, look, problems, read_back, whereabouts
+from xsmigui.services import verification
+from xsmigui.services.store import Store
+from xsmigui.services.verification import (
+    Found,
+    Known,
+    find_vm,
+    look,
+    portrait_before,
+    problems,
+    read_back,
+    read_portrait,
+    whereabouts,
+)
 
 
 async def moved(two: Engine, name: str = "web-01", **asked: Any) -> tuple[Plan, VmJob]:
@@ -217,3 +232,63 @@ def test_verified_is_said_of_something() -> None:
     assert are_verified([same(What.host, "", "h")])
     assert not are_verified([same(What.host, "", "h"), unknown(What.addresses, "", "10.0.0.1")])
     assert not are_verified([same(What.host, "", "h"), differs(What.host, "", "h", "i")])
+
+
+# What the events tell.
+
+
+class Gate:
+    """A gateway that knows one VM, and counts what is asked."""
+
+    def __init__(self, record: dict[str, Any]) -> None:
+        self.record = record
+        self.asked: list[str] = []
+
+    async def call(self, method: str, *_params: Any, **_options: Any) -> Any:
+        self.asked.append(method)
+        if method == "VM.get_record":
+            return self.record
+        raise ServerFailure("HANDLE_INVALID", ("x",), method)
+
+
+@pytest.mark.parametrize("behind", ["a field", "an operation", "a disk", "the connection", ""])
+async def test_events_are_believed_only_as_far_as_a_fresh_record_shows(
+    behind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verification, "CAUGHT_UP_WITHIN_S", 0.02)
+    site = TwoPools()
+    store = Store()
+    inventory = site.madrid.inventory()
+    fresh = msgspec.to_builtins(inventory.VM[site.web])
+    if behind == "a field":
+        fresh["resident_on"] = site.m3
+    elif behind == "an operation":
+        fresh["current_operations"] = {"OpaqueRef:t": "pool_migrate"}
+    elif behind == "a disk":
+        disk = next(vbd.VDI for vbd in inventory.VBD.values() if site.web == vbd.VM)
+        inventory = inventory.replaced({"VDI": {r: v for r, v in inventory.VDI.items() if r != disk}})
+    store.put(inventory)
+    if behind == "the connection":
+        store.disconnected(site.madrid.id)
+    gate = Gate(fresh)
+    found = await read_portrait(gate, site.web, Known(store, site.madrid.id))  # type: ignore[arg-type]
+    if behind:
+        assert len(gate.asked) > 2, "records are read one by one"
+    else:
+        assert gate.asked == ["VM.get_record"]
+        assert found == portrait_before(inventory, site.web)
+
+
+async def test_a_vm_has_left_once_the_events_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "CAUGHT_UP_WITHIN_S", 0.02)
+    site = TwoPools()
+    store = Store()
+    known = Known(store, site.madrid.id)
+    uuid = site.madrid.uuid(site.web)
+    assert not await known.has_lost(uuid), "nothing is known"
+    store.put(site.madrid.inventory())
+    assert not await known.has_lost(uuid)
+    store.apply(site.madrid.id, [Event("VM", site.web, None)])
+    assert await known.has_lost(uuid)
+    store.disconnected(site.madrid.id)
+    assert not await known.has_lost(uuid)

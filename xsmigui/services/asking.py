@@ -39,6 +39,9 @@ STRONGEST: Final = "pool-admin"
 
 Gateways = Callable[[PoolId], Gateway | None]
 
+Keep = Callable[[CanMigrate, dict[str, Any]], bool]
+"""Is given the answer of `host.migrate_receive`; True if the caller uses it and ends its session."""
+
 
 class Asker:
     """Puts questions to the pools they belong to. Every outcome is an `Answer`, silence too."""
@@ -47,12 +50,13 @@ class Asker:
         self._gateways = gateways
         self._sleep = sleep
 
-    async def ask(self, question: Question) -> Answer:
-        """The server's answer. A refusal is an answer; so is a connection that broke."""
+    async def ask(self, question: Question, keep: Keep | None = None) -> Answer:
+        """The server's answer. A refusal is an answer; so is a connection that broke. `keep` may take over what was
+        opened for the question, whose session is ended otherwise."""
         try:
             if isinstance(question, WriteRate):
                 return Answer(value=await self._rate(question))
-            await self._put_until_free(question)
+            await self._put_until_free(question, keep)
         except WIRE_ERRORS as failure:
             log.info("%s: %s", type(question).__name__, failure)
             if isinstance(question, MayCall) and isinstance(failure, ServerFailure):
@@ -60,16 +64,16 @@ class Asker:
             return Answer(failure)
         return Answer()
 
-    async def _put_until_free(self, question: Question) -> None:
+    async def _put_until_free(self, question: Question, keep: Keep | None) -> None:
         """Servers before xapi 25.20 refuse a question while another client asks theirs; it is asked again then."""
         for _attempt in range(LOOKS_AT_A_LOCK - 1):
             try:
-                return await self._put(question)
+                return await self._put(question, keep)
             except ServerFailure as failure:
                 if not is_passing(question, failure):
                     raise
                 await self._sleep(LOCK_PAUSE)
-        await self._put(question)
+        await self._put(question, keep)
 
     async def _roles(self, pool: PoolId, methods: tuple[str, ...]) -> tuple[str, ...]:
         """The roles that allow all these methods, as the server knows them; none if it does not tell."""
@@ -103,7 +107,7 @@ class Asker:
             raise Unreachable(_("the pool"), _("not connected"))
         return gateway
 
-    async def _put(self, question: Question) -> None:
+    async def _put(self, question: Question, keep: Keep | None) -> None:
         source = self._gateway(question.pool)
         match question:
             case OperationValid():
@@ -114,7 +118,7 @@ class Asker:
             case CanBootHere():
                 await source.call("VM.assert_can_boot_here", question.vm, question.host, deadline=GATE_DEADLINE)
             case CanMigrate():
-                await self._put_motion(question, source)
+                await self._put_motion(question, source, keep)
 
     async def _put_rights(self, question: MayCall, source: Gateway) -> None:
         """Servers that do not tell the session's rights refuse later, if they must."""
@@ -127,9 +131,10 @@ class Asker:
         if lacking:
             raise ServerFailure("RBAC_PERMISSION_DENIED", tuple(lacking), "session.get_rbac_permissions")
 
-    async def _put_motion(self, question: CanMigrate, source: Gateway) -> None:
+    async def _put_motion(self, question: CanMigrate, source: Gateway, keep: Keep | None) -> None:
         target = self._gateway(question.target)
         received = await receive(target, question.host, question.network, {})
+        is_kept = False
         try:
             await source.call(
                 "VM.assert_can_migrate",
@@ -141,10 +146,12 @@ class Asker:
                 dict(question.options),
                 deadline=MOTION_DEADLINE,
             )
+            is_kept = keep is not None and keep(question, received)
         except ServerFailure as failure:
             raise without_secrets(failure, received) from None
         finally:
-            await target.end_session(received["session_id"])
+            if not is_kept:
+                await target.end_session(received["session_id"])
 
 
 def is_passing(question: Question, failure: ServerFailure) -> bool:

@@ -7,7 +7,7 @@ from xsmigui.core.migration.evaluation import Evaluation, evaluate
 from xsmigui.core.migration.facts import Answer, Question
 from xsmigui.core.migration.plan import Plan, PlanRefused, VmMove, draft_of, same_intent
 from xsmigui.core.problems import Problem, Severity, Subject
-from xsmigui.services.asking import Asker
+from xsmigui.services.asking import Asker, Keep
 from xsmigui.services.store import Store
 
 
@@ -19,22 +19,24 @@ class Refused(Exception):
         self.problems = problems
 
 
-async def judge_afresh(store: Store, asker: Asker, plan: Plan) -> Evaluation:
+async def judge_afresh(store: Store, asker: Asker, plan: Plan, keep: Keep | None = None) -> Evaluation:
     """A plan judged with the records and the servers' answers of this moment, and with what our other jobs will still
     take. Raises `PlanRefused`."""
     site = store.booked()
     draft = draft_of(plan, site)
     facts: dict[Question, Answer] = {}
+    evaluation: Evaluation | None = None
     while True:
-        evaluation = evaluate(site, draft, facts)
+        evaluation = evaluate(site, draft, facts, evaluation)
         if not evaluation.needed:
             return evaluation
         for question in evaluation.needed:
-            facts[question] = await asker.ask(question)
+            facts[question] = await (asker.ask(question) if keep is None else asker.ask(question, keep))
 
 
-async def check_again(store: Store, asker: Asker, plan: Plan, move: VmMove) -> None:
-    """Go on only if the plan still means the same for this VM. Raises `Refused`."""
+async def check_again(store: Store, asker: Asker, plan: Plan, move: VmMove, keep: Keep | None = None) -> None:
+    """Go on only if the plan still means the same for this VM; `keep` may take over what was opened to find out.
+    Raises `Refused`."""
     single = replace(plan, moves=(move,))
     subject = Subject("VM", move.vm.uuid, move.vm.name)
 
@@ -42,7 +44,7 @@ async def check_again(store: Store, asker: Asker, plan: Plan, move: VmMove) -> N
         return Refused((Problem(rule="R05", severity=Severity.block, subject=subject, finding=finding, advice=advice),))
 
     try:
-        evaluation = await judge_afresh(store, asker, single)
+        evaluation = await judge_afresh(store, asker, single, keep)
     except PlanRefused as gone:
         raise refused(m_("{name} is no longer there.", name=str(gone))) from None
     if evaluation.plan is None:

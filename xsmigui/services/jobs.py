@@ -376,9 +376,11 @@ class Jobs:
                 leaving[place.pool] += place.storage and not self._movers.moves(place.pool, vm.move.vm.uuid)
 
     def _leaving(self, running: list[_Place]) -> Counter[PoolId]:
-        """Storage migrations out of each pool: ours, and those of other clients."""
-        ours = {self._jobs[place.job].vms[place.index].move.vm.uuid for place in running}
-        found = Counter(place.pool for place in running if place.storage)
+        """Storage migrations out of each pool: ours, and those of other clients. One that has arrived is over, whatever
+        is still compared; while its server shows it as under way all the same, it counts like those of others."""
+        under_way = [place for place in running if self._jobs[place.job].vms[place.index].arrived is None]
+        ours = {self._jobs[place.job].vms[place.index].move.vm.uuid for place in under_way}
+        found = Counter(place.pool for place in under_way if place.storage)
         for pool in {place.pool for place in self._queue}:
             found[pool] += self._movers.others(pool, ours)
         return found
@@ -479,6 +481,8 @@ class Jobs:
         before = self._jobs[place.job].vms[place.index]
         job = self._with(place, vm)
         self._tell(job)
+        if vm.arrived is not None and before.arrived is None:
+            asyncio.get_running_loop().call_soon(self._pump)
         if says_more(vm, before):
             self._write_soon(job, place.index)
 

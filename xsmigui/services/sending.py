@@ -20,7 +20,7 @@ from xsmigui.core.jobs import Step as Phase
 from xsmigui.core.messages import Text, m_, sentences
 from xsmigui.core.migration.calls import MOTIONS
 from xsmigui.core.migration.exchange import CHECKSUM
-from xsmigui.core.migration.facts import PASSING
+from xsmigui.core.migration.facts import PASSING, CanMigrate
 from xsmigui.core.migration.leftovers import seen_before
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.portrait import grown
@@ -48,6 +48,7 @@ from xsmigui.services.store import Change
 from xsmigui.services.verification import (
     GONE,
     Found,
+    Known,
     find_vm,
     look,
     portrait_before,
@@ -81,6 +82,7 @@ class SendingCarrier(Carrier):
         self._plan = context.job.plan
         self._target = PoolId(self._plan.target.uuid)
         self._received: dict[str, Any] | None = None
+        self._started = ""
         self._peak = self.job.progress or 0.0
         self._taken_up = self.job.has_begun
         self._keeps_session = False
@@ -117,8 +119,18 @@ class SendingCarrier(Carrier):
             self.job = replace(self.job, portrait=grown(before, now))
 
     async def _begin(self) -> None:
-        await check_again(self._store, self._context.asker, self._plan, self._move)
+        await self._end_session()  # of an earlier attempt, whose connection broke
+        await check_again(self._store, self._context.asker, self._plan, self._move, self._keep)
         self._stop_if_cancelled()
+
+    def _keep(self, question: CanMigrate, received: dict[str, Any]) -> bool:
+        """The destination was prepared for the check exactly as the migration wants it: that one is used."""
+        first = self._move.calls[0]
+        if first.method != RECEIVE or first.params != (question.host, question.network, {}):
+            return False
+        self._received = received
+        self._tell(step=Phase.preparing)
+        return True
 
     def _stop_if_cancelled(self) -> None:
         if self.job.cancelling:
@@ -163,6 +175,9 @@ class SendingCarrier(Carrier):
         if spec.arrived is not None or spec.begun < spec.motion:
             return nothing
         source = await self._way(self.pool)
+        if spec.pending is not None and spec.pending.task and spec.pending.task == self._started:
+            self._started = ""  # this moment: whoever follows it looks at it
+            return SendingState(None, None, False, Task(status="pending"))
         if spec.pending is not None and spec.pending.task:
             task = await self._task_record(source, spec.pending)
             if task is not None:
@@ -224,6 +239,8 @@ class SendingCarrier(Carrier):
             self._tell(begun=request.disk, cancellable=False)
         try:
             await super()._request(request)
+            if request.method in MOTIONS and not self.job.cancelling:
+                self._started = self.job.task
         except ServerFailure as failure:
             if passes(failure) and request.method not in MOTIONS:
                 raise
@@ -423,7 +440,8 @@ class SendingCarrier(Carrier):
         async def look_at_both() -> Found:
             source = await self._way(self.pool)
             target = await self._way(self._target)
-            return await read_back(self._plan, self._move, self.job.portrait, source, target, arrived)
+            events = Known(self._store, self.pool), Known(self._store, self._target)
+            return await read_back(self._plan, self._move, self.job.portrait, source, target, arrived, events)
 
         try:
             found = await self._read_back(look_at_both)

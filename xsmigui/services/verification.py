@@ -1,7 +1,7 @@
 """Reading back: where a VM is and what became of it, asked of the servers and compared with the plan.
 
-Nothing is called done before this (trust rule 4). Records are fetched by calls, not taken from the inventory, whose
-events may be a moment behind.
+Nothing is called done before this (trust rule 4). Records are fetched by calls, or taken from the inventory if its
+events have come as far as a record that was just fetched: they may be a moment behind.
 """
 
 from collections.abc import Mapping
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from xsmigui.core.failures import ServerFailure
 from xsmigui.core.inventory import Inventory
@@ -18,10 +19,14 @@ from xsmigui.core.migration.plan import Plan, VmMove
 from xsmigui.core.migration.portrait import Portrait, compared, needs, portrait
 from xsmigui.core.ports import Gateway
 from xsmigui.core.problems import Problem, Severity, Subject
-from xsmigui.core.records import CLASSES, Record
-from xsmigui.core.refs import VmRef, is_null
+from xsmigui.core.records import CLASSES, VM, Record
+from xsmigui.core.refs import PoolId, VmRef, is_null
 from xsmigui.core.triage import Place, counting_text, place_text
 from xsmigui.core.verified import Item, Outcome, What, differs, fact, same
+from xsmigui.services.store import Store
+
+CAUGHT_UP_WITHIN_S: Final = 1.0
+"""Seconds that events may be behind; then records are fetched one by one."""
 
 GONE: Final = ("HANDLE_INVALID", "UUID_INVALID")
 
@@ -102,8 +107,61 @@ async def find_vm(gateway: Gateway, uuid: str) -> tuple[VmRef, dict[str, Any]] |
         raise
 
 
-async def read_portrait(gateway: Gateway, vm: VmRef) -> Portrait:
-    """A VM's portrait of fresh records. Raises the wire's errors; `HANDLE_INVALID` if the VM is not there."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the events of a pool tell, for readers that can see how far they have come."""
+
+    store: Store
+    pool: PoolId
+
+    async def has_lost(self, uuid: str) -> bool:
+        """The events have told that there is no VM of this uuid any more; False also if that is not known."""
+
+        def gone() -> bool:
+            inventory = self.store.inventory(self.pool)
+            if inventory is None or not self.store.is_connected(self.pool):
+                return False
+            return all(vm.uuid != uuid for vm in inventory.VM.values())
+
+        return await self.store.until(gone, CAUGHT_UP_WITHIN_S)
+
+    async def portrait(self, vm: VmRef, fresh: VM) -> Portrait | None:
+        """The VM's portrait as the events tell, once they have come as far as this record of it, which the server has
+        just given: the end of an operation is the last that a server writes of it (xapi 24.10 message_forwarding.ml
+        clears `current_operations` when it is over). None if they do not come so far, or something is not known."""
+
+        def seen() -> bool:
+            inventory = self.store.inventory(self.pool)
+            record = inventory.VM.get(vm) if inventory is not None and self.store.is_connected(self.pool) else None
+            return record is not None and _as_settled(record) == _as_settled(fresh)
+
+        if fresh.current_operations or not await self.store.until(seen, CAUGHT_UP_WITHIN_S):
+            return None
+        inventory = self.store.inventory(self.pool)
+        assert inventory is not None
+        waiting = [("VM", str(vm))]
+        while waiting:
+            cls, ref = waiting.pop()
+            record = inventory.record(cls, ref)
+            if record is None and not is_null(ref):
+                return None
+            waiting += needs(cls, record) if record is not None else ()
+        return portrait(fresh, inventory.record)
+
+
+def _as_settled(vm: VM) -> VM:
+    """The record without what the server works out anew at every look."""
+    return replace(vm, allowed_operations=[])
+
+
+async def read_portrait(gateway: Gateway, vm: VmRef, events: Known | None = None) -> Portrait:
+    """A VM's portrait of fresh records; of what the events tell instead, if those have come far enough. Raises the
+    wire's errors; `HANDLE_INVALID` if the VM is not there."""
+    if events is not None:
+        fresh = msgspec.convert(await gateway.call("VM.get_record", vm), VM, strict=False)
+        found = await events.portrait(vm, fresh)
+        if found is not None:
+            return found
     known: dict[tuple[str, str], Record] = {}
     waiting = [("VM", str(vm))]
     while waiting:
@@ -128,13 +186,20 @@ def portrait_before(inventory: Inventory, vm: VmRef) -> Portrait | None:
 
 
 async def read_back(
-    plan: Plan, move: VmMove, before: Portrait | None, source: Gateway, target: Gateway, arrived: VmRef
+    plan: Plan,
+    move: VmMove,
+    before: Portrait | None,
+    source: Gateway,
+    target: Gateway,
+    arrived: VmRef,
+    events: tuple[Known, Known] | None = None,
 ) -> Found:
-    """Compare a finished move with its plan, and with what the VM was before.
+    """Compare a finished move with its plan, and with what the VM was before. `events` are those of the source and of
+    the destination.
 
     Raises the wire's errors; `HANDLE_INVALID` if the VM is not at its destination.
     """
-    after = await read_portrait(target, arrived)
+    after = await read_portrait(target, arrived, events[1] if events is not None else None)
     host = move.host.name
     items = list(compared(plan, move, before, after))
     for at, item in enumerate(items):
@@ -145,9 +210,9 @@ async def read_back(
             sr = await target.call("SR.get_name_label", item.found)
             items[at] = differs(What.disk, item.subject, item.expected, sr)
     if plan.crosses and not plan.copy:
-        there = await find_vm(source, move.vm.uuid)
-        name = plan.source.name
-        items.append(same(What.gone, "", "") if there is None else differs(What.gone, "", "", name))
+        is_gone = events is not None and await events[0].has_lost(move.vm.uuid)
+        is_gone = is_gone or await find_vm(source, move.vm.uuid) is None
+        items.append(same(What.gone, "", "") if is_gone else differs(What.gone, "", "", plan.source.name))
     return Found(arrived, host, _disks(move, after.disks), tuple(items))
 
 

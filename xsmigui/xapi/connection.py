@@ -53,6 +53,8 @@ class Connection:
         self._worker = worker
         self._waiting: dict[str, list[asyncio.Queue[Task | None]]] = {}
         self._shown = shown
+        self._rights: list[frozenset[str] | None] = []
+        self._asking_rights = asyncio.Lock()
 
     @property
     def url(self) -> str:
@@ -84,6 +86,13 @@ class Connection:
         return failure
 
     async def permissions(self) -> frozenset[str] | None:
+        """A session keeps the rights that it got at its login (xapi 24.10 xapi_session.ml), so they are asked once."""
+        async with self._asking_rights:
+            if not self._rights:
+                self._rights.append(await self._asked_rights())
+        return self._rights[0]
+
+    async def _asked_rights(self) -> frozenset[str] | None:
         if await self.call("session.get_is_local_superuser", self._session):
             return None
         names = await self.call("session.get_rbac_permissions", self._session)
