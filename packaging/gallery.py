@@ -5,18 +5,27 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
-from PySide6.QtWidgets import QApplication, QDialog, QWidget
-from screenshots import BATCH, BLOCKED, HOST, POOL, VM, Photographer, until
+from PySide6.QtWidgets import QApplication, QDialog, QTabWidget, QWidget
+from screenshots import BATCH, BLOCKED, HOST, POOL, SHOWN_PRINT, TRUSTED_PRINT, VM, Photographer, until
 
 from xsmigui.app import Options, Program
+from xsmigui.core.failures import Certificate, CertificateChanged, CertificateUnknown
+from xsmigui.core.ports import Address
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import ObjectId
+from xsmigui.core.text import _
 from xsmigui.ui import style
+from xsmigui.ui.dialogs.base import ask, tell
+from xsmigui.ui.dialogs.certificates import ask_trust
+from xsmigui.ui.dialogs.servers import ask_password
 
 SIZES: Final = ((1280, 800), (1024, 640))
 THEMES: Final = ("light", "dark")
 
-DIALOGS: Final = ("actionAddServer", "actionPreferences", "actionLeftovers", "actionGuide", "actionKeptSources")
+DIALOGS: Final = (
+    "actionAddServer", "actionPreferences", "actionLeftovers", "actionGuide", "actionKeptSources", "actionAbout",
+    "actionPalette",
+)  # fmt: skip
 """Actions that open a dialog of their own."""
 
 
@@ -89,6 +98,58 @@ class Gallery(Photographer):
             await self.keep(dialog, action.removeprefix("action").lower())
             dialog.reject()
 
+    async def questions(self) -> None:
+        """What is asked: a certificate, new and changed, a password, whether to disconnect, an error with its raw text."""
+        window = self._window
+        about = Certificate("CN=madrid-01", "CN=madrid-01", "2026-01-02", "2036-01-02")
+        asked = {
+            "certificate": ask_trust(window, CertificateUnknown("https://madrid-01", SHOWN_PRINT, about=about)),
+            "certificate-changed": ask_trust(
+                window, CertificateChanged("https://madrid-01", SHOWN_PRINT, TRUSTED_PRINT, about=about)
+            ),
+            "password": ask_password(window, Address("https://madrid-01"), _("The password was not accepted.")),
+            "disconnect": ask(window, _("Disconnect"), "Madrid", _("Disconnect"), _("Stay connected")),
+            "error": tell(window, _("This did not work"), "NFS Madrid", "SR_BACKEND_FAILURE_44(…)"),
+        }
+        for name, question in asked.items():
+            asking = asyncio.create_task(question)
+            await until(lambda: bool(self._dialogs()))
+            (dialog,) = self._dialogs()
+            await self.keep(dialog, name)
+            dialog.reject()
+            await asking
+
+    async def preferences(self) -> None:
+        """Every page of the preferences."""
+        self._window.preferences()
+        await until(lambda: bool(self._dialogs()))
+        (dialog,) = self._dialogs()
+        (tabs,) = dialog.findChildren(QTabWidget)
+        for place in range(tabs.count()):
+            tabs.setCurrentIndex(place)
+            await self.keep(dialog, f"preferences-{place}")
+        dialog.reject()
+
+    async def tree(self) -> None:
+        """A search that finds something and one that does not, and the tree by type."""
+        for name, text in (("search", "web"), ("search-nothing", "nothing like it")):
+            self._window.search.setText(text)
+            await until(lambda text=text: self._window.bridge.shown.search == text)  # type: ignore[misc]
+            await self.keep(self._window, name)
+        self._window.search.clear()
+        await until(lambda: not self._window.bridge.shown.search)
+        self._window._actions["actionByType"].trigger()
+        await self.keep(self._window, "by-type")
+        self._window._actions["actionByType"].trigger()
+
+    async def lost(self) -> None:
+        """The demo's servers are gone: the last step."""
+        await self.select("VM", VM)
+        demo: Any = self._program._demo
+        await demo.stop()
+        await until(self._window.object.header.notice.isVisible)
+        await self.keep(self._window, "lost")
+
     def _dialogs(self) -> list[QDialog]:
         return [dialog for dialog in self._window.findChildren(QDialog) if dialog.isVisible()]
 
@@ -158,6 +219,10 @@ async def _steps(gallery: Gallery) -> AsyncIterator[Callable[[], Awaitable[None]
     yield gallery.maintenance
     yield gallery.disk_dialog
     yield gallery.dialogs
+    yield gallery.preferences
+    yield gallery.questions
+    yield gallery.tree
+    yield gallery.lost
 
 
 async def take_gallery(app: QApplication, folder: Path, language: str, home: Path) -> None:

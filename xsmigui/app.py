@@ -26,7 +26,7 @@ from xsmigui.core.outline_nodes import Link
 from xsmigui.core.ports import Address, Gateway, Trusted, Wire
 from xsmigui.core.preferences import Settings
 from xsmigui.core.proxies import Proxy, ProxyOf
-from xsmigui.core.text import _, use
+from xsmigui.core.text import _, use, use_zone
 from xsmigui.local import languages, logs, paths, processes, support
 from xsmigui.local.clock import SystemClock
 from xsmigui.local.demo import DemoSite, NoKeyring
@@ -98,6 +98,7 @@ class Program:
         resources = paths.resources()
         self._language = languages.preferred(options.language, self.settings.now.language)
         use(languages.catalogue(self._language, resources))
+        use_zone(lambda moment: moment.astimezone())
         self._translator = _translate_qt(app, self._language)
         logs.be(self.settings.now.log_level)
         if self.settings.now.theme:
@@ -200,6 +201,7 @@ class Program:
             await self.connections.shut_down()
             if self._demo is not None:
                 await self._demo.stop()
+            use_zone(None)
         return self.status
 
     async def _leave_jobs(self) -> None:

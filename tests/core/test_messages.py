@@ -43,7 +43,7 @@ def test_they_are_rendered_when_they_are_shown() -> None:
     with in_spanish():
         spanish = render(FREE)
         assert "NFS" in spanish
-        assert "3.0 GiB" in spanish
+        assert "3,0 GiB" in spanish
         assert "has" not in spanish
     assert render(FREE) == "NFS has 3.0 GiB free; the disks need 5.0 GiB."
 

@@ -55,7 +55,7 @@ def test_the_usual_site_as_xencenter_places_it() -> None:
         "    m1 local (0 %)",
         "  m2",
         "    db (running)",
-        "      before the update (20260808T02:00:00Z)",
+        "      before the update (2026-08-08 02:00 UTC)",
         "    m2 local (0 %)",
         "  m3",
         "  files (halted)",

@@ -1,8 +1,13 @@
+from datetime import timedelta, timezone
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xsmigui.core.units import GiB, MiB, TiB, duration, natural, percent, size
+from xsmigui.core.text import in_use, use, use_zone
+from xsmigui.core.units import GiB, MiB, TiB, count, duration, moment, natural, percent, rate, size
+from xsmigui.local import paths
+from xsmigui.local.languages import catalogue
 
 
 @pytest.mark.parametrize(
@@ -54,3 +59,23 @@ def test_any_two_names_compare(one: str, other: str) -> None:
 
 def test_digits_that_are_no_numbers() -> None:
     assert natural("²") == ((1, 0, "²"),)
+
+
+def test_numbers_and_times_as_each_language_writes_them() -> None:
+    before = in_use()
+    try:
+        assert (size(1536 * MiB), rate(2.5 * MiB), count(2228)) == ("1.5 GiB", "2.5 MiB/s", "2,228")
+        assert moment("20260821T02:00:23Z") == "2026-08-21 02:00 UTC"
+        use_zone(lambda at: at.astimezone(timezone(timedelta(hours=2))))
+        assert moment("2026-12-31T23:30:00Z") == "2027-01-01 01:30"
+        use(catalogue("es", paths.resources()))
+        assert (size(1536 * MiB), rate(2.5 * MiB), count(2228)) == ("1,5 GiB", "2,5 MiB/s", "2.228")
+        assert moment("20260821T02:00:23Z") == "21/08/2026 04:00"
+    finally:
+        use(before)
+        use_zone(None)
+
+
+@pytest.mark.parametrize("text", ["", "soon", "20261341T02:00:00Z", "00000000T00:00:00Z"])
+def test_what_is_no_time_stays_as_it_is(text: str) -> None:
+    assert moment(text) == text

@@ -17,11 +17,13 @@ from PySide6.QtWidgets import (
     QApplication,
     QDialog,
     QLabel,
+    QLayout,
     QMainWindow,
     QMenu,
     QScrollArea,
     QTabBar,
     QTabWidget,
+    QToolButton,
     QWidget,
 )
 
@@ -70,19 +72,41 @@ def squeezed(top: QWidget) -> list[str]:
     """What has less room than its text needs. What loses its middle by design, or is scrolled, does not count."""
     found = []
     for widget in top.findChildren(QWidget):
-        if not widget.isVisibleTo(top) or widget.objectName().startswith("qt_") or isinstance(widget, Link):
+        of_qt = not widget.objectName() or widget.objectName().startswith(("qt_", "_q_"))
+        if not widget.isVisibleTo(top) or isinstance(widget, Link) or (of_qt and isinstance(widget, QToolButton)):
+            continue
+        if _scrolled(widget):
             continue
         if isinstance(widget, QAbstractButton) and widget.text():
-            wanted = widget.sizeHint()
-        elif isinstance(widget, Paragraph) and not _scrolled(widget):
-            wanted = QSize(0, widget.heightForWidth(widget.width()))
+            asked = widget.sizeHint()
+        elif isinstance(widget, Paragraph):
+            asked = QSize(0, widget.heightForWidth(widget.width()))
         elif type(widget) is QLabel and widget.text() and not widget.wordWrap():
-            wanted = widget.sizeHint()
+            asked = widget.sizeHint()
         else:
             continue
-        if widget.width() < wanted.width() or widget.height() < wanted.height():
-            found.append(f"{top.objectName()} {type(widget).__name__} {widget.objectName()!r} {widget.size()} {wanted}")
+        if widget.width() < asked.width() or widget.height() < asked.height() - 1:
+            sizes = f"{widget.size().toTuple()} instead of {asked.toTuple()}"
+            found.append(f"{top.objectName()} {type(widget).__name__} {widget.objectName()!r} {sizes}")
     return found
+
+
+def wanted(top: QWidget) -> QSize:
+    """The size that a window opens with."""
+    if not isinstance(top, QDialog):
+        return SCREEN
+    size, layout = top.sizeHint().expandedTo(top.minimumSizeHint()), top.layout()
+    if layout is not None and layout.hasHeightForWidth():
+        size.setHeight(max(size.height(), layout.totalHeightForWidth(max(size.width(), top.width()))))
+    return size
+
+
+def settle(top: QWidget) -> None:
+    """Let the layouts follow: what changes in one of them is news for the one around it."""
+    for _turn in range(4):
+        QApplication.sendPostedEvents()
+        for layout in top.findChildren(QLayout):
+            layout.activate()
 
 
 def _scrolled(widget: QWidget) -> bool:
@@ -108,10 +132,13 @@ async def test_every_window_fits(qapp: QApplication, home: Path, language: str) 
             font.setPointSizeF(usual.pointSizeF() * scale)
             before = top.size()
             qapp.setFont(font)
-            wanted = top.sizeHint() if isinstance(top, QDialog) else SCREEN
-            top.resize(wanted.expandedTo(before).boundedTo(SCREEN))
-            QApplication.sendPostedEvents()
-            for fault in squeezed(top):
+            settle(top)
+            top.resize(wanted(top).expandedTo(before).boundedTo(SCREEN))
+            settle(top)
+            top.resize(wanted(top).expandedTo(top.size()).boundedTo(SCREEN))
+            settle(top)
+            is_full = isinstance(top, QDialog) and top.height() >= SCREEN.height()  # of a hostile text
+            for fault in squeezed(top) if not is_full else []:
                 narrow.setdefault(" ".join(fault.split(" ")[:3]), f"{scale:.0%} {fault}")
             top.resize(before)
         qapp.setFont(usual)

@@ -13,7 +13,7 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.calls import MOVING
 from xsmigui.core.refs import HostRef, ObjectId, PoolId, SrRef, VmRef, is_null
 from xsmigui.core.text import _
-from xsmigui.core.units import natural, percent
+from xsmigui.core.units import moment, natural, percent
 
 
 class Link(StrEnum):
@@ -131,7 +131,9 @@ def vm_node(inventory: Inventory, ref: VmRef, view: View) -> Node | None:
         if not view.snapshots or vm.snapshot_of not in inventory.VM:
             return None
         parent = inventory.object_id("VM", vm.snapshot_of)
-        return Node(key, parent, "snapshot", vm.name_label, vm.snapshot_time, (5, natural(vm.snapshot_time), ref))
+        return Node(
+            key, parent, "snapshot", vm.name_label, moment(vm.snapshot_time), (5, natural(vm.snapshot_time), ref)
+        )
     if vm.is_a_template:
         if not view.templates:
             return None

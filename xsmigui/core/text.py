@@ -10,6 +10,8 @@ messages here, elsewhere by `printable` at the place where a text is shown.
 
 import re
 import unicodedata
+from collections.abc import Callable
+from datetime import datetime
 from gettext import NullTranslations
 from typing import Final
 
@@ -28,8 +30,13 @@ PIECE: Final = 4096
 _BREAKS: Final = re.compile("\\s*[\t\n\x0b\x0c\r\x85\u2028\u2029]\\s*")
 
 
+Local = Callable[[datetime], datetime]
+"""From a moment in UTC to the same one in the reader's time zone."""
+
+
 class _Door:
     catalogue: NullTranslations = NullTranslations()
+    local: Local | None = None
 
 
 _door: Final = _Door()
@@ -38,6 +45,22 @@ _door: Final = _Door()
 def use(catalogue: NullTranslations) -> None:
     """Speak this language from now on."""
     _door.catalogue = catalogue
+
+
+def use_zone(local: Local | None) -> None:
+    """Show times in this zone from now on; None: in UTC."""
+    _door.local = local
+
+
+def zone() -> Local | None:
+    """The zone of this moment; None if it is UTC."""
+    return _door.local
+
+
+def language() -> str:
+    """The language of this moment by its code, ``en`` where there is no catalogue."""
+    info = getattr(_door.catalogue, "_info", None) or {}
+    return str(info.get("language", "") or "en").split("_")[0]
 
 
 def in_use() -> NullTranslations:

@@ -1,10 +1,11 @@
 """Sizes, durations and names as people read them."""
 
 import re
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Final
 
-from xsmigui.core.text import _, n_
+from xsmigui.core.text import _, language, n_, zone
 
 KiB: Final = 1 << 10
 MiB: Final = 1 << 20
@@ -17,12 +18,23 @@ _DIGITS: Final = re.compile(r"([0-9]+)")
 _MOMENT: Final = re.compile(r"^(\d{4})-?(\d\d)-?(\d\d)T(\d\d):(\d\d)")
 
 
+SPEAKS_WITH_COMMAS: Final = ("es",)
+"""Languages in which a comma sets off decimals, and a point thousands."""
+
+_SWAPPED: Final = str.maketrans(".,", ",.")
+
+
+def _written(text: str) -> str:
+    """A number as the reader's language writes it."""
+    return text.translate(_SWAPPED) if language() in SPEAKS_WITH_COMMAS else text
+
+
 def size(number: int) -> str:
     """Bytes as GiB or TiB with one decimal; what is smaller than a tenth of a GiB in MiB or KiB."""
     if abs(number) >= TiB:
-        return f"{number / TiB:.1f} TiB"
+        return _written(f"{number / TiB:.1f} TiB")
     if abs(number) >= GiB // 10 or number == 0:
-        return f"{number / GiB:.1f} GiB"
+        return _written(f"{number / GiB:.1f} GiB")
     if abs(number) < MiB:
         return f"{number / KiB:.0f} KiB"
     return f"{number / MiB:.0f} MiB"
@@ -30,12 +42,12 @@ def size(number: int) -> str:
 
 def count(number: int) -> str:
     """A number with its thousands set off: ``2,228``."""
-    return f"{number:,}"
+    return _written(f"{number:,}")
 
 
 def rate(number: float) -> str:
     """Bytes a second as MiB/s: what people compare with the speed of a link."""
-    return f"{number / MiB:.0f} MiB/s" if number >= 10 * MiB else f"{number / MiB:.1f} MiB/s"
+    return _written(f"{number / MiB:.0f} MiB/s" if number >= 10 * MiB else f"{number / MiB:.1f} MiB/s")
 
 
 def duration(seconds: float) -> str:
@@ -72,6 +84,17 @@ def natural(name: str) -> tuple[tuple[int, int, str], ...]:
 
 
 def moment(text: str) -> str:
-    """A time of the server's (``20260821T02:00:23Z``) as ``2026-08-21 02:00 UTC``; other texts as they are."""
+    """A time of the server's (``20260821T02:00:23Z``) in the reader's zone and language: ``2026-08-21 04:00``, in UTC
+    ``2026-08-21 02:00 UTC``; other texts as they are."""
     found = _MOMENT.match(text)
-    return "{}-{}-{} {}:{} UTC".format(*found.groups()) if found else text
+    if not found:
+        return text
+    year, month, day, hour, minute = (int(part) for part in found.groups())
+    local = zone()
+    try:
+        at = datetime(year, month, day, hour, minute, tzinfo=UTC)
+        at = local(at) if local is not None else at
+    except (ValueError, OverflowError, OSError):  # no such day, or one that this computer cannot reckon with
+        return text
+    shown = f"{at:%d/%m/%Y %H:%M}" if language() in SPEAKS_WITH_COMMAS else f"{at:%Y-%m-%d %H:%M}"
+    return shown if local is not None else f"{shown} UTC"

@@ -107,12 +107,14 @@ class UserRow:
 
 @dataclass(frozen=True, slots=True)
 class SnapshotRow:
-    """A snapshot of a VM. `disks` names its virtual disks with their sizes, a line each."""
+    """A snapshot of a VM. `time` is the server's text for when it was `taken`; `disks` names its virtual disks
+    with their sizes, a line each."""
 
     key: ObjectId
     name: str
     description: str
     taken: str
+    time: str
     count: int
     disks: str
     srs: str

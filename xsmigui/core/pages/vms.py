@@ -100,7 +100,7 @@ def _user(inventory: Inventory, ref: VmRef, disks: dict[VmRef, dict[VdiRef, None
 def snapshots(inventory: Inventory, vm: VmRef) -> tuple[SnapshotRow, ...]:
     """The snapshots of a VM, the latest first."""
     rows = [_snapshot(inventory, ref, inventory.VM[ref]) for ref in inventory.snapshots(vm)]
-    return tuple(sorted(rows, key=lambda row: (row.taken, row.key.ref), reverse=True))
+    return tuple(sorted(rows, key=lambda row: (row.time, row.key.ref), reverse=True))
 
 
 def _snapshot(inventory: Inventory, ref: VmRef, snapshot: VM) -> SnapshotRow:
@@ -113,6 +113,7 @@ def _snapshot(inventory: Inventory, ref: VmRef, snapshot: VM) -> SnapshotRow:
         snapshot.name_label,
         snapshot.name_description,
         moment(snapshot.snapshot_time),
+        snapshot.snapshot_time,
         len(disks),
         "\n".join(lines),
         ", ".join(sorted(srs, key=natural)),

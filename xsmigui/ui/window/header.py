@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QIcon
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QMenu, QPushButton, QToolButton, QVBoxLayout, QWidget
 
@@ -108,11 +108,20 @@ class Header(QWidget):
         below.addWidget(self.move_line, 1)
         layout.addLayout(below)
         layout.addWidget(self.notice)
-        height = self.migrate.sizeHint().height()
-        self.migrate.setFixedHeight(height)
-        self.more.setFixedHeight(height)
-        self.name.setMinimumHeight(height)
-        self.move_line.setMinimumHeight(self.move_line.fontMetrics().height() + 4)
+        self._even()
+
+    def _even(self) -> None:
+        """Give the first line one height, whatever stands in it, and the second one too."""
+        height = max(self.migrate.sizeHint().height(), self.more.sizeHint().height(), self.name.sizeHint().height())
+        for widget in (self.migrate, self.more, self.name):
+            widget.setFixedHeight(height)
+        self.move_line.setFixedHeight(self.move_line.fontMetrics().height() + 4)
+
+    def changeEvent(self, event: QEvent) -> None:
+        """Another font has another height."""
+        super().changeEvent(event)
+        if event.type() is QEvent.Type.FontChange and hasattr(self, "move_line"):
+            self._even()
 
     def show_object(self, icon: QIcon, name: str, state: str, trail: tuple[Place, ...] = ()) -> None:
         self.icon.setPixmap(icon.pixmap(24, 24))

@@ -115,7 +115,7 @@ class Menus:
         server.addAction(
             self._action("actionBringBack", _("Bring its VMs &back…"), lambda: self._commands.pools.bring_back())
         )
-        vm = self._menu(_("&VM"))
+        vm = self._menu(_("V&M"))
         self.to_server = QMenu(_("Migrate to &Server"), self._window)
         self.to_server.setObjectName("menuMigrateToServer")
         self.to_server.setToolTipsVisible(True)

@@ -329,7 +329,7 @@ def snapshots_tab(icons: Icons) -> RowsTab:
             tip=lambda r: r.description or r.name,
             link=lambda r: r.key,
         ),
-        Column(_("Taken"), lambda r: r.taken),
+        Column(_("Taken"), lambda r: r.taken, lambda r: r.time),
         Column(_("Disks"), lambda r: str(r.count), lambda r: r.count, right=True, tip=lambda r: r.disks),
         Column(_("Size"), lambda r: size(r.size), lambda r: r.size, right=True, tip=lambda r: r.disks),
         Column(_("Occupied"), lambda r: size(r.used), lambda r: r.used, right=True, tip=lambda r: r.disks),
