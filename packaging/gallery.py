@@ -99,7 +99,7 @@ class Gallery(Photographer):
             dialog.reject()
 
     async def questions(self) -> None:
-        """What is asked: a certificate, new and changed, a password, whether to disconnect, an error with its raw text."""
+        """Questions: a certificate, new and changed, a password, whether to disconnect; and an error."""
         window = self._window
         about = Certificate("CN=madrid-01", "CN=madrid-01", "2026-01-02", "2036-01-02")
         asked = {
