@@ -90,8 +90,9 @@ class Hand:
     def borrow(self) -> None:
         """Another VM has the disk for a while and writes to it."""
         other, disk = self.its_disk()
-        self.site.lets_go_of(GUEST[self.its()[0]])  # the server takes a disk away with a VM, whoever has borrowed it
-        vbd = other.connect(disk, other.vm(GUEST[self.its()[0]]))
+        guest = GUEST[self.its()[0]]
+        self.site.lets_go_of(guest)  # the server takes a disk away with a VM, whoever has borrowed it
+        vbd = other.connect(disk, other.vm(guest))
         other.write(disk)
         other.disconnect(vbd)
 

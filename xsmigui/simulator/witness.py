@@ -30,6 +30,7 @@ class Witness:
         self._site = site
         self._newest: dict[Place, Held] = {}
         self._names: dict[str, str] = {}  # of VMs, by their uuids
+        self._indifferent: set[str] = set()  # VMs that nobody minds, by their uuids
         self._loose: dict[str, Held] = {}  # disks that no VM has, by their uuids
         self._seen: list[str] = []  # what went wrong when it happened: at the end nothing might show it
         site.contents.observer = self
@@ -38,6 +39,7 @@ class Witness:
     def watch(self) -> None:
         """From now on: what is there at this moment is what must be there at the end."""
         self._newest.clear()
+        self._indifferent.clear()
         self._loose.clear()
         self._seen.clear()
         for pool in self._site.pools:
@@ -53,6 +55,8 @@ class Witness:
     def changed(self, pool: HasDisks, vdi: Row, before: Content, after: Content) -> None:
         """A disk has been written to or extended. Who writes on top of something old makes the newest unreachable."""
         for vbd, vm in self._owners(pool, vdi):
+            if vm["uuid"] in self._indifferent:
+                continue
             place = vm["uuid"], vbd["userdevice"]
             newest = self._newest.get(place)
             if newest is not None and newest.content != as_read(before):
@@ -74,8 +78,10 @@ class Witness:
             del self._newest[place]
 
     def forget_named(self, name: str) -> None:
+        """From now on nobody minds what becomes of the disks of the VMs of this name."""
         for uuid in [u for u, n in self._names.items() if n == name]:
             self.forget_vm(uuid)
+            self._indifferent.add(uuid)
 
     def forget_place(self, uuid: str, position: str) -> None:
         self._newest.pop((uuid, position), None)
@@ -167,7 +173,7 @@ class Witness:
         return Held(as_read(pool.contents.at_rest(vdi)), vdi["virtual_size"])
 
     def _note(self, pool: HasDisks, vm: Row) -> None:
-        if vm["is_control_domain"]:
+        if vm["is_control_domain"] or vm["uuid"] in self._indifferent:
             return
         self._names[vm["uuid"]] = vm["name_label"]
         for ref in vm["VBDs"]:

@@ -1,5 +1,7 @@
 """Quit while work is left: the queue goes on without the window, and the next window follows it and takes it over."""
 
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from tests.ui.window.test_main import act, site
 from xsmigui.app import Options, Program
 from xsmigui.core.jobs import State
 from xsmigui.core.migration.selection import Asked, draft_from
+from xsmigui.local.successor import Successor
 from xsmigui.services.drafting import Drafting
 from xsmigui.ui.activity.view import Act
 from xsmigui.ui.window import quitting
@@ -20,6 +23,25 @@ from xsmigui.ui.window import quitting
 __all__ = ["site"]
 
 NAMES = ("web-01", "web-02", "web-03")
+
+
+@pytest.fixture(autouse=True)
+def successors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A process that was started to outlive the window does not outlive its test."""
+    left: list[subprocess.Popen[bytes]] = []
+    leave = Successor.leave
+
+    def leaving(successor: Successor) -> None:
+        assert successor._process is not None
+        left.append(successor._process)
+        leave(successor)
+
+    monkeypatch.setattr(Successor, "leave", leaving)
+    yield
+    for process in left:
+        process.returncode = None
+        process.kill()
+        process.wait()
 
 
 async def batch(program: Program) -> str:
