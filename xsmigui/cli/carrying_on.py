@@ -157,18 +157,18 @@ async def _until_asked(journal: JournalFile) -> None:
 async def _until_at_rest(jobs: Jobs, name: str, patience: float) -> bool:
     """Until a job has ended, or what is left of it waits for the operator; True where a server refuses us."""
     hopeless = asyncio.ensure_future(until_hopeless(jobs, name, SystemClock(), patience))
+    ended = asyncio.ensure_future(jobs.wait(name))
     try:
-        while not hopeless.done():
-            left = [vm for vm in jobs.get(name).vms if not vm.state.has_ended]
-            if all(vm.held for vm in left):
-                return False
-            await asyncio.wait((hopeless,), timeout=LOOK_INTERVAL_S / 2)
+        await asyncio.wait((ended, hopeless), return_when=asyncio.FIRST_COMPLETED)
+        if ended.done():
+            return False
         why = hopeless.result()
         log.warning("%s: %s", name, why.reason)
         return why.refused
     finally:
-        hopeless.cancel()
-        await asyncio.gather(hopeless, return_exceptions=True)
+        for future in (ended, hopeless):
+            future.cancel()
+        await asyncio.gather(ended, hopeless, return_exceptions=True)
 
 
 def _report(options: argparse.Namespace, ended: list[Job], ends: _Ends) -> int:

@@ -4,6 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from xsmigui.cli.later import Times
 from xsmigui.cli.selecting import settled
 from xsmigui.cli.starting import asked, not_agreed, not_begun, nothing, start
 from xsmigui.console import DONE, FAILED, BadArguments, print_document, print_problems, say
@@ -36,6 +37,7 @@ async def evacuate(
     clock: SystemClock,
     jobs: Jobs,
     connections: Connections,
+    times: Times,
 ) -> int:
     """Empty a host and leave it in maintenance mode; or end that, and bring the VMs back."""
     site = store.site()
@@ -54,7 +56,7 @@ async def evacuate(
     async def settle(draft: Draft) -> Evaluation:
         return await settled(store, asker, clock, draft)
 
-    work = _Host(options, store, jobs, gateway, pool, host, settle)
+    work = _Host(options, store, jobs, gateway, pool, host, settle, times)
     try:
         return await (work.fill() if options.leave else work.empty(network))
     except WIRE_ERRORS as failure:
@@ -76,6 +78,7 @@ class _Host:
         pool: PoolId,
         host: HostRef,
         settle: maintenance.Settle,
+        times: Times,
     ) -> None:
         self._options = options
         self._store = store
@@ -84,6 +87,7 @@ class _Host:
         self._pool = pool
         self._host = host
         self._settle = settle
+        self._times = times
         self.touched = False
 
     @property
@@ -122,7 +126,7 @@ class _Host:
         async def after() -> dict[str, object]:
             return _left(maintenance.not_back(out))
 
-        status = await start(options, evaluation, self._jobs, change, after)
+        status = await start(options, evaluation, self._jobs, change, after, times=self._times)
         return self._said_whether_empty() if self.touched and status in (DONE, FAILED) else status
 
     async def _empty_already(self) -> int:
@@ -186,7 +190,7 @@ class _Host:
         evaluation, out = await maintenance.settle_without_blocked(self._settle, draft.batched(options.at_once))
         refused.extend(maintenance.not_back(out))
         if evaluation.draft.vms:
-            status = await start(options, evaluation, self._jobs, after=after)
+            status = await start(options, evaluation, self._jobs, after=after, times=self._times)
         else:
             more, status = await after(), FAILED if refused else DONE
             if options.json:

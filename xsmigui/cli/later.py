@@ -1,7 +1,8 @@
-"""`--not-before`: a time of this computer's clock, and waiting for it."""
+"""`--not-before` and `--pause-at`: times of this computer's clock, and waiting for the first."""
 
 import argparse
 import re
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -15,7 +16,7 @@ LOOK_INTERVAL_S: Final = 30.0
 CLOCK: Final = re.compile(r"(\d{1,2}):(\d{2})")
 
 
-def moment(text: str, now: datetime) -> datetime:
+def moment(text: str, now: datetime, option: str = "--not-before") -> datetime:
     """The time that `text` names, seen from `now` (aware): ``22:00`` is the next time that it is ten in the evening,
     ``2026-03-02T22:00`` that day, in the computer's own zone where none is given. Raises `BadArguments`."""
     clock = CLOCK.fullmatch(text.strip())
@@ -29,18 +30,32 @@ def moment(text: str, now: datetime) -> datetime:
         found = datetime.fromisoformat(text.strip())
     except ValueError:
         raise BadArguments(
-            _("--not-before takes a time such as 22:00 or 2026-03-02T22:00, not “{text}”.", text=text)
+            _("{option} takes a time such as 22:00 or 2026-03-02T22:00, not “{text}”.", option=option, text=text)
         ) from None
     found = found.astimezone()
     if found < now:
         passed = f"{found:%Y-%m-%d %H:%M}"
-        raise BadArguments(_("--not-before: {time} has passed.", time=passed))
+        raise BadArguments(_("{option}: {time} has passed.", option=option, time=passed))
     return found
 
 
-def moment_in(options: argparse.Namespace, clock: SystemClock) -> datetime | None:
-    """The time that the options name; None if they name none. Raises `BadArguments`."""
-    return moment(options.not_before, clock.now()) if getattr(options, "not_before", None) else None
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When to start, and from when on to start nothing more; None: at once, and to the end."""
+
+    not_before: datetime | None = None
+    pause_at: datetime | None = None
+
+
+def times_in(options: argparse.Namespace, clock: SystemClock) -> Times:
+    """The times that the options name. Raises `BadArguments`."""
+    start, pause = getattr(options, "not_before", None), getattr(options, "pause_at", None)
+    begins = moment(start, clock.now()) if start else None
+    # A time of day is the next one after the start, so that 22:00 to 06:00 is a night whenever it is said.
+    pauses = moment(pause, begins or clock.now(), "--pause-at") if pause else None
+    if begins is not None and pauses is not None and pauses <= begins:
+        raise BadArguments(_("--pause-at must be later than --not-before."))
+    return Times(begins, pauses)
 
 
 async def until(time: datetime, clock: SystemClock) -> None:

@@ -191,6 +191,11 @@ def selection(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help=_("move those that can be moved and list the others; by default nothing moves unless everything can"),
     )
+    times(group)
+
+
+def times(group: Any) -> None:
+    """When to start, and when to start nothing more."""
     group.add_argument(
         "--not-before",
         metavar="TIME",
@@ -199,3 +204,8 @@ def selection(command: argparse.ArgumentParser) -> None:
             "22:00, --not-before 2026-03-02T22:00"
         ),
     )
+    text = _(
+        "start nothing more from this time on; what is running then is brought to its end, the rest is put on hold, "
+        "and the command that resumes it is printed. Example: --pause-at 06:00"
+    )
+    group.add_argument("--pause-at", metavar="TIME", help=text)

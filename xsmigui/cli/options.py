@@ -13,6 +13,7 @@ from xsmigui.cli.option_groups import (
     selection,
     short_stop,
     storage_network_help,
+    times,
 )
 from xsmigui.cli.parsing import Parser
 from xsmigui.core.migration.draft import KEEP_DAYS
@@ -100,10 +101,17 @@ def _move_disk(command: Any) -> None:
     disks = command("move-disk", _("move virtual disks of VMs to another SR of their pool"), text)
     connection(disks)
     group = disks.add_argument_group(_("selection"))
-    group.add_argument(
+    which = group.add_mutually_exclusive_group(required=True)
+    which.add_argument(
+        "--from",
+        dest="from_sr",
+        metavar="NAME|UUID",
+        help=_('all disks of this SR, to empty it; what cannot move is named, and stays. Example: --from "iSCSI old"'),
+    )
+    which.add_argument(
         "--vdi",
         action="append",
-        required=True,
+        default=[],
         metavar="UUID",
         help=_("a disk, by uuid (or by name, where it is the only one of it); may be repeated. Example: --vdi 5f0e…"),
     )
@@ -118,6 +126,9 @@ def _move_disk(command: Any) -> None:
     group.add_argument("--keep-source", type=int, metavar="DAYS", help=text.format(days=KEEP_DAYS))
     group.add_argument("--prove", action="store_true", help=prove_help())
     short_stop(group)
+    text = _("if some disks cannot move, move the others; those that stay are named")
+    group.add_argument("--leave-out-blocked", action="store_true", help=text)
+    times(group)
     run(disks)
 
 
@@ -144,6 +155,7 @@ def _evacuate(command: Any) -> None:
     group.add_argument("--leave", action="store_true", help=_("leave maintenance mode, and bring the VMs back"))
     text = _("if some VMs cannot leave, move the others; the host stays in maintenance mode with the rest on it")
     group.add_argument("--leave-out-blocked", action="store_true", help=text)
+    times(group)
     run(empty)
 
 

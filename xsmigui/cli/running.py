@@ -8,7 +8,7 @@ from xsmigui.cli.carrying_on import carry_on, nothing_left
 from xsmigui.cli.connecting import Refusing, chosen_proxy, connect
 from xsmigui.cli.evacuating import evacuate
 from xsmigui.cli.journal import refuse_unreadable, take_up, tell_set_aside
-from xsmigui.cli.later import moment_in
+from xsmigui.cli.later import times_in
 from xsmigui.cli.options import WITH_SERVERS
 from xsmigui.cli.resuming import members_of, servers_of
 from xsmigui.cli.selecting import evaluate, evaluate_disks, leaving_out_blocked
@@ -38,7 +38,7 @@ async def run(options: argparse.Namespace) -> int:
     trust = GivenTrust(TrustFile(paths.home()), options.fingerprint, options.trust_on_first_use)
     store = Store()
     clock = SystemClock()
-    time = moment_in(options, clock)  # what is no time is said at once
+    times = times_in(options, clock)  # what is no time is said at once
     from xsmigui.xapi.connection import XapiWire
 
     proxy_of = chosen_proxy(options)
@@ -71,13 +71,13 @@ async def run(options: argparse.Namespace) -> int:
             case "jobs":
                 return await take_up(options, jobs, store)
             case "evacuate":
-                return await evacuate(options, store, asker, clock, jobs, connections)
+                return await evacuate(options, store, asker, clock, jobs, connections, times)
             case "move-disk":
-                evaluation = await evaluate_disks(options, store, asker, clock)
-                return await start(options, evaluation, jobs)
+                evaluation, left = await evaluate_disks(options, store, asker, clock)
+                return await start(options, evaluation, jobs, left_out=left, times=times)
             case _:
                 evaluation, left = await _evaluate(options, store, asker, clock)
-                return await start(options, evaluation, jobs, left_out=left, not_before=time)
+                return await start(options, evaluation, jobs, left_out=left, times=times)
     finally:
         await jobs.shut_down()
         await journal.close()

@@ -5,13 +5,13 @@ from pathlib import Path
 
 import msgspec
 
-from xsmigui.console import BadArguments
+from xsmigui.console import BadArguments, say
 from xsmigui.core.migration.draft import LONGEST_STOP, Draft
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.leaving_out import LeftOut
 from xsmigui.core.migration.lookup import SelectionRefused
 from xsmigui.core.migration.plan import FORMAT, Plan, PlanRefused
-from xsmigui.core.migration.selection import Asked, disks_from, draft_from, network_from
+from xsmigui.core.migration.selection import Asked, disks_from, draft_from, emptying_from, network_from
 from xsmigui.core.text import _, joined
 from xsmigui.local.clock import SystemClock
 from xsmigui.local.unhurried import apart
@@ -75,14 +75,21 @@ async def leaving_out_blocked(
     return (fewer, out) if fewer.plan is not None else (evaluation, ())
 
 
-async def evaluate_disks(options: argparse.Namespace, store: Store, asker: Asker, clock: SystemClock) -> Evaluation:
-    """The evaluation of moving single disks."""
+async def evaluate_disks(
+    options: argparse.Namespace, store: Store, asker: Asker, clock: SystemClock
+) -> tuple[Evaluation, tuple[LeftOut, ...]]:
+    """The evaluation of moving single disks, or all of an SR, and what was left out of it."""
     days = options.keep_source
     if days is not None and days < 0:
         raise BadArguments(_("--keep-source takes a number of days, 0 or more."))
     site = store.site()
     try:
-        draft = disks_from(site, tuple(options.vdi), options.sr)
+        if options.from_sr:
+            draft, staying = emptying_from(site, options.from_sr, options.sr)
+            for line in staying:
+                say(_("Stays: {what}", what=line))
+        else:
+            draft = disks_from(site, tuple(options.vdi), options.sr)
         if days is not None:
             vms = site.pools[draft.source].VM
             running = [vms[vm].name_label for vm in draft.vms if vms[vm].power_state != "Halted"]
@@ -98,7 +105,10 @@ async def evaluate_disks(options: argparse.Namespace, store: Store, asker: Asker
             draft = draft.over(network_from(site, draft.source, options.storage_network))
     except SelectionRefused as refused:
         raise BadArguments(str(refused)) from None
-    return await settled(store, asker, clock, draft)
+    evaluation = await settled(store, asker, clock, draft)
+    if not options.leave_out_blocked:
+        return evaluation, ()
+    return await leaving_out_blocked(evaluation, store, asker, clock)
 
 
 def _short_stop(options: argparse.Namespace) -> int:

@@ -6,8 +6,11 @@ import sys
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
-from xsmigui.cli.later import until
+from msgspec.structs import replace
+
+from xsmigui.cli.later import Times, until
 from xsmigui.cli.progress import watching
 from xsmigui.cli.resuming import resume_line
 from xsmigui.console import (
@@ -38,6 +41,9 @@ from xsmigui.services.server_states import Trouble
 After = Callable[[], Awaitable[dict[str, object]]]
 """What is done when a job has ended; what it answers joins the JSON document."""
 
+NOW: Final = Times()
+"""At once, and to the end."""
+
 
 async def start(
     options: argparse.Namespace,
@@ -46,10 +52,10 @@ async def start(
     before: Callable[[], Awaitable[None]] | None = None,
     after: After | None = None,
     left_out: Sequence[LeftOut] = (),
-    not_before: datetime | None = None,
+    times: Times = NOW,
 ) -> int:
-    """Carry out what was selected, if nothing blocks it and it is agreed to; `before` is done first then, and
-    nothing before the time `not_before`."""
+    """Carry out what was selected, if nothing blocks it and it is agreed to; `before` is done first then, nothing
+    before the one of the `times`, and nothing more is started from the other on."""
     if evaluation.plan is None:
         if options.json:
             problems = [problem.as_json() for problem in evaluation.problems]
@@ -62,11 +68,12 @@ async def start(
             return not_agreed(options)
     if options.yes and left_out:
         say(_("Left out: {names}.", names=joined([vm.name for vm in left_out])))
-    if not_before is not None:
-        await _wait(options, not_before)
+    if times.not_before is not None:
+        await _wait(options, times.not_before)
     if before is not None:
         await before()
-    plan, more = evaluation.plan, left_json(options, left_out)
+    plan = replace(evaluation.plan, pause_at=times.pause_at)
+    more = left_json(options, left_out)
 
     async def ended() -> dict[str, object]:
         return more | (await after() if after is not None else {})
@@ -196,7 +203,7 @@ def not_agreed(options: argparse.Namespace) -> int:
 
 def left_json(options: argparse.Namespace, left_out: Sequence[LeftOut]) -> dict[str, object]:
     """Who was left out, for the document of a migration that was asked to leave out what is blocked."""
-    if options.command not in ("migrate", "preflight") or not options.leave_out_blocked:
+    if options.command not in ("migrate", "preflight", "move-disk") or not options.leave_out_blocked:
         return {}
     left = [
         {"uuid": vm.uuid, "name": vm.name, "reason": vm.problem.sentence(), "problems": [vm.problem.as_json()]}

@@ -14,7 +14,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from msgspec.structs import replace
@@ -23,7 +23,7 @@ from xsmigui.core.capacity import MOST_STORAGE_MIGRATIONS
 from xsmigui.core.job_claims import claims
 from xsmigui.core.jobs import Job, State, Step, VmJob, accepted, differs_afterwards, is_moving, resumed, says_more
 from xsmigui.core.journal import Elsewhere, Unreadable
-from xsmigui.core.messages import Text, m_, render, sentences
+from xsmigui.core.messages import Moment, Text, m_, render, sentences
 from xsmigui.core.migration.draft import Claim
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import Plan
@@ -51,6 +51,10 @@ TOO_MANY_RETRY_S: Final = 10.0
 
 FOLLOW_AT_MOST_S: Final = 7 * 86400.0
 """Seconds that a migration nobody follows may take until its place is given to the next one."""
+
+
+CLOCK_INTERVAL_S: Final = 30.0
+"""Seconds after which the clock is looked at again where a time is waited for: the computer may have slept."""
 
 
 Listener = Callable[[Job], None]
@@ -93,6 +97,8 @@ class Jobs:
         self._queue: list[_Place] = []
         self._listeners: list[Listener] = []
         self._ended: dict[str, asyncio.Event] = {}
+        self._pauses: dict[str, datetime] = {}
+        self._alarm: asyncio.Task[None] | None = None
         self._cancelling: set[asyncio.Task[None]] = set()
         self.spoiled: list[Unreadable] = []
         """What could not be read when the journal was last asked for it."""
@@ -171,7 +177,11 @@ class Jobs:
         now = self._clock.now()
         name = f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
         marks = self._recognition.marks(plan)
-        job = Job(id=name, plan=plan, created=now, vms=tuple(VmJob(move=move, pools=marks) for move in plan.moves))
+        status: Text = ""
+        if plan.not_before is not None and plan.not_before > now:
+            status = m_("Starts at {time}.", time=Moment(plan.not_before.isoformat()))
+        vms = tuple(VmJob(move=move, pools=marks, status=status) for move in plan.moves)
+        job = Job(id=name, plan=plan, created=now, vms=vms)
         self._put(job)
         self._write_soon(job, 0)
         self._pump()
@@ -342,6 +352,7 @@ class Jobs:
     async def shut_down(self) -> None:
         """Stop following. What runs in servers goes on there."""
         tasks = [place.task for place in self._queue if place.task is not None] + list(self._cancelling)
+        tasks += [self._alarm] if self._alarm is not None else []
         self._queue.clear()
         for task in tasks:
             task.cancel()
@@ -358,6 +369,8 @@ class Jobs:
 
     def _pump(self) -> None:
         """Start what may start, in the order of the queue."""
+        self._keep_times()
+        now = self._clock.now()
         running = [place for place in self._queue if place.run is not None]
         taken = {what for place in running for what in self._touched(place)}
         of_job = Counter(place.job for place in running)
@@ -368,12 +381,37 @@ class Jobs:
             if place.run is not None or place.resting or vm.held or taken & self._touched(place):
                 continue
             is_full = bool(job.plan.at_once) and of_job[place.job] >= job.plan.at_once
+            is_full |= job.plan.not_before is not None and now < job.plan.not_before
             is_full |= place.storage and leaving[place.pool] >= self._limit
             if vm.has_begun or not is_full:
                 self._begin(place)
                 taken |= self._touched(place)
                 of_job[place.job] += 1
                 leaving[place.pool] += place.storage and not self._movers.moves(place.pool, vm.move.vm.uuid)
+
+    def _keep_times(self) -> None:
+        """Hold what was to start by a time that has come, and be there when the next time comes."""
+        now = self._clock.now()
+        for job, time in list(self._pauses.items()):
+            if time > now:
+                continue
+            del self._pauses[job]
+            text = m_("Paused at {time}, as planned.", time=Moment(time.isoformat()))
+            for place in [place for place in self._queue if place.job == job and place.run is None]:
+                vm = self._jobs[job].vms[place.index]
+                if not vm.has_begun and not vm.held:
+                    self._set(place, replace(vm, held=True, status=text))
+        waiting = {place.job for place in self._queue if place.run is None}
+        times = [time for job, time in self._pauses.items() if job in waiting]
+        starts = (self._jobs[job].plan.not_before for job in waiting)
+        times += [time for time in starts if time is not None and time > now]
+        if times and (self._alarm is None or self._alarm.done()):
+            self._alarm = asyncio.create_task(self._wait_until(min(times)), name="times of jobs")
+
+    async def _wait_until(self, time: datetime) -> None:
+        left = (time - self._clock.now()).total_seconds()
+        await self._clock.sleep(min(max(left, 0.0), CLOCK_INTERVAL_S))
+        asyncio.get_running_loop().call_soon(self._pump)  # this task has ended by then
 
     def _leaving(self, running: list[_Place]) -> Counter[PoolId]:
         """Storage migrations out of each pool: ours, and those of other clients. One that has arrived is over, whatever
@@ -466,6 +504,8 @@ class Jobs:
         """Into the queue with what has not ended of it."""
         self._jobs[job.id] = job
         self._ended[job.id] = asyncio.Event()
+        if job.plan.pause_at is not None and job.plan.pause_at > self._clock.now():
+            self._pauses[job.id] = job.plan.pause_at
         for index, vm in enumerate(job.vms):
             if not vm.state.has_ended:
                 storage = vm.move.kind not in (Kind.live, Kind.fix)

@@ -129,7 +129,7 @@ async def settle_without_blocked(settle: Settle, draft: Draft) -> tuple[Evaluati
             return evaluation, out
         out += leaving_out.left_out(evaluation, stuck)
         draft = leaving_out.without(draft, stuck)
-        if not draft.vms:
+        if not draft.vms and not draft.loose:
             return await settle(draft), out
 
 

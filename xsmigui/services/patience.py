@@ -9,7 +9,7 @@ from typing import Final
 from xsmigui.core.jobs import Job, State, VmJob
 from xsmigui.core.migration.calls import MOTIONS
 from xsmigui.core.ports import Clock
-from xsmigui.core.text import n_
+from xsmigui.core.text import _, n_
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.server_states import Trouble
 
@@ -39,6 +39,8 @@ async def until_hopeless(jobs: Jobs, job: str, clock: Clock, patience: float = G
         if trouble is not None and trouble.given_up:
             return Hopeless(trouble.reason, refused=True, trouble=trouble)
         silent = silent + LOOK_INTERVAL_S if _stands(jobs.get(job)) else 0.0
+        if _is_on_hold(jobs.get(job)):
+            return Hopeless(_("The rest is on hold."), refused=False)
         if trouble is not None and max(silent, trouble.seconds) >= patience:
             return Hopeless(_silence(patience, trouble.reason), refused=False, trouble=trouble)
         if silent >= patience:
@@ -50,6 +52,12 @@ def _stands(job: Job) -> bool:
     """Nothing of it moves: some VMs are out of sight, and the others wait for them."""
     left = [vm for vm in job.vms if not vm.state.has_ended]
     return any(map(_is_out_of_sight, left)) and all(_is_out_of_sight(vm) or vm.state is State.waiting for vm in left)
+
+
+def _is_on_hold(job: Job) -> bool:
+    """Everything that is left waits until the operator continues it."""
+    left = [vm for vm in job.vms if not vm.state.has_ended]
+    return bool(left) and all(vm.held for vm in left)
 
 
 def _is_out_of_sight(vm: VmJob) -> bool:

@@ -8,6 +8,7 @@ from PySide6.QtWidgets import (
     QAbstractButton,
     QCheckBox,
     QComboBox,
+    QDateTimeEdit,
     QRadioButton,
     QSpinBox,
     QStyle,
@@ -51,6 +52,19 @@ class Spin(QSpinBox):
         super().__init__(parent)
         named(self, object_name, accessible)
         self.setRange(low, high)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        event.ignore()
+
+
+class When(QDateTimeEdit):
+    """A day and a time, as they are written where the operator lives."""
+
+    def __init__(self, object_name: str, accessible: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        named(self, object_name, accessible)
+        self.setCalendarPopup(True)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def wheelEvent(self, event: QWheelEvent) -> None:

@@ -6,6 +6,7 @@ at that moment. Both are immutable: an edit makes the next draft.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Final
 
@@ -97,6 +98,10 @@ class Draft:
     image_format: str = ""
     short_stop: int = 0
     """Minutes for which a running VM may be down while its disks are exchanged; 0: they are not moved so."""
+    not_before: datetime | None = None
+    """Nothing starts before this time."""
+    pause_at: datetime | None = None
+    """What has not started by this time waits until the operator continues it."""
 
     @property
     def proves(self) -> bool:
@@ -188,6 +193,15 @@ class Draft:
     def with_short_stop(self, minutes: int) -> "Draft":
         """Move the disks of running VMs with a stop of so many minutes at most; 0: as the server moves them."""
         return replace(self, short_stop=minutes)
+
+    def ordered(self, vms: tuple[VmRef, ...]) -> "Draft":
+        """Start the VMs in this order; who is not named comes last, as before."""
+        first = tuple(vm for vm in vms if vm in self.vms)
+        return replace(self, vms=(*first, *(vm for vm in self.vms if vm not in first)))
+
+    def timed(self, not_before: datetime | None, pause_at: datetime | None) -> "Draft":
+        """Start nothing before a time, and nothing more from another time on; None: at once, and to the end."""
+        return replace(self, not_before=not_before, pause_at=pause_at)
 
     def compressing(self, yes: bool | None) -> "Draft":
         """Compress the memory stream; None leaves it to the pool's setting."""

@@ -54,10 +54,11 @@ def evacuation(site: Site, pool: PoolId, host: HostRef) -> Draft:
 
 
 def following(draft: Draft, inventory: Inventory, staying: Collection[VmRef] = ()) -> Draft:
-    """The draft for the VMs that are on the host now: one was shut down meanwhile, another was started. Those that are
-    left out stay so."""
+    """The draft for the VMs that are on the host now: one was shut down meanwhile, another was started, and comes last.
+    Those that are left out stay so."""
     assert draft.leaves is not None
-    vms = tuple(vm for vm in residents(inventory, draft.leaves) if vm not in staying)
+    there = [vm for vm in residents(inventory, draft.leaves) if vm not in staying]
+    vms = (*(vm for vm in draft.vms if vm in there), *(vm for vm in there if vm not in draft.vms))
     if vms == draft.vms:
         return draft
     return replace(draft, vms=vms, hosts={vm: host for vm, host in draft.hosts.items() if vm in vms})

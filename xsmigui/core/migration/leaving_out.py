@@ -7,7 +7,7 @@ from xsmigui.core.capacity import Flow
 from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.problems import Problem, Severity
-from xsmigui.core.refs import HostRef, SrRef, VmRef
+from xsmigui.core.refs import HostRef, SrRef, VdiRef, VmRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +42,16 @@ def _need(flow: Flow, ref: str) -> int:
 
 
 def without(draft: Draft, vms: Mapping[VmRef, Problem]) -> Draft:
-    """The draft of the others; their own choices stay."""
-    return replace(draft, vms=tuple(vm for vm in draft.vms if vm not in vms))
+    """The draft of the others, disks of no VM among them; their own choices stay."""
+    return replace(
+        draft,
+        vms=tuple(vm for vm in draft.vms if vm not in vms),
+        loose=tuple(disk for disk in draft.loose if VmRef(disk) not in vms),
+    )
 
 
 def left_out(evaluation: Evaluation, vms: Mapping[VmRef, Problem]) -> tuple[LeftOut, ...]:
-    """Those VMs with their names, for a reader."""
-    records = evaluation.site.pools[evaluation.draft.source].VM
-    return tuple(LeftOut(vm, records[vm].uuid, records[vm].name_label, p) for vm, p in vms.items() if vm in records)
+    """Those VMs, or disks of none, with their names, for a reader."""
+    inventory = evaluation.site.pools[evaluation.draft.source]
+    found = ((vm, inventory.VM.get(vm) or inventory.VDI.get(VdiRef(vm)), problem) for vm, problem in vms.items())
+    return tuple(LeftOut(vm, record.uuid, record.name_label, p) for vm, record, p in found if record is not None)

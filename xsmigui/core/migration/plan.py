@@ -4,6 +4,7 @@ A plan names objects by uuid and name beside their references, so that it can be
 and compared with what is there then.
 """
 
+from datetime import datetime
 from typing import Final
 
 import msgspec
@@ -104,6 +105,10 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """Minutes for which a running VM whose disks this program copies may be down; 0 where there is none."""
     at_once: int = 0
     """How many of them may move at the same time; 0: no more than the pool allows."""
+    not_before: datetime | None = None
+    """Nothing starts before this time."""
+    pause_at: datetime | None = None
+    """What has not started by this time waits until the operator continues it."""
 
     @property
     def crosses(self) -> bool:
@@ -136,6 +141,8 @@ def make_plan(draft: Draft, moves: tuple[Move, ...]) -> Plan:
         short_stop=draft.short_stop if any(move.stops for move in moves) else 0,
         evacuates=_host(source, draft.leaves) if draft.leaves is not None else None,
         at_once=draft.at_once,
+        not_before=draft.not_before,
+        pause_at=draft.pause_at,
     )
 
 
@@ -244,6 +251,8 @@ def draft_of(plan: Plan, site: Site) -> Draft:
         prove=plan.prove,
         image_format=plan.image_format,
         short_stop=plan.short_stop,
+        not_before=plan.not_before,
+        pause_at=plan.pause_at,
         leaves=HostRef(find("host", plan.evacuates)) if plan.evacuates is not None else None,
         at_once=plan.at_once,
     )

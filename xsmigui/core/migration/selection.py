@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.migration.diskdraft import DisksRefused, draft_of_disks
+from xsmigui.core.migration.diskdraft import DisksRefused, draft_of_disks, movable_disks
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.lookup import Hit, SelectionRefused, found, is_uuid, one, only, several
 from xsmigui.core.migration.moves import own_disks
@@ -92,6 +92,19 @@ def disks_from(site: Site, names: tuple[str, ...], sr: str) -> Draft:
         return draft_of_disks(site, pool, dict.fromkeys(VdiRef(hit.ref) for hit in chosen), place)
     except DisksRefused as refused:
         raise SelectionRefused(str(refused)) from None
+
+
+def emptying_from(site: Site, name: str, sr: str) -> tuple[Draft, tuple[str, ...]]:
+    """The draft that moves all virtual disks of an SR to another one of its pool, and what stays on it, each with its
+    reason. Raises `SelectionRefused`."""
+    goals = {hit.pool for hit in found(site, "SR", sr)}
+    hits = found(site, "SR", name)
+    hit = only(site, _narrowed(hits, "SR", site, set(), goals), "SR", name)
+    place = SrRef(one(site, hit.pool, "SR", sr))
+    going, staying = movable_disks(site.pools[hit.pool], SrRef(hit.ref))
+    if not going:
+        raise SelectionRefused(_("There is no virtual disk on {sr} that could move.", sr=name))
+    return draft_of_disks(site, hit.pool, going, place), staying
 
 
 def _with_disks(draft: Draft, site: Site, here: Inventory, target: PoolId, asked: Asked) -> Draft:

@@ -32,6 +32,7 @@ from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
 from xsmigui.ui.columns import Columns
 from xsmigui.ui.dialogs.fixing import carry_out
+from xsmigui.ui.dialogs.schedule import ScheduleButton
 from xsmigui.ui.fields import Check
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column, RowsModel
@@ -166,7 +167,8 @@ class MoveDiskDialog(QDialog):
         buttons = QHBoxLayout()
         buttons.setSpacing(STEP)
         buttons.addWidget(self.total, 1)
-        for button in (self.leave_out, self.cancel, self.move_button):
+        self.schedule = ScheduleButton(self._drafting.choose, lambda: self._jobs.limit)
+        for button in (self.schedule, self.leave_out, self.cancel, self.move_button):
             buttons.addWidget(button)
         outer = QVBoxLayout(self)
         spaced(outer, 2, 1)
@@ -215,6 +217,7 @@ class MoveDiskDialog(QDialog):
                 evaluation.offers.storage_networks, evaluation.resolved.storage_network, _("Choose a network")
             )
         self.copying.show_evaluation(evaluation)
+        self.schedule.show_evaluation(evaluation)
         self.stopping.show_evaluation(evaluation)
         moves = evaluation.resolved.moves
         carried = any(move.loose is None and not is_copied(draft, move.vm) for move in moves)
@@ -318,6 +321,7 @@ class MoveDiskDialog(QDialog):
         placed = {disk: kept.disks[disk] for disk in self._disks if disk in kept.disks}
         fresh = draft_of_disks(site, pool, self._disks, sr).copying(kept.copies, kept.keep_days).placing_all(placed)
         fresh = fresh.proving(kept.prove).with_short_stop(kept.short_stop)
+        fresh = fresh.timed(kept.not_before, kept.pause_at).ordered(kept.vms)
         carrier = evaluation.draft.storage_network
         self._drafting.choose(lambda _draft: fresh if carrier is None else fresh.over(carrier))
 

@@ -28,6 +28,7 @@ from xsmigui.services.drafting import Drafting
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
 from xsmigui.ui.dialogs.fixing import carry_out
+from xsmigui.ui.dialogs.schedule import ScheduleButton
 from xsmigui.ui.fields import Spin
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Presenter, Scope
@@ -123,6 +124,8 @@ class MaintenanceDialog(QDialog):
         buttons.setSpacing(STEP)
         buttons.addWidget(self.can_go)
         buttons.addWidget(self.total, 1)
+        self.schedule = ScheduleButton(self._drafting.choose, lambda: self._jobs.limit)
+        buttons.addWidget(self.schedule)
         buttons.addWidget(self.leave_out)
         buttons.addWidget(self.cancel)
         buttons.addWidget(self.enter_button)
@@ -161,6 +164,7 @@ class MaintenanceDialog(QDialog):
             by_itself = Candidate("", _("Chosen automatically"))
             offered = [by_itself, *evaluation.offers.storage_networks]
             self.network.fill(offered, draft.storage_network or "")
+        self.schedule.show_evaluation(evaluation)
         there_are = bool(draft.vms)
         self._form.setRowVisible(self.network, there_are)
         self._form.setRowVisible(self.at_once, len(draft.vms) > 1)

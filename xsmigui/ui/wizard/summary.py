@@ -14,6 +14,7 @@ from xsmigui.core.migration.sheets import Summary
 from xsmigui.core.migration.summary import VmSummary, xe_script
 from xsmigui.core.problems import Page
 from xsmigui.core.text import _, n_, printable
+from xsmigui.ui.dialogs.schedule import ScheduleButton
 from xsmigui.ui.style import named
 from xsmigui.ui.wizard.copying import CopyChoice
 from xsmigui.ui.wizard.pages import Choose, WizardPage, options
@@ -53,6 +54,8 @@ class SummaryPage(WizardPage):
         line.addWidget(self.all)
         line.addWidget(self.script)
         line.addWidget(self.save)
+        self.schedule = ScheduleButton(choose)
+        line.addWidget(self.schedule)
         line.addStretch(1)
         self.body.addLayout(line)
         self._evaluation: Evaluation | None = None
@@ -60,6 +63,7 @@ class SummaryPage(WizardPage):
     def show_evaluation(self, evaluation: Evaluation) -> None:
         self._evaluation = evaluation
         self._plan = evaluation.plan
+        self.schedule.show_evaluation(evaluation)
         draft = evaluation.draft
         self.options["set_home"].setChecked(draft.set_home)
         self.options["set_home"].setVisible(not draft.copy)

@@ -1,0 +1,93 @@
+"""When each VM of a batch is to move, and why not earlier: the queue worked out beforehand, as an estimate.
+
+It begins what `services.jobs` would begin: in the order of the draft, no more storage migrations out of a pool than are
+allowed, no more VMs than the operator lets go at once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from xsmigui.core.capacity import MOST_STORAGE_MIGRATIONS
+from xsmigui.core.messages import Text, mn_
+from xsmigui.core.migration.estimates import estimate
+from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.refs import VmRef
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A VM's turn. `wave` counts from 1: those of the first begin at once, those of the next when one of the wave
+    before has ended. `begins` and `ends` are seconds after the start, in the middle of what is estimated; `waits_for`
+    is the VM whose end makes room, `reason` why it is waited for (empty if it is not)."""
+
+    vm: VmRef
+    name: str
+    wave: int
+    begins: float
+    ends: float
+    waits_for: str = ""
+    reason: Text = ""
+
+
+@dataclass(slots=True)
+class _Running:
+    turn: Turn
+    storage: bool
+
+
+def turns(
+    moves: Sequence[Move], at_once: int = 0, limit: int = MOST_STORAGE_MIGRATIONS, writes: Mapping[VmRef, float] = {}
+) -> tuple[Turn, ...]:
+    """The turns of these moves, in their order.
+
+    `at_once` is how many may move at the same time (0: as many as there are), `limit` how many storage migrations may
+    leave the pool at once, `writes` how fast guests write, in bytes a second.
+    """
+    running: list[_Running] = []
+    waiting = list(moves)
+    found: dict[int, Turn] = {}
+    now = 0.0
+    ended: Turn | None = None
+    while waiting:
+        for move in list(waiting):
+            is_storage = move.kind is not Kind.live
+            is_full = bool(at_once) and len(running) >= at_once
+            is_crowded = is_storage and sum(each.storage for each in running) >= limit
+            if is_full or is_crowded:
+                continue
+            guess = estimate(move, writes.get(move.ref, 0.0))
+            end = now + max(1.0, (guess.low + guess.high) / 2)
+            wave = ended.wave + 1 if ended is not None else 1
+            why = _why(at_once, limit, is_storage, ended.name) if ended is not None else ""
+            turn = Turn(move.ref, move.name, wave, now, end, ended.name if ended is not None else "", why)
+            running.append(_Running(turn, is_storage))
+            found[id(move)] = turn
+            waiting.remove(move)
+        if not waiting:
+            break
+        first = min(running, key=lambda each: each.turn.ends)
+        running.remove(first)
+        now, ended = first.turn.ends, first.turn
+    return tuple(found[id(move)] for move in moves)
+
+
+def _why(at_once: int, limit: int, is_storage: bool, ended: str) -> Text:
+    if at_once and (not is_storage or at_once <= limit):
+        return mn_("after {vm}: {n} VM moves at once", "after {vm}: {n} VMs move at once", at_once, vm=ended)
+    return mn_(
+        "after {vm}: {n} storage migration leaves the pool at once",
+        "after {vm}: {n} storage migrations leave the pool at once",
+        limit,
+        vm=ended,
+    )
+
+
+def moved(order: Sequence[VmRef], vms: Sequence[VmRef], steps: int) -> tuple[VmRef, ...]:
+    """The order with these VMs earlier (negative) or later by so many places, as one block; they stay together."""
+    chosen = [vm for vm in order if vm in set(vms)]
+    if not chosen:
+        return tuple(order)
+    rest = [vm for vm in order if vm not in set(vms)]
+    place = sum(1 for vm in order[: order.index(chosen[0])] if vm in set(rest))
+    place = min(max(0, place + steps), len(rest))
+    return (*rest[:place], *chosen, *rest[place:])
