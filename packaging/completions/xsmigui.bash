@@ -8,10 +8,10 @@
 _shtab_xsmigui_subparsers=(inventory preflight migrate move-disk evacuate jobs simulate)
 
 _shtab_xsmigui_inventory_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --proxy --no-proxy --patience --json)
-_shtab_xsmigui_preflight_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --proxy --no-proxy --patience --plan --vm --to --host --sr --disk --network --storage-network --copy --compress --start-after --prove --short-stop --leave-out-blocked --not-before --json)
-_shtab_xsmigui_migrate_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --proxy --no-proxy --patience --plan --vm --to --host --sr --disk --network --storage-network --copy --compress --start-after --prove --short-stop --leave-out-blocked --not-before --yes --report --json)
-_shtab_xsmigui_move_disk_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --proxy --no-proxy --patience --vdi --sr --storage-network --keep-source --prove --short-stop --yes --report --json)
-_shtab_xsmigui_evacuate_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --proxy --no-proxy --patience --host --network --at-once --leave --leave-out-blocked --yes --report --json)
+_shtab_xsmigui_preflight_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --proxy --no-proxy --patience --plan --vm --to --host --sr --disk --network --storage-network --copy --compress --start-after --prove --short-stop --leave-out-blocked --not-before --pause-at --json)
+_shtab_xsmigui_migrate_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --proxy --no-proxy --patience --plan --vm --to --host --sr --disk --network --storage-network --copy --compress --start-after --prove --short-stop --leave-out-blocked --not-before --pause-at --yes --report --json)
+_shtab_xsmigui_move_disk_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --proxy --no-proxy --patience --from --vdi --sr --storage-network --keep-source --prove --short-stop --leave-out-blocked --not-before --pause-at --yes --report --json)
+_shtab_xsmigui_evacuate_option_strings=(-h --help --server --user --password-stdin --fingerprint --trust-on-first-use --proxy --no-proxy --patience --host --network --at-once --leave --leave-out-blocked --not-before --pause-at --yes --report --json)
 _shtab_xsmigui_jobs_option_strings=(-h --help --show --resume --revert --accept --retry --leftovers --allow-start --forget --carry-on --yes --same-pool --server --user --password-stdin --fingerprint --trust-on-first-use --proxy --no-proxy --patience --report --json)
 _shtab_xsmigui_simulate_option_strings=(-h --help --scenario --database --vms --listen --http --user --password --speed --seed)
 _shtab_xsmigui_option_strings=(-h --help --version --demo --lang --self-test --support-bundle)
@@ -63,6 +63,7 @@ _shtab_xsmigui_move_disk___password_stdin_nargs=0
 _shtab_xsmigui_move_disk___trust_on_first_use_nargs=0
 _shtab_xsmigui_move_disk___prove_nargs=0
 _shtab_xsmigui_move_disk___short_stop_nargs='?'
+_shtab_xsmigui_move_disk___leave_out_blocked_nargs=0
 _shtab_xsmigui_move_disk___yes_nargs=0
 _shtab_xsmigui_move_disk___json_nargs=0
 _shtab_xsmigui_evacuate__h_nargs=0

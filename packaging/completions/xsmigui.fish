@@ -51,7 +51,7 @@ function _shtab_xsmigui_using
 end
 
 set -g _shtab_xsmigui_commands inventory preflight migrate move-disk evacuate jobs simulate
-set -g _shtab_xsmigui_opts_with_value --accept --allow-start --at-once --database --disk --fingerprint --forget --host --keep-source --lang --leftovers --listen --network --no-proxy --not-before --password --patience --plan --proxy --report --resume --retry --revert --scenario --seed --server --short-stop --show --speed --sr --storage-network --support-bundle --to --user --vdi --vm --vms
+set -g _shtab_xsmigui_opts_with_value --accept --allow-start --at-once --database --disk --fingerprint --forget --from --host --keep-source --lang --leftovers --listen --network --no-proxy --not-before --password --patience --pause-at --plan --proxy --report --resume --retry --revert --scenario --seed --server --short-stop --show --speed --sr --storage-network --support-bundle --to --user --vdi --vm --vms
 
 complete -c xsmigui -e
 complete -c xsmigui -f
@@ -98,6 +98,7 @@ complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l prove -d 'compare the
 complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l short-stop -x -d 'move the disks of running VMs inside their pool with a short stop: they are copied while the VM is running, the VM is shut down while the difference is copied, and starts again. MINUTES is the longest time that it may be down, 15 by default; if that is not enough, everything is rolled back. Example: --short-stop 5'
 complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l leave-out-blocked -d 'move those that can be moved and list the others; by default nothing moves unless everything can'
 complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l not-before -x -d 'do not start before this time (local): the next such time, or with a date. Example: --not-before 22:00, --not-before 2026-03-02T22:00'
+complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l pause-at -x -d 'start nothing more from this time on; what is running then is brought to its end, the rest is put on hold, and the command that resumes it is printed. Example: --pause-at 06:00'
 complete -c xsmigui -n '_shtab_xsmigui_using preflight' -l json -d 'print one JSON document, and nothing else, on stdout'
 complete -c xsmigui -n '_shtab_xsmigui_using; and test $_shtab_xsmigui_npos -eq 0' -a migrate -d 'Checks a migration, shows what will happen, asks, carries it out and reads it back from the servers.'
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -s h -l help -d 'show this help and exit'
@@ -124,6 +125,7 @@ complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l prove -d 'compare the c
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l short-stop -x -d 'move the disks of running VMs inside their pool with a short stop: they are copied while the VM is running, the VM is shut down while the difference is copied, and starts again. MINUTES is the longest time that it may be down, 15 by default; if that is not enough, everything is rolled back. Example: --short-stop 5'
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l leave-out-blocked -d 'move those that can be moved and list the others; by default nothing moves unless everything can'
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l not-before -x -d 'do not start before this time (local): the next such time, or with a date. Example: --not-before 22:00, --not-before 2026-03-02T22:00'
+complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l pause-at -x -d 'start nothing more from this time on; what is running then is brought to its end, the rest is put on hold, and the command that resumes it is printed. Example: --pause-at 06:00'
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l yes -d 'start without asking'
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l report -xka "(__fish_complete_directories)" -d 'write a report into this folder, as an HTML page and as JSON. Example: --report reports'
 complete -c xsmigui -n '_shtab_xsmigui_using migrate' -l json -d 'print one JSON document, and nothing else, on stdout'
@@ -137,12 +139,16 @@ complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l trust-on-first-use -d
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l proxy -x -d 'the HTTP proxy to reach the servers through, or “direct” for none; by default what is set in the window, or in HTTPS_PROXY and NO_PROXY. Example: --proxy http://proxy:3128'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l no-proxy -x -d 'servers to reach without the proxy. Example: --no-proxy 10.0.0.0/8,.example.com'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l patience -x -d 'minutes to wait for a job whose servers do not answer, 5 by default; what is running there continues, and the command that resumes the job is printed. Example: --patience 30'
+complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l from -x -d 'all disks of this SR, to empty it; what cannot move is named, and stays. Example: --from "iSCSI old"'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l vdi -x -d 'a disk, by uuid (or by name, where it is the only one of it); may be repeated. Example: --vdi 5f0e…'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l sr -x -d 'the SR that the disks go to. Example: --sr "NFS Madrid"'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l storage-network -x -d 'the network at the destination that carries disks and memory. Example: --storage-network Storage'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l keep-source -x -d 'number of days to keep the sources of halted VMs'"'"' disks, 7 by default; 0 removes them at once. Example: --keep-source 14'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l prove -d 'compare the contents of halted VMs'"'"' disks before and after by checksums that the servers compute; takes as long as reading the disks twice, and is always done if the sources of copies are removed at once'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l short-stop -x -d 'move the disks of running VMs inside their pool with a short stop: they are copied while the VM is running, the VM is shut down while the difference is copied, and starts again. MINUTES is the longest time that it may be down, 15 by default; if that is not enough, everything is rolled back. Example: --short-stop 5'
+complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l leave-out-blocked -d 'if some disks cannot move, move the others; those that stay are named'
+complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l not-before -x -d 'do not start before this time (local): the next such time, or with a date. Example: --not-before 22:00, --not-before 2026-03-02T22:00'
+complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l pause-at -x -d 'start nothing more from this time on; what is running then is brought to its end, the rest is put on hold, and the command that resumes it is printed. Example: --pause-at 06:00'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l yes -d 'start without asking'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l report -xka "(__fish_complete_directories)" -d 'write a report into this folder, as an HTML page and as JSON. Example: --report reports'
 complete -c xsmigui -n '_shtab_xsmigui_using move-disk' -l json -d 'print one JSON document, and nothing else, on stdout'
@@ -161,6 +167,8 @@ complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l network -x -d 'the net
 complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l at-once -x -d 'number of VMs that move at once, 10 by default. Example: --at-once 3'
 complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l leave -d 'leave maintenance mode, and bring the VMs back'
 complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l leave-out-blocked -d 'if some VMs cannot leave, move the others; the host stays in maintenance mode with the rest on it'
+complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l not-before -x -d 'do not start before this time (local): the next such time, or with a date. Example: --not-before 22:00, --not-before 2026-03-02T22:00'
+complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l pause-at -x -d 'start nothing more from this time on; what is running then is brought to its end, the rest is put on hold, and the command that resumes it is printed. Example: --pause-at 06:00'
 complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l yes -d 'start without asking'
 complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l report -xka "(__fish_complete_directories)" -d 'write a report into this folder, as an HTML page and as JSON. Example: --report reports'
 complete -c xsmigui -n '_shtab_xsmigui_using evacuate' -l json -d 'print one JSON document, and nothing else, on stdout'
