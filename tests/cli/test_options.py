@@ -32,7 +32,8 @@ def commands() -> dict[str, argparse.ArgumentParser]:
 
 
 def options(command: argparse.ArgumentParser) -> list[argparse.Action]:
-    return [action for action in command._actions if action.option_strings]
+    """Those of a person; what the program says to itself is not described."""
+    return [action for action in command._actions if action.option_strings and action.help is not argparse.SUPPRESS]
 
 
 def test_every_option_is_described(language: str) -> None:
