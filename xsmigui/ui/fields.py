@@ -65,6 +65,7 @@ class When(QDateTimeEdit):
         super().__init__(parent)
         named(self, object_name, accessible)
         self.setCalendarPopup(True)
+        self.setDisplayFormat("yyyy-MM-dd HH:mm")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def wheelEvent(self, event: QWheelEvent) -> None:

@@ -40,8 +40,10 @@ def header(inventory: Inventory, key: ObjectId) -> Header:
         icon, state = host_standing(inventory, HostRef(key.ref))
         return Header(icon, name, state, () if inventory.is_standalone else (_pool(inventory),))
     if isinstance(record, records.SR):
-        state = f"{record.type} · {_('shared') if record.shared else _('local')}"
-        return Header("sr", name, state, _trail(inventory, inventory.storage_host(SrRef(key.ref))))
+        shared = _("shared") if record.shared else _("local")
+        return Header(
+            "sr", name, f"{record.type} · {shared}", _trail(inventory, inventory.storage_host(SrRef(key.ref)))
+        )
     return Header("pool", name, _("pool"))
 
 

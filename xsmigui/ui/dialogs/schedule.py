@@ -26,6 +26,9 @@ from xsmigui.ui.words import explain, hint
 
 Choose = Callable[[Callable[[Draft], Draft]], None]
 
+STARTS: Final = 3
+"""The column of the starts."""
+
 SOON: Final = 60.0
 """Seconds under which a start is "at once"."""
 
@@ -36,6 +39,12 @@ def _aware(when: QDateTime) -> datetime:
 
 def _shown(time: datetime) -> str:
     return f"{time.astimezone():%Y-%m-%d %H:%M}"
+
+
+def _brief(time: datetime) -> str:
+    """The time of day alone, where that is today."""
+    local = time.astimezone()
+    return f"{local:%H:%M}" if local.date() == datetime.now(UTC).astimezone().date() else _shown(time)
 
 
 class ScheduleButton(QPushButton):
@@ -82,7 +91,7 @@ class ScheduleDialog(Sheet):
         self._limit = limit
         self._draft: Draft | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(820, 520)
+        self.resize(900, 520)
         self.note = hint()
         self.note.setObjectName("scheduleNote")
         self.note.setText(_("Times are estimates. A VM that cannot start, or fails, does not stop the others."))
@@ -101,7 +110,7 @@ class ScheduleDialog(Sheet):
         self.table.setModel(self.rows)
         self.table.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        Columns(self.table)
+        Columns(self.table, least={STARTS: 18 * STEP})
         self.body.addWidget(self.table, 1)
         self.body.addLayout(self._build_order())
         self.body.addLayout(self._build_times())
@@ -195,7 +204,7 @@ class ScheduleDialog(Sheet):
         if draft is not None and draft.pause_at is not None and begins >= draft.pause_at:
             return _("≈ after the pause: on hold")
         if start is not None and start > now:
-            return _shown(begins) if turn.begins < SOON else f"≈ {_shown(begins)}"
+            return _brief(begins) if turn.begins < SOON else f"≈ {_brief(begins)}"
         return _("at once") if turn.begins < SOON else _("≈ in {time}", time=duration(turn.begins))
 
     # What the operator does.

@@ -19,7 +19,8 @@ async def may_quit(window: QWidget, services: Services) -> bool:
     if services.succeed is None:
         return await ask(window, title, text, _("Quit"), _("Stay"))
     answers = {"goOn": _("Continue without the window"), "go": _("Quit")}
-    question = f"{going_on(running)}\n\n{_('If you quit instead:')} {text}"
+    otherwise = _("If you quit instead:")
+    question = f"{going_on(running)}\n\n{otherwise} {text}"
     match await choose(window, title, question, answers, _("Stay")):
         case "go":
             return True
