@@ -35,7 +35,7 @@ VM, POOL = "db-postgres", "Lisboa"
 SPEED: Final = "0"
 """Of simulated time: as fast as it can."""
 
-WITHIN: Final = 15.0
+WITHIN: Final = 60.0
 """Seconds that the migration may take, from the simulator's start to its end."""
 
 
