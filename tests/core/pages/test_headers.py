@@ -2,6 +2,7 @@
 
 from tests.core.site import PoolBuilder, TwoPools
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.draft import Claim
 from xsmigui.core.pages.facts import facts
 from xsmigui.core.pages.headers import header
 from xsmigui.core.refs import VmRef
@@ -54,6 +55,17 @@ def test_snapshots_without_their_vm() -> None:
     site = TwoPools()
     site.madrid.set(site.db_snapshot, snapshot_of=VmRef("gone"))
     assert head(site.madrid.inventory(), "VM", site.db_snapshot)[3] == "Madrid"
+
+
+def test_what_is_still_to_come_to_an_sr() -> None:
+    site = TwoPools()
+    site.madrid.set(site.m_nfs, physical_size=10 * GiB, physical_utilisation=GiB)
+    inventory = site.madrid.inventory()
+    key = inventory.object_id("SR", site.m_nfs)
+    claim = Claim("vm", site.lisboa.id, inventory.id, site.m1, 0, ((site.m_nfs, GiB), (site.m_iscsi, GiB)), True)
+    elsewhere = Claim("vm", inventory.id, site.lisboa.id, site.l1, 0, ((site.m_nfs, GiB),), True)
+    assert facts(inventory, key, (claim, claim, elsewhere)).endswith("(10 %). 2.0 GiB are still to come.")
+    assert facts(inventory, key, (elsewhere,)).endswith("(10 %).")
 
 
 def test_facts() -> None:

@@ -55,7 +55,9 @@ def _table(fingerprints: dict[str, str], about: Certificate) -> QGridLayout:
     grid.setVerticalSpacing(STEP // 2)
     grid.setColumnStretch(len(fingerprints) + 1, 1)
     fixed = QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont)
-    grid.addWidget(Label(_("Fingerprint (SHA-256)"), is_dim=True), 1, 0, Qt.AlignmentFlag.AlignTop)
+    name = Label(_("Fingerprint (SHA-256)"), is_dim=True)
+    name.setMinimumWidth(name.sizeHint().width())
+    grid.addWidget(name, 1, 0, Qt.AlignmentFlag.AlignTop)
     for column, (title, fingerprint) in enumerate(fingerprints.items(), 1):
         if title:
             grid.addWidget(Label(title, is_dim=True), 0, column)

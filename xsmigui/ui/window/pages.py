@@ -174,7 +174,7 @@ def _computed(site: Site, key: ObjectId, shown: ListTab | None) -> tuple[str, Ro
     inventory = site.pools[key.pool]
     if inventory.record(key.cls, key.ref) is None:
         return "", ()
-    return facts(inventory, key), shown.rows(site, key) if shown is not None else ()
+    return facts(inventory, key, site.claims), shown.rows(site, key) if shown is not None else ()
 
 
 def _repositories(site: Site, key: ObjectId) -> Rows:
