@@ -430,7 +430,7 @@ def test_interrupted_the_server_goes_on(site: Simulated, run: Run) -> None:
     stopped, release = held(site, 4)
 
     def interrupt() -> None:
-        stopped.wait(20)
+        stopped.wait(60)
         eventually(lambda: site.run(lambda: any(w for w in site["Madrid"].pool.tasks.running)))
         os.kill(os.getpid(), signal.SIGINT)
 

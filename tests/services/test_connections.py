@@ -158,7 +158,7 @@ async def test_it_comes_back_by_itself(two: Engine) -> None:
     assert "trying again in" in server(two, "Madrid").detail
     given_up.cancel()
     two.proxies["Madrid"].up()
-    gateway = await asyncio.wait_for(waiting, 10)
+    gateway = await asyncio.wait_for(waiting, 100)
     assert await gateway.call("pool.get_all")
     assert server(two, "Madrid").link is Link.connected
     assert set(two.clock.slept) - {MEMBERS_REFRESH_S} == {1.0}  # counted down second by second
@@ -319,7 +319,7 @@ async def test_an_error_of_our_own_is_shown(
 
     monkeypatch.setattr(alone.store, "put", broken)
     with pytest.raises(KeyError):
-        await asyncio.wait_for(alone.connections.add(alone.address("Madrid"), "secret"), 10)
+        await asyncio.wait_for(alone.connections.add(alone.address("Madrid"), "secret"), 100)
     assert alone.connections.servers() == []
     assert alone.sessions("Madrid") == 0
 

@@ -20,7 +20,7 @@ from xsmigui.services.following import Following, NotHandedOver
 
 
 async def ended(two: Engine, job: Job) -> Job:
-    return await asyncio.wait_for(two.jobs.wait(job.id), 30)
+    return await asyncio.wait_for(two.jobs.wait(job.id), 100)
 
 
 @asynccontextmanager

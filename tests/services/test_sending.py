@@ -225,7 +225,7 @@ async def test_the_sessions_reference_in_an_error_is_not_shown(two: Engine, capl
     texts = [f"http://10.0.0.1/services/SM?session_id={ref}" for ref in other]
     two.site.run(lambda: moving.abort(Failure("INTERNAL_ERROR", *texts)))
     hold.release()
-    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
+    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 100)).vms[0]
     assert vm.state is State.failed
     received = [ref for ref in other if ref not in two.site.run(lambda: list(lisboa.sessions.live))]
     assert len(received) == 1
@@ -285,7 +285,7 @@ async def test_cancelled_by_the_operator(two: Engine, free: int) -> None:
     running = two.served("Madrid").pool.tasks.running
     await until(lambda: two.site.run(lambda: any(w.cancel.is_set() for w in running.values())))
     hold.release()
-    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
+    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 100)).vms[0]
     if vm.state is State.cancelled:
         assert vm.message == "Cancelled. web-01 is in Madrid, running on madrid-01."
         assert two.has("Madrid", "web-01")
@@ -302,7 +302,7 @@ async def test_cancelled_while_it_is_checked(two: Engine) -> None:
     job = two.jobs.start(plan)
     await until(lambda: fault.seen)
     two.jobs.cancel(job.id)
-    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
+    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 100)).vms[0]
     assert (vm.state, vm.message) == (State.cancelled, "Cancelled before anything was changed.")
     quiet(two)
 
@@ -314,7 +314,7 @@ async def test_cancelled_while_the_destination_is_prepared(two: Engine) -> None:
     job = two.jobs.start(plan)
     await until(lambda: fault.seen == 1)
     two.jobs.cancel(job.id)
-    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
+    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 100)).vms[0]
     assert (vm.state, vm.message) == (State.cancelled, "Cancelled before anything was changed.")
     quiet(two)
 
@@ -349,7 +349,7 @@ async def test_cut_in_the_middle_and_back_again(two: Engine, to: str, sides: tup
     assert two.vm(job).state is not State.done
     for side in sides:
         two.proxies[side].up()
-    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
+    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 100)).vms[0]
     assert_done(vm)
     assert (State.running, Step.verifying) in seen or (State.lost, Step.verifying) in seen
     await until(lambda: two.is_connected("Madrid") and two.is_connected("Lisboa"))
@@ -365,7 +365,7 @@ async def test_cancelled_while_the_connection_is_lost(two: Engine) -> None:
     running = two.served("Madrid").pool.tasks.running
     await until(lambda: two.site.run(lambda: any(w.cancel.is_set() for w in running.values())))
     hold.release()
-    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
+    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 100)).vms[0]
     assert vm.state is State.cancelled
     assert two.has("Madrid", "web-01")
 
@@ -383,7 +383,7 @@ async def test_the_answer_to_the_start_is_lost(two: Engine, to: str) -> None:
     tasks = two.served("Madrid").pool.tasks.running
     await until(lambda: any(two.jobs.is_ours(ref) for ref in list(tasks)))
     hold.release()
-    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
+    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 100)).vms[0]
     assert_done(vm)
     quiet(two, tasks=1)
 
@@ -413,7 +413,7 @@ async def test_it_has_arrived_though_somebody_reads_its_metadata(two: Engine, mo
     monkeypatch.setitem(METHODS, "VM.pool_migrate", and_export)
     two.clock.factor = 0.2
     two.site.run(lambda: pool.faults.add(plan.moves[0].calls[0].method, cut=0))
-    vm = await asyncio.wait_for(two.run(plan), 60)
+    vm = await asyncio.wait_for(two.run(plan), 100)
     assert_done(vm)
 
 
@@ -430,7 +430,7 @@ async def test_the_call_never_arrived(two: Engine, monkeypatch: pytest.MonkeyPat
     assert two.sessions("Lisboa") == 2
     if decides == "operator":
         two.jobs.cancel(job.id)
-    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
+    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 100)).vms[0]
     assert vm.state is (State.cancelled if decides == "operator" else State.failed)
     assert vm.message == (
         "The connection broke while the migration was being started, and there is no sign of it on the server. "
@@ -453,7 +453,7 @@ async def test_a_request_that_is_carried_out_after_our_deadline(
     job = two.jobs.start(plan)
     await until(lambda: "It may still start" in two.vm(job).message)
     assert not two.vm(job).state.has_ended
-    assert_done((await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0])
+    assert_done((await asyncio.wait_for(two.jobs.wait(job.id), 100)).vms[0])
 
 
 async def test_a_copy_whose_start_was_not_answered_may_exist(two: Engine) -> None:
@@ -462,7 +462,7 @@ async def test_a_copy_whose_start_was_not_answered_may_exist(two: Engine) -> Non
     job = two.jobs.start(plan)
     await until(lambda: "It may still start" in two.vm(job).message)
     two.jobs.cancel(job.id)
-    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
+    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 100)).vms[0]
     assert vm.state is State.interrupted
     assert "whether Lisboa has a copy of intranet-old" in vm.message
     quiet(two)
@@ -480,7 +480,7 @@ async def test_a_cancel_whose_answer_is_lost_is_sent_again(two: Engine) -> None:
     await until(lambda: two.site.run(lambda: any(w.cancel.is_set() for w in running.values())))
     assert fault.seen >= 3
     hold.release()
-    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
+    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 100)).vms[0]
     assert vm.state is State.cancelled, vm.message
     assert two.has("Madrid", "web-01")
     quiet(two)
@@ -501,7 +501,7 @@ async def test_a_cut_while_the_task_is_looked_for(two: Engine) -> None:
     await hold.until_held()
     await until(lambda: any(two.jobs.is_ours(ref) for ref in list(pool.tasks.running)))
     hold.release()
-    assert_done((await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0])
+    assert_done((await asyncio.wait_for(two.jobs.wait(job.id), 100)).vms[0])
 
 
 @pytest.mark.parametrize("method", ["VM.set_affinity", "VM.get_record", "VBD.get_record", "VIF.get_record"])
@@ -578,7 +578,7 @@ async def test_odd_answers_while_it_runs_do_not_end_it(two: Engine) -> None:
     two.jobs.cancel(job.id)
     await until(lambda: two.vm(job).state is State.running)
     hold.release()
-    assert_done((await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0])
+    assert_done((await asyncio.wait_for(two.jobs.wait(job.id), 100)).vms[0])
 
 
 @pytest.mark.parametrize("to", ["Lisboa", "Madrid"])
@@ -587,7 +587,7 @@ async def test_the_server_restarts_in_the_middle(two: Engine, to: str) -> None:
     hold, job = await started(two, await two.plan("web-01", to=to, **options), 5)
     await asyncio.to_thread(two.site.fault, two.served("Madrid"), "restart", seconds=0.2)
     hold.release()
-    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
+    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 100)).vms[0]
     assert vm.state is State.failed
     assert "no longer knows of this migration" in vm.message
     assert "web-01 is in Madrid, running on madrid-01." in vm.message
@@ -606,7 +606,7 @@ async def test_somebody_destroys_the_task(two: Engine, to: str) -> None:
     await until(lambda: two.vm(job).message.startswith("The server's task is gone"))
     assert two.vm(job).state is State.running
     hold.release()
-    assert_done((await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0])
+    assert_done((await asyncio.wait_for(two.jobs.wait(job.id), 100)).vms[0])
     quiet(two, tasks=1)
 
 
@@ -616,7 +616,7 @@ async def test_the_session_ends_in_the_middle(two: Engine) -> None:
     two.site.run(lambda: [pool.sessions.end(ref) for ref in list(pool.sessions.live)])
     await until(lambda: two.vm(job).state is State.lost)
     hold.release()
-    assert_done((await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0])
+    assert_done((await asyncio.wait_for(two.jobs.wait(job.id), 100)).vms[0])
 
 
 # What is said to be done but is not.
@@ -678,7 +678,7 @@ async def test_what_the_log_says(two: Engine, caplog: pytest.LogCaptureFixture) 
     two.proxies["Madrid"].cut()
     await until(lambda: two.vm(job).state is State.lost)
     hold.release()
-    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
+    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 100)).vms[0]
     seen |= set(two.site.run(lambda: [*madrid.sessions.live, *lisboa.sessions.live]))
     shown = f"{vm} {vm.as_json()} " + "".join(r.getMessage() for r in caplog.records if r.name.startswith("xsmigui."))
     assert len(seen) >= 3

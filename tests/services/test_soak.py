@@ -38,7 +38,7 @@ async def there_and_back(two: Engine) -> None:
     for to, sr in (("Lisboa", "NFS Lisboa"), ("Madrid", "NFS Madrid")):
         plan = await two.plan("web-01", to=to, sr=sr)
         job = two.jobs.start(plan)
-        ended = await asyncio.wait_for(two.jobs.wait(job.id), 60)
+        ended = await asyncio.wait_for(two.jobs.wait(job.id), 100)
         assert [vm.state for vm in ended.vms] == [State.done]
         await until(lambda name=to: bool(two.inventory(name).find("VM", "web-01")))  # type: ignore[misc]
         other = "Madrid" if to == "Lisboa" else "Lisboa"

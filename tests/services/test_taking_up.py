@@ -35,7 +35,7 @@ async def taken_up(two: Engine) -> Job:
 
 
 async def ended(two: Engine, job: Job) -> Job:
-    return await asyncio.wait_for(two.jobs.wait(job.id), 30)
+    return await asyncio.wait_for(two.jobs.wait(job.id), 100)
 
 
 async def plan_of(two: Engine, to: str) -> Plan:

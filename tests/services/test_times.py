@@ -35,11 +35,11 @@ async def plan_of(two: Engine, start: int | None = None, pause: int | None = Non
 async def test_nothing_starts_before_its_time(two: Engine, today: list[datetime]) -> None:
     job = two.jobs.start(await plan_of(two, start=120))
     other = two.jobs.start(await two.plan("monitoring", to="Madrid", host="madrid-01", sr="NFS Madrid"))
-    await asyncio.wait_for(two.jobs.wait(other.id), 30)  # what has no time passes it
+    await asyncio.wait_for(two.jobs.wait(other.id), 100)  # what has no time passes it
     assert states(two.jobs.get(job.id)) == [State.waiting] * 5
     assert "Starts at 2026-11-28" in two.vm(job).message
     today[0] = NOW + timedelta(minutes=121)
-    assert states(await asyncio.wait_for(two.jobs.wait(job.id), 30)) == [State.done] * 5
+    assert states(await asyncio.wait_for(two.jobs.wait(job.id), 100)) == [State.done] * 5
 
 
 async def test_nothing_more_starts_from_its_time_on(two: Engine, today: list[datetime]) -> None:
@@ -54,7 +54,7 @@ async def test_nothing_more_starts_from_its_time_on(two: Engine, today: list[dat
     assert "Paused at 2026-11-28" in two.jobs.get(job.id).vms[1].message
     assert moving(two) == []
     two.jobs.proceed(job.id)  # the operator's word; it is not paused once more
-    assert states(await asyncio.wait_for(two.jobs.wait(job.id), 30)) == [State.done] * 5
+    assert states(await asyncio.wait_for(two.jobs.wait(job.id), 100)) == [State.done] * 5
 
 
 async def test_the_pause_comes_while_nothing_ends(two: Engine, today: list[datetime]) -> None:
@@ -67,12 +67,12 @@ async def test_the_pause_comes_while_nothing_ends(two: Engine, today: list[datet
     hold.release()
     await until(lambda: two.vm(job).state is State.done)
     two.jobs.cancel(job.id)
-    await asyncio.wait_for(two.jobs.wait(job.id), 30)
+    await asyncio.wait_for(two.jobs.wait(job.id), 100)
 
 
 async def test_a_plan_whose_times_have_passed_starts(two: Engine, today: list[datetime]) -> None:
     job = two.jobs.start(await plan_of(two, start=-10, pause=-5))
-    assert states(await asyncio.wait_for(two.jobs.wait(job.id), 30)) == [State.done] * 5
+    assert states(await asyncio.wait_for(two.jobs.wait(job.id), 100)) == [State.done] * 5
 
 
 async def test_times_survive_a_handover(site: Simulated, tmp_path: Path) -> None:
@@ -87,4 +87,4 @@ async def test_times_survive_a_handover(site: Simulated, tmp_path: Path) -> None
         assert second.vm(job).state is State.waiting
         assert not second.vm(job).held
         second.clock.now = lambda: time + timedelta(seconds=1)  # type: ignore[method-assign]
-        assert states(await asyncio.wait_for(second.jobs.wait(job.id), 30)) == [State.done]
+        assert states(await asyncio.wait_for(second.jobs.wait(job.id), 100)) == [State.done]

@@ -131,7 +131,7 @@ async def test_a_job_that_differs_is_no_success(two: Engine) -> None:
     ref = two.site.vm(lisboa, "web-01")
     host = (await asyncio.to_thread(two.site.call, lisboa, "host.get_by_name_label", "lisboa-02"))[0]
     await asyncio.to_thread(two.site.call, lisboa, "VM.pool_migrate", ref, host, {})
-    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 20)).vms[0]
+    vm = (await asyncio.wait_for(two.jobs.wait(job.id), 100)).vms[0]
     assert vm.state is State.failed
     assert (
         vm.message

@@ -166,7 +166,7 @@ async def test_a_session_that_ends_wakes_the_feed(site: Simulated, login: Login)
         reference = connection._session
         site.run(lambda: pool.pool.sessions.end(reference))
         with pytest.raises(SessionLost) as caught:
-            await asyncio.wait_for(task, 5)
+            await asyncio.wait_for(task, 100)
         assert reference not in repr(caught.value)
 
 
@@ -220,7 +220,7 @@ async def test_a_task_is_awaited_through_the_feed(site: Simulated, login: Login)
         await until(lambda: seen and seen[-1].progress > 0.1)
         looks = site.run(lambda: pool.pool.faults.add("task.get_record", times=0))
         hold.release()
-        record = await asyncio.wait_for(waiting, 10)
+        record = await asyncio.wait_for(waiting, 100)
         assert record.status == "success"
         assert [t.status for t in seen][-1] == "success"
         assert looks.seen == 0  # the end was heard of, not asked for
@@ -254,7 +254,7 @@ async def test_a_task_that_somebody_destroys_meanwhile(site: Simulated, login: L
         await asyncio.to_thread(site.call, pool, "task.destroy", task)
         hold.release()
         with pytest.raises(ServerFailure, match="HANDLE_INVALID"):
-            await asyncio.wait_for(waiting, 10)
+            await asyncio.wait_for(waiting, 100)
 
 
 async def test_a_feed_that_breaks_wakes_who_waits_for_a_task(site: Simulated, login: Login) -> None:
@@ -268,7 +268,7 @@ async def test_a_feed_that_breaks_wakes_who_waits_for_a_task(site: Simulated, lo
             await hold.until_held()
             proxy.down()
             with pytest.raises(Unreachable):
-                await asyncio.wait_for(waiting, 10)
+                await asyncio.wait_for(waiting, 100)
             hold.release()
 
 

@@ -46,7 +46,7 @@ async def test_everything_goes_through_it(shared_site: Simulated, proxy: HttpPro
     listener = Loaded()
     following = asyncio.ensure_future(connection.follow(listener))
     try:
-        assert (await asyncio.wait_for(listener.inventory, 30)).host
+        assert (await asyncio.wait_for(listener.inventory, 100)).host
         assert await connection.call("pool.get_all")
     finally:
         following.cancel()

@@ -71,7 +71,7 @@ async def test_every_release_as_it_listens(wire: XapiWire, release: str, plain_s
         listener = Loaded()
         following = asyncio.ensure_future(connection.follow(listener))
         try:
-            assert (await asyncio.wait_for(listener.inventory, 30)).host
+            assert (await asyncio.wait_for(listener.inventory, 100)).host
         finally:
             following.cancel()
             await asyncio.gather(following, return_exceptions=True)

@@ -53,6 +53,8 @@ async def carry_on(options: argparse.Namespace, jobs: Jobs, journal: JournalFile
     if doubts and not options.same_pool:
         raise BadArguments(f"{doubts[0]} " + _("Add --same-pool to resume it anyway."))
     for job in taken:
+        if doubts:
+            jobs.vouch(job.id)
         jobs.proceed(job.id)
     count = sum(1 for job in taken for vm in job.vms if not vm.is_over)
     say(n_("{n} VM is carried on.", "{n} VMs are carried on.", count))
