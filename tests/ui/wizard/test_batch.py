@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
+import pytest
+from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
 
@@ -9,10 +14,12 @@ from tests.core.site import TwoPools
 from tests.holding import until
 from tests.ui.driving import child, driven, settled
 from tests.ui.wizard.desk import Desk
+from xsmigui.core.migration import candidates
 from xsmigui.core.migration.defaults import default_storage_network
 from xsmigui.core.migration.draft import StorageMode
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import VmRef
+from xsmigui.ui.wizard import pages
 from xsmigui.ui.wizard.bulk import Rows
 from xsmigui.ui.wizard.choice import ChoiceCombo
 from xsmigui.ui.wizard.mapping import NetworksPage
@@ -213,3 +220,42 @@ def test_a_pools_own_network_for_migrations() -> None:
     assert default_storage_network(lisboa, [site.l1]) == site.l_management
     site.lisboa.set(lisboa.pool_ref, other_config={"xo:migrationNetwork": "unknown"})
     assert default_storage_network(site.site.pools[site.lisboa.id], [site.l1]) == site.l_storage_net
+
+
+@driven
+async def test_a_list_that_takes_long_is_made_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages, "MANY_PAIRS", 0)
+    site = TwoPools()
+    vms = crowd(site, 4)
+    desk = Desk(site, *vms, destination=site.lisboa.id)
+    await desk.answered()
+    desk.wizard._visited.add(Page.home_server)
+    desk.wizard.go_to(Page.home_server)
+    home = desk.front()
+    assert isinstance(home, HomeServerPage)
+    gate = threading.Event()
+    threads: list[threading.Thread] = []
+    inner = candidates.hosts
+
+    def slow(*arguments: Any) -> Any:
+        threads.append(threading.current_thread())
+        assert gate.wait(60)
+        return inner(*arguments)
+
+    monkeypatch.setattr(candidates, "hosts", slow)
+    home.all.showPopup()
+    assert [text for _ref, text, _usable in home.all._items] == ["Checking…"]
+    gate.set()
+    await until(lambda: len(home.all._items) == 2)
+    assert home.all.view().isVisible()
+    assert threading.main_thread() not in threads
+    home.all.hidePopup()
+    home.all.choose(site.l2)
+    assert desk.drafting.draft.hosts == dict.fromkeys(vms, site.l2)
+    QTest.keyClick(home.all, Qt.Key.Key_Down)
+    assert [text for _ref, text, _usable in home.all._items] == ["Checking…"]
+    desk.wizard.choose(lambda draft: draft.on(vms[0], site.l1))
+    home.all.hidePopup()
+    await settled()
+    assert home.all._items == (), "what was asked for before the choice is not shown after it"
+    desk.close()

@@ -8,7 +8,7 @@ from PySide6.QtGui import QAccessible, QKeyEvent, QStandardItem, QStandardItemMo
 from PySide6.QtWidgets import QWidget
 
 from xsmigui.core.migration.candidates import Candidate
-from xsmigui.core.text import printable
+from xsmigui.core.text import _, printable
 from xsmigui.ui.fields import Combo
 from xsmigui.ui.words import explain, tip
 
@@ -21,6 +21,10 @@ def line(candidate: Candidate) -> str:
     return printable(" · ".join(part for part in parts if part))
 
 
+Aside = Callable[[Callable[[], Sequence[Candidate]], Callable[[Sequence[Candidate]], None]], None]
+"""Does work in a thread and hands its outcome on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """What a box offers: the present choice (None: nothing is chosen yet), and how its list is made when somebody wants
@@ -31,6 +35,8 @@ class Offer:
     placeholder: str = ""
     name: str = ""
     enabled: bool = True
+    aside: "Aside | None" = None
+    """Makes the list in a thread, if that takes long; the box says so meanwhile."""
 
 
 class ChoiceCombo(Combo):
@@ -46,6 +52,7 @@ class ChoiceCombo(Combo):
         self._filling = False
         self._late: Callable[[], Sequence[Candidate]] | None = None
         self._later: Callable[[], None] | None = None
+        self._aside: Aside | None = None
         self.currentIndexChanged.connect(self._index_changed)
 
     def fill(self, candidates: Sequence[Candidate], current: str | None, placeholder: str = "") -> None:
@@ -64,10 +71,10 @@ class ChoiceCombo(Combo):
         if offer.name:
             self.setAccessibleName(printable(offer.name))
         self.setEnabled(offer.enabled)
-        self._late = offer.candidates
+        self._late, self._aside = offer.candidates, offer.aside
         current = offer.current
         shown = ((current.ref, line(current), current.usable),) if current is not None else ()
-        if QAccessible.isActive():
+        if QAccessible.isActive() and offer.aside is None:
             self._current = current.ref if current is not None else None
             self.setPlaceholderText(offer.placeholder)
             self._make_list()
@@ -120,11 +127,40 @@ class ChoiceCombo(Combo):
         return [text for _ref, text, _usable in self._shown]
 
     def showPopup(self) -> None:
-        self._make_list()
+        if self._is_slow:
+            self._await_list()
+        else:
+            self._make_list()
         super().showPopup()
+
+    @property
+    def _is_slow(self) -> bool:
+        return self._late is not None and self._aside is not None
+
+    def _await_list(self) -> None:
+        """Say that the list is being made."""
+        late, aside = self._late, self._aside
+        assert late is not None
+        assert aside is not None
+        self._show((("", _("Checking…"), False),), None, self.placeholderText())
+        aside(late, lambda found: self._list_made(late, found))
+
+    def _list_made(self, late: Callable[[], Sequence[Candidate]], found: Sequence[Candidate]) -> None:
+        if self._late is not late:
+            return  # it is out of date, and made anew when it is opened again
+        is_open = self.view().isVisible()
+        if is_open:
+            super().hidePopup()
+        self._late = None
+        self._show(tuple((c.ref, line(c), c.usable) for c in found), self._current, self.placeholderText())
+        if is_open:
+            super().showPopup()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         if event.key() not in (Qt.Key.Key_Tab, Qt.Key.Key_Backtab):
+            if self._is_slow:
+                self.showPopup()
+                return
             self._make_list()
         super().keyPressEvent(event)
 

@@ -17,12 +17,15 @@ from xsmigui.ui.fields import Check, Combo
 from xsmigui.ui.style import STEP, named
 from xsmigui.ui.wizard.bars import Bars
 from xsmigui.ui.wizard.bulk import Bulk, RowFilter, row_of
-from xsmigui.ui.wizard.choice import ChoiceCombo, Offer
+from xsmigui.ui.wizard.choice import Aside, ChoiceCombo, Offer
 from xsmigui.ui.wizard.grid import Table
 from xsmigui.ui.words import heading, hint
 
 ADD_SERVER: Final = "add-server"
 """Stands among the destinations for adding a new one."""
+
+MANY_PAIRS: Final = 200
+"""Pairs of VM and host that are judged while the window waits; more are judged in a thread."""
 
 Choose = Callable[[Edit], None]
 
@@ -48,6 +51,8 @@ class WizardPage(QWidget):
         title = _(TITLES[self.page])
         named(self, object_name, title)
         self._choose = choose
+        self.aside: Aside | None = None
+        """Makes lists that take long in a thread."""
         self.evaluation: Evaluation | None = None
         self.body = QVBoxLayout(self)
         self.body.setContentsMargins(2 * STEP, 2 * STEP, 2 * STEP, STEP)
@@ -151,7 +156,11 @@ class HomeServerPage(WizardPage):
         self.table.offer(offer)
         self.filter.judge(evaluation, {move.ref: move.ref for move in moves})
         self.bulk.setVisible(len(moves) > 1)
-        self.all.offer(Offer(None, lambda: offers.hosts_for_all(self._shown()), _("Choose")))
+        target = evaluation.site.pools.get(evaluation.draft.destination or PoolId(""))
+        pairs = len(moves) * len(target.host) if target is not None else 0
+        shown = self._shown()
+        aside = self.aside if pairs > MANY_PAIRS else None
+        self.all.offer(Offer(None, lambda: offers.hosts_for_all(shown), _("Choose"), aside=aside))
         self.bars.show_accounts(tuple(evaluation.ledger.memory.values()))
 
     def _shown(self) -> tuple[VmRef, ...]:

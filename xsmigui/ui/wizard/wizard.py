@@ -1,6 +1,8 @@
 """The wizard's frame: the list of steps, the page, the problems below it, and the buttons."""
 
+import asyncio
 import logging
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -19,6 +21,7 @@ from PySide6.QtWidgets import (
 )
 
 from xsmigui.core.migration import leaving_out, sheets
+from xsmigui.core.migration.candidates import Candidate
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.fixes import Fix
 from xsmigui.core.migration.leaving_out import LeftOut
@@ -144,6 +147,7 @@ class MigrateWizard(QDialog):
         destination.add_server.connect(self.add_server)
         self.stack = QStackedWidget()
         for page in self.pages.values():
+            page.aside = self._aside
             self.stack.addWidget(page)
             page.row_clicked.connect(lambda ref: self.panel.reveal(ref))
         self.panel: ProblemPanel = ProblemPanel(self._icons, self._fix)
@@ -209,6 +213,14 @@ class MigrateWizard(QDialog):
         """What is made with the evaluation: the rows in sight, and their boxes' lists if a screen reader listens."""
         asked = frozenset(key for page in self.pages.values() for key in page.asked)
         return partial(sheets.prepare, asked=asked, lists=QAccessible.isActive())
+
+    def _aside(self, work: Callable[[], Sequence[Candidate]], then: Callable[[Sequence[Candidate]], None]) -> None:
+        self._scope.spawn(self._in_a_thread(work, then), "list")
+
+    async def _in_a_thread(
+        self, work: Callable[[], Sequence[Candidate]], then: Callable[[Sequence[Candidate]], None]
+    ) -> None:
+        then(await asyncio.to_thread(work))
 
     def choose(self, edit: Edit) -> None:
         """An edit of the draft, from a page."""
