@@ -8,7 +8,7 @@ something else meanwhile.
 import argparse
 import contextlib
 
-from tests.bench import batches, growth, measuring, stalls, start
+from tests.bench import batches, day, growth, measuring, stalls, start
 
 
 def main() -> None:
@@ -27,10 +27,13 @@ def main() -> None:
             found = measuring.several(trees, "tests.bench.stalls", rounds, "--child", case)
             show(found, stalls.GOALS)
         print("Batches")
-        for kind, number in (("live", 20), ("live", 200), ("storage", 20), ("storage", 60), ("preflight", 200)):
+        for kind, number in (("live", 20), ("live", 200), ("storage", 20), ("storage", 60), ("preflight", 60)):
             if not options.quick or number == 20:
                 figures = [batches.figures(tree, kind, number, "100") for tree in trees]
                 show([{name: [value] for name, value in each.items()} for each in figures], batches.GOALS)
+        print("A pool that changes 500 times a second")
+        figures = [day.figures(tree, 5000, 500, 20 if options.quick else 60) for tree in trees]
+        show([{name: [value] for name, value in each.items()} for each in figures], day.GOALS)
         print("Start")
         figures = [start.figures(tree, 2 * rounds + 1) for tree in trees]
         show([{name: [value] for name, value in each.items()} for each in figures], {})

@@ -24,7 +24,7 @@ GOALS = {
     "live 200: calls for each VM": "≤ 7",
     "storage 60: calls for each VM": "≤ 11",
     "storage 60: idle between two, p90 ms": "≤ one round trip + 20 ms",
-    "preflight 200: CPU ms": "≤ 0.3 ×",
+    "preflight 60: CPU ms": "≤ 0.3 ×",
 }
 
 
@@ -60,10 +60,9 @@ def child(kind: str, number: int, pools: list[dict[str, Any]]) -> dict[str, floa
 
     connection.Connection.call = call  # type: ignore[method-assign]
     connection.Connection.wait_for_task = wait_for_task  # type: ignore[method-assign]
-    from xsmigui.services import checking, drafting
+    from xsmigui.services import drafting
 
     drafting.evaluate = evaluate  # type: ignore[attr-defined]
-    del checking
     first, second = pools
     # Every fourth VM of the scenario is halted; the names of the first tenth are those of the second pool too.
     least = max(400, 3 * number) // 10
@@ -83,7 +82,7 @@ def child(kind: str, number: int, pools: list[dict[str, Any]]) -> dict[str, floa
     with contextlib.redirect_stdout(out), open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
         status = cli.main(arguments)
     cpu = (time.process_time() - begun_at) * 1000
-    if status != 0:
+    if status not in ((0, 1) if kind == "preflight" else (0,)):
         print(status, file=sys.stderr)
         return {}
     name = f"{kind} {number}"
@@ -146,7 +145,7 @@ def main() -> None:
             trees.append(stack.enter_context(measuring.build(options.against)))
         for kind in options.kinds:
             for number in options.sizes:
-                number = min(number, 60) if kind == "storage" else number
+                number = number if kind == "live" else min(number, 60)
                 found = [{k: [v] for k, v in figures(tree, kind, number, "100").items()} for tree in trees]
                 for line in measuring.table(found, GOALS):
                     print(line, flush=True)
