@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import os
 import random
+import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from tests.services.test_exchange import (
     VM,
     Watch,
     assert_as_before,
+    assert_moved,
     disks_of,
     ended,
     marked,
@@ -28,6 +31,8 @@ from tests.services.test_exchange import (
 )
 from tests.simulated import Simulated
 from xsmigui.core.jobs import Job, State, VmJob
+from xsmigui.local.journal import JournalFile
+from xsmigui.local.journalfile import FILE
 from xsmigui.simulator.failures import Failure
 
 __all__ = ["quiet"]
@@ -282,6 +287,128 @@ async def test_a_journal_that_cannot_be_written_holds_the_job(
     assert watch.calls.count("VDI.copy") == len(vm.replacements)
 
 
+RECORDS = ("VDI.copy", "VBD.create", "VBD.destroy", "VBD.set_userdevice", "VDI.add_tags")
+"""Calls whose request is in the journal before it leaves."""
+
+
+@pytest.mark.parametrize("call", RECORDS)
+async def test_a_call_does_not_leave_before_its_record_is_written(
+    two: Engine, monkeypatch: pytest.MonkeyPatch, call: str, expected_errors: list[str]
+) -> None:
+    """Exactly the record that precedes a call cannot be written, for several looks."""
+    expected_errors.append("no room")
+    before, plan = disks_of(two), await own_plan(two)
+    watch = Watch(two)
+    write, failed = two.journal.write, 0
+
+    async def failing(job: Job, place: int) -> None:
+        nonlocal failed
+        pending = job.vms[place].pending
+        if pending is not None and pending.method == call and not pending.task and failed < 5:
+            failed += 1
+            assert call not in watch.calls
+            raise OSError("no room")
+        await write(job, place)
+
+    monkeypatch.setattr(two.journal, "write", failing)
+    vm = await to_the_end(two, two.jobs.start(plan))
+    assert failed == 5
+    assert (vm.state, vm.verified) == (State.done, True), vm.message
+    assert watch.calls.count("VDI.copy") == len(before)
+    assert watch.bare == []
+    assert_moved(two, before)
+
+
+class FullDisk:
+    """The disk of the journal is full from now on, as SQLite says it, until there is `room`."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.failed, self.room = 0, threading.Event()
+        write = JournalFile._write
+
+        def full(journal: JournalFile, *written: Any) -> None:
+            if not self.room.is_set():
+                self.failed += 1
+                raise sqlite3.OperationalError("database or disk is full")
+            write(journal, *written)
+
+        monkeypatch.setattr(JournalFile, "_write", full)
+
+    async def for_some_looks(self) -> None:
+        seen = self.failed
+        await until(lambda: self.failed > seen + 5)
+
+
+@pytest.mark.parametrize("wants", ["goes on", "cancelled", "rolled back"])
+async def test_the_disk_of_the_journal_is_full_for_several_looks(
+    two: Engine, monkeypatch: pytest.MonkeyPatch, wants: str, expected_errors: list[str]
+) -> None:
+    """It fills up during the copy (or on the way back); the operator may cancel meanwhile. The job waits, says why,
+    and nothing is done on the server before there is room again."""
+    expected_errors.append("disk is full")
+    before, plan = disks_of(two), await own_plan(two)
+    watch = Watch(two)
+    hold = Hold(two.site, 4)
+    if wants == "rolled back":
+        refuse(two, "VDI.add_tags", 1, 3, failure=Failure("INTERNAL_ERROR", "no"))
+        hold.release()
+    job = two.jobs.start(plan)
+    await until(lambda: two.vm(job).undoing if wants == "rolled back" else two.vm(job).task)
+    full = FullDisk(monkeypatch)
+    if wants == "cancelled":
+        two.jobs.cancel(job.id)
+    hold.release()
+    await full.for_some_looks()
+    waiting, calls = two.vm(job), list(watch.calls)
+    assert not waiting.state.has_ended
+    assert "cannot be written" in waiting.message
+    await full.for_some_looks()
+    assert watch.calls == calls
+    full.room.set()
+    vm = await to_the_end(two, job)
+    if wants == "goes on":
+        assert (vm.state, vm.verified) == (State.done, True), vm.message
+        assert watch.calls.count("VDI.copy") == len(before)
+        assert_moved(two, before)
+    else:
+        assert vm.state is (State.cancelled if wants == "cancelled" else State.failed), vm.message
+        assert_as_before(two, before)
+
+
+@pytest.mark.parametrize("cancels", [False, True])
+async def test_the_end_is_not_told_before_it_is_written(
+    two: Engine, monkeypatch: pytest.MonkeyPatch, cancels: bool, expected_errors: list[str]
+) -> None:
+    expected_errors.append("no room")
+    plan = await own_plan(two)
+    hold = Hold(two.site, 4)
+    write, failed = two.journal.write, 0
+    written, told_too_early = False, False
+
+    async def failing(job: Job, place: int) -> None:
+        nonlocal failed, written, told_too_early
+        if job.vms[place].state.has_ended:
+            told_too_early |= two.jobs.get(job.id).has_ended and not written
+            if failed < 5:
+                failed += 1
+                raise OSError("no room")
+            written = True
+        await write(job, place)
+
+    monkeypatch.setattr(two.journal, "write", failing)
+    job = two.jobs.start(plan)
+    await until(lambda: two.vm(job).task)
+    if cancels:
+        two.jobs.cancel(job.id)
+    hold.release()
+    vm = await to_the_end(two, job)
+    assert vm.state is (State.cancelled if cancels else State.done), vm.message
+    assert failed == 5
+    assert not told_too_early
+    (kept,) = await two.journal.all()
+    assert kept.vms[0].state is vm.state
+
+
 # Case 14: two jobs at one disk.
 
 
@@ -386,6 +513,77 @@ async def test_a_look_that_is_refused_on_the_way_back(two: Engine, method: str, 
         assert job.id in vm.message
         return
     assert_as_before(two, before)
+
+
+CLASSES = ("VM.get_record", "VDI.get_record", "VBD.get_record")
+
+
+async def test_looks_refused_by_one_class_after_the_other_on_the_way_back(two: Engine) -> None:
+    """No class alone is refused for long; together they are for many looks."""
+    before, plan = disks_of(two), await own_plan(two)
+    refuse(two, "VDI.add_tags", 1, 3, failure=Failure("INTERNAL_ERROR", "no"))
+    job = two.jobs.start(plan)
+    await until(lambda: two.vm(job).undoing)
+    for number, method in enumerate(CLASSES):
+        refuse(two, method, 1 + number, 3 + number, failure=Failure("INTERNAL_ERROR", f"no {method}"))
+    vm = await to_the_end(two, job)
+    assert vm.state is State.failed, vm.message
+    assert "internal error" not in vm.message
+    assert_as_before(two, before)
+
+
+@pytest.mark.parametrize(("method", "undo"), [*((method, True) for method in CLASSES), ("VDI.get_record", False)])
+async def test_looks_refused_until_it_stops_and_then_resumed(two: Engine, method: str, undo: bool) -> None:
+    """Sixty refusals stop it; then the operator rolls it back, or lets it go on."""
+    before, plan = disks_of(two), await own_plan(two)
+    refuse(two, "VDI.add_tags", 1, 3, failure=Failure("INTERNAL_ERROR", "no"))
+    job = two.jobs.start(plan)
+    await until(lambda: two.vm(job).undoing)
+    refuse(two, method, 1, 0, failure=Failure("INTERNAL_ERROR", "no look"))
+    vm = await to_the_end(two, job)
+    assert vm.state is State.interrupted, vm.message
+    assert "internal error" not in vm.message
+    assert job.id in vm.message
+    two.site.run(two.served("Madrid").pool.faults.clear)
+    two.jobs.resume(job.id, undo=undo)
+    vm = await to_the_end(two, job)
+    if undo:
+        assert vm.state is State.cancelled, vm.message
+        assert_as_before(two, before)
+    else:
+        assert (vm.state, vm.verified) == (State.done, True), vm.message
+        assert_moved(two, before)
+
+
+def put_aside(folder: Path) -> list[bytes]:
+    """The content of the journals that were put aside."""
+    return [path.read_bytes() for path in folder.iterdir() if "-damaged-" in path.name and path.suffix == ".sqlite3"]
+
+
+async def test_the_journal_is_damaged_before_a_way_back_is_taken_up(
+    site: Simulated, tmp_path: Path, expected_errors: list[str]
+) -> None:
+    """It is put aside with its content; what is read of it is enough to go the rest of the way back."""
+    expected_errors.append("was damaged")
+    async with engine(site, home=tmp_path) as two:
+        before, plan = disks_of(two), await own_plan(two)
+        refuse(two, "VDI.add_tags", 1, 3, failure=Failure("INTERNAL_ERROR", "no"))
+        refuse(two, "VDI.destroy", 1, 0, failure=Failure("INTERNAL_ERROR", "no"))
+        job = two.jobs.start(plan)
+        await until(lambda: two.vm(job).undoing)
+    two.site.run(two.served("Madrid").pool.faults.clear)
+    path = tmp_path / FILE
+    spoilt = b"?" * 100 + path.read_bytes()[100:]
+    path.write_bytes(spoilt)
+    async with engine(site, home=tmp_path) as two:
+        (found,) = await two.jobs.take_up()
+        assert found.id == job.id
+        vm = await to_the_end(two, job)
+        assert vm.state in (State.failed, State.cancelled), vm.message
+        assert_as_before(two, before)
+        assert put_aside(tmp_path) == [spoilt]
+        (kept,) = await two.journal.all()
+        assert kept.vms[0].state is vm.state
 
 
 # Deleted, detached and other surprises between two looks.

@@ -120,10 +120,10 @@ class Carrier(Reporting, ABC):
         except Refused as refusal:
             await self._let_go()
             message = m_("Not started: {reason}", reason=refusal.problems[0].finding)
-            self._end(State.failed, message, refusal.problems)
+            await self._end(State.failed, message, refusal.problems)
         except Ended as end:
             await self._let_go()
-            self._end(end.state, end.status, end.problems)
+            await self._end(end.state, end.status, end.problems)
 
     async def _check_and_begin(self) -> None:
         self._tell(state=State.running, step=Phase.checking, started=self._clock.now(), status="", begun=0)
@@ -283,12 +283,19 @@ class Carrier(Reporting, ABC):
             self._report(noted)
             await self._write()
 
-    async def _write(self) -> None:
-        """The present state is on disk when this returns. As long as the journal cannot be written nothing else is
-        done, and nothing is undone."""
+    async def _end(self, state: State, status: Text, problems: tuple[Problem, ...] = ()) -> None:
+        """The end of what was begun is on disk before anybody hears of it."""
+        ended = self._ended(state, status, problems)
+        if self.job.has_begun:
+            await self._write(ended)
+        self._tell_of(ended)
+
+    async def _write(self, job: VmJob | None = None) -> None:
+        """The present state (or this one) is on disk when this returns. As long as the journal cannot be written
+        nothing else is done, and nothing is undone."""
         while True:
             try:
-                await self._context.keep(self.job)
+                await self._context.keep(job if job is not None else self.job)
             except OSError as error:
                 log.error("%s", error)
                 text = m_(

@@ -365,7 +365,7 @@ class ExchangeCarrier(Carrier):
         told = (message, kept, told_of_stop(self.job), told_of_sources(self.job), *(p.statement for p in warnings))
         status = sentences(*told, summary(items))
         self._tell(verified=are_verified(items))
-        self._end(State.done, status, warnings)
+        await self._end(State.done, status, warnings)
 
     async def _follow_up(self, method: str, params: tuple[Any, ...]) -> None:
         """What follows the exchange; its failure is reported and undoes nothing."""

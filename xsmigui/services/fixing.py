@@ -140,4 +140,4 @@ class FixCarrier(Carrier):
     async def _finish(self) -> None:
         self._tell(verified=not self._left)
         kept = m_("Left alone:") if self._left else ""
-        self._end(State.done, sentences(outcome(self._fix), kept, *self._left))
+        await self._end(State.done, sentences(outcome(self._fix), kept, *self._left))

@@ -19,8 +19,10 @@ class Reporting:
         self._clock = clock
         self._report = report
 
-    def _end(self, state: State, status: Text, problems: tuple[Problem, ...] = ()) -> None:
-        self._tell(
+    def _ended(self, state: State, status: Text, problems: tuple[Problem, ...] = ()) -> VmJob:
+        """The job as it ends. Nobody hears of it yet."""
+        return replace(
+            self.job,
             state=state,
             step=Step.ended,
             status=status,
@@ -32,7 +34,9 @@ class Reporting:
         )
 
     def _tell(self, **changes: Any) -> None:
-        job = replace(self.job, **changes)
+        self._tell_of(replace(self.job, **changes))
+
+    def _tell_of(self, job: VmJob) -> None:
         if job != self.job:
             self.job = job
             self._report(job)

@@ -467,7 +467,7 @@ class SendingCarrier(Carrier):
         message = m_("{vm} is on {host}.", vm=self._move.vm.name, host=found.host)
         status = sentences(message, *(p.statement for p in warnings), summary(items))
         self._tell(verified=are_verified(items))
-        self._end(State.done, status, warnings)
+        await self._end(State.done, status, warnings)
 
     def _content_items(self) -> list[Item]:
         """Whether the contents of the disks are the same as before, where that was to be proved."""

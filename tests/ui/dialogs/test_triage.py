@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QPushButton
 
+from tests.foreign import spoil_finished_copies
 from tests.holding import until
 from tests.simulated import Simulated
 from tests.ui.dialogs.test_leftovers import failed
@@ -17,6 +18,7 @@ from tests.ui.programs import connected, running, vm_key
 from xsmigui.app import Program
 from xsmigui.core.jobs import State
 from xsmigui.core.migration.diskdraft import draft_of_disks
+from xsmigui.core.migration.kept import kept_sources
 from xsmigui.core.refs import SrRef, VdiRef, VmRef
 from xsmigui.core.triage import Do
 from xsmigui.local.journalfile import FILE
@@ -98,6 +100,47 @@ async def test_a_copy_that_has_stopped(qapp: QApplication, home: Path, site: Sim
         (disk,) = [v["VDI"] for v in vbds if v["type"] == "Disk"]
         assert (site.call(madrid, "VDI.get_uuid", disk) == uuid) is (do is Do.revert)
         assert not site.call(madrid, "VM.get_blocked_operations", vm)
+
+
+@driven
+async def test_disks_that_differ_are_accepted(qapp: QApplication, home: Path, site: Simulated) -> None:
+    """The new disk, which the VM runs on, differs from the old one: accepted by hand it is done, and not verified."""
+    madrid = site["Madrid"]
+    async with running(qapp, home) as program:
+        await connected(program, site)
+        key = vm_key(program, "backup-cbt")
+        inventory = program.store.inventory(key.pool)
+        assert inventory is not None
+        ((_vbd, disk, record),) = inventory.disks(VmRef(key.ref))
+        sr = SrRef(inventory.find("SR", "iSCSI Madrid")[0])
+        draft = draft_of_disks(program.store.site(), key.pool, [VdiRef(disk)], sr).copying(True, 0).with_short_stop(1)
+        spoil_finished_copies(site, "Madrid")
+        await program.window.planner.migrate_at_once(draft)
+        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended)
+        assert program.jobs.all()[0].state is State.interrupted
+        sheet = await details(program)
+        assert list(sheet.steps) == [Do.resume, Do.accept, Do.forget]
+        child(sheet, QPushButton, "triageAcceptButton").click()
+        question = await dialog("questionDialog")
+        assert any("backup-cbt keeps its new disks" in label.text() for label in question.findChildren(QLabel))
+        child(question, QPushButton, "goButton").click()
+        await until(lambda: program.jobs.all()[0].state is State.done)
+        (vm,) = program.jobs.all()[0].vms
+        assert not vm.verified
+        assert "content" in vm.message
+        program.window.activity.refresh()
+        line = program.window.activity.line()
+        assert line is not None
+        assert line.state == "done"  # "done, and verified" where it is
+        assert "content" in line.message
+
+        def kept() -> list[str]:
+            now = program.store.inventory(key.pool)
+            return [source.uuid for source in kept_sources(now)] if now is not None else []
+
+        await until(lambda: kept() == [record.uuid])
+        assert site.call(madrid, "VM.get_power_state", site.vm(madrid, "backup-cbt")) == "Running"
+    site.fault(madrid, "watch_disks")  # what the guest had on the spoilt disk was lost on purpose
 
 
 @driven
