@@ -133,7 +133,8 @@ class Calls:
                 self._heard += not self._changes or changes(method)
                 if self._broken is not None:
                     await self._break(call, pool, method)
-                if self._heard == self._at and not self.reached.is_set():
+                # A job that ended before it made so many calls was never stopped: what comes later is let be.
+                if self._heard == self._at and not self.reached.is_set() and not self._is_released:
                     await self._stand_still(call)
             await strike(call)
 
@@ -172,6 +173,10 @@ class Calls:
         await self._go.wait()
         if self._how == "before":
             raise Dropped(call.message.full)
+
+    @property
+    def _is_released(self) -> bool:
+        return self._go is not None and self._go.is_set()
 
     def release(self) -> None:
         assert self._go is not None
