@@ -17,7 +17,7 @@ class Doubting:
         thing = argparse.Namespace(uuid="p", name="Madrid")
         self.job = argparse.Namespace(id="j", plan=argparse.Namespace(source=thing, target=thing))
 
-    async def take_up(self, wanted: str) -> list[Any]:
+    async def take_up(self, wanted: str, *, accept: bool = False) -> list[Any]:
         return [self.job]
 
     def doubt(self, job: str) -> str:
@@ -42,7 +42,7 @@ async def test_only_the_operators_word_goes_on(sure: bool, monkeypatch: pytest.M
         return 0
 
     monkeypatch.setattr(journal, "to_the_end", to_the_end)
-    options = argparse.Namespace(resume="j", revert=None, same_pool=sure)
+    options = argparse.Namespace(resume="j", revert=None, accept=None, same_pool=sure)
     jobs = Doubting()
     if sure:
         assert await journal.take_up(options, cast(Any, jobs), cast(Any, Connected())) == 0

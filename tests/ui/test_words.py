@@ -89,7 +89,7 @@ def test_a_widget_is_explained(qapp: QApplication) -> None:
 
 ROOMS = {
     "words.py": {"QLabel"},
-    "fields.py": {"QComboBox", "QSpinBox"},
+    "fields.py": {"QComboBox", "QSpinBox", "QDateTimeEdit"},
 }
 KEPT = {"QLabel", "QComboBox", "QSpinBox", "QDoubleSpinBox", "QSlider", "QDial", "QDateTimeEdit", "QDateEdit",
         "QTimeEdit", "QFontComboBox", "QScrollBar", "QMessageBox", "QToolTip", "QInputDialog"}  # fmt: skip

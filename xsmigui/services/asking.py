@@ -76,16 +76,18 @@ class Asker:
         await self._put(question, keep)
 
     async def _roles(self, pool: PoolId, methods: tuple[str, ...]) -> tuple[str, ...]:
-        """The roles that allow all these methods, as the server knows them; none if it does not tell."""
+        """The roles that allow all these methods, as the server knows them; none if it does not tell. Those that are
+        its own are given to nobody (`is_internal`, xapi 22.5 datamodel.ml)."""
         gateway = self._gateway(pool)
         try:
             found = [set(await gateway.call("role.get_by_permission_name_label", name.lower())) for name in methods]
             able = set.intersection(*found) if found else set()
-            names = [await gateway.call("role.get_name_label", ref) for ref in sorted(able)]
+            records = [await gateway.call("role.get_record", ref) for ref in sorted(able)]
         except WIRE_ERRORS as failure:
             log.info("roles: %s", failure)
             return ()
-        return tuple(sorted((str(name) for name in names), key=lambda name: (name not in STRONGEST, name)))
+        names = [str(record["name_label"]) for record in records if not record.get("is_internal")]
+        return tuple(sorted(names, key=lambda name: (name not in STRONGEST, name)))
 
     async def _rate(self, question: WriteRate) -> float | None:
         """Bytes a second; None if the server does not measure (it answers ``NaN`` in the first seconds)."""

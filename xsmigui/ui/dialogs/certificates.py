@@ -45,6 +45,9 @@ async def ask_trust(parent: QWidget | None, failure: CertificateUnknown | Certif
     sheet.body.addLayout(_table(fingerprints, failure.about))
     go = _("Trust the new certificate") if changed else _("Trust this certificate")
     sheet.finish(go, _("Don't connect"), "trustButton", dangerous=True)
+    layout = sheet.layout()
+    if layout is not None:  # a width of our own would stand in the way of what the layout needs with this font
+        sheet.setMinimumWidth(max(sheet.minimumWidth(), layout.totalMinimumSize().width()))
     return await opened(sheet) == QDialog.DialogCode.Accepted
 
 
