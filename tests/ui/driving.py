@@ -25,7 +25,7 @@ from xsmigui.ui.loop import EventLoop
 
 T = TypeVar("T")
 W = TypeVar("W", bound=QWidget)
-DEADLINE = 60.0
+DEADLINE = 110.0
 """Seconds that a test may take."""
 
 Drive = Callable[[Coroutine[Any, Any, T]], T]
