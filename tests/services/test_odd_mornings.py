@@ -113,7 +113,7 @@ async def test_a_home_that_was_cloned_with_its_journal(site: Simulated, tmp_path
 async def test_a_clock_that_has_jumped_meanwhile(
     site: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, days: int
 ) -> None:
-    """How long a job was left is told by this computer's clock; what is exchanged does not depend on it."""
+    """How long a job was left comes from this computer's clock; what is exchanged does not depend on it."""
     other = Somebody.at(site, "Madrid")
     job, _restore = await left_at(site, tmp_path, "VBD.create", 7)
     other.write(other.disks(other.vm(VM))["0"])

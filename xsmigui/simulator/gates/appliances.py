@@ -10,7 +10,7 @@ from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates.busy import other_operation
 from xsmigui.simulator.pool import Pool
 
-# Which VMs an operation is for, and what is said where there is none
+# Which VMs an operation is for, and the text if there is none
 _FOR: Final[dict[str, tuple[Callable[[str], bool], str]]] = {
     "start": (lambda state: state == "Halted", "There are no halted VMs in this appliance."),
     "clean_shutdown": (lambda state: state == "Running", "There are no running VMs in this appliance."),
