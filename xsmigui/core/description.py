@@ -24,7 +24,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class DiskRow:
-    """A virtual disk in a table, on an SR's tab or (with its connection: `position`, `device`, `read_only`, `active`)
+    """A virtual disk in a table, on an SR's tab or (with its connection: `position`, `device`, `read_only`)
     on a VM's. Sizes are bytes; `vms` names who uses it; `of_snapshot` marks snapshots' disks, and `snapshot_of` names
     the disk that one was taken of. `drive` is the connection of an inserted CD, empty elsewhere."""
 
@@ -43,7 +43,6 @@ class DiskRow:
     type: str = ""
     device: str = ""
     read_only: bool = False
-    active: bool = False
     drive: str = ""
 
 
@@ -302,7 +301,8 @@ def vm_disks(inventory: Inventory, ref: VmRef) -> tuple[DiskRow, ...]:
             continue
         row = _disk_row(inventory, vbd.VDI, vdi or records.VDI(), vbd.userdevice, state)
         drive = vbd_ref if vbd.type == "CD" and vdi is not None else ""
-        row = replace(row, device=vbd.device, read_only=vbd.mode == "RO", active=vbd.currently_attached, drive=drive)
+        read_only = vbd.mode == "RO" and vbd.type != "CD"
+        row = replace(row, device=vbd.device, read_only=read_only, drive=drive)
         rows.append(row if vdi is not None else replace(row, name=_("CD drive"), state=_("empty")))
     return tuple(rows)
 

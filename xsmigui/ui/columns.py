@@ -8,6 +8,7 @@ from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer
 from PySide6.QtWidgets import QHeaderView, QTableView, QTreeView, QWidget
 
 from xsmigui.core.preferences import Preferences
+from xsmigui.ui.models.table import UNCUT
 from xsmigui.ui.style import PADDING, STEP
 
 BOUND: Final = 40
@@ -21,7 +22,7 @@ WHOLE: Final = 32
 
 NARROW: Final = 12
 """The same for a table that is rather to be seen whole; of its first column, which names things, half as many again.
-Its numbers, which stand at the right, are never cut at all, only their titles are."""
+Its numbers, dates and states are never cut at all, only their titles are."""
 
 REST: Final = 20
 """Letters for which the column that takes the rest keeps room there."""
@@ -149,7 +150,7 @@ class Columns(QObject):
                 floor = min(floor, REST * letter + 2 * PADDING)
             least = [(self._whole + self._whole // 2 * (n == 0)) * letter + 2 * PADDING for n in range(count)]
             bounds = [
-                contents[n] if is_narrow and self._is_number(n) else min(width, least[n])
+                max(contents[n] if is_narrow and self._is_uncut(n) else min(width, least[n]), self._least.get(n, 0))
                 for n, width in enumerate(others)
             ]
             widths = shared_out(others, room, self._stretching, floor, bounds)
@@ -161,11 +162,8 @@ class Columns(QObject):
         finally:
             self._busy = False
 
-    def _is_number(self, column: int) -> bool:
-        """Numbers stand at the right, their titles too."""
-        role = Qt.ItemDataRole.TextAlignmentRole
-        where = self._view.model().headerData(column, Qt.Orientation.Horizontal, role)
-        return where is not None and bool(int(where) & Qt.AlignmentFlag.AlignRight.value)
+    def _is_uncut(self, column: int) -> bool:
+        return bool(self._view.model().headerData(column, Qt.Orientation.Horizontal, UNCUT))
 
     def _measured(self, count: int) -> tuple[list[int], list[int]]:
         """The width that the content of each column and its title want, in pixels; and its content alone."""

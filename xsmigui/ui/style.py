@@ -9,7 +9,7 @@ from typing import Final
 
 from PySide6.QtCore import QEvent, Qt
 from PySide6.QtGui import QColor, QFont, QPalette
-from PySide6.QtWidgets import QApplication, QLayout, QPushButton, QTableView, QWidget
+from PySide6.QtWidgets import QApplication, QLayout, QPushButton, QTableView, QTreeView, QWidget
 
 from xsmigui.core.text import printable
 
@@ -239,8 +239,14 @@ def plain_table(table: QTableView) -> None:
     table.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
     table.setWordWrap(False)
     table.setTabKeyNavigation(False)
-    inset = f"padding-left: {PADDING - OWN_INSET}px; padding-right: {PADDING - OWN_INSET}px;"
-    table.setStyleSheet(f"QTableView::item {{ {inset} }} QHeaderView::section {{ {inset} }}")
+    inset(table)
+
+
+def inset(view: QTableView | QTreeView) -> None:
+    """Texts of cells and titles keep their distance from the edges of their columns."""
+    sides = f"padding-left: {PADDING - OWN_INSET}px; padding-right: {PADDING - OWN_INSET}px;"
+    kind = "QTableView" if isinstance(view, QTableView) else "QTreeView"
+    view.setStyleSheet(f"{kind}::item {{ {sides} }} QHeaderView::section {{ {sides} }}")
 
 
 def named(widget: QWidget, object_name: str, accessible: str) -> None:

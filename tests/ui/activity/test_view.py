@@ -126,6 +126,7 @@ def test_the_headline() -> None:
     both = replace(two, vms=tuple(replace(vm, state=State.done) for vm in two.vms))
     assert headline([both]) == "2 done"
     assert headline([at(both, state=State.failed)]) == "1 done · 1 failed"
+    assert headline([at(both, state=State.cancelled)]) == "1 done · 1 cancelled"
 
 
 def test_filters_and_tables() -> None:

@@ -93,6 +93,31 @@ def test_a_search_opens_and_afterwards_all_is_as_before(tree: ResourceTree) -> N
     assert not tree.isExpanded(tree.resources.index_of(m1))
 
 
+def test_a_search_gives_back_the_selection_that_it_hid(tree: ResourceTree) -> None:
+    site = TwoPools()
+    web, db = key(site.madrid, "VM", site.web), key(site.madrid, "VM", site.db)
+    tree.show_outline(outline_of(site.madrid), False)
+    for one in (db, web):
+        index = tree.resources.index_of(one)
+        tree.selectionModel().setCurrentIndex(index, tree.selectionModel().SelectionFlag.Select)
+    for text, left in (("db", [db]), ("nothing like it", [])):
+        tree.show_outline(outline_of(site.madrid, view=View(search=text)), True)
+        assert [one for one in tree.selected() if one.cls == "VM"] == left
+    tree.show_outline(outline_of(site.madrid), False)
+    assert set(tree.selected()) == {web, db}
+
+
+def test_what_is_chosen_during_a_search_is_all_that_is_selected_afterwards(tree: ResourceTree) -> None:
+    site = TwoPools()
+    web, db = key(site.madrid, "VM", site.web), key(site.madrid, "VM", site.db)
+    tree.show_outline(outline_of(site.madrid), False)
+    tree.select(web)
+    tree.show_outline(outline_of(site.madrid, view=View(search="db")), True)
+    tree.select(db)
+    tree.show_outline(outline_of(site.madrid), False)
+    assert tree.selected() == [db]
+
+
 def test_what_is_closed_during_a_search_is_not_opened_by_an_event(tree: ResourceTree) -> None:
     site = TwoPools()
     m1 = key(site.madrid, "host", site.m1)

@@ -291,17 +291,20 @@ def unreadable_groups(unreadable: Iterable[Unreadable]) -> list[Group]:
 def headline(jobs: Iterable[Job]) -> str:
     """All of it in one line: ``2 running · 3 waiting``."""
     kinds = dict.fromkeys(Kind, 0)
+    cancelled = 0
     for job in jobs:
         for vm in job.vms:
             kinds[KINDS[vm.state]] += 1
-    done = kinds[Kind.done]
+            cancelled += vm.state is State.cancelled
+    done = kinds[Kind.done] - cancelled
     parts = []
     if kinds[Kind.running]:
         parts.append(n_("{n} running", "{n} running", kinds[Kind.running]))
     if kinds[Kind.waiting]:
         parts.append(n_("{n} waiting", "{n} waiting", kinds[Kind.waiting]))
-    if done and not parts:
-        parts.append(n_("{n} done", "{n} done", done))
+    if not parts:
+        parts += [n_("{n} done", "{n} done", done)] if done else []
+        parts += [n_("{n} cancelled", "{n} cancelled", cancelled)] if cancelled else []
     if kinds[Kind.failed]:
         parts.append(n_("{n} failed", "{n} failed", kinds[Kind.failed]))
     return " · ".join(parts)

@@ -35,12 +35,12 @@ from xsmigui.core.capacity import MOST_STORAGE_MIGRATIONS
 from xsmigui.core.text import N_, _, printable
 from xsmigui.core.units import percent
 from xsmigui.ui.activity.lines import Group, Key, Kind, Line, filtered, servers_of
-from xsmigui.ui.columns import Columns
+from xsmigui.ui.columns import NARROW, Columns
 from xsmigui.ui.fields import Combo, Spin
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.groups import ROW, GroupsModel
 from xsmigui.ui.models.table import Column
-from xsmigui.ui.style import STEP, accent, edge, named, trough
+from xsmigui.ui.style import STEP, accent, edge, inset, named, trough
 from xsmigui.ui.words import Label, Paragraph, caption, explain
 
 
@@ -223,7 +223,8 @@ class ActivityView(QWidget):
         tree.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         tree.setItemDelegateForColumn(PROGRESS, _Progress(tree))
         tree.setFrameShape(QTreeView.Shape.NoFrame)
-        Columns(tree, least={PROGRESS: BAR})
+        inset(tree)
+        Columns(tree, least={PROGRESS: BAR}, whole=NARROW)
         tree.customContextMenuRequested.connect(self._context_menu)
         tree.selectionModel().currentRowChanged.connect(lambda *_rows: self._offer())
         tree.activated.connect(lambda _index: self._do(Act.details) if self.current_acts() else None)

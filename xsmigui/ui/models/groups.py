@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from xsmigui.core.text import printable
-from xsmigui.ui.models.table import LEFT, RIGHT, Column
+from xsmigui.ui.models.table import LEFT, RIGHT, UNCUT, Column
 from xsmigui.ui.models.tree import ranges
 from xsmigui.ui.words import tip
 
@@ -183,4 +183,6 @@ class GroupsModel(QAbstractItemModel, Generic[Row]):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return self._columns[section].title
+        if orientation is Qt.Orientation.Horizontal and role == UNCUT:
+            return self._columns[section].right or self._columns[section].uncut
         return None

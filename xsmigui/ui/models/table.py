@@ -22,6 +22,9 @@ SHARE: Final = Qt.ItemDataRole.UserRole + 1
 LINK: Final = Qt.ItemDataRole.UserRole + 2
 """The object that the cell leads to."""
 
+UNCUT: Final = Qt.ItemDataRole.UserRole + 3
+"""Of a column's title: its texts lose their sense when something is cut off them (dates, words of state)."""
+
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
@@ -29,7 +32,8 @@ LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 @dataclass(frozen=True, slots=True)
 class Column(Generic[Row]):
     """A column: its title, a row's text, and what it is sorted by (the text in natural order if nothing else). `share`
-    adds a bar, `link` an object to go to."""
+    adds a bar, `link` an object to go to. Texts of an `uncut` column (dates, states) lose their sense with a part of
+    them; numbers, at the `right`, do in any case."""
 
     title: str
     text: Callable[[Row], str]
@@ -39,6 +43,7 @@ class Column(Generic[Row]):
     tip: Callable[[Row], str] | None = None
     share: Callable[[Row], float | None] | None = None
     link: Callable[[Row], ObjectId | None] | None = None
+    uncut: bool = False
 
     def key(self, row: Row) -> Any:
         return self.sort(row) if self.sort is not None else natural(self.text(row))
@@ -170,4 +175,6 @@ class RowsModel(QAbstractTableModel, Generic[Row]):
             return self._columns[section].title
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return RIGHT if self._columns[section].right else LEFT
+        if role == UNCUT:
+            return self._columns[section].right or self._columns[section].uncut
         return None

@@ -293,7 +293,7 @@ def vms_tab(icons: Icons, object_name: str = "vmsTab", table_name: str = "vmsTab
     cpus: list[Column[VmRow]] = [Column(_("vCPUs"), lambda r: str(r.vcpus), lambda r: r.vcpus, right=True)]
     columns: list[Column[VmRow]] = [
         Column(_("VM"), lambda r: r.name, icon=lambda r: icons(r.icon), link=lambda r: r.key),
-        Column(_("State"), lambda r: r.state),
+        Column(_("State"), lambda r: r.state, uncut=True),
         *([] if of_host else where),
         Column(_("Memory"), lambda r: size(r.memory), lambda r: r.memory, right=True),
         *(cpus if of_host else []),
@@ -307,7 +307,7 @@ def vms_tab(icons: Icons, object_name: str = "vmsTab", table_name: str = "vmsTab
 def users_tab(icons: Icons) -> RowsTab:
     columns: list[Column[UserRow]] = [
         Column(_("VM"), lambda r: r.name, icon=lambda r: icons(r.icon), link=lambda r: r.key),
-        Column(_("State"), lambda r: r.state),
+        Column(_("State"), lambda r: r.state, uncut=True),
         Column(_("Host"), lambda r: r.host),
         Column(_("Disks"), lambda r: str(r.disks), lambda r: r.disks, right=True),
         Column(_("Size"), lambda r: size(r.size), lambda r: r.size, right=True),
@@ -329,7 +329,7 @@ def snapshots_tab(icons: Icons) -> RowsTab:
             tip=lambda r: r.description or r.name,
             link=lambda r: r.key,
         ),
-        Column(_("Taken"), lambda r: r.taken, lambda r: r.time),
+        Column(_("Taken"), lambda r: r.taken, lambda r: r.time, uncut=True),
         Column(_("Disks"), lambda r: str(r.count), lambda r: r.count, right=True, tip=lambda r: r.disks),
         Column(_("Size"), lambda r: size(r.size), lambda r: r.size, right=True, tip=lambda r: r.disks),
         Column(_("Occupied"), lambda r: size(r.used), lambda r: r.used, right=True, tip=lambda r: r.disks),

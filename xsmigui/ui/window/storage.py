@@ -19,7 +19,6 @@ from xsmigui.core.description import DiskRow, Space, row_order
 from xsmigui.core.refs import VdiRef
 from xsmigui.core.text import _
 from xsmigui.core.units import size
-from xsmigui.ui.columns import WHOLE
 from xsmigui.ui.models.table import Column
 from xsmigui.ui.style import STEP, accent, alarm, edge, named, trough
 from xsmigui.ui.window.tables import RowsTab
@@ -38,21 +37,23 @@ def _columns() -> list[tuple[str, Column[DiskRow]]]:
         return size(number) if row.virtual_size else "–"
 
     return [
-        (VM, Column(_("Position"), lambda r: r.position)),
+        (VM, Column(_("Position"), lambda r: " · ".join(filter(None, (r.position, r.device))))),
         (BOTH, Column(_("Name"), lambda r: r.name or _("(no name)"), tip=lambda r: r.description or r.name)),
         (VM, Column(_("SR"), lambda r: r.sr)),
         (BOTH, Column(_("Size"), lambda r: bytes_of(r, r.virtual_size), lambda r: r.virtual_size, right=True)),
         (BOTH, Column(_("Used"), lambda r: bytes_of(r, r.used), lambda r: r.used, right=True)),
         (SR, Column(_("VMs"), lambda r: r.vms)),
-        (BOTH, Column(_("State"), lambda r: _("snapshot") if r.of_snapshot and not r.state else r.state)),
-        (VM, Column(_("Read-only"), lambda r: _("yes") if r.read_only else _("no"))),
-        (VM, Column(_("Active"), lambda r: _("yes") if r.active else _("no"))),
-        (VM, Column(_("Device"), lambda r: r.device or "–")),
+        (BOTH, Column(_("State"), _state, uncut=True)),
         (SR, Column(_("Snapshot of"), lambda r: r.snapshot_of)),
         (BOTH, Column(_("CBT"), lambda r: _("on") if r.cbt else "–")),
-        (SR, Column(_("Type"), lambda r: r.type)),
-        (SR, Column(_("Description"), lambda r: r.description, tip=lambda r: r.description)),
     ]
+
+
+def _state(row: DiskRow) -> str:
+    """``attached, read-only``; what is as usual (a disk of users, writable) needs no word."""
+    state = _("snapshot") if row.of_snapshot and not row.state else row.state
+    kind = row.type if row.type not in ("", "user") else ""
+    return ", ".join(filter(None, (state, _("read-only") if row.read_only else "", kind)))
 
 
 def _has(row: DiskRow, sought: list[str]) -> bool:
@@ -107,7 +108,7 @@ class StorageTab(RowsTab):
         shown: list[Column[DiskRow]] = [column for _of, column in columns]
         empty = _("There are no virtual disks here.")
         super().__init__(
-            "storageTab", "diskTable", _("Virtual disks"), empty, shown, lambda r: (r.ref, r.position), WHOLE
+            "storageTab", "diskTable", _("Virtual disks"), empty, shown, lambda r: (r.ref, r.position)
         )
         self._rows: tuple[DiskRow, ...] = ()
         self._by_ref: dict[str, DiskRow] = {}

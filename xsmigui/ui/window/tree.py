@@ -114,6 +114,8 @@ class ResourceTree(QTreeView):
         self._shut: set[ObjectId] = set()  # by the operator, during the present search
         self._wanted: ObjectId | None = None
         self._searching = False
+        self._hidden: list[ObjectId] = []  # what was selected before the present search hid it
+        self._left: list[ObjectId] = []  # what it left selected
         self._arranging = False
         self._selected: list[ObjectId] | None = None
         for changed in (
@@ -182,11 +184,13 @@ class ResourceTree(QTreeView):
                     if key is not None and (key not in self._seen or self._moved(key, outline)):
                         self._arrange(key, outline)
             self._seen.update(key for key in outline.children if key is not None)
-            gone = [key for key in selected if key in outline.nodes and not self._is_selected(key)]
-            for key in gone:
-                index = self.resources.index_of(key)
-                flags = self.selectionModel().SelectionFlag.Select
-                self.selectionModel().setCurrentIndex(index, flags)
+            wanted = [*self._hidden, *selected] if selected == self._left else selected
+            for key in reversed(wanted):
+                if key in outline.nodes and not self._is_selected(key):
+                    flags = self.selectionModel().SelectionFlag.Select
+                    self.selectionModel().setCurrentIndex(self.resources.index_of(key), flags)
+            self._hidden = [key for key in wanted if key not in outline.nodes] if searching else []
+            self._left = self.selected()
         finally:
             self._arranging = False
             self._searching = searching

@@ -246,7 +246,7 @@ class Table(QScrollArea):
         """Work the widths out, and show the rows that are in sight."""
         self._soon.stop()
         metrics = self.fontMetrics()
-        wide = max(1, self.viewport().width() - 2 * STEP)
+        wide = max(1, self.viewport().width() - 2 * PADDING)
         widest = WIDEST * metrics.averageCharWidth()
         widths = []
         for column, title in enumerate(self._titles):
@@ -257,7 +257,7 @@ class Table(QScrollArea):
         least = LEAST * metrics.averageCharWidth() + 2 * PADDING
         self._widths = widths = shared_out(widths, wide, self._stretching, floor, least)
         self._inside.setMinimumHeight(len(self._shown) * self._high + STEP)
-        left = STEP + self.frameWidth()
+        left = PADDING + self.frameWidth()
         for width, title in zip(widths, self._titles, strict=True):
             title.setGeometry(left, STEP // 2, max(0, width - 2 * PADDING), metrics.height())
             left += width
@@ -269,7 +269,7 @@ class Table(QScrollArea):
         if row not in self._slots or not self._widths:
             return
         top = self._slots[row] * self._high + STEP // 2
-        left = STEP
+        left = PADDING
         for column, width in enumerate(self._widths):
             inner = QRect(left, top, max(0, width - 2 * PADDING), self._high - STEP // 2)
             if column == self._column and made.combo is not None:
