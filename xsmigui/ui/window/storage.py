@@ -107,9 +107,7 @@ class StorageTab(RowsTab):
         self._of = [of for of, _column in columns]
         shown: list[Column[DiskRow]] = [column for _of, column in columns]
         empty = _("There are no virtual disks here.")
-        super().__init__(
-            "storageTab", "diskTable", _("Virtual disks"), empty, shown, lambda r: (r.ref, r.position)
-        )
+        super().__init__("storageTab", "diskTable", _("Virtual disks"), empty, shown, lambda r: (r.ref, r.position))
         self._rows: tuple[DiskRow, ...] = ()
         self._by_ref: dict[str, DiskRow] = {}
         self._shown_of = ""
