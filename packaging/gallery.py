@@ -10,14 +10,16 @@ from screenshots import BATCH, BLOCKED, HOST, POOL, SHOWN_PRINT, TRUSTED_PRINT, 
 
 from xsmigui.app import Options, Program
 from xsmigui.core.failures import Certificate, CertificateChanged, CertificateUnknown
+from xsmigui.core.jobs import Job
 from xsmigui.core.ports import Address
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import ObjectId
 from xsmigui.core.text import _
 from xsmigui.ui import style
-from xsmigui.ui.dialogs.base import ask, tell
+from xsmigui.ui.dialogs.base import ask, choose, tell
 from xsmigui.ui.dialogs.certificates import ask_trust
 from xsmigui.ui.dialogs.servers import ask_password
+from xsmigui.ui.window.quitting import quit_question
 
 SIZES: Final = ((1280, 800), (1024, 640))
 THEMES: Final = ("light", "dark")
@@ -88,6 +90,23 @@ class Gallery(Photographer):
                 await self.keep(wizard, f"wizard-{name}-{page.page}-each")
         wizard.reject()
 
+    async def order_and_times(self, *vms: str) -> None:
+        """The turns of a batch, with times chosen."""
+        await self.select("VM", *vms)
+        wizard = await self.wizard()
+        while wizard.next.isVisible():
+            await until(lambda: not wizard.is_busy)
+            wizard.next.click()
+        await until(lambda: not wizard.is_busy)
+        wizard.findChild(QWidget, "scheduleButton").click()  # type: ignore[union-attr]
+        (sheet,) = [dialog for dialog in self._dialogs() if dialog.objectName() == "scheduleDialog"]
+        for name in ("notBeforeCheck", "pauseAtCheck"):
+            sheet.findChild(QWidget, name).click()  # type: ignore[union-attr]
+        await until(lambda: not wizard.is_busy)
+        await self.keep(sheet, "order-and-times")
+        sheet.reject()
+        wizard.reject()
+
     async def dialogs(self) -> None:
         """The dialogs that an action opens."""
         for action in DIALOGS:
@@ -118,6 +137,11 @@ class Gallery(Photographer):
             await self.keep(dialog, name)
             dialog.reject()
             await asking
+
+    async def _quitting(self, left: list[Job]) -> None:
+        """The question that is asked where the servers outlive the window, which those of the demo do not."""
+        answers = {"goOn": _("Continue without the window"), "go": _("Quit")}
+        await choose(self._window, _("Quit xsmigui"), quit_question(left), answers, _("Stay"))
 
     async def preferences(self) -> None:
         """Every page of the preferences."""
@@ -196,7 +220,17 @@ class Gallery(Photographer):
         await until(lambda: any((vm.progress or 0) > 0.1 for job in jobs.all() for vm in job.vms))
         self._window.activity.tree.expandAll()
         self._window.splitter.widget(1).setSizes([400, 300])  # type: ignore[union-attr]
+        await until(lambda: any(group.line.speeds for group in self._window.work.groups()))
         await self.keep(self._window, "activity-running")
+        await self.select("VM", BATCH[0])
+        self._window.object.tabs.setCurrentWidget(self._window.object.activity)
+        await self.keep(self._window, "activity-of-a-vm")
+        quitting = asyncio.create_task(self._quitting(jobs.running))
+        await until(lambda: bool(self._dialogs()))
+        (question,) = self._dialogs()
+        await self.keep(question, "quit")
+        question.reject()
+        await quitting
         for job in jobs.running:
             jobs.cancel(job.id)
         await until(lambda: not jobs.running)
@@ -216,6 +250,7 @@ async def _steps(gallery: Gallery) -> AsyncIterator[Callable[[], Awaitable[None]
     yield lambda: gallery.pages("one", VM)
     yield lambda: gallery.pages("many", *many)
     yield lambda: gallery.pages("blocked", BLOCKED)
+    yield lambda: gallery.order_and_times(*BATCH)
     yield gallery.maintenance
     yield gallery.disk_dialog
     yield gallery.dialogs

@@ -39,6 +39,7 @@ from xsmigui.local.trust import TrustFile
 from xsmigui.services.asking import Asker
 from xsmigui.services.connections import Connections
 from xsmigui.services.following import Following
+from xsmigui.services.history import History
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
 from xsmigui.services.succession import decode_answer, inheritance
@@ -117,6 +118,7 @@ class Program:
         self.jobs = Jobs(self.store, self.connections, asker, clock, self._journal)
         self.jobs.limit = min(max(self.settings.now.storage_limit, 1), MOST_STORAGE_MIGRATIONS)
         self.following = Following(self.jobs, self._journal, clock)
+        self.history = History(self.jobs, self._journal)
         self._successor: Successor | None = None
         self._demo = DemoSite() if options.demo else None
         self._ended = asyncio.Event()
@@ -136,6 +138,7 @@ class Program:
             None if options.demo else processes.open_demo,
             lambda: support.about(clock.now()),
             self.following,
+            self.history,
             None if options.demo else lambda: self._succeed(self._language),
         )
         self._icons = Icons(resources / "icons")
@@ -239,6 +242,7 @@ class Program:
             self.connections.remember(server.address, server.name, server.connect, dict(server.members))
         try:
             await self.jobs.take_up()
+            await self.history.load(self.settings.now.cleared_at)
             unreadable = await self.jobs.unreadable()
             self.window.activity.refresh()
             known = self.settings.now.told

@@ -147,3 +147,19 @@ def test_it_never_goes_backwards(seen: list[tuple[Step, float | None, bool]]) ->
 
 
 WEB = job()
+
+
+def test_throughput_is_shared_out_over_the_time() -> None:
+    """300 bytes in the first half of twenty seconds, 100 in the other; the looks are not evenly spaced."""
+    pace = Pace()
+    for seconds, done in ((0, 0), (4, 120), (10, 300), (20, 400)):
+        pace = pace.seen(NOW + timedelta(seconds=seconds), done)
+    assert pace.throughput(2) == pytest.approx((30, 10))
+    assert pace.throughput(4) == pytest.approx((30, 30, 10, 10))
+    assert sum(pace.throughput(7)) * 20 / 7 == pytest.approx(400)
+
+
+def test_there_is_no_throughput_of_a_moment() -> None:
+    pace = Pace().seen(NOW, 0).seen(NOW + timedelta(seconds=1), 500)
+    assert pace.throughput() == ()
+    assert Pace().throughput() == ()

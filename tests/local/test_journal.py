@@ -106,6 +106,27 @@ async def test_the_latest_first(journal: JournalFile) -> None:
     assert [job.id for job in await journal.all()] == ["b", "a"]
 
 
+async def test_the_latest_that_have_ended(journal: JournalFile, tmp_path: Path) -> None:
+    """So many jobs, so many VMs; what has not ended and what cannot be read is left out."""
+    for number in range(5):
+        job = replace(a_job(str(number)), created=datetime(2026, 11, 20 + number, tzinfo=UTC))
+        if number != 3:
+            job = replace(job, vms=tuple(replace(vm, state=State.done, step=Step.ended) for vm in job.vms))
+        await journal.write(job, 0)
+    assert len(a_job().vms) > 0
+    each = len(a_job().vms)
+
+    async def listed(jobs: int, vms: int) -> list[str]:
+        return [job.id for job in await journal.ended(jobs, vms)]
+
+    assert await listed(9, 9 * each) == ["4", "2", "1", "0"]
+    assert await listed(2, 9 * each) == ["4", "2"]
+    assert await listed(9, 3 * each) == ["4", "2", "1"]
+    assert await listed(9, 0) == ["4"]
+    change(tmp_path, "update job set plan = ? where id = ?", "{", "2")
+    assert await listed(9, 9 * each) == ["4", "1", "0"]
+
+
 async def test_a_job_belongs_to_one_process(tmp_path: Path) -> None:
     first, second, third = JournalFile(tmp_path), JournalFile(tmp_path), JournalFile(tmp_path)
     job = a_job()

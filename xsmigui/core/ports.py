@@ -121,6 +121,9 @@ class Journal(Protocol):
     async def all(self) -> list[Job]:
         """Every job that can be read, the latest first."""
 
+    async def ended(self, jobs: int, vms: int) -> list[Job]:
+        """The latest jobs that have ended and can be read, so many at most, and of so many VMs; the latest first."""
+
     async def unreadable(self) -> list[Unreadable]:
         """What cannot be read of it, the latest first. It stays as it is."""
 

@@ -1,5 +1,6 @@
 """What the operator has set. No secrets: passwords are in the keyring alone."""
 
+from datetime import datetime
 from typing import Final, Protocol
 
 import msgspec
@@ -44,7 +45,8 @@ class Settings(msgspec.Struct, frozen=True):
     the tab that was in sight last; `by_type` shows the tree by type instead of by server; `selected`, `opened` and
     `closed` are lines of the tree, as `ObjectId.text` writes them. New drafts begin with `keep_days`, `prove` and
     `at_once`; `ask_to_migrate` and `ask_to_quit` ask before a VM is migrated without the wizard, and before the window
-    is closed while jobs run."""
+    is closed while jobs run. `cleared` is the time at which the operator cleared what had ended, in UTC; what ended
+    before is not listed again at a start."""
 
     language: str = ""
     theme: str = ""
@@ -70,6 +72,16 @@ class Settings(msgspec.Struct, frozen=True):
     selected: str = ""
     opened: tuple[str, ...] = ()
     closed: tuple[str, ...] = ()
+    cleared: str = ""
+
+    @property
+    def cleared_at(self) -> datetime | None:
+        """`cleared` as a time; None where nothing was cleared."""
+        try:
+            found = datetime.fromisoformat(self.cleared)
+        except ValueError:
+            return None
+        return found if found.tzinfo is not None else None
 
     @property
     def days_kept(self) -> int:

@@ -4,6 +4,7 @@ The tasks of a server tell of one part at a time (xapi 24.10: the disks from 0 t
 not even that rises all the time. Here each part weighs as much as it has bytes.
 """
 
+import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,6 +29,9 @@ SETTLING: Final = 3.0
 
 RECENT: Final = 60.0
 """Seconds of the past whose pace counts as the present one."""
+
+PARTS: Final = 32
+"""Parts of a job's time that its chart shows."""
 
 SAMPLES: Final = 240
 """Points that are kept of a job's past."""
@@ -111,6 +115,24 @@ class Pace:
         )
         passed = (end - start[0]).total_seconds()
         return (done - start[1]) / passed if passed >= SETTLING else None
+
+    def throughput(self, parts: int = PARTS) -> tuple[float, ...]:
+        """Bytes a second in each of so many equal parts of all the time, the latest last; empty if too little has been
+        seen. Between two looks the bytes are taken to come evenly."""
+        if len(self.samples) < 2:
+            return ()
+        start, end = self.samples[0][0], self.samples[-1][0]
+        passed = (end - start).total_seconds()
+        if passed < SETTLING:
+            return ()
+        width = passed / parts
+        carried = [0.0] * parts
+        for (since, before), (until, after) in itertools.pairwise(self.samples):
+            left, right = (since - start).total_seconds() / width, (until - start).total_seconds() / width
+            for part in range(int(left), min(parts, int(right) + 1)):
+                inside = min(right, part + 1) - max(left, part)
+                carried[part] += (after - before) * max(0.0, inside) / (right - left)
+        return tuple(number / width for number in carried)
 
     def remaining(self, total: float) -> float | None:
         """Seconds until `total` bytes are done, at the present pace; None if nothing can be said."""

@@ -28,7 +28,7 @@ from xsmigui.core.text import _
 from xsmigui.local import handover
 from xsmigui.local.documents import VERSION, encode, encode_text
 from xsmigui.local.journalfile import FILE, Damaged, hold, is_damage, opening, prepared, put_aside, transaction
-from xsmigui.local.journalrows import JOB, all_jobs, fold, history, owner_of, read_job
+from xsmigui.local.journalrows import JOB, all_jobs, ended_jobs, fold, history, owner_of, read_job
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +66,11 @@ class JournalFile:
     async def all(self) -> list[Job]:
         """Every job that can be read, the latest first. Raises `OSError`."""
         return await self._do(lambda db: all_jobs(db)[0])
+
+    async def ended(self, jobs: int, vms: int) -> list[Job]:
+        """The latest jobs that have ended and can be read, so many at most, and of so many VMs (the latest one in any
+        case); the latest first. Raises `OSError`."""
+        return await self._do(lambda db: ended_jobs(db, jobs, vms))
 
     async def unreadable(self) -> list[Unreadable]:
         """What cannot be read of the journal, the latest first. Raises `OSError`."""

@@ -46,6 +46,24 @@ def all_jobs(db: sqlite3.Connection) -> tuple[list[Job], list[Unreadable]]:
     return jobs, unreadable
 
 
+def ended_jobs(db: sqlite3.Connection, most: int, most_vms: int) -> list[Job]:
+    """The latest jobs that have ended and can be read, but those that were folded, the latest first; no more is read
+    than is wanted."""
+    part = "exists (select 1 from vm where job = id"
+    over = f"where not folded and {part}) and not {part} and not ended)"
+    found: list[Job] = []
+    vms = 0
+    for row in db.execute(f"{JOB} {over} order by created desc, id desc limit ?", (most,)).fetchall():
+        job, bad = read_job(db, row)
+        if job is None or bad:
+            continue
+        vms += len(job.vms)
+        if found and vms > most_vms:
+            break
+        found.append(job)
+    return found
+
+
 def read_job(db: sqlite3.Connection, row: tuple[object, ...]) -> tuple[Job | None, list[Unreadable]]:
     """A job, None if it cannot be read, and what cannot be read of it. Of a job whose plan can be read, parts that
     cannot are stood in for."""

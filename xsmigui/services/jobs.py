@@ -125,6 +125,10 @@ class Jobs:
         self.spoiled = await self._journal.unreadable()
         return self.spoiled
 
+    def has(self, job: str) -> bool:
+        """It is one of this run, or of another process at present."""
+        return job in self._jobs or job in self.elsewhere
+
     def get(self, job: str) -> Job:
         return self._jobs[job] if job in self._jobs else self.elsewhere[job].job
 

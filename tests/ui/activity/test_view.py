@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 from msgspec.structs import replace
@@ -18,8 +18,12 @@ from tests.holding import until
 from tests.ui.driving import driven, menus
 from xsmigui.core.jobs import Job, State, Step
 from xsmigui.core.problems import Page, Problem, Severity, Subject
-from xsmigui.ui.activity.lines import Group, Kind, Line, Lines, as_csv, filtered, foreign_groups, headline, servers_of
-from xsmigui.ui.activity.view import Act, ActivityView, Source, acts
+from xsmigui.core.progress import PARTS
+from xsmigui.core.units import moment
+from xsmigui.ui.activity.acts import Act, acts
+from xsmigui.ui.activity.choosing import Period, as_csv, begin, concerning, filtered, servers_of, since
+from xsmigui.ui.activity.lines import Group, Kind, Line, Lines, foreign_groups, headline
+from xsmigui.ui.activity.view import ActivityView, Source
 from xsmigui.ui.columns import Columns
 from xsmigui.ui.icons import Icons
 
@@ -44,7 +48,10 @@ def test_a_line_of_a_running_vm() -> None:
     assert line.title.startswith("web → ")
     assert "copying disks" in line.state
     assert "≈" in line.times
-    assert "/s" in line.times
+    assert "/s" in line.throughput
+    assert "/s" in line.sentence()
+    assert len(line.speeds) == PARTS
+    assert line.speeds[0] == pytest.approx(line.speed)
     assert line.progress is not None
     assert 0 < line.progress <= 0.5
     assert line.kind is Kind.running
@@ -62,7 +69,8 @@ def test_a_line_of_one_that_has_ended(state: State) -> None:
     line = group.line
     assert line.has_ended
     assert line.progress is None
-    assert line.times == "2 min"
+    assert line.times == f"{moment(NOW.isoformat())} · 2 min"
+    assert Act.report in acts(line)
     assert "What became of it." in line.sentence()
     assert Act.cancel not in acts(line)
     assert Act.details in acts(line)
@@ -81,7 +89,7 @@ def test_a_job_of_several_is_a_group() -> None:
     (group,) = of(two)
     assert group.line.state == "failed · 1 failed"
     assert [line.kind for line in group.below] == [Kind.failed, Kind.done]
-    assert acts(group.line) == (Act.retry, Act.copy)
+    assert acts(group.line) == (Act.retry, Act.report, Act.copy)
 
 
 def test_what_runs_stands_before_what_waits_and_what_failed_before_what_is_done() -> None:
@@ -139,9 +147,39 @@ def test_filters_and_tables() -> None:
     assert servers_of(groups) == ("Lisboa", "Madrid")
     assert filtered(groups, None, "Madrid") == groups
     assert filtered(groups, None, "Sevilla") == []
+    assert since(groups, NOW) == []
+    ended = replace(two, vms=tuple(replace(vm, ended=NOW) for vm in two.vms))
+    assert since(of(ended), NOW) == of(ended)
+    assert since(of(ended), NOW + timedelta(seconds=1)) == []
     heads, *rows = as_csv(groups)
     assert len(heads) == 6
     assert [row[5] for row in rows] == ["It failed.", ""]
+
+
+def test_what_concerns_an_object() -> None:
+    two = job("web", "db")
+    groups = of(two, replace(job("files"), id="other"))
+    web, db = two.vms
+    assert concerning(groups, frozenset()) == []
+    (group,) = concerning(groups, frozenset([web.move.vm.uuid]))
+    assert [line.title for line in group.below] == [groups[0].below[0].title]
+    assert web.move.source_host is not None
+    for uuid in (two.plan.source.uuid, two.plan.target.uuid):
+        assert concerning(groups, frozenset([uuid])) == groups
+    for uuid in (web.move.source_host.uuid, web.move.host.uuid, web.move.disks[0].source.uuid):
+        assert any(line.key == ("one", "0") for group in concerning(groups, frozenset([uuid])) for line in group.below)
+    arrived = at(two, 1, arrived="OpaqueRef:new")
+    (group,) = concerning(of(arrived), frozenset(["OpaqueRef:new"]))
+    assert [line.key for line in group.below] == [("one", "1")]
+    assert db.move.vm.uuid not in groups[1].line.about
+
+
+@pytest.mark.parametrize(
+    ("period", "expected"), [(Period.today, "11-26"), (Period.week, "11-20"), (Period.month, "10-28")]
+)
+def test_a_period_begins_at_midnight(period: Period, expected: str) -> None:
+    now = datetime(2026, 11, 26, 15, 30, tzinfo=timezone(timedelta(hours=2)))
+    assert begin(period, now).isoformat() == f"2026-{expected}T00:00:00+02:00"
 
 
 # The view.
@@ -158,7 +196,7 @@ class Desk:
         self.asked = 0
         source = Source(
             self._groups, lambda: "a headline", lambda act, line: self.done.append((act, line)), self._clear,
-            self.limits.append,
+            self.limits.append, lambda: NOW,
         )  # fmt: skip
         self.view = ActivityView(icons, source, 3)
         self.tester = QAbstractItemModelTester(self.view.rows, QAbstractItemModelTester.FailureReportingMode.Warning)
@@ -177,7 +215,7 @@ class Desk:
         self.view.refresh()
 
     def offered(self) -> set[Act]:
-        return {act for act, button in self.view.buttons.items() if not button.isHidden()}
+        return {act for act, button in self.view.buttons.all.items() if not button.isHidden()}
 
     def titles(self) -> list[str]:
         model: QAbstractItemModel = self.view.rows
@@ -207,10 +245,10 @@ def test_rows_come_change_and_go(desk: Desk) -> None:
     model = desk.view.rows
     assert model.index(0, 2).data() == "10 %"
     assert model.index(1, 2).data() == ""
-    assert model.index(1, 4).data() == "What is known."
+    assert model.index(1, 5).data() == "What is known."
     assert model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole) == "vm 1: copying 10 % · 1 min"
     assert desk.offered() == {Act.cancel}
-    desk.view.buttons[Act.cancel].click()
+    desk.view.buttons.all[Act.cancel].click()
     assert desk.done == [(Act.cancel, desk.groups[0].line)]
     assert desk.view._tick.isActive()
     assert not desk.view.clear.isVisible()
@@ -285,11 +323,11 @@ def test_what_waits_can_be_held_continued_and_put_first(desk: Desk) -> None:
     desk.show(waiting)
     assert desk.offered() == {Act.first, Act.hold}
     assert not desk.view.clear.isVisible()  # nothing has finished
-    desk.view.buttons[Act.first].click()
-    desk.view.buttons[Act.hold].click()
+    desk.view.buttons.all[Act.first].click()
+    desk.view.buttons.all[Act.hold].click()
     desk.show(held)
     assert desk.offered() == {Act.proceed}
-    desk.view.buttons[Act.proceed].click()
+    desk.view.buttons.all[Act.proceed].click()
     assert desk.done == [(Act.first, waiting), (Act.hold, waiting), (Act.proceed, held)]
 
 

@@ -23,7 +23,7 @@ from xsmigui.core.refs import SrRef, VdiRef, VmRef
 from xsmigui.core.triage import Do
 from xsmigui.local.journalfile import FILE
 from xsmigui.simulator.failures import Failure
-from xsmigui.ui.activity.view import Act
+from xsmigui.ui.activity.acts import Act
 from xsmigui.ui.dialogs.leftovers import LeftoversDialog
 from xsmigui.ui.dialogs.triage import TriageDialog
 
@@ -37,8 +37,8 @@ def site() -> Iterator[Simulated]:
 async def details(program: Program) -> TriageDialog:
     activity = program.window.activity
     activity.refresh()
-    await until(activity.buttons[Act.details].isVisible)
-    activity.buttons[Act.details].click()
+    await until(activity.buttons.all[Act.details].isVisible)
+    activity.buttons.all[Act.details].click()
     return await dialog("triageDialog", TriageDialog)
 
 
@@ -168,7 +168,7 @@ async def test_what_cannot_be_read_has_a_line_until_it_is_forgotten(
         assert (line.title, line.state) == ("db-postgres", "cannot be read")
         assert "later version" in line.message
         assert activity.current_acts() == (Act.forget, Act.copy)
-        activity.buttons[Act.forget].click()
+        activity.buttons.all[Act.forget].click()
         child(await dialog("questionDialog"), QPushButton, "goButton").click()
         await until(lambda: activity.line() is None)
         assert await program.jobs.unreadable() == []

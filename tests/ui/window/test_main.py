@@ -23,7 +23,7 @@ from xsmigui.core.outline_types import heading
 from xsmigui.core.preferences import Server as Remembered
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import ObjectId
-from xsmigui.ui.activity.view import Act
+from xsmigui.ui.activity.acts import Act
 from xsmigui.ui.links import Link as NameLink
 from xsmigui.ui.wizard.wizard import MigrateWizard
 
@@ -354,7 +354,7 @@ async def test_cancelling_asks_and_details_are_told(qapp: QApplication, home: Pa
         await hold.until_held()
         activity = program.window.activity
         activity.refresh()
-        cancel = activity.buttons[Act.cancel]
+        cancel = activity.buttons.all[Act.cancel]
         await until(cancel.isVisible)
         cancel.click()
         question = await dialog("questionDialog")

@@ -17,7 +17,7 @@ from xsmigui.core.jobs import State
 from xsmigui.core.migration.selection import Asked, draft_from
 from xsmigui.local.successor import Successor
 from xsmigui.services.drafting import Drafting
-from xsmigui.ui.activity.view import Act
+from xsmigui.ui.activity.acts import Act
 from xsmigui.ui.window import quitting
 
 __all__ = ["site"]
@@ -83,8 +83,8 @@ async def test_it_goes_on_without_the_window(qapp: QApplication, home: Path, sit
         activity = program.window.activity
         await until(lambda: activity.line() is not None)
         assert Act.cancel not in activity.current_acts()
-        await until(lambda: activity.buttons[Act.take_over].isVisible())
-        activity.buttons[Act.take_over].click()
+        await until(lambda: activity.buttons.all[Act.take_over].isVisible())
+        activity.buttons.all[Act.take_over].click()
         await until(lambda: not program.jobs.elsewhere and program.jobs.running)
         hold.release()
         await until(lambda: program.jobs.get(job).vms[1].state is State.done)

@@ -1,6 +1,6 @@
 """What Activity shows, as plain values: a line for each job, below it one for each of its VMs, and others' tasks."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -10,9 +10,11 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.job_texts import job_text, step_text, title
 from xsmigui.core.jobs import Job, State, VmJob
 from xsmigui.core.journal import Unreadable
+from xsmigui.core.migration.plan import Plan
 from xsmigui.core.progress import Meter, Standing
+from xsmigui.core.refs import TaskRef
 from xsmigui.core.text import _, in_use, joined, n_
-from xsmigui.core.units import duration, natural, percent, size
+from xsmigui.core.units import duration, moment, percent, size
 
 ICONS: Final = {
     State.waiting: "pending",
@@ -60,8 +62,11 @@ UNREADABLE: Final = "unreadable"
 class Line:
     """One line. `progress` is a share, None if there is nothing to draw. What may be done with it: `cancel`,
     `order` (it waits and can be held or put first), `proceed` (it is held), `details`, `retry`, `find` (there is a VM
-    to go to), `forget` (the journal cannot be read there), `leftovers` (its copies
-    may have stayed at the destination), `take_over` (another process carries it out and would give it away)."""
+    to go to), `forget` (the journal cannot be read there), `leftovers` (its copies may have stayed at the
+    destination), `report` (it has ended), `take_over` (another process carries it out and would give it away).
+
+    `speed` is in bytes a second, `speeds` are those of equal parts of the time so far, the latest last. `about` has the
+    uuids of all objects that it concerns: VMs, hosts, SRs, pools; and the reference of a VM that has arrived."""
 
     key: Key
     kind: Kind
@@ -79,9 +84,14 @@ class Line:
     find: bool = False
     forget: bool = False
     leftovers: bool = False
+    report: bool = False
     take_over: bool = False
     started: datetime | None = None
+    ended: datetime | None = None
     where: str = ""
+    speed: float | None = None
+    speeds: tuple[float, ...] = ()
+    about: frozenset[str] = frozenset()
 
     @property
     def has_ended(self) -> bool:
@@ -92,7 +102,12 @@ class Line:
         what = f"{self.title}: {self.state}"
         if self.progress is not None:
             what += f" {percent(self.progress)}"
-        return " · ".join(part for part in (what, self.times, self.message) if part)
+        return " · ".join(part for part in (what, self.times, self.throughput, self.message) if part)
+
+    @property
+    def throughput(self) -> str:
+        """``85.2 MiB/s``"""
+        return _("{size}/s", size=size(int(self.speed))) if self.speed else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +118,11 @@ class Group:
     below: tuple[Line, ...] = ()
     servers: tuple[str, ...] = ()
     """The names of the pools and hosts that have a part in it."""
+
+    @property
+    def ended(self) -> datetime | None:
+        """When it ended; None where it has not."""
+        return self.line.ended if self.line.has_ended else None
 
 
 def elsewhere(group: Group, gives: bool) -> Group:
@@ -133,6 +153,7 @@ class Lines:
         self._meters: dict[str, Meter] = {}
         self._groups: dict[str, tuple[Job, Group]] = {}
         self._made: dict[Key, tuple[VmJob, Line]] = {}
+        self._abouts: dict[str, tuple[int, frozenset[str]]] = {}
         self._language = in_use()
 
     def groups(
@@ -163,6 +184,7 @@ class Lines:
         if len(self._groups) > len(known):
             self._groups = {job: group for job, group in self._groups.items() if job in known}
             self._meters = {job: meter for job, meter in self._meters.items() if job in known}
+            self._abouts = {job: about for job, about in self._abouts.items() if job in known}
             self._made = {key: made for key, made in self._made.items() if key[0] in known}
 
     def _group(self, job: Job, now: datetime, memory: Iterable[int | None]) -> Group:
@@ -173,14 +195,33 @@ class Lines:
             key = (job.id, str(index))
             made = self._made.get(key)
             if made is None or made[0] is not vm or standing.share is not None:
-                made = self._made[key] = (vm, vm_line(key, vm, standing, now))
+                made = self._made[key] = (vm, vm_line(key, vm, standing, now, job.plan))
             lines.append(made[1])
+        speeds = self._meters[job.id].past.throughput() if whole.share is not None else ()
         if len(lines) == 1:
-            return Group(lines[0], (), servers)
-        return Group(job_line(job, whole, now), tuple(sorted(lines, key=lambda line: ORDER[line.kind])), servers)
+            return Group(replace(lines[0], speeds=speeds) if speeds else lines[0], (), servers)
+        line = replace(job_line(job, whole, now), speeds=speeds, about=self._about(job, lines))
+        return Group(line, tuple(sorted(lines, key=lambda line: ORDER[line.kind])), servers)
+
+    def _about(self, job: Job, lines: list[Line]) -> frozenset[str]:
+        """What a job concerns with all its VMs; it grows only when one arrives."""
+        arrived = sum(vm.arrived is not None for vm in job.vms)
+        known = self._abouts.get(job.id)
+        if known is None or known[0] != arrived:
+            known = self._abouts[job.id] = arrived, frozenset().union(*(line.about for line in lines))
+        return known[1]
 
 
-def vm_line(key: Key, vm: VmJob, standing: Standing, now: datetime) -> Line:
+def concerned(plan: Plan, vm: VmJob) -> frozenset[str]:
+    """The uuids of all objects that a VM's part of a job concerns, and the reference of the VM that has arrived."""
+    move = vm.move
+    things = [plan.source, plan.target, move.vm, move.host, *([move.source_host] if move.source_host else [])]
+    for disk in (*move.disks, *move.cds):
+        things += [disk.source, disk.target]
+    return frozenset([*(thing.uuid for thing in things if thing.uuid), *([vm.arrived] if vm.arrived else [])])
+
+
+def vm_line(key: Key, vm: VmJob, standing: Standing, now: datetime, plan: Plan) -> Line:
     """One VM's part of a job."""
     waiting = vm.state is State.waiting
     return Line(
@@ -199,8 +240,12 @@ def vm_line(key: Key, vm: VmJob, standing: Standing, now: datetime) -> Line:
         retry=vm.move.fix is None and (KINDS[vm.state] is Kind.failed or vm.state is State.cancelled),
         find=not vm.move.is_loose and vm.move.fix is None,
         leftovers=vm.move.fix is None and KINDS[vm.state] is Kind.failed,
+        report=vm.state.has_ended,
         started=vm.started,
+        ended=vm.ended,
         where=vm.move.host.name,
+        speed=standing.speed,
+        about=concerned(plan, vm),
     )
 
 
@@ -230,20 +275,21 @@ def job_line(job: Job, standing: Standing, now: datetime) -> Line:
         standing.share if any(KINDS[state] is Kind.running for state in states) else None,
         cancel=any(not vm.state.has_ended and vm.cancellable and not vm.cancelling for vm in job.vms),
         retry=job.has_ended and any(KINDS[s] is Kind.failed or s is State.cancelled for s in states),
+        report=job.has_ended,
         started=min(begun, default=None),
+        ended=last,
         where=job.plan.target.name,
+        speed=standing.speed,
     )
 
 
 def _times(started: datetime | None, ended: datetime | None, standing: Standing, now: datetime) -> str:
-    """How long it has taken, how long it will still take and how fast it is, as far as that can be told."""
-    if started is None:
-        return ""
-    parts = [duration(((ended or now) - started).total_seconds())]
-    if standing.left is not None:
+    """How long it has taken, when it ended or how long it will still take, as far as that can be told."""
+    parts = [duration(((ended or now) - started).total_seconds())] if started is not None else []
+    if ended is not None:
+        parts.insert(0, moment(ended.isoformat()))
+    elif started is not None and standing.left is not None:
         parts.append(_("≈ {time} left", time=duration(standing.left)))
-    if standing.speed:
-        parts.append(_("{size}/s", size=size(int(standing.speed))))
     return " · ".join(parts)
 
 
@@ -264,9 +310,21 @@ def foreign_groups(inventory: Inventory, is_ours: Callable[[str], bool]) -> list
         }[mark]
         name = ": ".join(part for part in (", ".join(names), words) if part)
         state = _("another client · {pool}", pool=inventory.name)
-        line = Line(("task", ref), Kind.running, "pending", name, state, "", task.progress, where=inventory.name)
+        about = frozenset([inventory.id, *_uuids(inventory, ref)])
+        line = Line(
+            ("task", ref), Kind.running, "pending", name, state, "", task.progress, where=inventory.name, about=about
+        )
         found.append(Group(line, (), (inventory.name,)))
     return found
+
+
+def _uuids(inventory: Inventory, task: TaskRef) -> Iterator[str]:
+    """The VMs that a task works on, and their hosts."""
+    for ref in inventory.moving_by_task.get(task, ()):
+        vm = inventory.VM[ref]
+        yield vm.uuid
+        if vm.resident_on in inventory.host:
+            yield inventory.host[vm.resident_on].uuid
 
 
 def unreadable_groups(unreadable: Iterable[Unreadable]) -> list[Group]:
@@ -308,32 +366,3 @@ def headline(jobs: Iterable[Job]) -> str:
     if kinds[Kind.failed]:
         parts.append(n_("{n} failed", "{n} failed", kinds[Kind.failed]))
     return " · ".join(parts)
-
-
-def servers_of(groups: Iterable[Group]) -> tuple[str, ...]:
-    """The names of all that have a part in these, in their natural order."""
-    return tuple(sorted({server for group in groups for server in group.servers}, key=natural))
-
-
-def filtered(groups: list[Group], kind: Kind | None, server: str = "") -> list[Group]:
-    """The groups with lines of one kind in which a server has a part; None and an empty name leave all."""
-    if server:
-        groups = [group for group in groups if server in group.servers]
-    if kind is None:
-        return groups
-    found = []
-    for group in groups:
-        below = tuple(line for line in group.below if line.kind is kind)
-        if below or group.line.kind is kind:
-            found.append(replace(group, below=below))
-    return found
-
-
-def as_csv(groups: list[Group]) -> list[list[str]]:
-    """Every line as a row of a table, with its heads."""
-    rows = [[_("Job"), _("What"), _("State"), _("Started"), _("Time"), _("Result")]]
-    for group in groups:
-        for line in group.below or (group.line,):
-            started = line.started.isoformat(timespec="seconds") if line.started is not None else ""
-            rows.append([line.key[0], line.title, line.state, started, line.times, line.message])
-    return rows

@@ -26,6 +26,8 @@ class _Level(Generic[Row]):
     rows: list[Row]
     keys: list[Hashable]
     number: int = 0
+    given: Sequence[Row] = ()
+    """As they were last handed in."""
 
 
 class GroupsModel(QAbstractItemModel, Generic[Row]):
@@ -73,7 +75,8 @@ class GroupsModel(QAbstractItemModel, Generic[Row]):
                     continue
                 level = self._below[key] = _Level([], [], next(self._numbers))
                 self._by_number[level.number] = key
-            if len(below) != len(level.rows) or any(a is not b for a, b in zip(below, level.rows, strict=False)):
+            if below is not level.given:
+                level.given = below
                 self._advance(level, below)
 
     def _parent_of(self, level: _Level[Row]) -> QModelIndex:

@@ -24,6 +24,7 @@ TOPICS: Final = {
     "movesTab": "can-it-move",
     "risksTab": "what-would-break",
     "storageTab": "move-disks",
+    "activityTab": "activity",
     "severalTab": "batches",
     "addServerDialog": "connect",
     "certificateDialog": "certificates",

@@ -124,6 +124,7 @@ class MainWindow(QMainWindow):
             self._services.demo,
             lambda: self.help.guide(),
             lambda key: self.navigator.go_to(key),
+            lambda act, line: self.work.do(act, line),
         )
         self.object = ObjectPane(self._icons, self._scope, pane, self._services.preferences.now.tabs)
         self.disks = DiskCommands(self.planner, self.tree, self.object)
@@ -141,11 +142,13 @@ class MainWindow(QMainWindow):
             self.work.groups,
             lambda: headline(self._services.jobs.all()),
             self.work.do,
-            self._clear_activity,
+            self.work.clear,
             self.work.limit_storage,
+            lambda: self._services.clock.now().astimezone(),
         )
         self.activity = ActivityView(self._icons, source, self._services.jobs.limit)
         self.activity.advanced.connect(TitleProgress(self).show)
+        self.activity.refreshed.connect(self.object.activity.show_groups)
         self._notices = Notices(self, self._icons)
         right = QSplitter(Qt.Orientation.Vertical)
         right.addWidget(self.object)
@@ -168,7 +171,6 @@ class MainWindow(QMainWindow):
             self.search.setFocus,
             self._palette,
             self._toggle,
-            self._clear_activity,
             lambda: self.help.guide(self.object.topic()),
             self.help.about,
         )
@@ -321,10 +323,6 @@ class MainWindow(QMainWindow):
     def _fill_more(self, menu: QMenu) -> None:
         menu.clear()
         self.menus.fill(menu, self.tree.selected())
-
-    def _clear_activity(self) -> None:
-        self._services.jobs.clear_ended()
-        self.activity.refresh()
 
     def preferences(self) -> None:
         self._scope.spawn(

@@ -59,7 +59,6 @@ class WindowActions:
     search: Callable[[], object]
     palette: Callable[[], object]
     toggle: Callable[[str], object]
-    clear_activity: Callable[[], object]
     guide: Callable[[], object]
     about: Callable[[], object]
 
@@ -150,7 +149,10 @@ class Menus:
             self._action("actionLeftovers", _("&Leftovers of failed migrations…"), self._commands.disks.leftovers)
         )
         activity = self._menu(_("&Activity"))
-        activity.addAction(self._action("actionClearActivity", _("&Clear finished"), own.clear_activity))
+        activity.addAction(self._action("actionClearActivity", _("&Clear finished"), self._commands.work.clear))
+        activity.addAction(
+            self._action("actionShowCleared", _("Show c&leared again"), self._commands.work.show_cleared)
+        )
         activity.addAction(self._action("actionSaveReport", _("&Save a report…"), self._commands.work.save_report))
         activity.addAction(self._action("actionExportActivity", _("&Export as a table…"), self._commands.work.export))
         about = self._menu(_("&Help"))

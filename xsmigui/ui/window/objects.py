@@ -17,11 +17,14 @@ from xsmigui.core.pages import vms
 from xsmigui.core.pages.headers import header
 from xsmigui.core.refs import HostRef, ObjectId, PoolId, SrRef, VdiRef, VmRef
 from xsmigui.core.text import _, n_
+from xsmigui.ui.activity.acts import Act
+from xsmigui.ui.activity.lines import Line
 from xsmigui.ui.columns import WHOLE
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column
 from xsmigui.ui.scope import Scope
 from xsmigui.ui.style import STEP, named
+from xsmigui.ui.window.activity_tab import ActivityTab
 from xsmigui.ui.window.general import GeneralTab
 from xsmigui.ui.window.header import Header
 from xsmigui.ui.window.pages import ListTabs, kind, vms_tab
@@ -33,6 +36,9 @@ from xsmigui.ui.window.welcome import WelcomePage
 
 FIRST: Final = {"pool": "hostsTab", "host": "vmsTab", "snapshot": "storageTab"}
 """The tab of a kind of object that is shown until another one was chosen; elsewhere General."""
+
+WITH_ACTIVITY: Final = ("pool", "host", "SR", "VM")
+"""Kinds of objects that have an Activity tab."""
 
 
 def networking_tab() -> RowsTab:
@@ -63,6 +69,8 @@ class PaneActions:
     demo: Callable[[], object] | None
     guide: Callable[[], object]
     follow: Callable[[ObjectId], object]
+    do: Callable[[Act, Line], object]
+    """With a line of Activity."""
 
 
 class ObjectPane(QWidget):
@@ -104,6 +112,8 @@ class ObjectPane(QWidget):
         self.tabs.addTab(self.networking, _("Networking"))
         for tab, each in lists.items():
             self.tabs.addTab(tab, each.title)
+        self.activity = ActivityTab(icons, actions.do)
+        self.tabs.addTab(self.activity, _("Activity"))
         for each in self.lists.all:
             each.tab.followed.connect(actions.follow)
         self.tabs.currentChanged.connect(lambda _number: self._tab_chosen())
@@ -218,6 +228,7 @@ class ObjectPane(QWidget):
         if key != self._key or self.tabs.currentWidget() is self.general:
             self.general.show_sections(description.general(inventory, key))
         self._show_tables(inventory, key, delta)
+        self.activity.show_object(inventory, key)
         self._site = site
         self._show_tabs(kind(site, key), key)
         self.below.setCurrentWidget(self.tabs)
@@ -225,7 +236,8 @@ class ObjectPane(QWidget):
 
     def _show_tabs(self, of: str, key: ObjectId) -> None:
         """The tabs of this kind of object; where another kind was shown, the one that was last in sight for this."""
-        wanted = {each.tab for each in self.lists.all if of in each.of} | {self.general}
+        wanted: set[QWidget] = {each.tab for each in self.lists.all if of in each.of} | {self.general}
+        wanted |= {self.activity} if of in WITH_ACTIVITY else set()
         wanted |= {self.storage} if key.cls in ("VM", "SR") else set()
         wanted |= {self.networking} if key.cls in ("VM", "host") else set()
         is_other = of != self._kind

@@ -3,9 +3,16 @@
 from PySide6.QtWidgets import QWidget
 
 from xsmigui.core.job_texts import going_on, leaving
+from xsmigui.core.jobs import Job
 from xsmigui.core.text import _
 from xsmigui.ui.dialogs.base import ask, choose, tell
 from xsmigui.ui.window.services import Services
+
+
+def quit_question(running: list[Job]) -> str:
+    """What becomes of these jobs if they go on without the window, and if they do not."""
+    otherwise = _("If you quit instead:")
+    return f"{going_on(running)}\n\n{otherwise} {leaving(running)}"
 
 
 async def may_quit(window: QWidget, services: Services) -> bool:
@@ -19,9 +26,7 @@ async def may_quit(window: QWidget, services: Services) -> bool:
     if services.succeed is None:
         return await ask(window, title, text, _("Quit"), _("Stay"))
     answers = {"goOn": _("Continue without the window"), "go": _("Quit")}
-    otherwise = _("If you quit instead:")
-    question = f"{going_on(running)}\n\n{otherwise} {text}"
-    match await choose(window, title, question, answers, _("Stay")):
+    match await choose(window, title, quit_question(running), answers, _("Stay")):
         case "go":
             return True
         case "goOn":

@@ -9,6 +9,7 @@ from xsmigui.core.preferences import Preferences, Settings
 from xsmigui.services.asking import Asker
 from xsmigui.services.connections import Connections
 from xsmigui.services.following import Following
+from xsmigui.services.history import History
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
 
@@ -39,6 +40,8 @@ class Services:
     """What the program runs on, a line each."""
     following: Following
     """The jobs that other processes carry out."""
+    history: History
+    """What ended before this run of the program."""
     succeed: Callable[[], Awaitable[str]] | None = None
     """Starts the process that goes on with the jobs without a window, once this one has ended; returns why it cannot,
     empty if it is ready. None if nothing can go on: the demo's servers end with the window."""

@@ -20,8 +20,9 @@ from xsmigui.core.text import _, printable
 from xsmigui.core.triage import Do, accept_question, triage
 from xsmigui.services.following import NotHandedOver
 from xsmigui.services.releasing import release
-from xsmigui.ui.activity.lines import Group, Line, Lines, as_csv, elsewhere, foreign_groups, unreadable_groups
-from xsmigui.ui.activity.view import Act
+from xsmigui.ui.activity.acts import Act
+from xsmigui.ui.activity.choosing import as_csv
+from xsmigui.ui.activity.lines import Group, Line, Lines, elsewhere, foreign_groups, unreadable_groups
 from xsmigui.ui.dialogs.base import ask, tell, tell_failure
 from xsmigui.ui.dialogs.kept import wants_doubtful
 from xsmigui.ui.dialogs.saving import save
@@ -55,8 +56,9 @@ class WorkCommands:
         self.lines = Lines()
 
     def groups(self) -> list[Group]:
-        """What Activity shows: our jobs, then what other clients do."""
-        found = self.lines.groups(self._services.jobs.all(), self._services.clock.now(), self._memory)
+        """What Activity shows: our jobs, what other clients do, and what ended before."""
+        jobs = [*self._services.jobs.all(), *self._services.history.all()]
+        found = self.lines.groups(jobs, self._services.clock.now(), self._memory)
         others_of = self._services.jobs.elsewhere
         if others_of:
             found = [
@@ -98,6 +100,8 @@ class WorkCommands:
                 self._scope.spawn(self._forget(job, line.title))
             case Act.leftovers:
                 self._on_leftovers()
+            case Act.report:
+                self._scope.spawn(self._saving_report([self._services.history.get(job)]), "report")
             case Act.copy:
                 QGuiApplication.clipboard().setText(line.sentence())
             case Act.retry:
@@ -132,7 +136,7 @@ class WorkCommands:
     async def _details(self, line: Line) -> None:
         """Everything about one VM's part; where it did not succeed, with the next steps."""
         name, place = line.key
-        job = self._services.jobs.get(name)
+        job = self._services.history.get(name)
         vm = job.vms[int(place)]
         found = triage(job, int(place), self._services.store.site())
         if found is None:
@@ -196,7 +200,9 @@ class WorkCommands:
         if not await ask(self._window, _("Forget the job"), question, _("Forget"), _("Keep it")):
             return
         try:
-            if not await self._services.jobs.forget(job):
+            if await self._services.jobs.forget(job):
+                self._services.history.drop(job)
+            else:
                 await tell(
                     self._window, _("Forget the job"), _("Another xsmigui is carrying it out, or it no longer exists.")
                 )
@@ -208,7 +214,7 @@ class WorkCommands:
     def _retry(self, line: Line) -> None:
         """Plan what did not succeed again, with the same choices, as everything stands now."""
         name, place = line.key
-        job = self._services.jobs.get(name)
+        job = self._services.history.get(name)
         wanted = [job.vms[int(place)]] if place else [vm for vm in job.vms if vm.state is not State.done]
         moves = tuple(vm.move for vm in wanted)
         try:
@@ -222,7 +228,7 @@ class WorkCommands:
     def _find(self, line: Line) -> None:
         """Show the VM of a line, where it is now."""
         name, place = line.key
-        job = self._services.jobs.get(name)
+        job = self._services.history.get(name)
         vm = job.vms[int(place)]
         here = ObjectId(PoolId(job.plan.source.uuid), "VM", vm.move.vm.ref)
         there = ObjectId(PoolId(job.plan.target.uuid), "VM", vm.arrived or vm.move.vm.ref)
@@ -230,17 +236,38 @@ class WorkCommands:
             text = _("{vm} is not in the tree right now.", vm=vm.move.vm.name)
             self._scope.spawn(tell(self._window, _("Go to"), text))
 
+    def clear(self) -> None:
+        """List nothing any more of what has ended, at the next start neither; the journal keeps all."""
+        self._services.jobs.clear_ended()
+        self._services.history.clear()
+        self._services.preferences.change(cleared=self._services.clock.now().isoformat())
+        self._on_change()
+
+    def show_cleared(self) -> None:
+        self._scope.spawn(self._showing_cleared(), "cleared")
+
+    async def _showing_cleared(self) -> None:
+        """List again what has ended, as far as the journal has it and it is not too much."""
+        self._services.preferences.change(cleared="")
+        try:
+            await self._services.history.load()
+        except OSError as error:
+            text = _("The journal cannot be read: {reason}", reason=str(error))
+            await tell(self._window, _("Activity"), text)
+        self._on_change()
+
     def limit_storage(self, number: int) -> None:
         """How many storage migrations may leave a pool at once, from now on and at the next start."""
         self._services.jobs.limit = number
         self._services.preferences.change(storage_limit=number)
 
     def save_report(self) -> None:
-        self._scope.spawn(self._saving_report(), "report")
+        """A page on all that has ended and is listed."""
+        listed = [*self._services.jobs.all(), *self._services.history.all()]
+        self._scope.spawn(self._saving_report([job for job in listed if job.has_ended]), "report")
 
-    async def _saving_report(self) -> None:
-        """A page on all that has ended, where the operator wants it."""
-        jobs = [job for job in self._services.jobs.all() if job.has_ended]
+    async def _saving_report(self, jobs: list[Job]) -> None:
+        """A page on these jobs, where the operator wants it."""
         title = _("Save a report")
         if not jobs:
             await tell(self._window, title, _("Nothing has ended yet, so there is nothing to report."))

@@ -1,0 +1,126 @@
+"""The lines of Activity as a tree: jobs, and below each the VMs of it."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
+from PySide6.QtWidgets import QAbstractItemView, QMenu, QTreeView
+
+from xsmigui.core.text import _
+from xsmigui.core.units import percent, size
+from xsmigui.ui.activity.acts import TIPS, WORDS, Act, acts
+from xsmigui.ui.activity.drawing import CHART, ProgressBars, ThroughputCharts
+from xsmigui.ui.activity.lines import Group, Key, Line
+from xsmigui.ui.columns import NARROW, Columns
+from xsmigui.ui.icons import Icons
+from xsmigui.ui.models.groups import GroupsModel
+from xsmigui.ui.models.table import Column
+from xsmigui.ui.style import PADDING, STEP, inset, named
+from xsmigui.ui.words import explain
+
+PROGRESS: Final = 2
+"""The column of the bars."""
+
+THROUGHPUT: Final = 4
+"""The column of the charts, which is there while something runs."""
+
+BAR: Final = 20 * STEP
+"""Pixels of a bar with its share."""
+
+
+class JobsTree(QTreeView):
+    """A line for each job, what runs before what waits, what failed before what is done; its VMs stand below it."""
+
+    chosen = Signal()
+    """Another line is the current one, or it has changed."""
+
+    def __init__(self, icons: Icons, name: str, do: Callable[[Act, Line], object]) -> None:
+        super().__init__()
+        named(self, name, _("Jobs"))
+        self._do = do
+        self._open: set[Key] = set()
+        columns: list[Column[Line]] = [
+            Column(_("What"), lambda r: r.title, icon=lambda r: icons(r.icon)),
+            Column(_("State"), lambda r: r.state),
+            Column(_("Progress"), lambda r: percent(r.progress) if r.progress is not None else ""),
+            Column(_("Time"), lambda r: r.times),
+            Column(_("Throughput"), lambda r: r.throughput, tip=_about_speeds, uncut=True),
+            Column(_("Result"), lambda r: r.message),
+        ]
+        self.rows: GroupsModel[Line] = GroupsModel(columns, lambda line: line.key, lambda line: line.sentence(), self)
+        self.setModel(self.rows)
+        self.setUniformRowHeights(True)
+        self.setAlternatingRowColors(True)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.setItemDelegateForColumn(PROGRESS, ProgressBars(self))
+        self.setItemDelegateForColumn(THROUGHPUT, ThroughputCharts(self))
+        self.setFrameShape(QTreeView.Shape.NoFrame)
+        inset(self)
+        Columns(self, least={PROGRESS: BAR}, beside={THROUGHPUT: CHART + PADDING}, whole=NARROW)
+        self.customContextMenuRequested.connect(self._context_menu)
+        self.selectionModel().currentRowChanged.connect(lambda *_rows: self.chosen.emit())
+        self.activated.connect(lambda _index: self.do(Act.details))
+        self.expanded.connect(lambda index: self._opened(index, True))
+        self.collapsed.connect(lambda index: self._opened(index, False))
+
+    def show_groups(self, groups: Sequence[Group]) -> None:
+        """Go on to these lines. What was open and selected stays so; else the first one is selected."""
+        self.rows.show([(group.line, group.below) for group in groups])
+        for group in groups:
+            if group.below and group.line.key in self._open:
+                index = self.rows.index_of(group.line.key)
+                if not self.isExpanded(index):
+                    self.setExpanded(index, True)
+        if groups and not self.currentIndex().isValid():
+            flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+            self.selectionModel().setCurrentIndex(self.rows.index(0, 0), flags)
+        flows = any(group.line.speed for group in groups)
+        if self.isColumnHidden(THROUGHPUT) is flows:
+            self.setColumnHidden(THROUGHPUT, not flows)
+        self.chosen.emit()
+
+    def line(self) -> Line | None:
+        """The line that is selected."""
+        return self.rows.row(self.currentIndex())
+
+    def current_acts(self) -> tuple[Act, ...]:
+        line = self.line()
+        return acts(line) if line is not None else ()
+
+    def do(self, act: Act) -> None:
+        """Do it with the selected line, where it may be done."""
+        line = self.line()
+        if line is not None and act in acts(line):
+            self._do(act, line)
+
+    def _opened(self, index: QModelIndex, yes: bool) -> None:
+        line = self.rows.row(index)
+        if line is not None:
+            (self._open.add if yes else self._open.discard)(line.key)
+
+    def _context_menu(self, point: QPoint) -> None:
+        if not self.indexAt(point).isValid():
+            return
+        menu = QMenu(self)
+        menu.setObjectName("activityMenu")
+        menu.setToolTipsVisible(True)
+        may = self.current_acts()
+        for act in Act:
+            action = menu.addAction(_(WORDS[act]))
+            action.setObjectName(f"activity-{act}")
+            action.setEnabled(act in may)
+            explain(action, _(TIPS[act]) if act in may else _("Not for this line."))
+            action.triggered.connect(lambda _checked=False, act=act: self.do(act))
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.popup(self.viewport().mapToGlobal(point))
+
+
+def _about_speeds(line: Line) -> str:
+    """``Now 85.2 MiB/s, at most 110.0 MiB/s``"""
+    if not line.speeds or not line.speed:
+        return line.throughput
+    most = size(int(max(line.speeds)))
+    return _("Now {now}/s, at most {most}/s", now=size(int(line.speed)), most=most)
