@@ -76,7 +76,7 @@ class Columns(QObject):
         self._beside = dict(beside or {})
         self._whole = whole
         self._wanted: list[int] = []
-        self._found: tuple[list[int], list[int]] | None = None
+        self._found: tuple[list[int], list[int], list[int]] | None = None
         self._by_hand = False
         self._busy = False
         self._preferences: Preferences | None = None
@@ -139,7 +139,7 @@ class Columns(QObject):
         else:
             if self._found is None:
                 self._found = self._measured(count)
-            found, contents = self._found
+            found, contents, before_text = self._found
             before = self._wanted or found
             self._wanted = [max(one, other) for one, other in zip(found, before, strict=True)]
             bound = BOUND * letter + 2 * PADDING
@@ -148,7 +148,10 @@ class Columns(QObject):
             floor = others[self._stretching]
             if is_narrow:
                 floor = min(floor, REST * letter + 2 * PADDING)
-            least = [(self._whole + self._whole // 2 * (n == 0)) * letter + 2 * PADDING for n in range(count)]
+            least = [
+                (self._whole + self._whole // 2 * (n == 0)) * letter + 2 * PADDING + taken
+                for n, taken in enumerate(before_text)
+            ]
             bounds = [
                 max(contents[n] if is_narrow and self._is_uncut(n) else min(width, least[n]), self._least.get(n, 0))
                 for n, width in enumerate(others)
@@ -165,27 +168,29 @@ class Columns(QObject):
     def _is_uncut(self, column: int) -> bool:
         return bool(self._view.model().headerData(column, Qt.Orientation.Horizontal, UNCUT))
 
-    def _measured(self, count: int) -> tuple[list[int], list[int]]:
-        """The width that the content of each column and its title want, in pixels; and its content alone."""
+    def _measured(self, count: int) -> tuple[list[int], list[int], list[int]]:
+        """The width that the content of each column and its title want, in pixels; its content alone; and what stands
+        before its text: pictures, and in a tree the indentation."""
         model, metrics = self._view.model(), self._view.fontMetrics()
         arrow = 2 * STEP if self._header.isSortIndicatorShown() else 0
         titles = [str(model.headerData(column, Qt.Orientation.Horizontal) or "") for column in range(count)]
-        widths = [0] * count
+        widths, before_text = [0] * count, [0] * count
         picture = self._view.style().pixelMetric(self._view.style().PixelMetric.PM_SmallIconSize) + STEP
         for first, depth in self._rows():
             for column in range(count):
                 index = first.siblingAtColumn(column)
                 width = metrics.horizontalAdvance(str(index.data() or "")[:200]) + self._beside.get(column, 0)
-                if index.data(Qt.ItemDataRole.DecorationRole) is not None:
-                    width += picture
-                widths[column] = max(widths[column], width + depth * (column == 0))
+                taken = picture if index.data(Qt.ItemDataRole.DecorationRole) is not None else 0
+                taken += depth * (column == 0)
+                widths[column] = max(widths[column], width + taken)
+                before_text[column] = max(before_text[column], taken)
         hidden = self._header.isSectionHidden
         contents = [0 if hidden(column) else width + 2 * PADDING + 2 for column, width in enumerate(widths)]
         wanted = [
             max(width, metrics.horizontalAdvance(title) + arrow + 2 * PADDING + 2, self._least.get(column, 0))
             for column, (width, title) in enumerate(zip(contents, titles, strict=True))
         ]
-        return [0 if hidden(column) else width for column, width in enumerate(wanted)], contents
+        return [0 if hidden(column) else width for column, width in enumerate(wanted)], contents, before_text
 
     def _rows(self) -> Iterator[tuple[Any, int]]:
         """The first cells of the rows that are measured, each with the pixels by which its row is indented."""

@@ -16,7 +16,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from xsmigui.core.text import printable
+from xsmigui.core.text import language, printable
+from xsmigui.core.units import SPEAKS_WITH_COMMAS
 from xsmigui.ui.style import edge, named
 from xsmigui.ui.words import tip
 
@@ -65,7 +66,7 @@ class When(QDateTimeEdit):
         super().__init__(parent)
         named(self, object_name, accessible)
         self.setCalendarPopup(True)
-        self.setDisplayFormat("yyyy-MM-dd HH:mm")
+        self.setDisplayFormat("dd/MM/yyyy HH:mm" if language() in SPEAKS_WITH_COMMAS else "yyyy-MM-dd HH:mm")
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
 
     def wheelEvent(self, event: QWheelEvent) -> None:

@@ -4,7 +4,7 @@ import asyncio
 
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QPushButton, QWidget
+from PySide6.QtWidgets import QApplication, QDialog, QDialogButtonBox, QLabel, QPlainTextEdit, QPushButton, QWidget
 
 from tests.ui.driving import child, dialog, driven, gone, settled
 from xsmigui.ui.dialogs.base import Sheet, ask, opened, tell
@@ -78,3 +78,17 @@ async def test_a_plain_sheet_goes_on_with_return() -> None:
     QTest.keyClick(sheet, Qt.Key.Key_Return)
     assert await waiting == QDialog.DialogCode.Accepted
     assert isinstance(sheet.buttons, QDialogButtonBox)
+
+
+@driven
+async def test_a_narrow_dialog_shows_all_of_its_sentences(qapp: QApplication) -> None:
+    """As on a small screen: Qt makes it narrower than it would be, and leaves the height."""
+    sheet = Sheet(None, "Quit", "questionDialog")
+    label = sheet.text("These are still running, and the servers carry on by themselves. " * 8)
+    sheet.finish("Quit", "Stay")
+    sheet.resize(300, 120)
+    sheet.show()
+    await settled()
+    assert label.height() >= label.heightForWidth(label.width())
+    sheet.close()
+    sheet.deleteLater()

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
+from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QMenu, QTreeView
 
 from xsmigui.core.text import _
@@ -11,7 +12,7 @@ from xsmigui.core.units import percent, size
 from xsmigui.ui.activity.acts import TIPS, WORDS, Act, acts
 from xsmigui.ui.activity.drawing import CHART, ProgressBars, ThroughputCharts
 from xsmigui.ui.activity.lines import Group, Key, Line
-from xsmigui.ui.columns import NARROW, Columns
+from xsmigui.ui.columns import Columns
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.groups import GroupsModel
 from xsmigui.ui.models.table import Column
@@ -24,8 +25,14 @@ PROGRESS: Final = 2
 THROUGHPUT: Final = 4
 """The column of the charts, which is there while something runs."""
 
-BAR: Final = 20 * STEP
+BAR: Final = 12 * STEP
 """Pixels of a bar with its share."""
+
+WHOLE: Final = 10
+"""Letters of titles and states that are not cut for want of room; of titles half as many again."""
+
+CHARTS_FROM: Final = 760
+"""Pixels from which charts have room beside everything else."""
 
 
 class JobsTree(QTreeView):
@@ -39,11 +46,12 @@ class JobsTree(QTreeView):
         named(self, name, _("Jobs"))
         self._do = do
         self._open: set[Key] = set()
+        self._flows = False
         columns: list[Column[Line]] = [
             Column(_("What"), lambda r: r.title, icon=lambda r: icons(r.icon)),
             Column(_("State"), lambda r: r.state),
             Column(_("Progress"), lambda r: percent(r.progress) if r.progress is not None else ""),
-            Column(_("Time"), lambda r: r.times),
+            Column(_("Time"), lambda r: r.times, tip=_about_time, uncut=True),
             Column(_("Throughput"), lambda r: r.throughput, tip=_about_speeds, uncut=True),
             Column(_("Result"), lambda r: r.message),
         ]
@@ -59,7 +67,7 @@ class JobsTree(QTreeView):
         self.setItemDelegateForColumn(THROUGHPUT, ThroughputCharts(self))
         self.setFrameShape(QTreeView.Shape.NoFrame)
         inset(self)
-        Columns(self, least={PROGRESS: BAR}, beside={THROUGHPUT: CHART + PADDING}, whole=NARROW)
+        Columns(self, least={PROGRESS: BAR}, beside={THROUGHPUT: CHART + PADDING}, whole=WHOLE)
         self.customContextMenuRequested.connect(self._context_menu)
         self.selectionModel().currentRowChanged.connect(lambda *_rows: self.chosen.emit())
         self.activated.connect(lambda _index: self.do(Act.details))
@@ -77,10 +85,19 @@ class JobsTree(QTreeView):
         if groups and not self.currentIndex().isValid():
             flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
             self.selectionModel().setCurrentIndex(self.rows.index(0, 0), flags)
-        flows = any(group.line.speed for group in groups)
-        if self.isColumnHidden(THROUGHPUT) is flows:
-            self.setColumnHidden(THROUGHPUT, not flows)
+        self._flows = any(group.line.speed for group in groups)
+        self._show_charts()
         self.chosen.emit()
+
+    def _show_charts(self) -> None:
+        """Charts are shown while something runs, where there is room; else times have the throughput as a tooltip."""
+        shown = self._flows and self.width() >= CHARTS_FROM
+        if self.isColumnHidden(THROUGHPUT) is shown:
+            self.setColumnHidden(THROUGHPUT, not shown)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        super().resizeEvent(event)
+        self._show_charts()
 
     def line(self) -> Line | None:
         """The line that is selected."""
@@ -116,6 +133,10 @@ class JobsTree(QTreeView):
             action.triggered.connect(lambda _checked=False, act=act: self.do(act))
         menu.aboutToHide.connect(menu.deleteLater)
         menu.popup(self.viewport().mapToGlobal(point))
+
+
+def _about_time(line: Line) -> str:
+    return " · ".join(filter(None, (line.times, _about_speeds(line))))
 
 
 def _about_speeds(line: Line) -> str:

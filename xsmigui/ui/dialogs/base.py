@@ -3,7 +3,7 @@
 import asyncio
 
 import shiboken6
-from PySide6.QtGui import QKeyEvent
+from PySide6.QtGui import QKeyEvent, QShowEvent
 from PySide6.QtWidgets import (
     QDialog,
     QDialogButtonBox,
@@ -57,6 +57,11 @@ class Sheet(QDialog):
         self.body.addWidget(self.heading)
         self.buttons = QDialogButtonBox(self)
 
+    def showEvent(self, event: QShowEvent) -> None:
+        """Where a small screen makes it narrower than it would be, its sentences need more lines."""
+        super().showEvent(event)
+        self.grow()
+
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """F1 opens the guide at what it says of this dialog."""
         if asks_help(event):
@@ -77,7 +82,8 @@ class Sheet(QDialog):
             layout.activate()
             width = self.width()
             wanted = layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else layout.sizeHint().height()
-            self.resize(width, max(self.height(), wanted))
+            most = self.screen().availableSize().height()
+            self.resize(width, max(self.height(), min(wanted, most)))
 
     def finish(self, go: str, leave: str, name: str = "", *, dangerous: bool = False) -> QPushButton:
         """Add the buttons. With `dangerous` the one that leaves is the default. The answer is the one that goes on."""

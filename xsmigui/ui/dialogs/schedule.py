@@ -16,7 +16,7 @@ from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.waves import Turn, moved, turns
 from xsmigui.core.refs import VmRef
 from xsmigui.core.text import _
-from xsmigui.core.units import duration, size
+from xsmigui.core.units import duration, moment, size
 from xsmigui.ui.columns import Columns
 from xsmigui.ui.dialogs.base import Sheet
 from xsmigui.ui.fields import Check, When
@@ -37,14 +37,14 @@ def _aware(when: QDateTime) -> datetime:
     return datetime.fromtimestamp(when.toSecsSinceEpoch(), UTC)
 
 
-def _shown(time: datetime) -> str:
-    return f"{time.astimezone():%Y-%m-%d %H:%M}"
-
-
 def _brief(time: datetime) -> str:
     """The time of day alone, where that is today."""
     local = time.astimezone()
-    return f"{local:%H:%M}" if local.date() == datetime.now(UTC).astimezone().date() else _shown(time)
+    return (
+        f"{local:%H:%M}"
+        if local.date() == datetime.now(UTC).astimezone().date()
+        else moment(time.astimezone(UTC).isoformat())
+    )
 
 
 class ScheduleButton(QPushButton):
@@ -67,9 +67,11 @@ class ScheduleButton(QPushButton):
         self.setVisible(bool(evaluation.resolved.moves))
         said = []
         if draft.not_before is not None:
-            said.append(_("Starts at {time}.", time=_shown(draft.not_before)))
+            said.append(_("Starts at {time}.", time=moment(draft.not_before.astimezone(UTC).isoformat())))
         if draft.pause_at is not None:
-            said.append(_("Starts nothing more from {time} on.", time=_shown(draft.pause_at)))
+            said.append(
+                _("Starts nothing more from {time} on.", time=moment(draft.pause_at.astimezone(UTC).isoformat()))
+            )
         explain(self, " ".join(said) or _("See when each VM moves, change the order, and choose times"))
         if self.sheet is not None and shiboken6.isValid(self.sheet):
             self.sheet.show_evaluation(evaluation)
