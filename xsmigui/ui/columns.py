@@ -67,7 +67,7 @@ class Columns(QObject):
         whole: int = WHOLE,
     ) -> None:
         """`stretching` takes the rest of the width; negative is the last one that is shown. `least` has the
-        pixels that a column wants in any case, `beside` those that it wants beside its text; `whole` are the letters
+        pixels that a column wants in any case (three fifths of them where there is too little room), `beside` those that it wants beside its text; `whole` are the letters
         below which none is pressed. The view has its model."""
         super().__init__(view)
         self._view = view
@@ -153,7 +153,10 @@ class Columns(QObject):
                 for n, taken in enumerate(before_text)
             ]
             bounds = [
-                max(contents[n] if is_narrow and self._is_uncut(n) else min(width, least[n]), self._least.get(n, 0))
+                max(
+                    contents[n] if is_narrow and self._is_uncut(n) else min(width, least[n]),
+                    self._least.get(n, 0) * 3 // 5,
+                )
                 for n, width in enumerate(others)
             ]
             widths = shared_out(others, room, self._stretching, floor, bounds)

@@ -85,6 +85,7 @@ def test_the_tab_shows_what_concerns_its_object(tab: ActivityTab) -> None:
 
     assert shown("VM", site.web) == ["one"]
     assert tab.tree.rows.rowCount(tab.tree.rows.index(0, 0)) == 1
+    assert tab.tree.isExpanded(tab.tree.rows.index(0, 0))
     assert shown("VM", site.files) == ["other"]
     assert tab.buttons.all[Act.cancel].isVisible()
     assert shown("pool", site.madrid.ref) == ["one", "other"]

@@ -25,7 +25,7 @@ PROGRESS: Final = 2
 THROUGHPUT: Final = 4
 """The column of the charts, which is there while something runs."""
 
-BAR: Final = 12 * STEP
+BAR: Final = 20 * STEP
 """Pixels of a bar with its share."""
 
 WHOLE: Final = 10
@@ -41,11 +41,14 @@ class JobsTree(QTreeView):
     chosen = Signal()
     """Another line is the current one, or it has changed."""
 
-    def __init__(self, icons: Icons, name: str, do: Callable[[Act, Line], object]) -> None:
+    def __init__(self, icons: Icons, name: str, do: Callable[[Act, Line], object], opens: int = 0) -> None:
+        """A job with up to `opens` lines below it is open at first."""
         super().__init__()
         named(self, name, _("Jobs"))
         self._do = do
         self._open: set[Key] = set()
+        self._opens = opens
+        self._seen: set[Key] = set()
         self._flows = False
         columns: list[Column[Line]] = [
             Column(_("What"), lambda r: r.title, icon=lambda r: icons(r.icon)),
@@ -78,6 +81,10 @@ class JobsTree(QTreeView):
         """Go on to these lines. What was open and selected stays so; else the first one is selected."""
         self.rows.show([(group.line, group.below) for group in groups])
         for group in groups:
+            if group.line.key not in self._seen:
+                self._seen.add(group.line.key)
+                if len(group.below) <= self._opens:
+                    self._open.add(group.line.key)
             if group.below and group.line.key in self._open:
                 index = self.rows.index_of(group.line.key)
                 if not self.isExpanded(index):

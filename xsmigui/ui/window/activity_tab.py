@@ -1,6 +1,7 @@
 """The Activity tab of an object: what concerns it, of our jobs and of what other clients do."""
 
 from collections.abc import Callable
+from typing import Final
 
 from PySide6.QtCore import QEvent
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
@@ -17,6 +18,10 @@ from xsmigui.ui.style import STEP, named
 from xsmigui.ui.words import hint
 
 
+OPEN: Final = 10
+"""Lines below a job up to which it is open at first: of a large job few concern one VM or host."""
+
+
 class ActivityTab(QWidget):
     """The lines of Activity that concern one object. Out of sight it costs nothing."""
 
@@ -25,7 +30,7 @@ class ActivityTab(QWidget):
         named(self, "activityTab", _("Activity"))
         self._groups: list[Group] = []
         self._wanted: frozenset[str] = frozenset()
-        self.tree = JobsTree(icons, "objectActivityTree", do)
+        self.tree = JobsTree(icons, "objectActivityTree", do, OPEN)
         self.buttons = Buttons("objectActivity", self.tree.do)
         self.tree.chosen.connect(lambda: self.buttons.offer(self.tree.line()))
         self.empty = hint(_("Nothing runs, waits or has ended that concerns it."))
