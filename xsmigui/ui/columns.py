@@ -67,8 +67,8 @@ class Columns(QObject):
         whole: int = WHOLE,
     ) -> None:
         """`stretching` takes the rest of the width; negative is the last one that is shown. `least` has the
-        pixels that a column wants in any case (three fifths of them where there is too little room), `beside` those that it wants beside its text; `whole` are the letters
-        below which none is pressed. The view has its model."""
+        pixels that a column wants in any case (three fifths of them where there is too little room), `beside` those
+        that it wants beside its text; `whole` are the letters below which none is pressed. The view has its model."""
         super().__init__(view)
         self._view = view
         self._stretches = stretching

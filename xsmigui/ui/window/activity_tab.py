@@ -17,7 +17,6 @@ from xsmigui.ui.icons import Icons
 from xsmigui.ui.style import STEP, named
 from xsmigui.ui.words import hint
 
-
 OPEN: Final = 10
 """Lines below a job up to which it is open at first: of a large job few concern one VM or host."""
 
