@@ -76,7 +76,7 @@ class Settings(msgspec.Struct, frozen=True):
 
     @property
     def cleared_at(self) -> datetime | None:
-        """`cleared` as a time; None where nothing was cleared."""
+        """`cleared` as a time; None if nothing was cleared."""
         try:
             found = datetime.fromisoformat(self.cleared)
         except ValueError:

@@ -121,7 +121,7 @@ class Group:
 
     @property
     def ended(self) -> datetime | None:
-        """When it ended; None where it has not."""
+        """When it ended; None if it has not."""
         return self.line.ended if self.line.has_ended else None
 
 
