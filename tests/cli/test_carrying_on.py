@@ -1,17 +1,24 @@
 """`jobs --carry-on`: everything that is unfinished goes on without a window, and can be taken over."""
 
+import asyncio
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from tests.local.test_journal import a_job
 from tests.simulated import Simulated
 from tests.test_cli import Run, at, eventually, held, jobs_of, migrate, only, process
+from xsmigui.cli.carrying_on import waiting_for
+from xsmigui.core.journal import Waiting
 from xsmigui.local import handover
+from xsmigui.local.journal import JournalFile
 from xsmigui.local.trust import TrustFile
+from xsmigui.services.server_states import Trouble
 from xsmigui.services.succession import Inheritance, InheritedServer
 
 TWO = ["--vm", "web-01", "--vm", "web-02", "--to", "Lisboa", "--sr", "NFS Lisboa", "--yes", "--json"]
@@ -110,3 +117,59 @@ def test_it_goes_on_and_gives_the_jobs_away_on_request(site: Simulated, run: Run
     release()
     assert run("jobs", "--carry-on", *at(*site.pools))[0] == 0
     assert not list(home.glob("journal-*"))
+
+
+WAITS = Waiting(("Madrid",), datetime(2026, 12, 5, 12, 0, tzinfo=UTC))
+
+
+def test_servers_that_are_waited_for_are_named(run: Run, home: Path) -> None:
+    """Nobody should find out after days that a process without a window waits for a server that is gone."""
+    journal, job = JournalFile(home), a_job()
+
+    async def wait(waits: Waiting | None) -> None:
+        await journal.write(job, 0)
+        journal.give_on_request()
+        journal.wait_for(waits)
+
+    asyncio.run(wait(WAITS))
+    status, out, err = run("jobs")
+    assert status == 0
+    assert f"{job.id} continues without a window and {WAITS.sentence()}." in out + err
+    assert "waits for Madrid, which does not answer, until 2026-12-05 12:00" in out + err
+    status, out, _err = run("jobs", "--json")
+    (found,) = json.loads(out)["jobs"]
+    assert found["waits"] == {"servers": ["Madrid"], "until": "2026-12-05T12:00:00+00:00"}
+    asyncio.run(wait(None))
+    status, out, err = run("jobs")
+    assert "waits for" not in out + err
+    asyncio.run(journal.close())
+    assert not list(home.glob("journal-*"))
+
+
+class Cut:
+    """Jobs whose pools are not connected, as they stand for `waiting_for`."""
+
+    def __init__(self, **pools: tuple[str, ...]) -> None:
+        self.pools = pools
+
+    def get(self, job: str) -> SimpleNamespace:
+        return SimpleNamespace(has_ended=job == "ended")
+
+    def out_of_reach(self, job: str) -> tuple[str, ...]:
+        return self.pools[job]
+
+    def trouble(self, job: str) -> Trouble | None:
+        return Trouble("no answer", 100.0, False) if self.pools[job] else None
+
+
+def test_the_end_of_the_wait_stays_while_it_is_for_the_same_servers() -> None:
+    now = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+    cut: Any = Cut(one=("Madrid", "Lisboa"), two=("Madrid",), three=(), ended=("Sevilla",))
+    names = ["one", "two", "three", "ended"]
+    first = waiting_for(cut, names, now, 3600.0)
+    assert first == Waiting(("Madrid", "Lisboa"), now + timedelta(seconds=3500))
+    assert waiting_for(cut, names, now + timedelta(seconds=60), 3600.0, first) is first
+    cut.pools["one"] = ()
+    assert waiting_for(cut, names, now, 3600.0, first) == Waiting(("Madrid",), now + timedelta(seconds=3500))
+    cut.pools["two"] = ()
+    assert waiting_for(cut, names, now, 3600.0, first) is None

@@ -89,9 +89,16 @@ async def test_those_of_other_clients_count(two: Engine) -> None:
     await asyncio.to_thread(others)
     await until(lambda: len(moving(two)) == 2)
     await until(lambda: sum(bool(vm.current_operations) for vm in two.inventory("Madrid").VM.values()) == 2)
+    pool = two.inventory("Madrid").id
+    assert two.jobs.ahead(pool) == 2
     job = two.jobs.start(ours)
     await until(lambda: len(moving(two)) == 3)
     assert states(two.jobs.get(job.id)) == [State.running, State.waiting]
+    assert two.jobs.ahead(pool) == 4
+    two.jobs.hold(job.id, 1)
+    assert two.jobs.ahead(pool) == 3
+    two.jobs.proceed(job.id)
+    assert two.jobs.ahead(two.inventory("Lisboa").id) == 0
     hold.release()
     assert (await asyncio.wait_for(two.jobs.wait(job.id), PATIENCE)).state is State.done
 

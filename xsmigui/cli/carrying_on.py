@@ -5,6 +5,7 @@ import asyncio
 import logging
 import sys
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 
 from xsmigui.cli.connecting import Refusing
@@ -12,6 +13,7 @@ from xsmigui.cli.journal import tell_set_aside
 from xsmigui.cli.resuming import resume_line
 from xsmigui.console import DONE, FAILED, INTERRUPTED, NO_CONNECTION, BadArguments, print_document, say, show_outcome
 from xsmigui.core.jobs import Job, State
+from xsmigui.core.journal import Waiting
 from xsmigui.core.text import _, joined, n_
 from xsmigui.local import paths
 from xsmigui.local.clock import SystemClock
@@ -135,6 +137,7 @@ async def _until_the_end(jobs: Jobs, journal: JournalFile, names: list[str], pat
     ends = _Ends()
     waits = [asyncio.ensure_future(_until_at_rest(jobs, name, patience)) for name in names]
     asked = asyncio.ensure_future(_until_asked(journal))
+    telling = asyncio.ensure_future(_tell_waits(jobs, journal, names, patience))
     rest = asyncio.gather(*waits)
     try:
         await asyncio.wait((rest, asked), return_when=asyncio.FIRST_COMPLETED)
@@ -144,10 +147,41 @@ async def _until_the_end(jobs: Jobs, journal: JournalFile, names: list[str], pat
         else:
             ends.refused = any(rest.result())
     finally:
-        for future in (*waits, asked):
+        for future in (*waits, asked, telling):
             future.cancel()
-        await asyncio.gather(*waits, asked, rest, return_exceptions=True)
+        await asyncio.gather(*waits, asked, telling, rest, return_exceptions=True)
     return ends
+
+
+async def _tell_waits(jobs: Jobs, journal: JournalFile, names: list[str], patience: float) -> None:
+    """Tell whoever looks into the journal which servers are waited for, and until when; without end."""
+    clock = SystemClock()
+    told: Waiting | None = None
+    while True:
+        waits = waiting_for(jobs, names, clock.now(), patience, told)
+        if waits != told:
+            try:
+                journal.wait_for(waits)
+                told = waits
+            except OSError as error:
+                log.warning("%s", error)
+        await clock.sleep(LOOK_INTERVAL_S)
+
+
+def waiting_for(
+    jobs: Jobs, names: list[str], now: datetime, patience: float, before: Waiting | None = None
+) -> Waiting | None:
+    """Which servers these jobs wait for; None if for none. The end of their patience stays as it was `before`, as long
+    as it is for the same ones."""
+    left = [name for name in names if not jobs.get(name).has_ended]
+    servers = tuple(dict.fromkeys(server for name in left for server in jobs.out_of_reach(name)))
+    if not servers:
+        return None
+    if before is not None and before.servers == servers:
+        return before
+    troubles = [trouble for name in left if (trouble := jobs.trouble(name)) is not None]
+    passed = max((trouble.seconds for trouble in troubles), default=0.0)
+    return Waiting(servers, now + timedelta(seconds=max(0.0, patience - passed)))
 
 
 async def _until_asked(journal: JournalFile) -> None:

@@ -22,7 +22,7 @@ from xsmigui.console import (
     write_report,
 )
 from xsmigui.core.jobs import Job, differs_afterwards
-from xsmigui.core.journal import SetAside, Unreadable
+from xsmigui.core.journal import SetAside, Unreadable, Waiting
 from xsmigui.core.migration.diskdraft import DisksRefused
 from xsmigui.core.migration.kept import doubtful_question, kept_sources, may_have_changed, revert_plan
 from xsmigui.core.migration.plan import Plan
@@ -42,6 +42,7 @@ async def show_jobs(options: argparse.Namespace) -> int:
     journal = JournalFile(paths.home(), tell_set_aside)
     try:
         found = await journal.all()
+        waits = {each.job.id: each.waits for each in await journal.elsewhere() or [] if each.waits is not None}
         unreadable = await journal.unreadable()
         if options.show and options.show not in {job.id for job in found}:
             refuse_unreadable(unreadable, options.show)
@@ -56,7 +57,7 @@ async def show_jobs(options: argparse.Namespace) -> int:
             return BAD_ARGUMENTS
         show_job(job, history, options.json, lambda do: step_line(job, do))
     elif options.json:
-        document: dict[str, object] = {"jobs": [job_document(job) for job in found]}
+        document: dict[str, object] = {"jobs": [job_document(job) | _waits(waits.get(job.id)) for job in found]}
         if unreadable:
             document["unreadable"] = [bad.as_json() for bad in unreadable]
         print_document(document, True)
@@ -71,7 +72,14 @@ async def show_jobs(options: argparse.Namespace) -> int:
         print_table(rows)
         for bad in unreadable:
             say(_("The journal cannot be read here: {what}", what=bad.sentence()))
+        for name, each_waits in waits.items():
+            say(_("{job} continues without a window and {waits}.", job=name, waits=each_waits.sentence()))
     return DONE
+
+
+def _waits(waits: Waiting | None) -> dict[str, object]:
+    """What a job waits for, in the form that the command line promises."""
+    return {"waits": {"servers": list(waits.servers), "until": waits.until.isoformat()}} if waits is not None else {}
 
 
 def tell_set_aside(aside: SetAside) -> None:

@@ -7,13 +7,33 @@ import msgspec
 
 from xsmigui.core.jobs import Job
 from xsmigui.core.text import _, joined, n_
+from xsmigui.core.units import moment
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A process that carries out jobs waits for servers, by name, that do not answer; until when at most."""
+
+    servers: tuple[str, ...]
+    until: datetime
+
+    def sentence(self) -> str:
+        """``waits for Madrid, which does not answer, until 2026-12-05 12:00 at most``"""
+        return n_(
+            "waits for {servers}, which does not answer, until {time} at most",
+            "waits for {servers}, which do not answer, until {time} at most",
+            len(self.servers),
+            servers=joined(self.servers),
+            time=moment(self.until.isoformat()),
+        )
 
 
 class Elsewhere(msgspec.Struct, frozen=True):
-    """A job that another process of this program carries out; `gives` if that one hands it over when it is asked."""
+    """A job that another process of this program carries out; `gives` if that one hands it over when it is asked.
+    `waits` is what that process waits for, if servers of its jobs do not answer."""
 
     job: Job
     gives: bool
+    waits: Waiting | None = None
 
 
 class Unreadable(msgspec.Struct, frozen=True):

@@ -19,6 +19,10 @@ MOST_AT_ONCE: Final = 100
 LOG_LEVELS: Final = ("warning", "", "debug")
 """What may be chosen; empty is as usual: what was done and what went wrong."""
 
+ON_QUIT: Final = ("", "goOn", "go")
+"""What becomes of work that is left when the window is closed: empty asks, ``goOn`` goes on without the window, ``go``
+leaves it to the servers and holds what waits."""
+
 
 class Server(msgspec.Struct, frozen=True):
     """A remembered server. `name` is its pool's, shown while it is not connected; `members` are the pool's hosts with
@@ -44,9 +48,9 @@ class Settings(msgspec.Struct, frozen=True):
     has a line for each, and there is no further word of them at a start. `tabs` has for each kind of object the name of
     the tab that was in sight last; `by_type` shows the tree by type instead of by server; `selected`, `opened` and
     `closed` are lines of the tree, as `ObjectId.text` writes them. New drafts begin with `keep_days`, `prove` and
-    `at_once`; `ask_to_migrate` and `ask_to_quit` ask before a VM is migrated without the wizard, and before the window
-    is closed while jobs run. `cleared` is the time at which the operator cleared what had ended, in UTC; what ended
-    before is not listed again at a start."""
+    `at_once`; `ask_to_migrate` asks before a VM is migrated without the wizard. `on_quit` is one of `ON_QUIT`: what
+    becomes of work that is left when the window is closed. `cleared` is the time at which the operator cleared what had
+    ended, in UTC; what ended before is not listed again at a start."""
 
     language: str = ""
     theme: str = ""
@@ -67,7 +71,7 @@ class Settings(msgspec.Struct, frozen=True):
     prove: bool = False
     at_once: int = DEFAULT_BATCH_SIZE
     ask_to_migrate: bool = False
-    ask_to_quit: bool = True
+    on_quit: str = ""
     log_level: str = ""
     selected: str = ""
     opened: tuple[str, ...] = ()

@@ -1,8 +1,8 @@
 """How one process of this program gives its jobs to another: small files beside the journal, named after the giver.
 
-The marker `.gives` says that the process would give its jobs away, `.asked` that another one wants them, and `.queue`
-that it has left them in good order, and in which. Nothing in them is secret. Files of a process that has ended say
-something only while its jobs have not been taken over.
+The marker `.gives` says that the process would give its jobs away, `.asked` that another one wants them, `.waits` which
+servers it waits for, and `.queue` that it has left its jobs in good order, and in which. Nothing in them is secret.
+Files of a process that has ended say something only while its jobs have not been taken over.
 """
 
 import json
@@ -11,10 +11,14 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
+from xsmigui.core.journal import Waiting
+
 GOES_ON_WITHIN: Final = timedelta(minutes=5)
 """What was handed over longer ago than this has been left: nobody has watched it meanwhile."""
 
-GIVES, ASKED, QUEUE = "gives", "asked", "queue"
+GIVES, ASKED, QUEUE, WAITS = "gives", "asked", "queue", "waits"
 
 Queue = list[tuple[str, int]]
 """Jobs by id, and the places of their VMs, in the order in which they are to start."""
@@ -52,9 +56,25 @@ def queue(folder: Path, owner: str, now: datetime) -> Queue | None:
         return None
 
 
+def put_waiting(folder: Path, owner: str, waits: Waiting | None) -> None:
+    """Say what this owner waits for; None if for nothing. Raises `OSError`."""
+    if waits is None:
+        _path(folder, owner, WAITS).unlink(missing_ok=True)
+    else:
+        put(folder, owner, WAITS, msgspec.json.encode(waits).decode())
+
+
+def waiting(folder: Path, owner: str) -> Waiting | None:
+    """What an owner waits for; None if for nothing, or if that cannot be read."""
+    try:
+        return msgspec.json.decode(_path(folder, owner, WAITS).read_bytes(), type=Waiting)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
 def clear(folder: Path, owner: str, *, queue: bool = True) -> None:
     """Take the markers of an owner away; its queue only if that is wanted."""
-    for what in (GIVES, ASKED, QUEUE) if queue else (GIVES, ASKED):
+    for what in (GIVES, ASKED, WAITS, QUEUE) if queue else (GIVES, ASKED, WAITS):
         _path(folder, owner, what).unlink(missing_ok=True)
 
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from xsmigui.core.jobs import Entry, Job, VmJob
-from xsmigui.core.journal import Elsewhere, SetAside, Unreadable
+from xsmigui.core.journal import Elsewhere, SetAside, Unreadable, Waiting
 from xsmigui.core.messages import Text
 from xsmigui.core.text import _
 from xsmigui.local import handover
@@ -103,6 +103,10 @@ class JournalFile:
     def give_on_request(self) -> None:
         """Others may ask this process for its jobs. Raises `OSError`."""
         handover.put(self._folder, self._owner, handover.GIVES)
+
+    def wait_for(self, waits: Waiting | None) -> None:
+        """Tell others what this process waits for; None if for nothing. Raises `OSError`."""
+        handover.put_waiting(self._folder, self._owner, waits)
 
     def is_asked_for(self) -> bool:
         """Another process wants the jobs of this one."""
@@ -245,7 +249,10 @@ class JournalFile:
         left = "id in (select job from vm where not ended) and owner != ?"
         owners = db.execute(f"select distinct owner from job where {left}", (self._owner,)).fetchall()  # noqa: S608
         living = [str(owner) for (owner,) in owners if self._is_alive(str(owner))]
-        alive = {owner: handover.is_put(self._folder, owner, handover.GIVES) for owner in living}
+        alive = {
+            owner: (handover.is_put(self._folder, owner, handover.GIVES), handover.waiting(self._folder, owner))
+            for owner in living
+        }
         seen = db.execute("pragma data_version").fetchone(), alive, id(db)
         if seen == self._seen:
             return None
@@ -256,7 +263,7 @@ class JournalFile:
             for row in rows:
                 job, _bad = read_job(db, row) if row[2] in alive else (None, [])
                 if job is not None:
-                    found.append(Elsewhere(job, alive[row[2]]))
+                    found.append(Elsewhere(job, *alive[row[2]]))
         return found
 
     def _forget(self, db: sqlite3.Connection, job: str) -> bool:

@@ -149,6 +149,12 @@ class Jobs:
         known = [trouble for trouble in found if trouble is not None]
         return max(known, key=lambda trouble: (trouble.given_up, trouble.seconds), default=None)
 
+    def out_of_reach(self, job: str) -> tuple[str, ...]:
+        """The names of the pools of a job that are not connected."""
+        plan = self._jobs[job].plan
+        pools = {pool.uuid: pool.name for pool in (plan.source, plan.target)}
+        return tuple(name for uuid, name in pools.items() if self._gateways.trouble(PoolId(uuid)) is not None)
+
     def subscribe(self, listener: Listener) -> Callable[[], None]:
         """Hear of every change of a job; the answer ends it."""
         self._listeners.append(listener)
@@ -243,6 +249,12 @@ class Jobs:
             raise ValueError(number)
         self._limit = number
         self._pump()
+
+    def ahead(self, pool: PoolId) -> int:
+        """How many storage migrations leave a pool already, or come before a new one: ours, and other clients'."""
+        vms = [self._jobs[place.job].vms[place.index] for place in self._queue if place.pool == pool and place.storage]
+        ours = [vm for vm in vms if vm.arrived is None and not vm.held]
+        return len(ours) + self._movers.others(pool, {vm.move.vm.uuid for vm in ours})
 
     def hold(self, job: str, index: int) -> None:
         """Let a VM that waits wait on, until it is continued; what runs is not held."""

@@ -47,6 +47,30 @@ def test_the_operators_limits() -> None:
     assert str(found[2].reason).endswith("2 VMs move at once")
 
 
+@pytest.mark.parametrize(
+    ("ahead", "expected"),
+    [
+        (0, [("a", ""), ("b", ""), ("c", ""), ("d", "b")]),
+        (1, [("a", ""), ("b", ""), ("c", "b"), ("d", "a")]),
+        (2, [("a", ""), ("b", "a"), ("c", "b"), ("d", "c")]),
+    ],
+)
+def test_what_leaves_the_pool_already_takes_a_place(ahead: int, expected: list[tuple[str, str]]) -> None:
+    found = turns(batch(300, 100, 200, 50), ahead=ahead)
+    assert [(turn.name, turn.waits_for) for turn in found] == expected
+    assert not any(turn.after_others for turn in found)
+
+
+@pytest.mark.parametrize("ahead", [3, 5])
+def test_where_others_take_every_place_nobody_knows_when_it_begins(ahead: int) -> None:
+    first, second = turns(batch(300, 100), ahead=ahead)
+    assert first.after_others
+    assert second.after_others
+    assert str(first.reason) == "after migrations that leave the pool already, or come first"
+    (live,) = turns(batch(1, storage=False), ahead=ahead)
+    assert (live.after_others, live.begins) == (False, 0.0)
+
+
 def test_an_empty_batch() -> None:
     assert turns(()) == ()
 

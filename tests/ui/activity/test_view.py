@@ -17,12 +17,13 @@ from tests.core.test_progress import NOW, at, job
 from tests.holding import until
 from tests.ui.driving import driven, menus
 from xsmigui.core.jobs import Job, State, Step
+from xsmigui.core.journal import Waiting
 from xsmigui.core.problems import Page, Problem, Severity, Subject
 from xsmigui.core.progress import PARTS
 from xsmigui.core.units import moment
 from xsmigui.ui.activity.acts import Act, acts
 from xsmigui.ui.activity.choosing import Period, as_csv, begin, concerning, filtered, servers_of, since
-from xsmigui.ui.activity.lines import Group, Kind, Line, Lines, foreign_groups, headline
+from xsmigui.ui.activity.lines import Group, Kind, Line, Lines, elsewhere, foreign_groups, headline
 from xsmigui.ui.activity.view import ActivityView, Source
 from xsmigui.ui.columns import Columns
 from xsmigui.ui.icons import Icons
@@ -125,6 +126,14 @@ def test_others_tasks_in_words() -> None:
     assert group.line.key == ("task", task)
     assert below
     assert not foreign_groups(inventory, lambda one: one == task)
+
+
+def test_a_job_of_another_process_says_which_servers_that_one_waits_for() -> None:
+    (group,) = of(at(job(), state=State.lost, started=NOW))
+    seen = elsewhere(group, True, Waiting(("Madrid", "Lisboa"), NOW))
+    assert seen.line.message.startswith("continues without a window · waits for Madrid and Lisboa, which do not answer")
+    assert Act.take_over in acts(seen.line)
+    assert "waits" not in elsewhere(group, True).line.message
 
 
 def test_the_headline() -> None:

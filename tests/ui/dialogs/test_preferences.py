@@ -39,7 +39,7 @@ async def test_changes_are_kept(home: Path) -> None:
 @driven
 async def test_every_setting_is_shown_and_kept(home: Path) -> None:
     settings = SettingsFile(home)
-    settings.change(storage_limit=2, at_once=7, keep_days=400, ask_to_quit=False, log_level="debug")
+    settings.change(storage_limit=2, at_once=7, keep_days=400, on_quit="go", log_level="debug")
     editing = asyncio.create_task(edit_preferences(None, settings, LANGUAGES, "/home/ada/xsmigui"))
     sheet = await dialog("preferencesDialog")
     leaf(sheet, "movingPage")
@@ -47,10 +47,13 @@ async def test_every_setting_is_shown_and_kept(home: Path) -> None:
     assert [spin.value() for spin in numbers.values()] == [2, 7, 365]
     for number, spin in enumerate(numbers.values(), 1):
         spin.setValue(number)
-    boxes = {name: child(sheet, QCheckBox, f"{name}Check") for name in ("prove", "ask_to_migrate", "ask_to_quit")}
+    boxes = {name: child(sheet, QCheckBox, f"{name}Check") for name in ("prove", "ask_to_migrate")}
     assert not any(box.isChecked() for box in boxes.values())
     for box in boxes.values():
         box.click()
+    quitting = child(sheet, QComboBox, "onQuitCombo")
+    assert quitting.currentData() == "go"
+    quitting.setCurrentIndex(1)
     leaf(sheet, "computerPage")
     level = child(sheet, QComboBox, "logLevelCombo")
     assert level.currentData() == "debug"
@@ -60,7 +63,7 @@ async def test_every_setting_is_shown_and_kept(home: Path) -> None:
     assert await editing
     now = SettingsFile(home).now
     assert (now.storage_limit, now.at_once, now.keep_days) == (1, 2, 3)
-    assert (now.prove, now.ask_to_migrate, now.ask_to_quit, now.log_level) == (True, True, True, "warning")
+    assert (now.prove, now.ask_to_migrate, now.on_quit, now.log_level) == (True, True, "goOn", "warning")
 
 
 @driven

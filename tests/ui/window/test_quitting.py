@@ -1,12 +1,15 @@
 """Quit while work is left: the queue goes on without the window, and the next window follows it and takes it over."""
 
+import asyncio
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 
+from tests.core import test_progress as progress
 from tests.holding import Hold, until
 from tests.simulated import Simulated
 from tests.ui.driving import child, dialog, driven, gone, windows
@@ -15,6 +18,7 @@ from tests.ui.window.test_main import act, site
 from xsmigui.app import Options, Program
 from xsmigui.core.jobs import State
 from xsmigui.core.migration.selection import Asked, draft_from
+from xsmigui.core.preferences import Settings
 from xsmigui.local.successor import Successor
 from xsmigui.services.drafting import Drafting
 from xsmigui.ui.activity.acts import Act
@@ -149,3 +153,47 @@ async def test_the_demo_does_not_offer_it(qapp: QApplication, home: Path, monkey
         await gone("questionDialog")
         assert not windows(QLabel, "questionDialog")
         monkeypatch.setattr(quitting, "leaving", lambda _jobs: "")
+
+
+@pytest.mark.parametrize(
+    ("wish", "reason", "answer", "closes", "asked", "begun"),
+    [
+        ("", "", "goOn", True, 1, 1),
+        ("", "", "go", True, 1, 0),
+        ("", "", "", False, 1, 0),
+        ("", "No.", "goOn", False, 1, 1),
+        ("goOn", "", "", True, 0, 1),
+        ("goOn", "No.", "go", True, 1, 1),  # nobody is locked in by a choice of earlier
+        ("goOn", "No.", "", False, 1, 1),
+        ("go", "", "", True, 0, 0),
+        ("something of a later version", "", "go", True, 1, 0),
+    ],
+)
+def test_what_was_chosen_once_is_done_again(
+    monkeypatch: pytest.MonkeyPatch, wish: str, reason: str, answer: str, closes: bool, asked: int, begun: int
+) -> None:
+    """Without the question the choice is the operator's still: not even then does work stop without a word."""
+    said: list[str] = []
+    starts: list[int] = []
+
+    async def choosing(_window: object, _title: str, question: str, answers: dict[str, str], _leave: str) -> str:
+        said.append(question)
+        assert set(answers) == {"goOn", "go"}
+        return answer
+
+    async def telling(_window: object, _title: str, text: str) -> None:
+        assert reason in text
+
+    async def succeed() -> str:
+        starts.append(1)
+        return reason
+
+    monkeypatch.setattr(quitting, "choose", choosing)
+    monkeypatch.setattr(quitting, "tell", telling)
+    services = SimpleNamespace(
+        jobs=SimpleNamespace(running=[progress.job("web")]),
+        preferences=SimpleNamespace(now=Settings(on_quit=wish)),
+        succeed=succeed,
+    )
+    assert asyncio.run(quitting.may_quit(None, services)) is closes  # type: ignore[arg-type]
+    assert (len(said), len(starts)) == (asked, begun)

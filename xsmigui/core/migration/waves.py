@@ -1,14 +1,15 @@
 """When each VM of a batch is to move, and why not earlier: the queue worked out beforehand, as an estimate.
 
 It begins what `services.jobs` would begin: in the order of the draft, no more storage migrations out of a pool than are
-allowed, no more VMs than the operator lets go at once.
+allowed, no more VMs than the operator lets go at once. What leaves the pool already, or comes first in the queue, takes
+its places too; nobody can tell for how long.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from xsmigui.core.capacity import MOST_STORAGE_MIGRATIONS
-from xsmigui.core.messages import Text, mn_
+from xsmigui.core.messages import Text, m_, mn_
 from xsmigui.core.migration.estimates import estimate
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.refs import VmRef
@@ -18,7 +19,8 @@ from xsmigui.core.refs import VmRef
 class Turn:
     """A VM's turn. `wave` counts from 1: those of the first begin at once, those of the next when one of the wave
     before has ended. `begins` and `ends` are seconds after the start, in the middle of what is estimated; `waits_for`
-    is the VM whose end makes room, `reason` why it is waited for (empty if it is not)."""
+    is the VM whose end makes room, `reason` why it is waited for (empty if it is not). With `after_others` it begins
+    after migrations that are no part of the batch, so that its time is not known."""
 
     vm: VmRef
     name: str
@@ -27,6 +29,7 @@ class Turn:
     ends: float
     waits_for: str = ""
     reason: Text = ""
+    after_others: bool = False
 
 
 @dataclass(slots=True)
@@ -36,35 +39,49 @@ class _Running:
 
 
 def turns(
-    moves: Sequence[Move], at_once: int = 0, limit: int = MOST_STORAGE_MIGRATIONS, writes: Mapping[VmRef, float] = {}
+    moves: Sequence[Move],
+    at_once: int = 0,
+    limit: int = MOST_STORAGE_MIGRATIONS,
+    writes: Mapping[VmRef, float] = {},
+    ahead: int = 0,
 ) -> tuple[Turn, ...]:
     """The turns of these moves, in their order.
 
     `at_once` is how many may move at the same time (0: as many as there are), `limit` how many storage migrations may
-    leave the pool at once, `writes` how fast guests write, in bytes a second.
+    leave the pool at once, `writes` how fast guests write, in bytes a second; `ahead` is how many storage migrations
+    that are no part of the batch leave the pool already or come first.
     """
     running: list[_Running] = []
     waiting = list(moves)
     found: dict[int, Turn] = {}
     now = 0.0
     ended: Turn | None = None
+    after_others = False
     while waiting:
         for move in list(waiting):
             is_storage = move.kind is not Kind.live
             is_full = bool(at_once) and len(running) >= at_once
-            is_crowded = is_storage and sum(each.storage for each in running) >= limit
+            is_crowded = is_storage and ahead + sum(each.storage for each in running) >= limit
             if is_full or is_crowded:
                 continue
             guess = estimate(move, writes.get(move.ref, 0.0))
             end = now + max(1.0, (guess.low + guess.high) / 2)
             wave = ended.wave + 1 if ended is not None else 1
-            why = _why(at_once, limit, is_storage, ended.name) if ended is not None else ""
-            turn = Turn(move.ref, move.name, wave, now, end, ended.name if ended is not None else "", why)
+            why: Text = ""
+            if after_others and is_storage:
+                why = m_("after migrations that leave the pool already, or come first")
+            elif ended is not None:
+                why = _why(at_once, limit, is_storage, ended.name)
+            waits_for = ended.name if ended is not None else ""
+            turn = Turn(move.ref, move.name, wave, now, end, waits_for, why, after_others and is_storage)
             running.append(_Running(turn, is_storage))
             found[id(move)] = turn
             waiting.remove(move)
         if not waiting:
             break
+        if not running:  # all places are others', until one of theirs has ended
+            ahead, after_others = min(ahead, limit) - 1, True
+            continue
         first = min(running, key=lambda each: each.turn.ends)
         running.remove(first)
         now, ended = first.turn.ends, first.turn

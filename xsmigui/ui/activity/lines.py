@@ -9,7 +9,7 @@ from typing import Final
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.job_texts import job_text, step_text, title
 from xsmigui.core.jobs import Job, State, VmJob
-from xsmigui.core.journal import Unreadable
+from xsmigui.core.journal import Unreadable, Waiting
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.progress import Meter, Standing
 from xsmigui.core.refs import TaskRef
@@ -125,9 +125,12 @@ class Group:
         return self.line.ended if self.line.has_ended else None
 
 
-def elsewhere(group: Group, gives: bool) -> Group:
-    """The lines of a job that another process carries out: it is seen here, and can be taken over if it is given."""
+def elsewhere(group: Group, gives: bool, waits: Waiting | None = None) -> Group:
+    """The lines of a job that another process carries out: it is seen here, and can be taken over if it is given.
+    `waits` is what that process waits for."""
     text = _("continues without a window") if gives else _("carried out by another xsmigui")
+    if waits is not None:
+        text += " · " + waits.sentence()
 
     def seen(line: Line) -> Line:
         message = " · ".join(part for part in (text, line.message) if part)

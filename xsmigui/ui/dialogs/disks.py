@@ -167,7 +167,7 @@ class MoveDiskDialog(QDialog):
         buttons = QHBoxLayout()
         buttons.setSpacing(STEP)
         buttons.addWidget(self.total, 1)
-        self.schedule = ScheduleButton(self._drafting.choose, lambda: self._jobs.limit)
+        self.schedule = ScheduleButton(self._drafting.choose, self._jobs)
         for button in (self.schedule, self.leave_out, self.cancel, self.move_button):
             buttons.addWidget(button)
         outer = QVBoxLayout(self)

@@ -124,7 +124,7 @@ class MaintenanceDialog(QDialog):
         buttons.setSpacing(STEP)
         buttons.addWidget(self.can_go)
         buttons.addWidget(self.total, 1)
-        self.schedule = ScheduleButton(self._drafting.choose, lambda: self._jobs.limit)
+        self.schedule = ScheduleButton(self._drafting.choose, self._jobs)
         buttons.addWidget(self.schedule)
         buttons.addWidget(self.leave_out)
         buttons.addWidget(self.cancel)

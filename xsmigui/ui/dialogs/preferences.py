@@ -6,7 +6,7 @@ from PySide6.QtWidgets import QDialog, QFormLayout, QLineEdit, QPushButton, QTab
 
 from xsmigui.core.addresses import BadAddress
 from xsmigui.core.capacity import MOST_STORAGE_MIGRATIONS
-from xsmigui.core.preferences import LOG_LEVELS, LONGEST_KEPT, MOST_AT_ONCE, Preferences, Settings
+from xsmigui.core.preferences import LOG_LEVELS, LONGEST_KEPT, MOST_AT_ONCE, ON_QUIT, Preferences, Settings
 from xsmigui.core.proxies import DIRECT, proxy_from
 from xsmigui.core.text import _
 from xsmigui.ui.dialogs.base import Sheet, opened
@@ -115,8 +115,7 @@ class _Moving(_Part):
 
     def __init__(self, tabs: QTabWidget, now: Settings) -> None:
         super().__init__(tabs, "movingPage", _("Moving"))
-        text = _("Storage migrations at once")
-        self._limit = Spin("storageLimitSpin", text, 1, MOST_STORAGE_MIGRATIONS)
+        self._limit = Spin("storageLimitSpin", _("Storage migrations at once"), 1, MOST_STORAGE_MIGRATIONS)
         self._limit.setValue(now.storage_limit)
         self._at_once = Spin("leavingAtOnceSpin", _("VMs at once that leave a host"), 1, MOST_AT_ONCE)
         self._at_once.setValue(now.leaving_at_once)
@@ -126,17 +125,23 @@ class _Moving(_Part):
         form.addRow(_("&Storage migrations at once"), self._limit)
         form.addRow(_("&VMs at once that leave a host"), self._at_once)
         form.addRow(_("&Days for which the sources are kept"), self._days)
+        self._on_quit = Combo("onQuitCombo", _("When quitting with work left"))
+        words = (_("Ask"), _("Continue without the window"), _("Quit and hold what waits"))
+        for value, text in zip(ON_QUIT, words, strict=True):
+            self._on_quit.add_entry(text, value)
+        self._on_quit.setCurrentIndex(max(0, self._on_quit.findData(now.on_quit)))
+        form.addRow(_("When &quitting with work left"), self._on_quit)
         self.layout.addWidget(
             hint(_("With 0 days a source is removed as soon as its copy was compared and is in use."))
         )
         self.check("prove", _("Compare &contents afterwards"), now.prove)
         self.check("ask_to_migrate", _("&Ask before a VM is migrated without the wizard"), now.ask_to_migrate)
-        self.check("ask_to_quit", _("Ask before the &window is closed while jobs run"), now.ask_to_quit)
         self.layout.addStretch(1)
 
     def chosen(self) -> dict[str, object]:
         numbers = {"storage_limit": self._limit, "at_once": self._at_once, "keep_days": self._days}
-        return super().chosen() | {field: spin.value() for field, spin in numbers.items()}
+        chosen = {field: spin.value() for field, spin in numbers.items()}
+        return super().chosen() | chosen | {"on_quit": self._on_quit.currentData()}
 
 
 class _Computer(_Part):

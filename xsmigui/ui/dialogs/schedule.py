@@ -9,7 +9,6 @@ from PySide6.QtCore import QDateTime, QItemSelectionModel, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QAbstractItemView, QGridLayout, QHBoxLayout, QPushButton, QTableView, QWidget
 
-from xsmigui.core.capacity import MOST_STORAGE_MIGRATIONS
 from xsmigui.core.messages import render
 from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evaluation import Evaluation
@@ -17,6 +16,7 @@ from xsmigui.core.migration.waves import Turn, moved, turns
 from xsmigui.core.refs import VmRef
 from xsmigui.core.text import _
 from xsmigui.core.units import duration, moment, size
+from xsmigui.services.jobs import Jobs
 from xsmigui.ui.columns import Columns
 from xsmigui.ui.dialogs.base import Sheet
 from xsmigui.ui.fields import Check, When
@@ -48,14 +48,14 @@ def _brief(time: datetime) -> str:
 
 
 class ScheduleButton(QPushButton):
-    """Opens the dialog, and says what has been chosen in it. `limit` is how many storage migrations leave a pool."""
+    """Opens the dialog, and says what has been chosen in it."""
 
-    def __init__(self, choose: Choose, limit: Callable[[], int] = lambda: MOST_STORAGE_MIGRATIONS) -> None:
+    def __init__(self, choose: Choose, jobs: Jobs) -> None:
         super().__init__(_("Order and times…"))
         named(self, "scheduleButton", _("Order and times"))
         self.setAutoDefault(False)
         self._choose = choose
-        self._limit = limit
+        self._jobs = jobs
         self._evaluation: Evaluation | None = None
         self.sheet: ScheduleDialog | None = None
         self.clicked.connect(self._open)
@@ -79,7 +79,7 @@ class ScheduleButton(QPushButton):
     def _open(self) -> None:
         if self._evaluation is None:
             return
-        self.sheet = ScheduleDialog(self.window(), self._choose, self._limit())
+        self.sheet = ScheduleDialog(self.window(), self._choose, self._jobs)
         self.sheet.show_evaluation(self._evaluation)
         self.sheet.open()
 
@@ -87,10 +87,10 @@ class ScheduleButton(QPushButton):
 class ScheduleDialog(Sheet):
     """The turns of a batch. What is chosen counts at once, like everything in the wizard."""
 
-    def __init__(self, parent: QWidget, choose: Choose, limit: int) -> None:
+    def __init__(self, parent: QWidget, choose: Choose, jobs: Jobs) -> None:
         super().__init__(parent, _("Order and times"), "scheduleDialog")
         self._choose = choose
-        self._limit = limit
+        self._jobs = jobs
         self._draft: Draft | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.resize(900, 520)
@@ -170,7 +170,8 @@ class ScheduleDialog(Sheet):
         moves = evaluation.resolved.moves
         sizes = {m.ref: sum(m.source.VDI[d].virtual_size for d in m.moving) for m in moves}
         chosen = set(self.selected())
-        self.rows.show([(n, turn, sizes[turn.vm]) for n, turn in enumerate(turns(moves, draft.at_once, self._limit))])
+        found = turns(moves, draft.at_once, self._jobs.limit, ahead=self._jobs.ahead(draft.source))
+        self.rows.show([(n, turn, sizes[turn.vm]) for n, turn in enumerate(found)])
         if not chosen and self.rows.rowCount():
             self.table.selectRow(0)
         for name, time in (("notBefore", draft.not_before), ("pauseAt", draft.pause_at)):
@@ -200,6 +201,8 @@ class ScheduleDialog(Sheet):
 
     def _start_of(self, turn: Turn) -> str:
         draft = self._draft
+        if turn.after_others:
+            return _("not known yet")
         now = datetime.now(UTC)
         start = draft.not_before if draft is not None and draft.not_before is not None else None
         begins = max(start or now, now) + timedelta(seconds=turn.begins)

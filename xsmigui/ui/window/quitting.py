@@ -1,5 +1,7 @@
 """The question before the window closes while work is left: stay, quit, or let it go on without the window."""
 
+from collections.abc import Awaitable, Callable
+
 from PySide6.QtWidgets import QWidget
 
 from xsmigui.core.job_texts import going_on, leaving
@@ -16,23 +18,30 @@ def quit_question(running: list[Job]) -> str:
 
 
 async def may_quit(window: QWidget, services: Services) -> bool:
-    """Ask, where work is left; True if the window may close. Where the operator wants it, a process that goes on
-    without the window is ready by then."""
+    """What becomes of work that is left: as the operator has set it, else as they answer. True if the window may close;
+    a process that goes on without it is ready by then."""
     running = services.jobs.running
-    text = leaving(running) if services.preferences.now.ask_to_quit else ""
+    text = leaving(running)
     if not text:
         return True
     title = _("Quit xsmigui")
+    wish = services.preferences.now.on_quit
     if services.succeed is None:
-        return await ask(window, title, text, _("Quit"), _("Stay"))
+        return wish == "go" or await ask(window, title, text, _("Quit"), _("Stay"))
+    if wish == "goOn" and await _goes_on(window, title, services.succeed):
+        return True
     answers = {"goOn": _("Continue without the window"), "go": _("Quit")}
-    match await choose(window, title, quit_question(running), answers, _("Stay")):
-        case "go":
-            return True
-        case "goOn":
-            reason = await services.succeed()
-            if not reason:
-                return True
-            why = _("The jobs cannot continue without the window: {reason} They go on here.", reason=reason)
-            await tell(window, title, why)
-    return False
+    if wish != "go":
+        wish = await choose(window, title, quit_question(running), answers, _("Stay"))
+        if wish == "goOn":
+            return await _goes_on(window, title, services.succeed)
+    return wish == "go"
+
+
+async def _goes_on(window: QWidget, title: str, succeed: Callable[[], Awaitable[str]]) -> bool:
+    """Start the process that goes on; where it cannot, say why."""
+    reason = await succeed()
+    if reason:
+        why = _("The jobs cannot continue without the window: {reason} They go on here.", reason=reason)
+        await tell(window, title, why)
+    return not reason

@@ -62,7 +62,7 @@ class WorkCommands:
         others_of = self._services.jobs.elsewhere
         if others_of:
             found = [
-                elsewhere(group, others_of[group.line.key[0]].gives) if group.line.key[0] in others_of else group
+                elsewhere(group, other.gives, other.waits) if (other := others_of.get(group.line.key[0])) else group
                 for group in found
             ]
         found += unreadable_groups(self._services.jobs.spoiled)

@@ -14,6 +14,7 @@ from xsmigui.core.migration.sheets import Summary
 from xsmigui.core.migration.summary import VmSummary, xe_script
 from xsmigui.core.problems import Page
 from xsmigui.core.text import _, n_, printable
+from xsmigui.services.jobs import Jobs
 from xsmigui.ui.dialogs.schedule import ScheduleButton
 from xsmigui.ui.style import named
 from xsmigui.ui.wizard.copying import CopyChoice
@@ -23,7 +24,7 @@ from xsmigui.ui.wizard.pages import Choose, WizardPage, options
 class SummaryPage(WizardPage):
     page = Page.summary
 
-    def __init__(self, choose: Choose, save: Callable[[Plan, Path], None]) -> None:
+    def __init__(self, choose: Choose, save: Callable[[Plan, Path], None], jobs: Jobs) -> None:
         super().__init__("summaryPage", _("Review what will happen. Nothing has been changed so far."), choose)
         self._save = save
         self._plan: Plan | None = None
@@ -54,7 +55,7 @@ class SummaryPage(WizardPage):
         line.addWidget(self.all)
         line.addWidget(self.script)
         line.addWidget(self.save)
-        self.schedule = ScheduleButton(choose)
+        self.schedule = ScheduleButton(choose, jobs)
         line.addWidget(self.schedule)
         line.addStretch(1)
         self.body.addLayout(line)

@@ -139,7 +139,7 @@ class MigrateWizard(QDialog):
                 StoragePage(self.choose),
                 NetworksPage(self.choose),
                 StorageNetworkPage(self.choose),
-                SummaryPage(self.choose, self._save_plan),
+                SummaryPage(self.choose, self._save_plan, self._jobs),
             )
         }
         destination = self.pages[Page.destination]
