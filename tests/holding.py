@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
+from typing import Any
 
 from tests.simulated import Simulated
 
@@ -75,6 +76,32 @@ class Hold:
             self._go.set()
 
         self._simulated.run(end)
+
+
+class LateEvents:
+    """Pools that tell of nothing by `event.from` until `release`: what happens meanwhile is told then, and what came
+    and went meanwhile never. Calls are answered as ever."""
+
+    def __init__(self, simulated: Simulated, *pools: str) -> None:
+        self._simulated = simulated
+        self._pools = [simulated[name].pool for name in pools]
+        simulated.run(self._hold)
+
+    def _hold(self) -> None:
+        for pool in self._pools:
+            pool.events._collect = _nothing  # type: ignore[method-assign]
+
+    def release(self) -> None:
+        def go_on() -> None:
+            for pool in self._pools:
+                del pool.events._collect  # the class has it still
+                pool.db.touch("pool", pool.ref)
+
+        self._simulated.run(go_on)
+
+
+def _nothing(_wanted: object, since: int, since_message: int) -> tuple[list[Any], dict[str, Any], int, int]:
+    return [], {}, since, since_message
 
 
 async def until(condition: Callable[[], object], patience: float | None = None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.holding import Hold, until
+from tests.holding import Hold, LateEvents, until
 from tests.proxy import Proxy
 from tests.simulated import Simulated
 from tests.xapi.conftest import Login
@@ -15,6 +15,7 @@ from xsmigui.core.changes import Event, apply
 from xsmigui.core.failures import ServerFailure, SessionLost, Unreachable
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.records import CLASSES, Task
+from xsmigui.simulator.failures import Failure
 from xsmigui.xapi import feed
 from xsmigui.xapi.connection import Connection
 from xsmigui.xapi.transport import EventBatch
@@ -293,3 +294,48 @@ async def test_the_events_of_both_transports_are_the_same(site: Simulated) -> No
     assert tables[0] == tables[1]
     for counts in (b.counts for b in batches):
         assert counts["host"] == 3
+
+
+async def test_catching_up_means_that_everything_has_been_delivered(site: Simulated, login: Login) -> None:
+    pool = site["Madrid"]
+    connection = await login(pool)
+    assert not await connection.catch_up(0.05), "nobody follows"
+    vm = site.vm(pool, "web-01")
+    async with following(connection) as (listener, _task):
+        for number in range(5):
+            await connection.call("VM.set_name_label", vm, f"web-{number}")
+            assert await connection.catch_up(30)
+            assert listener.name(vm) == f"web-{number}"
+        late = LateEvents(site, "Madrid")
+        await connection.call("VM.set_name_label", vm, "late")
+        assert not await connection.catch_up(0.1)
+        late.release()
+        assert await connection.catch_up(30)
+        assert listener.name(vm) == "late"
+
+
+@pytest.mark.parametrize("token", ["", "no number", "-5,0", "00000000000000000009"])
+async def test_tokens_that_cannot_be_compared_prove_nothing(
+    site: Simulated, login: Login, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that counts in another way, or one that was restarted and counts anew: then an answer from before tells
+    nothing, however large its number."""
+    pool = site["Madrid"]
+    connection = await login(pool)
+    async with following(connection):
+        assert await connection.catch_up(30)
+        late = LateEvents(site, "Madrid")
+        monkeypatch.setattr(pool.pool.events, "inject", lambda _cls, _ref: token)
+        assert not await connection.catch_up(0.1)
+        late.release()
+
+
+async def test_whoever_catches_up_hears_no_error(site: Simulated, login: Login) -> None:
+    pool = site["Madrid"]
+    connection = await login(pool)
+    async with following(connection):
+        site.run(lambda: pool.pool.faults.add("event.inject", failure=Failure("INTERNAL_ERROR", "no"), times=1))
+        assert not await connection.catch_up(30)
+        site.run(lambda: pool.pool.faults.add("event.inject", drop=True, times=1))
+        assert not await connection.catch_up(30)
+        assert await connection.catch_up(30)

@@ -61,6 +61,10 @@ class Gateway(Protocol):
     async def follow(self, listener: FeedListener) -> None:
         """Load everything and then follow the events until the connection is lost (raises) or cancelled."""
 
+    async def catch_up(self, within: float) -> bool:
+        """Wait until whoever follows the events has been told of everything that the server had done by now; False if
+        that takes longer than so many seconds, or cannot be known. Never raises."""
+
     async def wait_for_task(self, ref: str, on_progress: Callable[[Task], None] | None = None) -> Task:
         """Wait until the task has ended and return its last record ."""
 

@@ -28,6 +28,7 @@ from xsmigui.core.migration.exchange import (
     is_connected_to,
     next_step,
 )
+from xsmigui.core.migration.portrait import Portrait
 from xsmigui.core.migration.steps import Note, Pending, Request, Step
 from xsmigui.core.ports import Gateway
 from xsmigui.core.problems import Problem, Severity
@@ -40,7 +41,7 @@ from xsmigui.services.carrying import Context, Ended
 from xsmigui.services.checking import Refused, check_again
 from xsmigui.services.exchange_results import read_results, told_of_sources, told_of_stop
 from xsmigui.services.exchange_state import ExchangeReader, asked_who_holds, read_connections
-from xsmigui.services.verification import fresh_record, portrait_before, problems
+from xsmigui.services.verification import Known, fresh_record, problems, read_portrait
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +77,8 @@ class ExchangeCarrier(Carrier):
         try:
             noted = await self._persist(self._noted_disks)
             keeps = self._whole.plan.keep_days > 0 or any(disk.ready for disk in self._move.disks)
-            inventory = self._store.inventory(self.pool)
-            known = portrait_before(inventory, VmRef(self._move.vm.ref)) if inventory is not None else None
-            self._tell(replacements=noted, step=Phase.preparing, keeps=keeps, portrait=known, stop=self._stop())
+            before = await self._persist(self._portrait)
+            self._tell(replacements=noted, step=Phase.preparing, keeps=keeps, portrait=before, stop=self._stop())
             await self._write_first()
         except ServerFailure as failure:
             self._tell(replacements=())
@@ -86,6 +86,12 @@ class ExchangeCarrier(Carrier):
         except Refused:
             self._tell(replacements=())
             raise
+
+    async def _portrait(self) -> Portrait | None:
+        if not self._move.vm.uuid:
+            return None
+        gateway = await self._way(self.pool)
+        return await read_portrait(gateway, VmRef(self._move.vm.ref), Known(self._store, self.pool, gateway))
 
     def _stop(self) -> ShortStop | None:
         plan = self._whole.plan

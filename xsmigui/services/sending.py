@@ -6,7 +6,7 @@ finds the task again, and where even the task is gone it looks where the VM is. 
 
 import logging
 import re
-from asyncio import CancelledError
+from asyncio import CancelledError, ensure_future, gather
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -18,12 +18,11 @@ from xsmigui.core.failures import WIRE_ERRORS, ServerFailure, Unreachable
 from xsmigui.core.jobs import State, VmJob
 from xsmigui.core.jobs import Step as Phase
 from xsmigui.core.messages import Text, m_, sentences
-from xsmigui.core.migration.calls import MOTIONS
+from xsmigui.core.migration.calls import MIGRATE_SEND, MOTIONS
 from xsmigui.core.migration.exchange import CHECKSUM
 from xsmigui.core.migration.facts import PASSING, CanMigrate
-from xsmigui.core.migration.leftovers import seen_before
 from xsmigui.core.migration.moves import Kind
-from xsmigui.core.migration.portrait import grown
+from xsmigui.core.migration.portrait import Portrait, grown
 from xsmigui.core.migration.sending import (
     RECEIVE,
     START,
@@ -49,11 +48,13 @@ from xsmigui.services.verification import (
     GONE,
     Found,
     Known,
+    disks_there,
     find_vm,
     look,
     portrait_before,
     problems,
     read_back,
+    read_portrait,
     whereabouts,
 )
 
@@ -87,6 +88,7 @@ class SendingCarrier(Carrier):
         self._taken_up = self.job.has_begun
         self._keeps_session = False
         self._new_disks: dict[str, str] = {}
+        self._there: tuple[str, ...] | None = None
 
     async def run(self) -> None:
         leave = self._store.subscribe(self._source_changed)
@@ -113,15 +115,51 @@ class SendingCarrier(Carrier):
             self._note_what_was_added()
 
     def _note_what_was_added(self) -> None:
-        source, before = self._store.inventory(self.pool), self.job.portrait
+        source = self._store.inventory(self.pool)
         now = portrait_before(source, VmRef(self._move.vm.ref)) if source is not None else None
-        if before is not None and now is not None and now.uuid == before.uuid and self.job.arrived is None:
-            self.job = replace(self.job, portrait=grown(before, now))
+        if now is not None:
+            self._note_what(now)
+
+    def _note_what(self, now: Portrait) -> None:
+        before = self.job.portrait
+        if before is None or now.uuid != before.uuid or self.job.state.has_ended:
+            return
+        if (after := grown(before, now)) != before:
+            self._tell(portrait=after)
+
+    async def _look_at_source(self, source: Gateway) -> None:
+        """What others have added to the VM up to this moment: told by the events if they come so far, asked for
+        otherwise. A look that fails changes nothing about the migration."""
+        try:
+            if await self._known(self.pool, source).inventory() is None:
+                self._note_what(await read_portrait(source, VmRef(self._move.vm.ref)))
+        except WIRE_ERRORS as failure:
+            log.info("%s at its source: %s", self._move.vm.uuid, failure)
+
+    def _known(self, pool: PoolId, gateway: Gateway) -> Known:
+        return Known(self._store, pool, gateway)
 
     async def _begin(self) -> None:
         await self._end_session()  # of an earlier attempt, whose connection broke
-        await check_again(self._store, self._context.asker, self._plan, self._move, self._keep)
+        looking = ensure_future(self._disks_there())
+        try:
+            await check_again(self._store, self._context.asker, self._plan, self._move, self._keep)
+            self._there = await looking
+        finally:
+            looking.cancel()
+            await gather(looking, return_exceptions=True)
         self._stop_if_cancelled()
+
+    async def _disks_there(self) -> tuple[str, ...] | None:
+        """The disks that could be taken for those to come; None if they cannot be looked at, or none is to come."""
+        gateway = self._gateways.gateway(self._target)
+        if gateway is None or self._motion != MIGRATE_SEND:
+            return None
+        return await disks_there(self._move, gateway, self._known(self._target, gateway))
+
+    @property
+    def _motion(self) -> str:
+        return self._move.calls[self._spec().motion - 1].method
 
     def _keep(self, question: CanMigrate, received: dict[str, Any]) -> bool:
         """The destination was prepared for the check exactly as the migration wants it: that one is used."""
@@ -175,12 +213,15 @@ class SendingCarrier(Carrier):
         if spec.arrived is not None or spec.begun < spec.motion:
             return nothing
         source = await self._way(self.pool)
-        if spec.pending is not None and spec.pending.task and spec.pending.task == self._started:
-            self._started = ""  # this moment: whoever follows it looks at it
-            return SendingState(None, None, False, Task(status="pending"))
         if spec.pending is not None and spec.pending.task:
-            task = await self._task_record(source, spec.pending)
+            task: Task | None
+            if spec.pending.task == self._started:
+                self._started, task = "", Task(status="pending")  # this moment: whoever follows it looks at it
+            else:
+                task = await self._task_record(source, spec.pending)
             if task is not None:
+                if task.status == "pending" and spec.pending.method == MIGRATE_SEND:
+                    await self._look_at_source(source)
                 return SendingState(None, None, False, task)
         here = await find_vm(source, self._move.vm.uuid)
         there, in_place = None, False
@@ -271,11 +312,10 @@ class SendingCarrier(Carrier):
         if request.method not in MOTIONS:
             await super()._commit(request)
             return
-        target = self._store.inventory(self._target)
         source = self._store.inventory(self.pool)
         self._tell(
             progress=0.0,
-            before=seen_before(self._move, target) if target is not None else None,
+            before=self._there,
             portrait=portrait_before(source, VmRef(self._move.vm.ref)) if source is not None else None,
         )
         try:
@@ -427,9 +467,8 @@ class SendingCarrier(Carrier):
 
     async def _let_go(self) -> None:
         await self._end_session()
-        target = self._store.inventory(self._target)
-        if self.job.has_begun and self.job.before is not None and target is not None:
-            self._tell(after=seen_before(self._move, target))
+        if self.job.has_begun and self.job.before is not None:
+            self._tell(after=await self._disks_there())
 
     async def _finish(self) -> None:
         await self._end_session()
@@ -440,7 +479,9 @@ class SendingCarrier(Carrier):
         async def look_at_both() -> Found:
             source = await self._way(self.pool)
             target = await self._way(self._target)
-            events = Known(self._store, self.pool), Known(self._store, self._target)
+            events = self._known(self.pool, source), self._known(self._target, target)
+            if self._motion == MIGRATE_SEND:
+                await events[0].inventory()  # what was added before it left belongs to it too
             return await read_back(self._plan, self._move, self.job.portrait, source, target, arrived, events)
 
         try:
@@ -457,7 +498,7 @@ class SendingCarrier(Carrier):
             text: Text = m_("The server says that {vm} has moved, but it cannot be read in {pool}.", **names)
             text = sentences(text, await self._where())
             raise Ended(State.failed, text, (*self.job.problems, self._problem(failure))) from None
-        items = (*found.items, *self._content_items())
+        items = (*found.items, *self._content_items(found.sizes))
         self._tell(arrived=found.arrived, host=found.host, disks=found.disks, items=items, state=State.running)
         different = problems(self._move, items)
         if any(p.blocks for p in different):
@@ -469,15 +510,17 @@ class SendingCarrier(Carrier):
         self._tell(verified=are_verified(items))
         await self._end(State.done, status, warnings)
 
-    def _content_items(self) -> list[Item]:
-        """Whether the contents of the disks are the same as before, where that was to be proved."""
+    def _content_items(self, sizes: Mapping[str, int]) -> list[Item]:
+        """Whether the contents of the disks are the same as before, where that was to be proved. Sums of disks of
+        different `sizes` tell nothing: an SR has rounded one up, or somebody has extended it in between."""
         if not self._plan.prove:
             return []
         found = []
         for disk in (d for d in self._move.disks if not d.follows):
             before = self.job.sums.get(disk.disk.ref, "")
             after = self.job.sums.get(self._new_disks.get(disk.position, ""), "")
-            if not before or not after:
+            is_longer = sizes.get(disk.position, disk.size) != disk.size
+            if not before or not after or (before != after and is_longer):
                 found.append(unknown(What.content, disk.disk.name, "same"))
             elif before == after:
                 found.append(same(What.content, disk.disk.name, "same"))

@@ -1,9 +1,11 @@
 """Reading back: where a VM is and what became of it, asked of the servers and compared with the plan.
 
 Nothing is called done before this (trust rule 4). Records are fetched by calls, or taken from the inventory if its
-events have come as far as a record that was just fetched: they may be a moment behind.
+events have provably come as far as the server was when it was asked: they may be behind. What differs from the plan
+then is fetched by calls in any case.
 """
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,10 +13,11 @@ from typing import Any, Final
 import msgspec
 from msgspec.structs import replace
 
-from xsmigui.core.failures import ServerFailure
+from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.jobs import DiskResult
 from xsmigui.core.messages import Text, m_, sentences
+from xsmigui.core.migration.leftovers import could_be_taken, seen_before
 from xsmigui.core.migration.plan import Plan, VmMove
 from xsmigui.core.migration.portrait import Portrait, compared, needs, portrait
 from xsmigui.core.ports import Gateway
@@ -24,6 +27,8 @@ from xsmigui.core.refs import PoolId, VmRef, is_null
 from xsmigui.core.triage import Place, counting_text, place_text
 from xsmigui.core.verified import Item, Outcome, What, differs, fact, same
 from xsmigui.services.store import Store
+
+log = logging.getLogger(__name__)
 
 CAUGHT_UP_WITHIN_S: Final = 1.0
 """Seconds that events may be behind; then records are fetched one by one."""
@@ -46,12 +51,13 @@ _IN_PLACE: Final = (What.power_state, What.host, What.disk)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What was read back: where the VM is, its disks, and what was compared."""
+    """What was read back: where the VM is, its disks, their sizes in bytes by position, and what was compared."""
 
     arrived: VmRef
     host: str
     disks: tuple[DiskResult, ...]
     items: tuple[Item, ...]
+    sizes: Mapping[str, int]
 
     @property
     def is_in_place(self) -> bool:
@@ -109,36 +115,31 @@ async def find_vm(gateway: Gateway, uuid: str) -> tuple[VmRef, dict[str, Any]] |
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the events of a pool tell, for readers that can see how far they have come."""
+    """What the events of a pool tell, for readers to whom it must be as new as an answer of the server."""
 
     store: Store
     pool: PoolId
+    gateway: Gateway
+
+    async def inventory(self) -> Inventory | None:
+        """The pool as it was at this moment or later; None if the events do not come so far in time."""
+        if not await self.gateway.catch_up(CAUGHT_UP_WITHIN_S) or not self.store.is_connected(self.pool):
+            return None
+        return self.store.inventory(self.pool)
 
     async def has_lost(self, uuid: str) -> bool:
-        """The events have told that there is no VM of this uuid any more; False also if that is not known."""
-
-        def gone() -> bool:
-            inventory = self.store.inventory(self.pool)
-            if inventory is None or not self.store.is_connected(self.pool):
-                return False
-            return all(vm.uuid != uuid for vm in inventory.VM.values())
-
-        return await self.store.until(gone, CAUGHT_UP_WITHIN_S)
+        """There is no VM of this uuid any more; False also if that is not known."""
+        inventory = await self.inventory()
+        return inventory is not None and all(vm.uuid != uuid for vm in inventory.VM.values())
 
     async def portrait(self, vm: VmRef, fresh: VM) -> Portrait | None:
-        """The VM's portrait as the events tell, once they have come as far as this record of it, which the server has
-        just given: the end of an operation is the last that a server writes of it (xapi 24.10 message_forwarding.ml
-        clears `current_operations` when it is over). None if they do not come so far, or something is not known."""
-
-        def seen() -> bool:
-            inventory = self.store.inventory(self.pool)
-            record = inventory.VM.get(vm) if inventory is not None and self.store.is_connected(self.pool) else None
-            return record is not None and _as_settled(record) == _as_settled(fresh)
-
-        if fresh.current_operations or not await self.store.until(seen, CAUGHT_UP_WITHIN_S):
+        """The VM's portrait as the events tell, once they have come further than this record of it, which the server
+        has just given. None if they do not come so far, tell something else of the VM, or something is not known."""
+        if fresh.current_operations or (inventory := await self.inventory()) is None:
             return None
-        inventory = self.store.inventory(self.pool)
-        assert inventory is not None
+        known = inventory.VM.get(vm)
+        if known is None or _as_settled(known) != _as_settled(fresh):
+            return None
         waiting = [("VM", str(vm))]
         while waiting:
             cls, ref = waiting.pop()
@@ -155,8 +156,8 @@ def _as_settled(vm: VM) -> VM:
 
 
 async def read_portrait(gateway: Gateway, vm: VmRef, events: Known | None = None) -> Portrait:
-    """A VM's portrait of fresh records; of what the events tell instead, if those have come far enough. Raises the
-    wire's errors; `HANDLE_INVALID` if the VM is not there."""
+    """A VM's portrait of fresh records; of what the events tell instead, if those have come as far as the server is.
+    Raises the wire's errors; `HANDLE_INVALID` if the VM is not there."""
     if events is not None:
         fresh = msgspec.convert(await gateway.call("VM.get_record", vm), VM, strict=False)
         found = await events.portrait(vm, fresh)
@@ -185,6 +186,22 @@ def portrait_before(inventory: Inventory, vm: VmRef) -> Portrait | None:
     return portrait(record, inventory.record) if record is not None else None
 
 
+async def disks_there(move: VmMove, target: Gateway, events: Known) -> tuple[str, ...] | None:
+    """The uuids of the disks at the destination that could be taken for what a migration brings, of this moment: told
+    by the events if they come so far, asked for otherwise; None if they cannot be read."""
+    inventory = await events.inventory()
+    if inventory is not None:
+        return seen_before(move, inventory)
+    srs = {disk.target.ref for disk in move.disks if not disk.stays}
+    try:
+        found = [await target.call("VDI.get_all_records_where", f'field "SR" = "{sr}"') for sr in sorted(srs)]
+    except WIRE_ERRORS as failure:
+        log.info("%s: %s", target.url, failure)
+        return None
+    rows = [vdi for records in found for vdi in records.values()]
+    return could_be_taken(move, [(vdi["uuid"], vdi["SR"], vdi["name_label"]) for vdi in rows])
+
+
 async def read_back(
     plan: Plan,
     move: VmMove,
@@ -195,13 +212,16 @@ async def read_back(
     events: tuple[Known, Known] | None = None,
 ) -> Found:
     """Compare a finished move with its plan, and with what the VM was before. `events` are those of the source and of
-    the destination.
+    the destination. What differs by them is looked at once more without them.
 
     Raises the wire's errors; `HANDLE_INVALID` if the VM is not at its destination.
     """
     after = await read_portrait(target, arrived, events[1] if events is not None else None)
     host = move.host.name
     items = list(compared(plan, move, before, after))
+    if events is not None and any(item.outcome is Outcome.differs for item in items):
+        after = await read_portrait(target, arrived)
+        items = list(compared(plan, move, before, after))
     for at, item in enumerate(items):
         if item.what is What.host and item.outcome is Outcome.differs and after.host:
             host = await target.call("host.get_name_label", after.host)
@@ -213,7 +233,8 @@ async def read_back(
         is_gone = events is not None and await events[0].has_lost(move.vm.uuid)
         is_gone = is_gone or await find_vm(source, move.vm.uuid) is None
         items.append(same(What.gone, "", "") if is_gone else differs(What.gone, "", "", plan.source.name))
-    return Found(arrived, host, _disks(move, after.disks), tuple(items))
+    sizes = {position: disk.size for position, disk in after.disks.items()}
+    return Found(arrived, host, _disks(move, after.disks), tuple(items), sizes)
 
 
 def _disks(move: VmMove, there: Mapping[str, Any]) -> tuple[DiskResult, ...]:

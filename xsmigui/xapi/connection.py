@@ -55,6 +55,7 @@ class Connection:
         self._shown = shown
         self._rights: list[frozenset[str] | None] = []
         self._asking_rights = asyncio.Lock()
+        self._feed: Feed | None = None
 
     @property
     def url(self) -> str:
@@ -101,14 +102,19 @@ class Connection:
         return frozenset(str(name).lower() for name in names)
 
     async def follow(self, listener: FeedListener) -> None:
+        self._feed = Feed(self._transport, self._session, listener, self._heard)
         try:
-            await Feed(self._transport, self._session, listener, self._heard).run()
+            await self._feed.run()
         except ServerFailure as failure:
             raise self._told(failure) from None
         finally:
+            self._feed = None
             for queues in self._waiting.values():
                 for queue in queues:
                     queue.put_nowait(None)
+
+    async def catch_up(self, within: float) -> bool:
+        return self._feed is not None and await self._feed.catch_up(within)
 
     def _heard(self, event: Event) -> None:
         """The feed saw a task."""

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Final
 
 from xsmigui.core.changes import Event
-from xsmigui.core.failures import NotSpeaking, ServerFailure
+from xsmigui.core.failures import WIRE_ERRORS, NotSpeaking, ServerFailure
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.ports import FeedListener
 from xsmigui.core.records import CLASSES, Record
@@ -60,6 +60,13 @@ class Pace:
         return waiting
 
 
+def generation(token: str) -> int:
+    """The generation of the database in a token of events, before its comma (xapi 24.10 xapi_event.ml, `Token`); -1 if
+    there is none."""
+    number = token.partition(",")[0]
+    return int(number) if number.isascii() and number.isdecimal() else -1
+
+
 class Feed:
     """Follows one pool on one session."""
 
@@ -73,6 +80,10 @@ class Feed:
         self._refs: dict[str, set[str]] = {}
         self._doubts: dict[str, int] = {}
         self._patience: dict[str, int] = {}
+        self._pool = ""
+        self._reached = -1
+        self._answers = 0
+        self._next = asyncio.Event()
 
     async def run(self) -> None:
         """Load, then follow. Ends only by a failure or by being cancelled."""
@@ -83,6 +94,10 @@ class Feed:
             batch = await self._transport.events(self._session, token, POLL_S)
             token = batch.token
             await self._deliver(batch)
+            self._reached = generation(token)
+            self._answers += 1
+            self._next.set()
+            self._next = asyncio.Event()
             if pause := pace.pause(time.monotonic(), not batch.events):
                 await asyncio.sleep(pause)
 
@@ -91,8 +106,29 @@ class Feed:
         pools = await self._transport.call("pool.get_all", [self._session], FETCH_DEADLINE_S)
         if not pools:
             raise NotSpeaking(self._transport.url, 200, "pool.get_all: no pool")
-        token = await self._transport.call("event.inject", [self._session, "pool", pools[0]], FETCH_DEADLINE_S)
-        return str(token)
+        self._pool = pools[0]
+        return await self._inject(FETCH_DEADLINE_S)
+
+    async def _inject(self, deadline: float) -> str:
+        """A token that stands behind everything that the server has done, and before the event that this makes."""
+        return str(await self._transport.call("event.inject", [self._session, "pool", self._pool], deadline))
+
+    async def catch_up(self, within: float) -> bool:
+        """Wait until all that the server had done when this was called has been delivered; False if that is not so
+        within so many seconds, or cannot be seen. The event that is injected is later than all of it, and
+        `event.from` leaves none out that is earlier than one it tells (xapi 24.10 xapi_event.ml, `inject` and
+        `from_inner`). An answer from before does not count, however far it goes: a server that was restarted meanwhile
+        may count anew."""
+        answers = self._answers
+        try:
+            async with asyncio.timeout(within):
+                now = generation(await self._inject(within))
+                while self._answers == answers or self._reached <= now:
+                    await self._next.wait()
+        except (TimeoutError, *WIRE_ERRORS) as failure:
+            log.info("%s: the events are late: %s", self._transport.url, type(failure).__name__)
+            return False
+        return now >= 0
 
     async def _load(self) -> Inventory:
         """All classes, one after the other, with the cyclic collector off: it would scan tens of thousands of new

@@ -25,7 +25,9 @@ BASE: Final = "<snapshot of the job>"
 COPY: Final = "<copy of the disk>"
 
 
-MOTIONS: Final = ("VM.pool_migrate", "VM.migrate_send")
+MIGRATE_SEND: Final = "VM.migrate_send"
+
+MOTIONS: Final = ("VM.pool_migrate", MIGRATE_SEND)
 """The calls that move a VM."""
 
 MOVING: Final = frozenset(method.removeprefix("VM.") for method in MOTIONS)

@@ -66,8 +66,14 @@ class Leftover:
 
 def seen_before(move: VmMove, target: Inventory) -> tuple[str, ...]:
     """The uuids of the disks that could be taken for what a migration is about to bring: same SR, same name."""
+    return could_be_taken(move, ((vdi.uuid, vdi.SR, vdi.name_label) for vdi in target.VDI.values()))
+
+
+def could_be_taken(move: VmMove, disks: Iterable[tuple[str, str, str]]) -> tuple[str, ...]:
+    """Of disks at the destination (uuid, reference of the SR, name) the uuids of those that could be taken for what a
+    migration is about to bring."""
     coming = {(disk.target.ref, disk.disk.name) for disk in _coming(move)}
-    return tuple(sorted(vdi.uuid for vdi in target.VDI.values() if (vdi.SR, vdi.name_label) in coming))
+    return tuple(sorted(uuid for uuid, sr, name in disks if (sr, name) in coming))
 
 
 def _coming(move: VmMove) -> list[DiskMove]:
