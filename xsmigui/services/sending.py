@@ -68,6 +68,10 @@ ADDRESSES_WITHIN_S: Final = 60.0
 
 ADDRESSES_LOOK_S: Final = 5.0
 
+SOURCE_LOOK_S: Final = 5.0
+"""Between two looks at a VM whose disks the server moves: what somebody adds to it, or to a disk, in the last seconds
+before it leaves is gone with it, and no client can see that afterwards."""
+
 _REFERENCE: Final = re.compile(r"OpaqueRef:[0-9a-fA-F-]+")
 
 
@@ -127,14 +131,31 @@ class SendingCarrier(Carrier):
         if (after := grown(before, now)) != before:
             self._tell(portrait=after)
 
-    async def _look_at_source(self, source: Gateway) -> None:
-        """What others have added to the VM up to this moment: told by the events if they come so far, asked for
-        otherwise. A look that fails changes nothing about the migration."""
+    async def _follow(self, task: str, seconds: float | None = None) -> None:
+        """Where the server moves disks the VM is looked at meanwhile."""
+        if self._motion != MIGRATE_SEND or self.job.begun != self._spec().motion or self.job.arrived is not None:
+            await super()._follow(task, seconds)
+            return
+        looking = ensure_future(self._keep_looking())
         try:
-            if await self._known(self.pool, source).inventory() is None:
-                self._note_what(await read_portrait(source, VmRef(self._move.vm.ref)))
-        except WIRE_ERRORS as failure:
-            log.info("%s at its source: %s", self._move.vm.uuid, failure)
+            await super()._follow(task, seconds)
+        finally:
+            looking.cancel()
+            await gather(looking, return_exceptions=True)
+        if not looking.cancelled():
+            looking.result()
+
+    async def _keep_looking(self) -> None:
+        """What others have added to the VM up to this moment, again and again: told by the events if they come so far,
+        asked for otherwise. A look that fails changes nothing about the migration."""
+        while True:
+            source = self._gateways.gateway(self.pool)
+            try:
+                if source is not None and await self._known(self.pool, source).inventory() is None:
+                    self._note_what(await read_portrait(source, VmRef(self._move.vm.ref)))
+            except WIRE_ERRORS as failure:
+                log.info("%s at its source: %s", self._move.vm.uuid, failure)
+            await self._clock.sleep(SOURCE_LOOK_S)
 
     def _known(self, pool: PoolId, gateway: Gateway) -> Known:
         return Known(self._store, pool, gateway)
@@ -213,15 +234,12 @@ class SendingCarrier(Carrier):
         if spec.arrived is not None or spec.begun < spec.motion:
             return nothing
         source = await self._way(self.pool)
+        if spec.pending is not None and spec.pending.task and spec.pending.task == self._started:
+            self._started = ""  # this moment: whoever follows it looks at it
+            return SendingState(None, None, False, Task(status="pending"))
         if spec.pending is not None and spec.pending.task:
-            task: Task | None
-            if spec.pending.task == self._started:
-                self._started, task = "", Task(status="pending")  # this moment: whoever follows it looks at it
-            else:
-                task = await self._task_record(source, spec.pending)
+            task = await self._task_record(source, spec.pending)
             if task is not None:
-                if task.status == "pending" and spec.pending.method == MIGRATE_SEND:
-                    await self._look_at_source(source)
                 return SendingState(None, None, False, task)
         here = await find_vm(source, self._move.vm.uuid)
         there, in_place = None, False

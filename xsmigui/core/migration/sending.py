@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from xsmigui.core.messages import m_
-from xsmigui.core.migration.calls import MIGRATE_SEND, MIGRATED, MOTIONS, MOVING, RECEIVED, Call
+from xsmigui.core.migration.calls import MIGRATED, MOTIONS, MOVING, RECEIVED, Call
 from xsmigui.core.migration.exchange import CHECKSUM
 from xsmigui.core.migration.plan import Plan, VmMove
 from xsmigui.core.migration.steps import ANSWER, Done, Note, Pending, Request, Step, Wait
@@ -24,11 +24,6 @@ START: Final = "VM.start_on"
 REQUEST_LIFETIME_S: Final = 900.0
 """How long a request whose answer was lost may lie in a server and still be begun. xapi reads what a broken connection
 has left in its queue whenever a thread is free; nobody promises a limit, so the operator may decide earlier."""
-
-
-SOURCE_LOOK_S: Final = 5.0
-"""Between two looks at a VM whose disks the server moves: what somebody adds to it, or to a disk, in the last seconds
-before it leaves is gone with it, and no client can see that afterwards."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +104,7 @@ def _in_motion(spec: SendingSpec, state: SendingState) -> Step | Lost:
         wants_cancel = spec.cancelling and "cancel" not in state.task.current_operations.values()
         if wants_cancel and state.task.status == "pending":
             return Request("task.cancel", (pending.task,), m_("cancel the migration"))
-        return Wait("", pending.task, seconds=SOURCE_LOOK_S if pending.method == MIGRATE_SEND else 0.0)
+        return Wait("", pending.task)
     was_begun = pending is not None and pending.gone
     operations: Mapping[str, str] = state.here[1]["current_operations"] if state.here is not None else {}
     running = [task for task, what in operations.items() if what in MOVING]
