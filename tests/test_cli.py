@@ -87,6 +87,13 @@ def only(out: str) -> Any:
     return json.loads(out)
 
 
+def why(out: str) -> Any:
+    """Why the one document on stdout has no job."""
+    document = only(out)
+    assert document["job"] is None
+    return document["reason"]
+
+
 # inventory
 
 
@@ -123,7 +130,7 @@ def test_inventory_for_a_person(shared_site: Simulated, run: Run) -> None:
 def test_an_unknown_certificate_is_refused(shared_site: Simulated, run: Run, home: Path) -> None:
     pool = shared_site["Madrid"]
     status, out, err = run("inventory", *at(pool, trust=False), "--json")
-    assert (status, out) == (3, "")
+    assert (status, why(out)) == (3, "no-connection")
     assert "--fingerprint" in err
     assert "--trust-on-first-use" in err
     status, _out, _err = run("inventory", *at(pool, trust=False), "--fingerprint", "ab" * 32, "--json")
@@ -139,13 +146,13 @@ def test_trust_on_first_use_and_a_certificate_that_changes(site: Simulated, run:
     assert run("inventory", *at(pool, trust=False), "--trust-on-first-use", "--json")[0] == 0
     site.fault(pool, "exchange_certificate")
     status, out, err = run("inventory", *at(pool, trust=False), "--trust-on-first-use", "--json")
-    assert (status, out) == (3, "")
+    assert (status, why(out)) == (3, "no-connection")
     assert pool.url in err
 
 
 def test_wrong_password(shared_site: Simulated, run: Run) -> None:
     status, out, err = run("inventory", *at(shared_site["Madrid"]), "--json", stdin="hunter2\n")
-    assert (status, out) == (3, "")
+    assert (status, why(out)) == (3, "no-connection")
     assert err.strip()
     assert "hunter2" not in err
 
@@ -164,14 +171,14 @@ def test_a_password_for_each_server(site: Simulated, run: Run) -> None:
 
 def test_no_password_and_nobody_to_ask(shared_site: Simulated, run: Run) -> None:
     status, out, err = run("inventory", "--server", shared_site["Madrid"].url, "--json")
-    assert (status, out) == (2, "")
+    assert (status, why(out)) == (2, "bad-arguments")
     assert "--password-stdin" in err
 
 
 def test_nobody_there(shared_site: Simulated, run: Run) -> None:
     pool = shared_site["Madrid"]
     status, out, err = run("inventory", *at(pool), "--server", "https://127.0.0.1:1", "--json")
-    assert (status, out) == (3, "")
+    assert (status, why(out)) == (3, "no-connection")
     assert "127.0.0.1:1" in err
 
 
@@ -223,7 +230,7 @@ def test_bad_arguments(run: Run, arguments: list[str]) -> None:
 )
 def test_bad_selections(shared_site: Simulated, run: Run, selection: list[str], message: str) -> None:
     status, out, err = run("preflight", *at(*shared_site.pools), *selection, "--json")
-    assert (status, out) == (2, "")
+    assert (status, why(out)) == (2, "bad-arguments")
     assert message in err
 
 
@@ -329,7 +336,7 @@ def test_a_plan_is_kept_and_carried_out(site: Simulated, run: Run, tmp_path: Pat
     status, out, _err = run(*migrate(site, "--plan", str(plan), "--yes"), "--json")
     assert (status, only(out)["state"]) == (0, "done")
     status, out, err = run(*migrate(site, "--plan", str(plan), "--yes"), "--json")
-    assert (status, out) == (2, "")
+    assert (status, why(out)) == (2, "bad-arguments")
     assert "web-01" in err
 
 
@@ -338,7 +345,7 @@ def test_what_is_no_plan(shared_site: Simulated, run: Run, tmp_path: Path, conte
     path = tmp_path / "plan.json"
     path.write_bytes(content.encode("latin-1"))
     status, out, err = run("preflight", *at(*shared_site.pools), "--plan", str(path), "--json")
-    assert (status, out) == (2, "")
+    assert (status, why(out)) == (2, "bad-arguments")
     assert "plan.json" in err
 
 
@@ -347,7 +354,7 @@ def test_a_plan_of_another_version(shared_site: Simulated, run: Run, tmp_path: P
     path = tmp_path / "plan.json"
     path.write_text(json.dumps(only(out)["plan"] | {"format": 99}))
     status, out, err = run("preflight", *at(*shared_site.pools), "--plan", str(path), "--json")
-    assert (status, out) == (2, "")
+    assert (status, why(out)) == (2, "bad-arguments")
     assert "another version" in err
 
 
@@ -551,12 +558,19 @@ def test_an_unfinished_job_is_given_up(site: Simulated, run: Run, home: Path) ->
         started.kill()
         started.communicate(timeout=60)
     (job,) = jobs_of(run)
-    releasing = threading.Timer(0.5, release)
+    asked = site.run(lambda: site["Madrid"].pool.faults.add("task.cancel", nth=1_000_000))
+
+    def release_when_asked() -> None:
+        eventually(lambda: asked.seen)
+        release()
+
+    releasing = threading.Thread(target=release_when_asked)
     releasing.start()
     status, out, _err = run("jobs", "--revert", job["job"], *at(*site.pools), "--json")
     releasing.join()
-    assert status == 0  # what was asked for
-    assert {vm["state"] for vm in only(out)["vms"]} == {"cancelled"}
+    document = only(out)
+    assert (status, document["state"]) == (0, "done")  # what was asked for
+    assert {vm["state"] for vm in document["vms"]} == {"cancelled"}
     assert site.call(site["Madrid"], "VM.get_by_name_label", "web-01")
     assert not site.call(site["Lisboa"], "VM.get_by_name_label", "web-01")
 
@@ -907,12 +921,17 @@ def test_what_was_shut_down_is_started_again(site: Simulated, run: Run) -> None:
     uuid = site.run(lambda: db.get("VM", vm, "uuid"))
     site.call(lisboa, "host.add_to_other_config", host, "MAINTENANCE_MODE_EVACUATED_VMS_HALTED", uuid)
     assert run("evacuate", *at(lisboa), "--host", "lisboa-02", "--yes")[0] == 0
+    web = site.vm(lisboa, "web-lx-02")
+    site.call(lisboa, "VM.clean_shutdown", web)  # by somebody, after it was moved
     status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--leave", "--json")
     assert (status, only(out)["state"]) == (5, "cancelled")
     assert "These are started on lisboa-02: dns-lx." in err
     status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--leave", "--yes", "--json")
     assert status == 0, err
-    assert only(out)["started"] == ["dns-lx"]
+    document = only(out)
+    assert (document["started"], document["no_longer_waiting"]) == (["dns-lx"], ["web-lx-02"])
+    assert "somebody has started or stopped them since: web-lx-02." in err
+    assert site.run(lambda: db.get("VM", web, "power_state")) == "Halted"
     assert site.run(lambda: db.get("VM", vm, "resident_on")) == host
     assert kept_list(site, "HALTED") == set()
 
@@ -922,8 +941,8 @@ def test_what_cannot_leave_is_left_out_when_told_so(site: Simulated, run: Run) -
     arguments = [*at(madrid), "--host", "madrid-02", "--yes", "--json"]
     status, out, err = run("evacuate", *arguments, "--leave-out-blocked")
     document = only(out)
-    assert status == 4  # the host is not empty
-    assert document["state"] == "done"
+    assert (status, document["state"], document["reason"]) == (4, "failed", "not-empty")
+    assert all(vm["state"] == "done" for vm in document["vms"])
     assert document["vms"]
     assert "Left out:" in err
     assert "locked-by-backup" in err

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulated import Simulated
-from tests.test_cli import Run, as_it_was, at, only, run, shared_site, site
+from tests.test_cli import Run, as_it_was, at, only, run, shared_site, site, why
 from tests.xapi.front import Front
 from xsmigui.simulator.certificates import certificate
 from xsmigui.simulator.encryption import RSA_ONLY
@@ -46,7 +46,7 @@ class Bytes(io.TextIOWrapper):
 )
 def test_what_is_no_address_is_said_in_words(run: Run, server: str, said: str) -> None:
     status, out, err = run("inventory", "--server", server, "--password-stdin", "--json")
-    assert (status, out) == (2, "")
+    assert (status, why(out)) == (2, "bad-arguments")
     assert said in err
     assert "hunter2" not in err
     assert "Traceback" not in err
@@ -211,7 +211,7 @@ def test_refusals_at_login_are_told_in_words_with_the_server(
     pool = site["Madrid"]
     site.run(lambda: pool.pool.faults.add("session.login_with_password", failure=failure))
     status, out, err = run("inventory", *at(pool), "--json")
-    assert (status, out) == (3, "")
+    assert (status, why(out)) == (3, "no-connection")
     assert said in err
     assert pool.url in err
     assert "Traceback" not in err
@@ -229,7 +229,7 @@ def test_a_closed_stdin_has_no_password(shared_site: Simulated, program: list[st
             command if stdin is not None else ["sh", "-c", '"$@" <&-', "sh", *command],
             stdin=stdin, capture_output=True, text=True, check=False, env={**os.environ, "LANGUAGE": "en"},
         )  # fmt: skip
-        assert (ended.returncode, ended.stdout) == (2, "")
+        assert (ended.returncode, why(ended.stdout)) == (2, "bad-arguments")
         assert "stdin" in ended.stderr
         assert "Traceback" not in ended.stderr
 

@@ -41,7 +41,8 @@ def main() -> int:
 
 def _start(arguments: list[str]) -> int:
     from xsmigui import cli
-    from xsmigui.console import BAD_ARGUMENTS, say
+    from xsmigui.cli.answering import refused
+    from xsmigui.console import BAD_ARGUMENTS
     from xsmigui.local import streams
     from xsmigui.local.paths import NoHome
 
@@ -55,12 +56,12 @@ def _start(arguments: list[str]) -> int:
         return _carry_out(options)
     except NoHome as none:
         text = _without_home(none)
-        say(text)
+        status = refused(options, BAD_ARGUMENTS, text)
         if options.command is None and not streams.is_given(sys.stderr):  # there is no other place to say it
             from xsmigui.app import tell_only
 
             tell_only(text)
-        return BAD_ARGUMENTS
+        return status
 
 
 def _carry_out(options: argparse.Namespace) -> int:

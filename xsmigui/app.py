@@ -36,6 +36,7 @@ from xsmigui.local.proxies import proxies
 from xsmigui.local.settings import SettingsFile
 from xsmigui.local.successor import Successor
 from xsmigui.local.trust import TrustFile
+from xsmigui.local.unhurried import PatientNames
 from xsmigui.services.asking import Asker
 from xsmigui.services.connections import Connections
 from xsmigui.services.following import Following
@@ -67,6 +68,10 @@ class Options:
     language: str = ""
     self_test: bool = False
     picture: Path | None = None
+
+
+class _Loop(PatientNames, EventLoop):
+    """The window's loop, which a silent name server does not hold up at its end."""
 
 
 class LateWire:
@@ -297,7 +302,7 @@ def run(options: Options) -> int:
     app.setDesktopFileName("xsmigui")
     app.setQuitOnLastWindowClosed(False)  # the loop ends after the logout, not with the last window
     style.apply(app)
-    loop = EventLoop(app)
+    loop = _Loop(app)
     asyncio.set_event_loop(loop)
     try:
         with loop:
@@ -319,7 +324,7 @@ def run(options: Options) -> int:
 def tell_only(text: str) -> None:
     """Say why there is no window, where there is no console to say it on."""
     app = QApplication.instance() or QApplication(["xsmigui"])
-    with EventLoop(app) as loop:
+    with _Loop(app) as loop:
         loop.run_until_complete(tell(None, "xsmigui", text))
 
 

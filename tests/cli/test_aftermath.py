@@ -4,7 +4,7 @@ import shlex
 from typing import Any
 
 from tests.simulated import Simulated
-from tests.test_cli import Run, at, disk_of, migrate, only
+from tests.test_cli import Run, at, disk_of, migrate, only, why
 from xsmigui.simulator.failures import Failure
 
 SEND = ("--vm", "web-01", "--to", "Lisboa", "--sr", "NFS Lisboa", "--yes")
@@ -61,7 +61,7 @@ def test_what_it_has_left_is_removed(site: Simulated, run: Run) -> None:
     count = len(site.call(site["Lisboa"], "VDI.get_all"))
     assert list(steps(run, job)) == ["leftovers", "retry", "forget"]
     status, out, err = run("jobs", "--leftovers", job, *at(*site.pools), "--json")
-    assert (status, out) == (5, "")
+    assert (status, why(out)) == (5, "not-agreed")
     assert "Created while job" in err
     assert run("jobs", "--leftovers", job, *at(site["Madrid"]), "--yes")[0] == 2  # both pools must be seen
     status, out, _err = run("jobs", "--leftovers", job, *at(*site.pools), "--yes", "--json")

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.simulated import Simulated
-from tests.test_cli import Run, at, eventually, held, migrate, only
+from tests.test_cli import Run, at, eventually, held, migrate, only, why
 from xsmigui import cli
 from xsmigui.simulator.failures import Failure
 
@@ -108,7 +108,7 @@ def test_a_later_beginning(site: Simulated, run: Run) -> None:
 def test_no_time_to_begin_at(shared_site: Simulated, run: Run, time: str) -> None:
     arguments = ["--vm", "web-01", "--to", "Lisboa", "--yes", "--not-before", time]
     status, out, err = run(*migrate(shared_site, *arguments), "--json")
-    assert (status, out) == (2, "")
+    assert (status, why(out)) == (2, "bad-arguments")
     assert "--not-before" in err
 
 
@@ -182,7 +182,7 @@ def test_a_name_that_several_vms_have_lists_them(site: Simulated, run: Run) -> N
     (ref,) = site.call(lisboa, "VM.get_by_name_label", "web-lx-02")
     site.run(lambda: lisboa.pool.db.set("VM", ref, name_label="web-01"))
     status, out, err = run("preflight", *at(*site.pools), "--vm", "web-01", "--to", "Lisboa", "--json")
-    assert (status, out) == (2, "")
+    assert (status, why(out)) == (2, "bad-arguments")
     assert "running on madrid-01" in err
     assert f"{site.call(lisboa, 'VM.get_uuid', ref)}  web-01, in Lisboa, running on lisboa-02" in err
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from tests.simulated import Simulated
-from tests.test_cli import Run, at, jobs_of, only
+from tests.test_cli import Run, at, jobs_of, only, why
 from xsmigui.cli import later
 from xsmigui.cli.later import Times, times_in
 from xsmigui.cli.options import parser
@@ -83,7 +83,7 @@ def test_an_sr_without_a_disk(site: Simulated, run: Run) -> None:
     status, out, err = run(
         "move-disk", *at(site["Madrid"]), "--from", "ISO library", "--sr", "iSCSI Madrid", "--yes", "--json"
     )
-    assert (status, out) == (2, "")
+    assert (status, why(out)) == (2, "bad-arguments")
     assert err
 
 

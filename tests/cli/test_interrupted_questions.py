@@ -129,6 +129,35 @@ def wait_for_signals(process: subprocess.Popen[bytes]) -> None:
         assert process.poll() is None
 
 
+SILENT = """
+import socket, threading
+def getaddrinfo(host, *more, **fields):
+    print("asked", host, file=__import__("sys").stderr, flush=True)
+    threading.Event().wait()
+socket.getaddrinfo = getaddrinfo
+import runpy
+runpy.run_module("xsmigui", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_while_no_name_server_answers(number: signal.Signals, home: Path) -> None:
+    command = [sys.executable, "-c", SILENT, "inventory", "--server", "xen.example", "--password-stdin", "--json"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        env={**os.environ, "LANGUAGE": "en"},
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        process.stdin.write(b"secret\n")
+        process.stdin.close()
+        process.stdin = None
+        said_until(process, b"asked xen.example\n")
+        process.send_signal(number)
+        out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, json.loads(out)["reason"]) == (130, "interrupted")
+    assert b"Traceback" not in err
+
+
 def test_while_a_plan_comes_through_a_pipe(
     shared_site: Simulated, terminal: Terminal, home: Path, tmp_path: Path
 ) -> None:

@@ -75,6 +75,42 @@ def test_which_one_is_taken(
 
 
 @pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("ALL_PROXY", "socks5://ada:hunter2@127.0.0.1:1", "“socks5://127.0.0.1:1” cannot be used: only HTTP proxies"),
+        ("https_proxy", "http://ada:hunter2@", "“http://” is not the address of a proxy"),
+        ("HTTPS_PROXY", "http://ada:hunter2", "the port is a number"),
+    ],
+)
+def test_what_the_environment_has_that_is_no_proxy(
+    shared_site: Simulated, run: Run, monkeypatch: pytest.MonkeyPatch, home: Path, name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    status, _out, err = run("inventory", *at(shared_site["Madrid"]), "--json")
+    assert status == 3
+    assert f"the proxy that is set cannot be used. {name.upper()}: " in err
+    assert said in err
+    assert "does not answer" not in err
+    assert "hunter2" not in err + (home / "xsmigui.log").read_text()
+
+
+def test_a_proxy_that_does_not_know_the_user(
+    shared_site: Simulated, run: Run, monkeypatch: pytest.MonkeyPatch, home: Path
+) -> None:
+    with HttpProxy("ada:right") as guarded:
+        place = guarded.url.removeprefix("http://").rpartition("@")[2]
+        monkeypatch.setenv("HTTPS_PROXY", f"http://ada:hunter2@{place}")
+        status, _out, err = run("inventory", *at(shared_site["Madrid"]), "--json")
+        assert (status, "does not accept this user name and password" in err) == (3, True), err
+        assert "hunter2" not in err + (home / "xsmigui.log").read_text()
+        monkeypatch.setenv("HTTPS_PROXY", f"http://{place}")
+        status, _out, err = run("inventory", *at(shared_site["Madrid"]), "--json")
+        assert (status, "wants a user name and a password" in err) == (3, True), err
+        monkeypatch.setenv("HTTPS_PROXY", f"http://ada:right@{place}")
+        assert run("inventory", *at(shared_site["Madrid"]), "--json")[0] == 0
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [
         ("http://", "not the address of a proxy"),

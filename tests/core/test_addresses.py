@@ -51,6 +51,7 @@ def test_addresses_as_people_type_them(typed: str, url: str) -> None:
         "host:1:2",
         "[::1]:port",
         "[::1]8",
+        "x[::1]",
         "https://[::1",
         "https://::1]",
         "[::1]x",
@@ -97,7 +98,17 @@ def test_a_path_is_refused_never_dropped(typed: str) -> None:
 
 
 def test_a_user_in_the_address_is_refused_and_its_password_not_repeated() -> None:
-    for typed in ("root:secret@xen1", "https://root:secret@xen1", "root@xen1"):
+    for typed in (
+        "root:secret@xen1",
+        "https://root:secret@xen1",
+        "root@xen1",
+        "https://root:se/secret@xen1",
+        "https://root:secret?@xen1/x",
+        "ftp://root:secret@xen1",
+        "https://root:secret@",
+        "root:secret\t@xen1",
+        "https://root:secret@xen1:port",
+    ):
         with pytest.raises(BadAddress, match="user name") as caught:
             normal_url(typed)
         assert "secret" not in str(caught.value)

@@ -154,6 +154,23 @@ OTHERS = [
     ('(Failure "int_of_string")', "ran into a bug of its own (int_of_string)"),
     ("Stack overflow", "ran into a bug of its own"),
     ("Assert_failure ocaml/xapi/x.ml:1", "ran into a bug of its own"),
+    ('Unix.Unix_error(Unix.ESTALE, "open", "/var/run/sr-mount/x")', "has lost the storage"),
+    ('Sys_error("Stale file handle")', "has lost the storage"),
+    ('Unix.Unix_error(Unix.EINVAL, "ioctl", "")', "operating system of the host reported an error: EINVAL"),
+    ('Sys_error("Value too large for defined data type")', "reported an error: Value too large"),
+    ("Message_switch_failure", "services of the host did not reach each other"),
+    ("Message_switch_core.Protocol_unix.Timeout", "services of the host did not reach each other"),
+    ("Storage_error ([S(Redirect);[S(10.0.0.9)]])", "services of the host did not reach each other"),
+    ("Storage_error ([S(Duplicated_key);S(x)])", "in use by something else"),
+    ('Rpc.Runtime_error("S(x)", None)', "did not understand each other"),
+    ('Idl.MarshalError("x")', "did not understand each other"),
+    ("Memory_client.Domains_refused_to_cooperate", "did not release memory"),
+    ("xenopsd internal error: Domain.Domain_not_found", "no longer runs on the host"),
+    ("xenopsd internal error: Vgpu.VGPU_mapping", "virtual GPU"),
+    ("Network_interface.Network_error([S(Interface_does_not_exist);S(eth9)])", "network of the host"),
+    ("Forkhelpers.Fork_exec_error(_)", "program on the host failed"),
+    ('Failure("hd")', "ran into a bug of its own"),
+    ("Fun.Timed_out", "took too long"),
 ]  # fmt: skip
 
 

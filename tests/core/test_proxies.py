@@ -17,6 +17,8 @@ from xsmigui.core.proxies import Proxy, excepts, proxy_from
         ("http://ada:s%40cret@proxy", Proxy("proxy", 3128, "ada", "s@cret")),
         ("http://ada@proxy:1", Proxy("proxy", 1, "ada")),
         ("http://[::1]:3128", Proxy("::1", 3128)),
+        ("ada:s/cret@proxy", Proxy("proxy", 3128, "ada", "s/cret")),
+        ("ada:s://cret@proxy", Proxy("proxy", 3128, "ada", "s://cret")),
         ("[2001:db8::1]", Proxy("2001:db8::1", 3128)),
     ],
 )
@@ -26,7 +28,10 @@ def test_proxies_as_people_write_them(text: str, proxy: Proxy) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "http://", "socks5://proxy:1080", "https://proxy", "http://proxy:x", "http://a:hunter2@pro xy", "http://proxy/pac"]
+    "text",
+    ["", "http://", "socks5://proxy:1080", "https://proxy", "http://proxy:x", "http://a:hunter2@pro xy", "http://proxy/pac",
+     "http://proxy:3128/pac", "http://ada:hunter2@", "http://ada:hunter2", "ada:hunter2", "socks5://ada:hunter2",
+     "https://ada:hunter2@proxy", "http://ada:hunter2@proxy:x/"],
 )  # fmt: skip
 def test_what_is_no_proxy_is_said_without_its_password(text: str) -> None:
     with pytest.raises(BadAddress) as caught:
@@ -61,6 +66,15 @@ def test_what_is_no_proxy_is_said_without_its_password(text: str) -> None:
         ("<local>", "https://xen1.example", False),
         ("<local>", "https://[::1]", False),
         (",,;", "https://xen1", False),
+        ("192.168.*", "https://192.168.3.4", True),
+        ("192.168.*", "https://192.169.3.4", False),
+        ("10.*:8443", "https://10.0.0.1:8443", True),
+        ("xen*.lab", "https://xen-01.lab", True),
+        ("xen[1].*", "https://xen1.lab", False),
+        ("https://xen1/", "https://xen1", True),
+        ("xen1.", "https://xen1", True),
+        ("xen1", "https://xen1.", True),
+        ("a\txen1", "https://xen1", True),
     ],
 )
 def test_exceptions(exceptions: str, url: str, is_one: bool) -> None:

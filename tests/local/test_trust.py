@@ -81,8 +81,11 @@ def test_what_is_given_stands_before_the_file(tmp_path: Path) -> None:
     file = TrustFile(tmp_path)
     file.trust(URL, PRINT)
     given = GivenTrust(file, ["ab" * 32], first_use=False)
-    assert given.trusted(URL, PRINT) == "ab" * 32
-    assert given.trusted("https://new", PRINT) == "ab" * 32
+    wanted = ":".join(["ab"] * 32)  # as a certificate's own is shown beside it
+    assert given.trusted(URL, PRINT) == wanted
+    assert given.trusted("https://new", PRINT) == wanted
+    openssl = GivenTrust(file, ["sha256 Fingerprint=" + wanted.upper()], first_use=False)
+    assert openssl.trusted(URL, PRINT) == wanted
     both = GivenTrust(file, ["ab" * 32, PRINT.upper()], first_use=False)
     assert both.trusted(URL, PRINT) == PRINT
     assert both.trusted("https://new", PRINT) is None  # asked for, and then accepted
@@ -98,6 +101,11 @@ def test_what_is_given_stands_before_the_file(tmp_path: Path) -> None:
         ("sha256 Fingerprint=" + ":".join(["AB"] * 32), True),
         ("SHA-256: " + ":".join(["AB"] * 32), True),
         ("SHA256:" + "ab" * 32, True),
+        ("SHA256 " + ":".join(["AB"] * 32), True),
+        ("0x" + "ab" * 32, True),
+        ("\t" + ":".join(["ab"] * 32) + "\r\n", True),
+        ("SHA256 SHA256 " + "ab" * 32, False),
+        ("SHA1 Fingerprint=" + ":".join(["AB"] * 20), False),
         (" ".join(["ab cd"] * 16), True),
         ("ab" * 20, False),
         ("ab" * 31 + "zz", False),

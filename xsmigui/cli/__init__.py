@@ -9,18 +9,21 @@ import asyncio
 import logging
 import signal
 import sys
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from contextlib import suppress
 
 from xsmigui.cli.aftermath import forget
+from xsmigui.cli.answering import no_job, refused
 from xsmigui.cli.carrying_on import take_over
 from xsmigui.cli.journal import show_jobs
 from xsmigui.cli.options import WITH_SERVERS, parser
+from xsmigui.cli.parsing import WrongArguments
 from xsmigui.cli.running import run
-from xsmigui.console import BAD_ARGUMENTS, FAILED, INTERRUPTED, BadArguments, say
+from xsmigui.console import BAD_ARGUMENTS, FAILED, INTERRUPTED, BadArguments
 from xsmigui.core.redaction import redacted
 from xsmigui.core.text import _, one_line, use
 from xsmigui.local import languages, logs, paths, streams
+from xsmigui.local.unhurried import Loop
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +32,11 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     """The arguments, in the language that they ask for. Raises `SystemExit` as argparse does."""
     language = _asked_language(arguments)
     use(languages.catalogue(languages.preferred(language), paths.resources()))
-    return parser().parse_args(arguments)
+    try:
+        return parser().parse_args(arguments)
+    except WrongArguments as wrong:
+        no_job(argparse.Namespace(json=_wants_json(arguments)), BAD_ARGUMENTS, wrong.text)
+        raise
 
 
 def main(arguments: list[str]) -> int:
@@ -57,15 +64,14 @@ def carry_out(options: argparse.Namespace) -> int:
     logs.start(paths.home())
     try:
         if options.command == "jobs" and options.forget:
-            return asyncio.run(_until_interrupted(forget(options)))
+            return _finished(options, forget(options))
         if options.command == "jobs" and options.carry_on and options.handed_over:
-            return asyncio.run(_until_interrupted(take_over(options)))
+            return _finished(options, take_over(options))
         if options.command == "jobs" and not any(getattr(options, name) for name in (*WITH_SERVERS, "carry_on")):
-            return asyncio.run(_until_interrupted(show_jobs(options)))
-        return asyncio.run(_until_interrupted(run(options)))
+            return _finished(options, show_jobs(options))
+        return _finished(options, run(options))
     except BadArguments as error:
-        say(str(error))
-        return BAD_ARGUMENTS
+        return refused(options, BAD_ARGUMENTS, str(error))
     except paths.NoHome:
         raise
     except Exception as error:
@@ -75,8 +81,18 @@ def carry_out(options: argparse.Namespace) -> int:
             "Details are in {file}."
         )
         said = one_line(redacted(f"{type(error).__name__}: {error}"), 300)
-        say(text.format(error=said, file=paths.home() / logs.FILE))
-        return FAILED
+        return refused(options, FAILED, text.format(error=said, file=paths.home() / logs.FILE))
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    """The arguments cannot be read; this much of them can. Options may be shortened."""
+    return any(len(argument) > len("--") and "--json".startswith(argument) for argument in arguments)
+
+
+def _finished(options: argparse.Namespace, work: Coroutine[None, None, int]) -> int:
+    """The exit status of a command."""
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        return runner.run(_until_interrupted(options, work))
 
 
 def _asked_language(arguments: list[str]) -> str:
@@ -87,7 +103,7 @@ def _asked_language(arguments: list[str]) -> str:
     return str(early.parse_known_args(arguments)[0].lang)
 
 
-async def _until_interrupted(work: Awaitable[int]) -> int:
+async def _until_interrupted(options: argparse.Namespace, work: Coroutine[None, None, int]) -> int:
     """Run; SIGINT and SIGTERM cancel the work, which then says what goes on."""
     task = asyncio.ensure_future(work)
     loop = asyncio.get_running_loop()
@@ -97,4 +113,4 @@ async def _until_interrupted(work: Awaitable[int]) -> int:
     try:
         return await task
     except asyncio.CancelledError:
-        return INTERRUPTED
+        return no_job(options, INTERRUPTED)

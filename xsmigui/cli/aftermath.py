@@ -7,11 +7,12 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from xsmigui.cli.answering import answer, no_job, refused
 from xsmigui.cli.selecting import settled
 from xsmigui.cli.starting import start
-from xsmigui.console import DONE, FAILED, NOT_AGREED, BadArguments, agreed, print_document, print_table, say
+from xsmigui.console import DONE, FAILED, NO_CONNECTION, NOT_AGREED, BadArguments, agreed, print_table, say
 from xsmigui.core.catalogue import sentence
-from xsmigui.core.failures import WIRE_ERRORS
+from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
 from xsmigui.core.jobs import Job, State
 from xsmigui.core.migration.leftovers import Leftover, leftovers
 from xsmigui.core.migration.plan import PlanRefused, draft_of
@@ -35,7 +36,7 @@ async def forget(options: argparse.Namespace) -> int:
     journal = JournalFile(paths.home())
     try:
         if not options.yes and not await agreed_to(_("{job} will be removed from the journal.", job=options.forget)):
-            return NOT_AGREED
+            return no_job(options, NOT_AGREED)
         if not await journal.forget(options.forget):
             text = _("The journal has no job {job}, or another xsmigui is carrying it out.", job=options.forget)
             raise BadArguments(text)
@@ -44,8 +45,7 @@ async def forget(options: argparse.Namespace) -> int:
     finally:
         await journal.close()
     say(_("{job} was removed from the journal. Nothing was changed on the servers.", job=options.forget))
-    if options.json:
-        print_document({"job": options.forget, "forgotten": True}, True)
+    answer(options, {"job": options.forget, "forgotten": True})
     return DONE
 
 
@@ -80,8 +80,8 @@ async def look_after(
             return await _remove_leftovers(options, list(known.values()), job, store, found)
         return await _allow_start(options, job, found[pools[0]])
     except WIRE_ERRORS as failure:
-        say(" ".join(part for part in sentence(failure) if part))
-        return FAILED
+        text = " ".join(part for part in sentence(failure) if part)
+        return refused(options, FAILED if isinstance(failure, ServerFailure) else NO_CONNECTION, text)
 
 
 async def _retry(
@@ -107,10 +107,9 @@ async def _remove_leftovers(
     if found:
         question = n_("{n} virtual disk is removed for good.", "{n} virtual disks are removed for good.", len(found))
         if not options.yes and not await agreed_to(question):
-            return NOT_AGREED
+            return no_job(options, NOT_AGREED)
         removed = await remove(found, ways)
-    if options.json:
-        print_document({"job": job.id, "found": [left.uuid for left in found], "removed": removed}, True)
+    answer(options, {"job": job.id, "found": [left.uuid for left in found], "removed": removed})
     if removed < len(found):
         say(_("Some were kept: they are in use, or their VM is being moved or was not found complete."))
         return FAILED
@@ -133,14 +132,13 @@ async def _allow_start(options: argparse.Namespace, job: Job, way: Gateway) -> i
         raise BadArguments(_("{job} has not ended: resume it, or roll it back.", job=job.id))
     question = _("Its blocks and marks are removed. The VMs keep the disks that are attached now.")
     if not options.yes and not await agreed_to(question):
-        return NOT_AGREED
+        return no_job(options, NOT_AGREED)
     released = [vm.move.vm.name for vm in job.vms if await release(way, job.id, vm)]
     if released:
         say(_("{vms} can be started and changed again.", vms=joined(released)))
     else:
         say(_("Nothing of this job was found there."))
-    if options.json:
-        print_document({"job": job.id, "released": released}, True)
+    answer(options, {"job": job.id, "released": released})
     return DONE
 
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from xsmigui.cli.answering import answer
 from xsmigui.cli.connecting import Refusing
 from xsmigui.cli.journal import tell_set_aside
 from xsmigui.cli.resuming import resume_line
-from xsmigui.console import DONE, FAILED, INTERRUPTED, NO_CONNECTION, BadArguments, print_document, say, show_outcome
+from xsmigui.console import DONE, FAILED, INTERRUPTED, NO_CONNECTION, BadArguments, say, show_outcome
 from xsmigui.core.jobs import Job, State
 from xsmigui.core.journal import Waiting
 from xsmigui.core.text import _, joined, n_
@@ -63,6 +64,7 @@ async def carry_on(options: argparse.Namespace, jobs: Jobs, journal: JournalFile
     ends = await _until_the_end(jobs, journal, [job.id for job in taken], options.patience * 60)
     if ends.asked:
         say(_("Another xsmigui has taken the jobs over."))
+        answer(options, {"jobs": [], "taken_over": [job.id for job in taken]})
         return DONE
     return _report(options, [jobs.get(job.id) for job in taken], ends)
 
@@ -70,8 +72,7 @@ async def carry_on(options: argparse.Namespace, jobs: Jobs, journal: JournalFile
 def nothing_left(options: argparse.Namespace) -> int:
     """There was nothing to carry on."""
     say(_("Nothing is unfinished."))
-    if options.json:
-        print_document({"jobs": []}, True)
+    answer(options, {"jobs": []})
     return DONE
 
 
@@ -210,10 +211,9 @@ async def _until_at_rest(jobs: Jobs, name: str, patience: float) -> bool:
 def _report(options: argparse.Namespace, ended: list[Job], ends: _Ends) -> int:
     """Say what became of the jobs; the exit status."""
     left = [job for job in ended if any(not vm.is_over for vm in job.vms)]
-    if options.json:
-        documents = [job.as_json() | ({"resume": resume_line(options, job)} if job in left else {}) for job in ended]
-        print_document({"jobs": documents}, True)
-    else:
+    documents = [job.as_json() | ({"resume": resume_line(options, job)} if job in left else {}) for job in ended]
+    answer(options, {"jobs": documents})
+    if not options.json:
         for job in ended:
             show_outcome(job)
     for job in left:

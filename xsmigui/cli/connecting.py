@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import codecs
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from xsmigui.console import BadArguments, say
 from xsmigui.core.addresses import BadAddress, normal_url
@@ -20,6 +20,7 @@ from xsmigui.local.settings import SettingsFile
 from xsmigui.local.trust import GivenTrust, is_fingerprint
 from xsmigui.local.unhurried import at_a_terminal, typed_password, whole_stdin
 from xsmigui.services.connections import Connections
+from xsmigui.services.login import leads_elsewhere
 from xsmigui.services.members import Members
 from xsmigui.services.server_states import AlreadyConnected, Declined, Server
 
@@ -42,18 +43,28 @@ class Refusing:
 
 
 async def connect(
-    options: argparse.Namespace, connections: Connections, members: Callable[[str], Members] = lambda _url: {}
-) -> bool:
-    """Connect every server; False, with a sentence each, where one fails. `members` are the hosts of a server's pool,
-    as far as they are known."""
+    options: argparse.Namespace, connections: Connections, members: Callable[[str], Awaitable[Members]]
+) -> list[str]:
+    """Connect every server; a sentence for each that fails. `members` knows the hosts of a server's pool from earlier
+    times: they are asked where it does not answer itself."""
     check_fingerprints(options.fingerprint)
     addresses = [_address(server, options.user) for server in options.server]
     passwords = await _passwords(options, addresses)
-    results = await asyncio.gather(
-        *(connections.add(a, p, False, members(a.url)) for a, p in zip(addresses, passwords, strict=True)),
-        return_exceptions=True,
-    )
-    fine = True
+
+    async def add(address: Address, password: str) -> Server:
+        try:
+            return await connections.add(address, password, False)
+        except WIRE_ERRORS as failure:
+            hosts = await members(address.url) if leads_elsewhere(failure) else {}
+            if not hosts:
+                raise
+            others = [url for url in hosts if url != address.url]
+            say(" ".join(part for part in sentence(failure) if part))
+            say(_("Other hosts of the pool, which are asked as well: {hosts}.", hosts=joined(others)))
+            return await connections.add(address, password, False, hosts)
+
+    results = await asyncio.gather(*map(add, addresses, passwords), return_exceptions=True)
+    wrong = []
     for address, result in zip(addresses, results, strict=True):
         match result:
             case AlreadyConnected():
@@ -61,11 +72,10 @@ async def connect(
             case Server(is_old=True):
                 say(f"{result.address.url}: {old_encryption()}")
             case Declined() | BaseException() if isinstance(result, (Declined, *WIRE_ERRORS)):
-                fine = False
-                say(why_not(address, result))
+                wrong.append(why_not(address, result))
             case BaseException():
                 raise result
-    return fine
+    return wrong
 
 
 def why_not(address: Address, failure: Exception) -> str:

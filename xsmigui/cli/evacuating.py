@@ -4,10 +4,21 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from xsmigui.cli.answering import no_job, refused
 from xsmigui.cli.later import Times
 from xsmigui.cli.selecting import settled
-from xsmigui.cli.starting import asked, not_agreed, not_begun, nothing, start
-from xsmigui.console import DONE, FAILED, BadArguments, print_document, print_problems, say
+from xsmigui.cli.starting import start
+from xsmigui.console import (
+    DONE,
+    FAILED,
+    NO_CONNECTION,
+    NOT_AGREED,
+    REFUSED,
+    BadArguments,
+    agreed,
+    print_problems,
+    say,
+)
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
 from xsmigui.core.inventory import Inventory
@@ -44,14 +55,14 @@ async def evacuate(
     try:
         pool, host = host_from(site, options.host)
         network = network_from(site, pool, options.network) if options.network else None
-    except SelectionRefused as refused:
-        raise BadArguments(str(refused)) from None
+    except SelectionRefused as wrong:
+        raise BadArguments(str(wrong)) from None
     if options.at_once < 1:
         raise BadArguments(_("--at-once takes a number, 1 or more."))
     gateway = connections.gateway(pool)
     reason = evacuation.why_not(site, pool, host)
     if reason or gateway is None:
-        return not_begun(options, reason)
+        return refused(options, REFUSED, reason)
 
     async def settle(draft: Draft) -> Evaluation:
         return await settled(store, asker, clock, draft)
@@ -63,7 +74,7 @@ async def evacuate(
         inventory = site.pools[pool]
         unsure = maintenance.uncertain(failure, inventory, host) if work.touched else ""
         text = " ".join(part for part in (*sentence(failure, inventory), unsure) if part)
-        return not_begun(options, text, lost=not isinstance(failure, ServerFailure))
+        return refused(options, REFUSED if isinstance(failure, ServerFailure) else NO_CONNECTION, text)
 
 
 class _Host:
@@ -115,7 +126,9 @@ class _Host:
             evaluation, out = await maintenance.settle_without_blocked(self._settle, draft)
             _say_left_out(_("Left out:"), out)
             if not evaluation.draft.vms:
-                return not_begun(options, _("No VM can leave {host}.", host=self._name))
+                text = _("No VM can leave {host}.", host=self._name)
+                say(text)
+                return no_job(options, REFUSED, text, _left(maintenance.not_back(out)))
         else:
             evaluation = await self._settle(draft)
 
@@ -124,36 +137,32 @@ class _Host:
             await maintenance.enter(self._gateway, self._inventory, self._host, evaluation.draft.vms)
 
         async def after() -> dict[str, object]:
-            return _left(maintenance.not_back(out))
+            return _left(maintenance.not_back(out)) | self._said_whether_empty()
 
-        status = await start(options, evaluation, self._jobs, change, after, times=self._times)
-        return self._said_whether_empty() if self.touched and status in (DONE, FAILED) else status
+        return await start(options, evaluation, self._jobs, change, after, times=self._times)
 
     async def _empty_already(self) -> int:
         """There is nothing to move: the host is ready at once, or is already."""
         options = self._options
-        if evacuation.is_ready(self._inventory, self._host):
-            if options.json:
-                print_document(nothing("done", "nothing-to-move"), True)
-            return self._said_whether_empty()
-        if not options.yes:
-            say(_("{host} enters maintenance mode.", host=self._name))
-            if not await asked(options):
-                return not_agreed(options)
-        self.touched = True
-        await maintenance.enter(self._gateway, self._inventory, self._host, ())
-        if options.json:
-            print_document(nothing("done", "nothing-to-move"), True)
-        return self._said_whether_empty()
+        if not evacuation.is_ready(self._inventory, self._host):
+            if not options.yes:
+                say(_("{host} enters maintenance mode.", host=self._name))
+                if not await agreed():
+                    return no_job(options, NOT_AGREED)
+            self.touched = True
+            await maintenance.enter(self._gateway, self._inventory, self._host, ())
+        more = self._said_whether_empty()
+        return no_job(options, FAILED if more else DONE, more=more)
 
-    def _said_whether_empty(self) -> int:
+    def _said_whether_empty(self) -> dict[str, object]:
+        """Says it; what of it joins the JSON document. A host that is not empty is not ready for its maintenance."""
         left = evacuation.residents(self._inventory, self._host)
         if left:
             names = joined([self._inventory.VM[vm].name_label for vm in left])
             say(_("{host} is not empty: {vms}.", host=self._name, vms=names))
-            return FAILED
+            return {"state": "failed", "reason": "not-empty"}
         say(_("{host} is empty and in maintenance mode.", host=self._name))
-        return DONE
+        return {}
 
     # Filling it.
 
@@ -163,43 +172,43 @@ class _Host:
         waiting = evacuation.returning(self._inventory, self._host)
         if evacuation.is_finished(self._inventory, self._host):
             say(_("{host} is not in maintenance mode, and no VM waits to return to it.", host=self._name))
-            if options.json:
-                print_document(nothing("done", "nothing-to-move"), True)
-            return DONE
+            return no_job(options, DONE)
+        elsewhere = evacuation.no_longer_waiting(self._inventory, self._host)
+        if gone := [self._inventory.VM[vm].name_label for vm in elsewhere]:
+            text = _("Stay as they are, because somebody has started or stopped them since: {vms}.", vms=joined(gone))
+            say(text)
         if not options.yes:
             for line in self._intention(waiting):
                 say(line)
             _say_left_out(_("Cannot come back now:"), maintenance.foreseen(self._store.site(), self._pool, self._host))
-            if not await asked(options):
-                return not_agreed(options)
+            if not await agreed():
+                return no_job(options, NOT_AGREED)
             options.yes = True
         self.touched = True
         await maintenance.leave(self._gateway, self._host)
         await self._store.until(lambda: evacuation.accepts_vms(self._store.inventory(self._pool), self._host))
-        refused: list[NotBack] = []
+        not_back: list[NotBack] = []
 
         async def after() -> dict[str, object]:
             inventory = self._inventory
             started, others = await maintenance.start_again(self._gateway, inventory, self._host, waiting)
-            refused.extend(others)
+            not_back.extend(others)
             await maintenance.strike_off(self._store, self._gateway, self._pool, self._host, started)
             names = [inventory.VM[vm].name_label for vm in started]
-            return _left(refused) | ({"started": names} if names else {})
+            for vm in not_back:
+                fields = {"vm": vm.name, "host": self._name, "reason": vm.reason}
+                say(_("{vm} did not come back and stays on the list of {host}: {reason}", **fields))
+            failed = {"state": "failed", "reason": "not-all-back"} if not_back else {}
+            more = {"started": names, "no_longer_waiting": gone}
+            return failed | _left(not_back) | {key: found for key, found in more.items() if found}
 
         draft = evacuation.back(self._store.site(), self._pool, self._host, waiting.run)
         evaluation, out = await maintenance.settle_without_blocked(self._settle, draft.batched(options.at_once))
-        refused.extend(maintenance.not_back(out))
+        not_back.extend(maintenance.not_back(out))
         if evaluation.draft.vms:
-            status = await start(options, evaluation, self._jobs, after=after, times=self._times)
-        else:
-            more, status = await after(), FAILED if refused else DONE
-            if options.json:
-                state = "failed" if refused else "done"
-                print_document(nothing(state, "refused" if refused else "nothing-to-move") | more, True)
-        for vm in refused:
-            names = {"vm": vm.name, "host": self._name, "reason": vm.reason}
-            say(_("{vm} did not come back and stays on the list of {host}: {reason}", **names))
-        return FAILED if refused and status == DONE else status
+            return await start(options, evaluation, self._jobs, after=after, times=self._times)
+        more = await after()
+        return no_job(options, FAILED if not_back else DONE, more=more)
 
     def _intention(self, waiting: Returning) -> list[str]:
         """What is about to be changed."""
@@ -219,9 +228,9 @@ class _Host:
         return lines or [_("There is no VM to bring back to {host}.", host=self._name)]
 
 
-def _left(refused: Sequence[NotBack]) -> dict[str, object]:
-    """Who did not come back, for `--json`."""
-    return {"left": [{"name": vm.name, "uuid": vm.uuid, "reason": vm.reason} for vm in refused]} if refused else {}
+def _left(out: Sequence[NotBack]) -> dict[str, object]:
+    """Who did not leave or come back, for `--json`."""
+    return {"left": [{"name": vm.name, "uuid": vm.uuid, "reason": vm.reason} for vm in out]} if out else {}
 
 
 def _say_left_out(heading: str, out: tuple[LeftOut, ...]) -> None:

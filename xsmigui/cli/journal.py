@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from xsmigui.cli.aftermath import agreed_to
+from xsmigui.cli.answering import answer, no_job
 from xsmigui.cli.resuming import step_line
 from xsmigui.cli.starting import to_the_end
 from xsmigui.console import (
@@ -14,7 +15,6 @@ from xsmigui.console import (
     NOT_AGREED,
     BadArguments,
     job_document,
-    print_document,
     print_table,
     say,
     show_job,
@@ -54,13 +54,13 @@ async def show_jobs(options: argparse.Namespace) -> int:
         await journal.close()
     if job is not None:
         if options.report and not await asyncio.to_thread(write_report, job, Path(options.report)):
-            return BAD_ARGUMENTS
+            return no_job(options, BAD_ARGUMENTS)
         show_job(job, history, options.json, lambda do: step_line(job, do))
     elif options.json:
         document: dict[str, object] = {"jobs": [job_document(job) | _waits(waits.get(job.id)) for job in found]}
         if unreadable:
             document["unreadable"] = [bad.as_json() for bad in unreadable]
-        print_document(document, True)
+        answer(options, document)
     else:
         rows: list[tuple[str, ...]] = [(_("Job"), _("Started"), _("State"), _("VMs"))]
         for each in found:
@@ -109,14 +109,14 @@ async def take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int:
     wanted = options.resume or options.revert or options.accept
     try:
         if options.accept and not await _accepted(options, jobs):
-            return NOT_AGREED
+            return no_job(options, NOT_AGREED)
         found = await jobs.take_up(wanted, accept=bool(options.accept))
     except OSError as error:
         raise BadArguments(_("The journal cannot be read: {reason}", reason=str(error))) from None
     if not found and options.revert:
         doubtful, plan = _reverting(store, wanted)
         if doubtful and not options.yes and not await agreed_to(doubtful_question(doubtful)):
-            return NOT_AGREED
+            return no_job(options, NOT_AGREED)
         if plan is not None:
             return await to_the_end(options, jobs, lambda: jobs.start(plan))
     if not found:

@@ -6,7 +6,16 @@ import sys
 import textwrap
 from typing import Any, Final, NoReturn
 
+from xsmigui.console import say
 from xsmigui.core.text import N_, _
+
+
+class WrongArguments(SystemExit):
+    """What is wrong with the arguments, as a sentence."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(2)
+        self.text = text
 
 
 class Parser(argparse.ArgumentParser):
@@ -20,7 +29,9 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """What is wrong with the arguments, on stderr; status 2."""
         self.print_usage(sys.stderr)
-        self.exit(2, f"{self.prog}: {_translated(message)}\n")
+        text = f"{self.prog}: {_translated(message)}"
+        say(text)
+        raise WrongArguments(text)
 
 
 WRONG: Final = (

@@ -4,6 +4,7 @@ import argparse
 import asyncio
 
 from xsmigui.cli.aftermath import look_after
+from xsmigui.cli.answering import answer, refused
 from xsmigui.cli.carrying_on import carry_on, nothing_left
 from xsmigui.cli.connecting import Refusing, chosen_proxy, connect
 from xsmigui.cli.evacuating import evacuate
@@ -24,6 +25,7 @@ from xsmigui.local import paths
 from xsmigui.local.clock import SystemClock
 from xsmigui.local.journal import JournalFile
 from xsmigui.local.keyring import Keyring
+from xsmigui.local.settings import SettingsFile
 from xsmigui.local.trust import GivenTrust, TrustFile
 from xsmigui.services.asking import Asker
 from xsmigui.services.connections import Connections
@@ -54,13 +56,15 @@ async def run(options: argparse.Namespace) -> int:
             return nothing_left(options)
         if not options.server:
             raise BadArguments(_("Specify which servers to connect to: --server."))
-        if not await connect(options, connections, lambda url: _members(known, url)):
-            return NO_CONNECTION
+        if wrong := await connect(options, connections, lambda url: _members(options, known, journal, url)):
+            return refused(options, NO_CONNECTION, "\n".join(wrong))
         _end_with_a_server(connections, jobs)
         match options.command:
             case "inventory":
                 document = survey(store.site(), {s.pool: s.address.url for s in connections.servers() if s.pool})
-                print_document(document, options.json)
+                answer(options, document)
+                if not options.json:
+                    print_document(document, False)
                 return DONE
             case "preflight":
                 return _report_preflight(options, *await _evaluate(options, store, asker, clock))
@@ -103,8 +107,16 @@ async def _known_jobs(options: argparse.Namespace, journal: JournalFile) -> list
     return known
 
 
-def _members(jobs: list[Job], url: str) -> Members:
-    """The hosts of a server's pool, as the first job that knows it has noted them."""
+async def _members(options: argparse.Namespace, known: list[Job], journal: JournalFile, url: str) -> Members:
+    """The hosts of a server's pool, as the window remembers them, else as the latest job that knows it has noted them.
+    Where fingerprints are given those of the window's memory do not count."""
+    for server in SettingsFile(paths.home()).now.servers:
+        if server.members and url in (server.url, *server.members):
+            return dict.fromkeys(server.members, "") if options.fingerprint else dict(server.members)
+    try:
+        jobs = known or await journal.all()
+    except OSError:
+        return {}
     return next((found for job in jobs if (found := members_of(job, url))), {})
 
 
@@ -119,9 +131,8 @@ async def _evaluate(
 
 
 def _report_preflight(options: argparse.Namespace, evaluation: Evaluation, left: tuple[LeftOut, ...]) -> int:
-    if options.json:
-        print_document(evaluation.as_json() | left_json(options, left), True)
-    else:
+    answer(options, evaluation.as_json() | left_json(options, left))
+    if not options.json:
         show_evaluation(evaluation, left_out=left)
     return DONE if evaluation.plan is not None else REFUSED
 

@@ -3,13 +3,14 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 from msgspec.structs import replace
 
+from xsmigui.cli.answering import answer, no_job
 from xsmigui.cli.later import Times, until
 from xsmigui.cli.progress import watching
 from xsmigui.cli.resuming import resume_line
@@ -21,7 +22,6 @@ from xsmigui.console import (
     NOT_AGREED,
     REFUSED,
     agreed,
-    print_document,
     print_problems,
     say,
     show_evaluation,
@@ -39,7 +39,8 @@ from xsmigui.services.patience import Hopeless, until_hopeless
 from xsmigui.services.server_states import Trouble
 
 After = Callable[[], Awaitable[dict[str, object]]]
-"""What is done when a job has ended; what it answers joins the JSON document."""
+"""What is done when a job has ended; what it answers joins the JSON document. With the `state` “failed” in it the
+command has failed."""
 
 NOW: Final = Times()
 """At once, and to the end."""
@@ -57,19 +58,17 @@ async def start(
     """Carry out what was selected, if nothing blocks it and it is agreed to; `before` is done first then, nothing
     before the one of the `times`, and nothing more is started from the other on."""
     if evaluation.plan is None:
-        if options.json:
-            problems = [problem.as_json() for problem in evaluation.problems]
-            print_document(nothing("failed", "refused", problems) | left_json(options, left_out), True)
         print_problems([p for p in evaluation.problems if p.blocks], sys.stderr)
-        return REFUSED
+        problems = [problem.as_json() for problem in evaluation.problems]
+        return no_job(options, REFUSED, more={"problems": problems} | left_json(options, left_out))
     if not options.yes:
         show_evaluation(evaluation, sys.stderr, left_out)
-        if not await asked(options):
-            return not_agreed(options)
+        if not await agreed():
+            return no_job(options, NOT_AGREED)
     if options.yes and left_out:
         say(_("Left out: {names}.", names=joined([vm.name for vm in left_out])))
     if times.not_before is not None:
-        await _wait(options, times.not_before)
+        await _wait(times.not_before)
     if before is not None:
         await before()
     plan = replace(evaluation.plan, pause_at=times.pause_at)
@@ -81,17 +80,7 @@ async def start(
     return await to_the_end(options, jobs, lambda: jobs.start(plan), ended)
 
 
-async def asked(options: argparse.Namespace) -> bool:
-    """Does somebody agree to it? Whoever interrupts the question has started nothing."""
-    try:
-        return await agreed()
-    except asyncio.CancelledError:
-        if options.json:
-            print_document(nothing("cancelled", "interrupted"), True)
-        raise
-
-
-async def _wait(options: argparse.Namespace, time: datetime) -> None:
+async def _wait(time: datetime) -> None:
     """Until it is time. Whoever interrupts this has started nothing."""
     shown = f"{time.astimezone():%Y-%m-%d %H:%M}"
     say(_("Waiting until {time}; nothing starts before then. Press Ctrl+C to abandon it.", time=shown))
@@ -99,8 +88,6 @@ async def _wait(options: argparse.Namespace, time: datetime) -> None:
         await until(time, SystemClock())
     except asyncio.CancelledError:
         say(_("Nothing was started."))
-        if options.json:
-            print_document(nothing("cancelled", "interrupted"), True)
         raise
 
 
@@ -128,22 +115,29 @@ async def to_the_end(
     more = await after() if after is not None else {}
     unclear = [vm for vm in job.vms if not vm.is_over]
     more |= {"resume": resume_line(options, job)} if unclear else {}
-    if options.json:
-        print_document(job.as_json() | more, True)
-    else:
+    status = INTERRUPTED if unclear else _status(job, getattr(options, "revert", None), more)
+    answer(options, job.as_json() | {"state": _state(job, status)} | more)
+    if not options.json:
         show_outcome(job)
     if unclear:  # nobody can tell yet how it ends: that is no failure
         say(_("This can be resumed: {names}.", names=joined([vm.move.vm.name for vm in unclear])))
         say(f"  {more['resume']}")
-        return INTERRUPTED
-    return _status(job, getattr(options, "revert", None))
+    return status
 
 
-def _status(job: Job, reverting: str | None) -> int:
-    """The exit status of a job that has ended. Whoever has asked for the way back is served when everything is back."""
+def _status(job: Job, reverting: str | None, more: Mapping[str, object]) -> int:
+    """The exit status of a job that has ended. Whoever has asked for the way back is served when everything is back;
+    what was done after the job may have failed though the job did not."""
     if job.state is State.cancelled:
         return DONE if reverting else INTERRUPTED
-    return DONE if job.state is State.done else FAILED
+    return DONE if job.state is State.done and more.get("state") != "failed" else FAILED
+
+
+def _state(job: Job, status: int) -> str:
+    """The `state` of the document: of the whole command, as its exit status has it."""
+    if status == INTERRUPTED:
+        return str(job.state if job.state is State.cancelled else State.interrupted)
+    return "done" if status == DONE else "failed"
 
 
 async def _wait_for(jobs: Jobs, job: str, patience: float) -> Hopeless | None:
@@ -182,23 +176,7 @@ def _left_unfinished(options: argparse.Namespace, job: Job, reason: str, trouble
     say(f"  {resume}")
     if trouble is not None and trouble.hosts:
         say(_("Other hosts of the pool, which are asked as well: {hosts}.", hosts=joined(list(trouble.hosts))))
-    if options.json:
-        print_document(job.as_json() | {"state": "interrupted", "reason": reason, "resume": resume}, True)
-
-
-def not_begun(options: argparse.Namespace, reason: str, lost: bool = False) -> int:
-    """Nothing was begun, for a reason that is no problem of a VM; `lost` where that is a connection."""
-    say(reason)
-    if options.json:
-        print_document(nothing("failed", "no-connection" if lost else "refused"), True)
-    return NO_CONNECTION if lost else REFUSED
-
-
-def not_agreed(options: argparse.Namespace) -> int:
-    """Nobody has agreed to it."""
-    if options.json:
-        print_document(nothing("cancelled", "not-agreed"), True)
-    return NOT_AGREED
+    answer(options, job.as_json() | {"state": "interrupted", "reason": reason, "resume": resume})
 
 
 def left_json(options: argparse.Namespace, left_out: Sequence[LeftOut]) -> dict[str, object]:
@@ -210,9 +188,3 @@ def left_json(options: argparse.Namespace, left_out: Sequence[LeftOut]) -> dict[
         for vm in left_out
     ]
     return {"left": left}
-
-
-def nothing(state: str, reason: str, problems: Sequence[dict[str, object]] = ()) -> dict[str, object]:
-    """The document of a command that has started no job: refused by the checks, not agreed to, no connection,
-    interrupted before its time, or nothing to move."""
-    return {"job": None, "state": state, "reason": reason, "vms": [], "problems": list(problems)}

@@ -26,6 +26,9 @@ def normal_url(text: str) -> str:
     text = text.strip()
     if not text:
         return ""
+    if "@" in text:  # first: what stands before it may be a password, and is in no message
+        shown = "…@" + ascii(text.rpartition("@")[2])[1:-1]
+        raise BadAddress(_("“{text}”: the user name is not part of the address.", text=shown))
     if not text.isprintable():  # urlsplit drops some of these without a word
         raise BadAddress(_("“{text}” is not the address of a server.", text=ascii(text)[1:-1]))
     parts = _split(text)
@@ -33,8 +36,6 @@ def normal_url(text: str) -> str:
         raise BadAddress(
             _("“{text}” is not the address of a server: addresses begin with https:// or http://.", text=text)
         )
-    if "@" in parts.netloc:
-        raise BadAddress(_("“{text}”: the user name is not part of the address.", text=_without_user(text)))
     if parts.path not in ("", "/") or parts.query or parts.fragment or text.endswith(("?", "#")):
         raise BadAddress(
             _("“{text}” contains a path. Type the server's name or address, and its port if it is not 443.", text=text)
@@ -91,7 +92,7 @@ def _host(parts: SplitResult, text: str) -> str:
     wrong = BadAddress(_("“{text}” is not the address of a server.", text=text))
     host = parts.hostname or ""
     if ":" in host:
-        if parts.netloc.rpartition("]")[2][:1] not in ("", ":"):
+        if not parts.netloc.startswith("[") or parts.netloc.rpartition("]")[2][:1] not in ("", ":"):
             raise wrong
         try:
             return f"[{ipaddress.IPv6Address(host)}]"
@@ -110,8 +111,3 @@ def _host(parts: SplitResult, text: str) -> str:
     except UnicodeError:  # an empty label, or one of more than 63 characters
         raise wrong from None
     return host
-
-
-def _without_user(text: str) -> str:
-    """The text without what stands before the @, which may be a password."""
-    return text.rpartition("@")[2]

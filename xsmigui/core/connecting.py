@@ -97,6 +97,16 @@ def _changed(failure: CertificateChanged) -> tuple[Text, Text]:
 
 def _proxy_failed(failure: ProxyFailed) -> tuple[Text, Text]:
     fields = {"proxy": failure.proxy, "url": place(failure), "detail": failure.detail}
+    if not failure.proxy:
+        return (
+            m_("{url} is not reached: the proxy that is set cannot be used. {detail}", **fields),
+            m_("Set another one, or except this server from it."),
+        )
+    if failure.status == NEEDS_CREDENTIALS and failure.knows_user:
+        return (
+            m_("The proxy {proxy} does not accept this user name and password.", **fields),
+            m_("Correct them in the environment variable HTTPS_PROXY: http://user:password@proxy:port."),
+        )
     if failure.status == NEEDS_CREDENTIALS:
         return (
             m_("The proxy {proxy} wants a user name and a password.", **fields),

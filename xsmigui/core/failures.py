@@ -55,10 +55,12 @@ class NoCommonEncryption(Unreachable):
 @dataclass(unsafe_hash=True)
 class ProxyFailed(Unreachable):
     """The HTTP proxy in between does not answer, or does not connect to the server; `status` is its answer's, 0 where
-    there was none. `proxy` holds no credentials."""
+    there was none. `proxy` holds no credentials, and is empty where what is set is no proxy; `knows_user` says that
+    credentials were sent to it."""
 
     proxy: str = ""
     status: int = 0
+    knows_user: bool = False
 
 
 @dataclass(unsafe_hash=True)

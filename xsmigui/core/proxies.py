@@ -1,8 +1,10 @@
 """HTTP proxies between this computer and the servers, as values: which one a server is reached through."""
 
 import ipaddress
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
@@ -14,6 +16,9 @@ DIRECT: Final = "direct"
 
 NONE: Final = (DIRECT, "none")
 """How people say so, in small letters."""
+
+SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*")
+"""Of a url (RFC 3986)."""
 
 PORT: Final = 3128
 """Of proxies whose address names none."""
@@ -49,14 +54,18 @@ def proxy_from(text: str) -> Proxy:
     """A proxy as people write it: ``http://user:password@proxy:3128``, each part but the host left out at will. Raises
     `BadAddress`, without the password."""
     scheme, found, rest = text.strip().partition("://")
-    if not found:
+    if not found or not SCHEME.fullmatch(scheme):  # a password may have these characters too
         scheme, rest = "http", text.strip()
     credentials, _at, address = rest.rpartition("@")
+    name, colon, number = address.partition("/")[0].rpartition(":")
+    is_number = not colon or number.isdigit() or "]" in number or ":" in name
+    shown = f"{scheme}://{address if is_number else f'{name}:…'}"  # what should be a port may be a password
     if scheme.lower() != "http":
-        shown = f"{scheme}://{address}"
         raise BadAddress(_("“{text}” cannot be used: only HTTP proxies, http://proxy:port, can.", text=shown))
     if not address.strip("/"):
-        raise BadAddress(_("“{text}” is not the address of a proxy.", text=text.strip()))
+        raise BadAddress(_("“{text}” is not the address of a proxy.", text=scheme + "://"))
+    if not is_number:
+        raise BadAddress(_("“{text}”: the port is a number from 1 to 65535.", text=shown))
     url = normal_url(f"http://{address}")
     host, port = host_and_port(url)
     if not urlsplit(url).port:
@@ -67,10 +76,16 @@ def proxy_from(text: str) -> Proxy:
 
 def excepts(exceptions: str, url: str) -> bool:
     """One of the exceptions, with commas or semicolons between them, is the server: ``*``, a name, the end of a name,
-    an address, a network (``10.0.0.0/8``), names also with a port; ``<local>`` stands for all names without a dot."""
+    an address, a network (``10.0.0.0/8``), each also with a port; ``*`` stands for any characters inside of a name too
+    (``192.168.*``, as Windows has it), ``<local>`` for all names without a dot."""
     host, port = host_and_port(url)
-    patterns = exceptions.replace(";", ",").replace(" ", ",").split(",")
-    return any(_matches(pattern.strip().lower(), host.lower(), port) for pattern in patterns if pattern.strip())
+    patterns = exceptions.replace(";", ",").replace(",", " ").split()
+    return any(_matches(_place(pattern), host.lower().rstrip("."), port) for pattern in patterns)
+
+
+def _place(pattern: str) -> str:
+    """An exception without what some write around it: ``https://xen1/`` is ``xen1``."""
+    return pattern.lower().rpartition("://")[2].rstrip("/")
 
 
 def _matches(pattern: str, host: str, port: int) -> bool:
@@ -90,5 +105,7 @@ def _matches(pattern: str, host: str, port: int) -> bool:
     name, colon, number = pattern.rpartition(":")
     if colon and number.isdigit():
         return int(number) == port and _matches(name, host, port)
-    end = pattern.lstrip("*").lstrip(".")
+    end = pattern.lstrip("*").lstrip(".").rstrip(".")
+    if "*" in end:
+        return fnmatchcase(host, pattern.replace("[", "[[]").replace("?", "[?]"))
     return bool(end) and (host == end or host.endswith("." + end))

@@ -9,6 +9,7 @@ import os
 import sys
 import urllib.request
 
+from xsmigui.core.addresses import BadAddress
 from xsmigui.core.preferences import Settings
 from xsmigui.core.proxies import DIRECT, Proxy, ProxyOf, excepts, proxy_from
 
@@ -16,10 +17,14 @@ from xsmigui.core.proxies import DIRECT, Proxy, ProxyOf, excepts, proxy_from
 def from_environment(url: str) -> Proxy | None:
     """The proxy for a server as the environment or the system says. Raises `BadAddress` where that is none."""
     scheme = url.partition(":")[0]
-    names = [f"{scheme}_proxy", "all_proxy"]
-    found = next((value for name in names if (value := _variable(name))), "")
-    if found:
-        return None if excepts(_variable("no_proxy"), url) else proxy_from(found)
+    for name in (f"{scheme}_proxy", "all_proxy"):
+        if found := _variable(name):
+            if excepts(_variable("no_proxy"), url):
+                return None
+            try:
+                return proxy_from(found)
+            except BadAddress as wrong:
+                raise BadAddress(f"{name.upper()}: {wrong}") from None
     if sys.platform in ("win32", "darwin"):  # elsewhere there is no other place
         return _from_system(scheme, url)
     return None

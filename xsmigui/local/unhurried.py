@@ -1,5 +1,5 @@
 """Work that may take as long as somebody likes: a person types, a pipe brings nothing, the desktop asks for the
-password of its keyring.
+password of its keyring, no name server answers.
 
 None of it can be cancelled, and `asyncio.to_thread` makes the end of the program wait for it: Ctrl+C at a question
 would change nothing until it is answered. Each such work has a thread of its own here, which the end of the program
@@ -9,11 +9,12 @@ leaves behind.
 import asyncio
 import getpass
 import os
+import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 PIECE: Final = 65536
 
@@ -44,6 +45,27 @@ async def apart(work: Callable[[], T]) -> T:
 
     threading.Thread(target=carry_out, name="unhurried", daemon=True).start()
     return await answer
+
+
+class PatientNames:
+    """Of an event loop: names are looked up here too, since asyncio's own threads hold up the end of the program for as
+    long as no name server answers (half a minute and more)."""
+
+    async def getaddrinfo(
+        self, host: Any, port: Any, *, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    ) -> list[Any]:
+        return await apart(lambda: socket.getaddrinfo(host, port, family, type, proto, flags))
+
+
+if sys.platform == "win32":
+
+    class Loop(PatientNames, asyncio.ProactorEventLoop):  # type: ignore[misc]
+        """The platform's loop for the command line."""
+
+else:
+
+    class Loop(PatientNames, asyncio.SelectorEventLoop):
+        """The platform's loop for the command line."""
 
 
 async def typed_line() -> str:

@@ -21,6 +21,13 @@ from xsmigui.services.server_states import ELSEWHERE, REJECTED, Decisions, Decli
 log = logging.getLogger(__name__)
 
 
+def leads_elsewhere(failure: Exception) -> bool:
+    """Another host of the pool may answer in the place of one that failed so."""
+    if isinstance(failure, ServerFailure):
+        return failure.code in ELSEWHERE
+    return isinstance(failure, (Unreachable, NotSpeaking))
+
+
 class Login:
     """Logs in, and asks a person for what is missing. `members` returns the hosts known of a server's pool, by the
     server's URL; `is_new` whether the server is being added, so that its dialog shows a wrong password itself;
@@ -62,9 +69,7 @@ class Login:
         self, address: Address, failure: Exception, password: str | None, asks: bool
     ) -> Gateway | None:
         """Log in at the first of the pool's other hosts that is the coordinator, or leads to it."""
-        if not isinstance(failure, (Unreachable, NotSpeaking, ServerFailure)):
-            return None
-        if isinstance(failure, ServerFailure) and failure.code not in ELSEWHERE:
+        if not leads_elsewhere(failure):
             return None
         members = self._members(address.url)
         if password is None and members:

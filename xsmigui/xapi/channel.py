@@ -78,7 +78,8 @@ class Channel:
             raise tls.failure(self._url, error, method) from None
 
     def _proxy_failed(self, detail: str, status: int = 0) -> ProxyFailed:
-        return ProxyFailed(self._url, detail, proxy=str(self._proxy), status=status)
+        knows_user = self._proxy is not None and bool(self._proxy.user)
+        return ProxyFailed(self._url, detail, proxy=str(self._proxy), status=status, knows_user=knows_user)
 
     async def _post(self, path: str, kind: str, data: bytes, most: int) -> Body:
         async with self._session.post(

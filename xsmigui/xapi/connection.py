@@ -22,7 +22,6 @@ from xsmigui.core.failures import (
 from xsmigui.core.ports import Address, FeedListener, Trusted
 from xsmigui.core.proxies import Proxy, ProxyOf, no_proxy
 from xsmigui.core.records import Task
-from xsmigui.core.text import _
 from xsmigui.xapi import tls
 from xsmigui.xapi.decoding import converted
 from xsmigui.xapi.feed import Feed
@@ -206,7 +205,7 @@ class XapiWire:
         try:
             return self._proxy_of(url)
         except BadAddress as error:
-            raise ProxyFailed(url, str(error), proxy=_("as it is set")) from None
+            raise ProxyFailed(url, str(error)) from None
 
     async def _login_at(self, url: str, user: str, password: str, trusted: Trusted) -> Connection:
         proxy = self._through(url)

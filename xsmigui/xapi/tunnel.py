@@ -34,7 +34,7 @@ async def open_tunnel(url: str, proxy: Proxy) -> asyncio.StreamWriter:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         status, detail = _status(head)
         if not 200 <= status < 300:
-            raise ProxyFailed(url, detail, proxy=proxy.url, status=status)
+            raise ProxyFailed(url, detail, proxy=proxy.url, status=status, knows_user=bool(proxy.user))
     except (OSError, EOFError, asyncio.LimitOverrunError, ValueError):
         writer.close()
         raise ProxyFailed(url, "no answer of a proxy", proxy=proxy.url) from None

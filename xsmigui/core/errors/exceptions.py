@@ -229,7 +229,7 @@ STORAGE_LAYER: Final = (
         _of(N_("The mirror of a disk is gone: it ended, or its host was restarted."), STORAGE, "", _S),
     ),
     Known(
-        "Does_not_exist",
+        "(?<!_)Does_not_exist",
         _of(N_("The host no longer knows {1} ({0}): it stopped there meanwhile, or was never started."), TOOLSTACK),
         ("word", "word"),
         _of(N_("The host no longer knows the VM: it stopped there meanwhile, or was never started."), TOOLSTACK),
@@ -401,5 +401,85 @@ XAPI: Final = (
     Known("Cancelled", ENTRIES["TASK_CANCELLED"]),
 )
 
-KNOWN: Final = (*XENOPSD, *STORAGE_LAYER, *CONNECTION, *HOST, *XAPI)
+SERVICES: Final = (
+    Known("Domains_refused_to_cooperate", ENTRIES["VMS_FAILED_TO_COOPERATE"]),
+    Known(
+        r"Domain_not_found|Domain_not_running|Domain_does_not_exist|Domain_stuck_in_dying_state|Domain is dying",
+        _of(N_("The VM no longer runs on the host, or is just stopping there."), TOOLSTACK, "R10"),
+    ),
+    Known(
+        r"Queue_deleted|Message_switch_\w+|Unknown_RPC|Redirect\b|Failed_to_start\b",
+        _of(N_("The services of the host did not reach each other."), TOOLSTACK, "", _H),
+    ),
+    Known(
+        r"VGPU_mapping|Gpumon_error|v?gpu_\w+|\bv?GPU\b|\bnvidia\b|\bNVML\w*|\bvfio\b",
+        _of(
+            N_("The VM's virtual GPU could not be set up or moved on the host."),
+            N_("Shut the VM down and move it halted, to a host with the same GPU and driver."),
+            "",
+            _H,
+        ),
+    ),
+    Known(
+        r"Network_error|Interface_does_not_exist|Bridge_does_not_exist|Sriov_\w+",
+        _of(N_("A network of the host could not be set up."), NETWORK, "", _H),
+    ),
+    Known("Sr_not_empty", _of(N_("The SR still holds disks."), RESCAN, "", _S)),
+    Known(r"Vdi_in_use|Duplicated?_key", _of(N_("A disk is in use by something else on the host."), HOLDER, "R06", _S)),
+    Known(
+        r"ESTALE|stale (?:NFS )?file handle|ENODEV|ENXIO|no such device|transport endpoint",
+        _of(
+            N_("The host has lost the storage that the disk is on."),
+            N_("Unplug the SR from the host and plug it again (Repair), then start the move again."),
+            "R68",
+            _S,
+        ),
+    ),
+    Known(
+        r"EmptyVHD|Invalid_sector|Not_sector_aligned|Failed_to_parse|Integer_truncation|\bVHD\b|Vhd\.\w+|\bqcow2?\b",
+        _of(N_("The image of a disk on the SR could not be read."), RESCAN, "R68", _S),
+    ),
+    Known(
+        r"Rpc\.Runtime_error|Rpcmarshal|Idl\.\w+|MarshalError|Un?marshall?_error|Type_error|RunTimeTypeError"
+        r"|Missing_field|Missing_key|MissingHeader|Method_not_implemented|Not_implemented_in_backend|Xml_parse_failure"
+        r"|Http_parse_failure|Parse_fail\w+|Parse_cmd_output_failure|Backend_\w+_(?:field|error)|Version_mismatch",
+        _of(
+            N_("Two services of the hosts did not understand each other."),
+            N_("Install the same updates on all hosts and restart their toolstacks, then try again."),
+        ),
+    ),
+    Known(
+        r"Command_(?:failed|failure|killed)|Fork_exec_error|Service_failed|Systemctl_fail|Process_still_alive"
+        r"|Generic_error|Loopdev_\w+",
+        _of(N_("A program on the host failed."), LOG),
+    ),
+    Known(
+        r"Umount_timeout|Device_\w+|Cdrom\b",
+        _of(N_("A device of the VM could not be attached or detached on the host."), DEVICES),
+    ),
+    Known(
+        r"DatabaseWrongSize|DeltaTooOld|NoGeneration|Uuid_not_found|Unknown_blob|Host_not_found|Address_not_found",
+        _of(N_("Something that this needs is no longer in the pool's database."), LOOK),
+    ),
+    Known(
+        r"Timed_out|\bTimeout\b|timeout waiting|Did_not_cancel|watchdog",
+        _of(N_("Something on the host took too long."), TOOLSTACK),
+    ),
+    Known(
+        r"\(?Failure\W+(?:hd|tl|nth|List\.\w+|bool_of_string|float_of_string)\b|Pattern matching failed|OutOfBounds"
+        r"|\b(?:Stdlib|Pervasives|Thread)\.Exit\b|Lwt\.Canceled",
+        _of(
+            N_("The server ran into a bug of its own."),
+            N_("Install the updates of the hosts; if it fails again, report it to their vendor with the host's log."),
+        ),
+    ),
+    Known(
+        r"Read_error|Write_error|Unix_error\W+(?:Unix\.)?(E[A-Z]+)|Sys_error\W+([^\")]+)",
+        _of(N_("The operating system of the host reported an error: {0}."), LOG),
+        (),
+        _of(N_("A file on the host could not be read or written."), LOG),
+    ),
+)
+
+KNOWN: Final = (*XENOPSD, *STORAGE_LAYER, *CONNECTION, *HOST, *XAPI, *SERVICES)
 """In this order: what names its cause comes before what only wraps another."""

@@ -179,6 +179,15 @@ def lists_of_waiting(inventory: Inventory, host: HostRef) -> dict[str, tuple[str
     return found
 
 
+def no_longer_waiting(inventory: Inventory, host: HostRef) -> tuple[VmRef, ...]:
+    """VMs on the lists that somebody has shut down, suspended or started since, elsewhere: they are left as they are,
+    and are taken off."""
+    waiting = lists_of_waiting(inventory, host)
+    gone = [uuid for key, uuids in listed(inventory, host).items() for uuid in uuids if uuid not in waiting[key]]
+    vms = [vm for uuid in gone if (vm := _vm(inventory, uuid)) is not None]
+    return tuple(vm for vm in vms if inventory.VM[vm].resident_on != host)
+
+
 def with_halted(inventory: Inventory, host: HostRef, vm: VmRef) -> dict[str, tuple[str, ...]]:
     """The lists when this VM is shut down for the maintenance, to be started again after it. It is still running, so
     the others are taken as they are."""

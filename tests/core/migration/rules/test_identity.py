@@ -1,5 +1,7 @@
 """Rules about who a VM is among others: what it leaves behind, whom it must not meet, addresses, locks, networks."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.core.migration.helpers import answered, away, blocks, inside, problem, rules
@@ -78,6 +80,23 @@ def test_r85_an_address_that_is_in_use_there(site: TwoPools) -> None:
     assert "R85" in rules(evaluate(site.site, draft))
     copy = Draft(draft.source, draft.vms, draft.destination, draft.hosts, copy=True)
     assert "R85" not in rules(evaluate(site.site, copy))
+
+
+def test_r85_one_address_twice_in_a_batch(site: TwoPools) -> None:
+    """The two lay on different networks, and are brought onto one."""
+    web, twin = site.madrid.get_all("VIF", VM=site.web)[0], site.madrid.get_all("VIF", VM=site.db)[0]
+    apart = site.madrid.network("Lab", vlan=77)
+    site.madrid.set(twin, MAC=site.madrid.get(web).MAC.upper(), network=apart)
+    draft = away(site, site.web, site.db).connecting(web, site.l_lan).connecting(twin, site.l_lan)
+    found = problem(evaluate(site.site, draft), "R85")
+    assert found.severity is Severity.warn
+    assert found.message.startswith("db and web have the same MAC address")
+    assert "R85" not in rules(evaluate(site.site, draft.connecting(twin, site.l_storage_net)))
+    assert "R85" not in rules(evaluate(site.site, replace(draft, copy=True)))
+    site.madrid.set(twin, network=site.madrid.get(web).network)  # they have lain on one network all the time
+    assert "R85" not in rules(evaluate(site.site, draft))
+    site.madrid.set(twin, network=apart, MAC="02:00:00:00:00:99")
+    assert "R85" not in rules(evaluate(site.site, draft))
 
 
 def test_r86_interfaces_that_are_locked_to_addresses(site: TwoPools) -> None:

@@ -110,6 +110,7 @@ BATCH_RULES: Final[tuple[BatchRule, ...]] = (
     hosts.may_leave,
     identity.twins,
     identity.kept_apart,
+    identity.addresses_meet,
     journey.queue,
     journey.how_long,
     journey.too_long,

@@ -6,7 +6,7 @@ from xsmigui.core.messages import listed, m_
 from xsmigui.core.migration.moves import Move
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
 from xsmigui.core.problems import Page, Severity
-from xsmigui.core.refs import HostRef, VmRef, is_null
+from xsmigui.core.refs import HostRef, NetworkRef, VifRef, VmRef, is_null
 
 DESTINATION: Final = Page.destination
 
@@ -140,4 +140,30 @@ def address_in_use(move: Move) -> Problems:
                 "Shut {other} down or change the address of one of them; a copy gets new addresses.",
                 other=owner.name_label,
             )
+            yield found("R85", Severity.warn, move.source, "VIF", ref, message, hint, page=Page.networks)
+
+
+@batch_rule("R85", "one MAC address twice in a batch", Page.networks)
+def addresses_meet(batch: Batch) -> Problems:
+    """VMs that keep their addresses and are brought onto one network: clones whose addresses were set by hand, which
+    lay on two networks before."""
+    if batch.draft.copy:
+        return
+    met: dict[tuple[NetworkRef, str], tuple[Move, VifRef]] = {}
+    for move in batch.moves:
+        for ref, vif in move.source.vifs(move.ref) if move.crosses else ():
+            network = move.networks.get(ref)
+            if network is None:
+                continue
+            first, other = met.setdefault((network, vif.MAC.lower()), (move, ref))
+            if other == ref or first.source.VIF[other].network == vif.network:  # they meet already
+                continue
+            message = m_(
+                "{vm} and {other} have the same MAC address, {mac}, and would both be on {network}.",
+                vm=move.vm.name_label,
+                other=first.vm.name_label,
+                mac=vif.MAC,
+                network=batch.target.name_of("network", network),
+            )
+            hint = m_("Choose another network for one of them, or change its address first.")
             yield found("R85", Severity.warn, move.source, "VIF", ref, message, hint, page=Page.networks)

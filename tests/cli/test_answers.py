@@ -1,0 +1,123 @@
+"""With --json there is one document on stdout, however a command ends, and its state is that of the exit status."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.simulated import Simulated
+from tests.test_cli import Run, at, only, why
+from xsmigui import cli
+from xsmigui.core.preferences import Server
+from xsmigui.local.settings import SettingsFile
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["migrate", "--bogus", "--json"],
+        ["inventory", "--js"],
+        ["evacuate", "--server", "x", "--json"],
+        ["inventory", "--server", "two words", "--password-stdin", "--json"],
+        ["jobs", "--show", "nobody", "--json"],
+        ["jobs", "--resume", "nobody", "--json", "--password-stdin"],
+        ["jobs", "--retry", "nobody", "--json", "--password-stdin"],
+        ["jobs", "--report", "x", "--json"],
+        ["inventory", "--server", "x", "--fingerprint", "12", "--password-stdin", "--json"],
+        ["inventory", "--server", "x", "--proxy", "socks5://x", "--password-stdin", "--json"],
+    ],
+)
+def test_wrong_arguments(run: Run, arguments: list[str]) -> None:
+    status, out, err = run(*arguments)
+    assert (status, why(out)) == (2, "bad-arguments")
+    document = only(out)
+    assert document["state"] == "failed"
+    assert document["error"]
+    assert " ".join(document["error"].split()) in " ".join(err.split())
+
+
+def test_without_json_nothing_is_on_stdout(run: Run) -> None:
+    for arguments in (["migrate", "--bogus"], ["jobs", "--show", "nobody"], ["jobs", "--forget", "nobody"]):
+        status, out, err = run(*arguments)
+        assert (status in (2, 5), out) == (True, "")
+        assert err
+
+
+def test_who_could_not_be_connected_is_in_it(shared_site: Simulated, run: Run) -> None:
+    pool = shared_site["Madrid"]
+    status, out, _err = run("inventory", *at(pool), "--server", "https://127.0.0.1:1", "--json")
+    assert (status, why(out)) == (3, "no-connection")
+    assert "https://127.0.0.1:1" in only(out)["error"]
+    status, out, _err = run("evacuate", *at(pool), "--host", "madrid-01", "--yes", "--json", stdin="wrong\n")
+    assert (status, why(out), pool.url in only(out)["error"]) == (3, "no-connection", True)
+
+
+def test_an_error_of_the_program_itself(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(_options: object) -> int:
+        raise ZeroDivisionError("of our own")
+
+    monkeypatch.setattr(cli, "show_jobs", broken)
+    monkeypatch.setattr(cli.log, "exception", lambda *_arguments: None)  # what is looked at here is said, not logged
+    status, out, _err = run("jobs", "--json")
+    assert (status, why(out)) == (4, "error")
+    assert "of our own" in only(out)["error"]
+
+
+def test_a_question_that_is_not_agreed_to(run: Run) -> None:
+    status, out, _err = run("jobs", "--forget", "20260302-081500-9c1f", "--json")
+    assert (status, why(out), only(out)["state"]) == (5, "not-agreed", "cancelled")
+
+
+def test_without_a_home(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    ended = subprocess.run(
+        [sys.executable, "-m", "xsmigui", "jobs", "--json"], capture_output=True, text=True, check=False,
+        env={**os.environ, "XSMIGUI_HOME": str(tmp_path / "file" / "below"), "LANGUAGE": "en"},
+    )  # fmt: skip
+    assert (ended.returncode, json.loads(ended.stdout)["reason"]) == (2, "bad-arguments")
+
+
+# A coordinator that is dead before a command begins.
+
+
+def gone(site: Simulated) -> None:
+    site.fault(site["Madrid"], "lose_host", host="madrid-01")
+    site.fault(site["Madrid"], "move_coordinator", host="madrid-02")
+
+
+def test_hosts_that_the_journal_knows_are_asked(site: Simulated, run: Run) -> None:
+    madrid = site["Madrid"]
+    trust = ["--server", madrid.url, "--trust-on-first-use", "--password-stdin"]
+    arguments = ["--vm", "monitoring", "--to", "Madrid", "--sr", "iSCSI Madrid", "--yes"]
+    assert run("migrate", *trust, *arguments)[0] == 0
+    gone(site)
+    status, out, err = run("inventory", *trust, "--json")
+    assert (status, [pool["name"] for pool in only(out)["pools"]]) == (0, ["Madrid"]), err
+    assert f"{madrid.url} does not answer" in err
+    assert f"Other hosts of the pool, which are asked as well: {madrid.member_urls[0]}" in err
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_hosts_that_the_window_knows_are_asked_and_known_by_their_certificates(
+    site: Simulated, run: Run, home: Path, given: bool
+) -> None:
+    madrid = site["Madrid"]
+    shown = site.run(lambda: {h: c.fingerprint for h, c in madrid.pool.certificates.items()})
+    (coordinator,) = [h for h in shown if h == site.run(lambda: madrid.pool.master)]
+    others = [fingerprint for host, fingerprint in shown.items() if host != coordinator]
+    members = {madrid.url: madrid.fingerprint} | dict(zip(madrid.member_urls, others, strict=True))
+    SettingsFile(home).remember(Server(madrid.url, members=members))
+    gone(site)
+    trust = ["--fingerprint", madrid.fingerprint] if given else []
+    status, out, err = run("inventory", "--server", madrid.url, "--password-stdin", *trust, "--json")
+    # A fingerprint that is given is an assertion: no other certificate is accepted, whoever remembers it.
+    assert (status, "Other hosts of the pool" in err) == (3 if given else 0, True), err
+    assert ("pools" in only(out)) is not given
+
+
+def test_nobody_knows_other_hosts(shared_site: Simulated, run: Run) -> None:
+    status, _out, err = run("inventory", "--server", "https://127.0.0.1:1", "--password-stdin")
+    assert (status, "Other hosts" in err, err.count("does not answer")) == (3, False, 1)
