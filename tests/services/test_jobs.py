@@ -189,3 +189,19 @@ async def test_the_next_begins_when_one_has_arrived(two: Engine) -> None:
     job = two.jobs.start(plan)
     await asyncio.wait_for(two.jobs.wait(job.id), PATIENCE)
     assert arrived[0] >= 1
+
+
+async def test_the_journal_has_each_state_in_its_order(two: Engine) -> None:
+    """What waits to be written must not come to lie over what was written at once, before a call or at the end."""
+    plan = await two.plan("web-01", "web-02", to="Lisboa", sr="NFS Lisboa")
+    job = await asyncio.wait_for(two.jobs.wait(two.jobs.start(plan).id), PATIENCE)
+    assert states(job) == [State.done] * 2
+    await until(lambda: not two.jobs._writing)
+    lines = await two.journal.history(job.id)
+    steps = list(Step)
+    for name in ("web-01", "web-02"):
+        own = [line for line in lines if line.vm == name]
+        assert own[-1].state == "done"
+        order = [steps.index(Step(line.step)) for line in own]
+        begun = next(at for at, line in enumerate(own) if "Begin the migration" in line.message)
+        assert order[begun:] == sorted(order[begun:]), [f"{line.state}, {line.step}: {line.message}" for line in own]

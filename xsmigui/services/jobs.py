@@ -91,7 +91,7 @@ class Jobs:
         self._watches = Watches(store)
         self._movers = Movers(store)
         self._recognition = Recognition(store, gateways)
-        self._writing: set[asyncio.Task[None]] = set()
+        self._writing: dict[asyncio.Task[None], tuple[str, int]] = {}
         self._limit = MOST_STORAGE_MIGRATIONS
         self._jobs: dict[str, Job] = {}
         self._queue: list[_Place] = []
@@ -457,7 +457,7 @@ class Jobs:
             clock=self._clock,
             watches=self._watches,
             report=lambda changed: self._set(place, changed),
-            keep=lambda changed: self._journal.write(self._with(place, changed), place.index),
+            keep=lambda changed: self._keep(place, changed),
         )
         carriers = {Kind.disk: ExchangeCarrier, Kind.fix: FixCarrier}
         place.run = carriers.get(vm.move.kind, SendingCarrier)(context)
@@ -549,8 +549,16 @@ class Jobs:
     def _write_soon(self, job: Job, index: int) -> None:
         """Into the journal, in the order of the changes; nobody waits for it."""
         task = asyncio.create_task(self._write(job, index), name="journal")
-        self._writing.add(task)
-        task.add_done_callback(self._writing.discard)
+        self._writing[task] = (job.id, index)
+        task.add_done_callback(self._writing.pop)
+
+    async def _keep(self, place: _Place, vm: VmJob) -> None:
+        """On disk when this returns: after what is still to be written of the same part, since an older state must not
+        come to lie over this one."""
+        earlier = [task for task, whose in self._writing.items() if whose == (place.job, place.index)]
+        if earlier:
+            await asyncio.wait(earlier)
+        await self._journal.write(self._with(place, vm), place.index)
 
     async def _write(self, job: Job, index: int) -> None:
         try:
