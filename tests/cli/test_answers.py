@@ -2,12 +2,14 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.cli.test_waiting import when
 from tests.simulated import Simulated
 from tests.test_cli import Run, at, only, why
 from xsmigui import cli
@@ -121,3 +123,16 @@ def test_hosts_that_the_window_knows_are_asked_and_known_by_their_certificates(
 def test_nobody_knows_other_hosts(shared_site: Simulated, run: Run) -> None:
     status, _out, err = run("inventory", "--server", "https://127.0.0.1:1", "--password-stdin")
     assert (status, "Other hosts" in err, err.count("does not answer")) == (3, False, 1)
+
+
+def test_interrupted_while_the_host_is_being_changed(site: Simulated, run: Run) -> None:
+    """Nobody knows then whether it was."""
+    lisboa = site["Lisboa"]
+    seen = site.run(lambda: lisboa.pool.faults.add("host.disable", delay=3600.0))
+    thread = when(site, lambda: seen.seen, lambda: os.kill(os.getpid(), signal.SIGINT))
+    status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--yes", "--json")
+    thread.join()
+    document = only(out)
+    assert (status, document["job"], document["state"], document["reason"]) == (130, None, "interrupted", "interrupted")
+    assert "It is not known whether lisboa-02 is in maintenance mode now" in document["error"]
+    assert document["error"] in err

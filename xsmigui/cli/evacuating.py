@@ -1,6 +1,7 @@
 """A host is emptied for its maintenance, and filled again."""
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Sequence
 
@@ -11,6 +12,7 @@ from xsmigui.cli.starting import start
 from xsmigui.console import (
     DONE,
     FAILED,
+    INTERRUPTED,
     NO_CONNECTION,
     NOT_AGREED,
     REFUSED,
@@ -75,6 +77,12 @@ async def evacuate(
         unsure = maintenance.uncertain(failure, inventory, host) if work.touched else ""
         text = " ".join(part for part in (*sentence(failure, inventory), unsure) if part)
         return refused(options, REFUSED if isinstance(failure, ServerFailure) else NO_CONNECTION, text)
+    except asyncio.CancelledError as interruption:
+        if work.touched and not jobs.all():  # of a job it is said what becomes of it
+            text = maintenance.uncertain(interruption, site.pools[pool], host)
+            say(text)
+            no_job(options, INTERRUPTED, text, {"state": "interrupted"})
+        raise
 
 
 class _Host:

@@ -57,8 +57,9 @@ async def note_halted(gateway: Gateway, inventory: Inventory, host: HostRef, vm:
     await _write_lists(gateway, inventory, host, evacuation.with_halted(inventory, host, vm))
 
 
-def uncertain(failure: Exception, inventory: Inventory, host: HostRef) -> str:
-    """What is not known after a failure to enter or to leave: a lost answer may have been carried out."""
+def uncertain(failure: BaseException, inventory: Inventory, host: HostRef) -> str:
+    """What is not known after a failure to enter or to leave, or an interruption of it: a lost answer may have been
+    carried out."""
     if isinstance(failure, ServerFailure):
         return ""
     name = inventory.name_of("host", host)
