@@ -16,7 +16,7 @@ FILE: Final = "trusted-certificates.json"
 DIGITS: Final = 64
 """Of a SHA-256, in hexadecimal."""
 
-_ALGORITHM: Final = re.compile(r"sha-?256(?:[ _]fingerprint)?[ :=/]\s*|0x")
+_ALGORITHM: Final = re.compile(r"(?i)sha-?256(?:[ _]fingerprint)?[ :=/]\s*|^0x")
 """What tools write before the digits: ``SHA256 Fingerprint=``, ``sha256:``."""
 
 _GROUPING: Final = str.maketrans("", "", ": -\t")
@@ -58,7 +58,7 @@ class GivenTrust:
 
     def __init__(self, file: TrustFile, fingerprints: list[str], first_use: bool) -> None:
         self._file = file
-        self.given = [spelled(fingerprint) for fingerprint in fingerprints]
+        self.given = [_digits(fingerprint) for fingerprint in fingerprints]
         self.first_use = first_use
 
     def trusted(self, url: str, shown: str = "") -> str | None:
@@ -85,12 +85,11 @@ def is_fingerprint(text: str) -> bool:
     return len(bare) == DIGITS and all(c in "0123456789abcdef" for c in bare)
 
 
-def spelled(fingerprint: str) -> str:
-    """A fingerprint as the wire spells it: lower case, with colons."""
-    bare = _bare(fingerprint)
-    return ":".join(bare[at : at + 2] for at in range(0, len(bare), 2))
+def _digits(fingerprint: str) -> str:
+    """The digits as they were given, without the name of the algorithm (as openssl prints it)."""
+    return _ALGORITHM.sub("", fingerprint.strip(), count=1).strip()
 
 
 def _bare(fingerprint: str) -> str:
-    """The digits alone: colons, spaces and the name of the algorithm (as openssl prints it) are left out."""
-    return _ALGORITHM.sub("", fingerprint.lower().strip(), count=1).strip().translate(_GROUPING)
+    """The digits alone: colons and spaces are left out too."""
+    return _digits(fingerprint).lower().translate(_GROUPING)
