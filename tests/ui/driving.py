@@ -16,7 +16,8 @@ from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 import pytest
-from PySide6.QtCore import QCoreApplication, QEvent
+from PySide6.QtCore import QCoreApplication, QEvent, Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QLabel, QMainWindow, QMenu, QTabWidget, QWidget
 
 from tests.holding import until
@@ -118,6 +119,14 @@ async def dialog(name: str, kind: type[W] = QDialog) -> W:  # type: ignore[assig
     """The dialog of this name, once it is open."""
     await until(lambda: windows(kind, name))
     return windows(kind, name)[0]
+
+
+async def press(widget: QWidget, key: Qt.Key) -> None:
+    """Press a key, as soon as the widget's window is the active one: until then it may be another window's shortcut."""
+    window = widget.window()
+    window.activateWindow()
+    await until(window.isActiveWindow)
+    QTest.keyClick(widget, key)
 
 
 async def gone(name: str) -> None:

@@ -13,7 +13,7 @@ from PySide6.QtWidgets import QApplication, QDialog, QLineEdit, QTabWidget
 
 from tests.holding import until
 from tests.simulated import Simulated
-from tests.ui.driving import child, dialog, driven, gone, windows
+from tests.ui.driving import child, dialog, driven, gone, press, windows
 from tests.ui.programs import by_name, connected, next_page, running, select, vm_key, wizard_on
 from xsmigui.app import Program
 from xsmigui.core.guide import Book, chapter
@@ -72,7 +72,7 @@ async def test_the_book(qapp: QApplication) -> None:
 
 async def asked(program: Program, widget: QDialog | None) -> str:
     """Press F1 and read where the guide stands."""
-    QTest.keyClick(widget or program.window, Qt.Key.Key_F1)
+    await press(widget or program.window, Qt.Key.Key_F1)
     shown = await dialog("guideDialog", GuideDialog)
     await until(lambda: shown.view.toPlainText())
     return shown.view.textCursor().block().text()
@@ -92,12 +92,12 @@ async def test_f1(qapp: QApplication, home: Path, site: Simulated) -> None:
         assert await asked(program, wizard) == "Destination"
         by_name(wizard.pages[Page.destination].combo, "Lisboa")  # type: ignore[attr-defined]
         await next_page(wizard, Page.home_server)
-        QTest.keyClick(wizard, Qt.Key.Key_F1)
+        await press(wizard, Qt.Key.Key_F1)
         await until(lambda: windows(GuideDialog)[0].view.textCursor().block().text() == "Home server")
         wizard.reject()
         window.preferences()
         sheet = await dialog("preferencesDialog")
-        QTest.keyClick(child(sheet, QTabWidget, "preferencesTabs"), Qt.Key.Key_F1)
+        await press(child(sheet, QTabWidget, "preferencesTabs"), Qt.Key.Key_F1)
         await until(lambda: windows(GuideDialog)[0].view.textCursor().block().text() == "Preferences")
         sheet.reject()
         await gone("preferencesDialog")

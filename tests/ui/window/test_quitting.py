@@ -12,13 +12,15 @@ from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 from tests.core import test_progress as progress
 from tests.holding import Hold, until
 from tests.simulated import Simulated
-from tests.ui.driving import child, dialog, driven, gone, windows
+from tests.ui.driving import child, dialog, driven, gone, settled, windows
 from tests.ui.programs import connected, running
 from tests.ui.window.test_main import act, site
 from xsmigui.app import Options, Program
 from xsmigui.core.jobs import State
+from xsmigui.core.journal import Elsewhere
 from xsmigui.core.migration.selection import Asked, draft_from
 from xsmigui.core.preferences import Settings
+from xsmigui.local.journal import JournalFile
 from xsmigui.local.successor import Successor
 from xsmigui.services.drafting import Drafting
 from xsmigui.ui.activity.acts import Act
@@ -46,6 +48,18 @@ def successors(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         process.returncode = None
         process.kill()
         process.wait()
+
+
+async def carried_on(home: Path, job: str) -> None:
+    """Wait until the process without a window has the job; a window that is open before would simply take it up."""
+    journal = JournalFile(home)
+    try:
+        found: list[Elsewhere] = []
+        while job not in {each.job.id for each in found}:
+            found = await journal.elsewhere() or found
+            await settled()
+    finally:
+        await journal.close()
 
 
 async def batch(program: Program) -> str:
@@ -79,6 +93,7 @@ async def test_it_goes_on_without_the_window(qapp: QApplication, home: Path, sit
         assert "1 VM that is on hold stays on hold" in words
         child(question, QPushButton, "goOnButton").click()
         await until(lambda: not program.window.isVisible() and not program.jobs._queue)
+    await carried_on(home, job)
     async with running(qapp, home) as program:
         await connected(program, site)
         await until(lambda: job in program.jobs.elsewhere)
@@ -109,6 +124,7 @@ async def test_what_ended_meanwhile_is_seen_by_the_next_window(qapp: QApplicatio
         act(program, "actionQuit").trigger()
         child(await dialog("questionDialog"), QPushButton, "goOnButton").click()
         await until(lambda: not program.window.isVisible() and not program.jobs._queue)
+    await carried_on(home, job)
     async with running(qapp, home) as program:
         await until(lambda: job in program.jobs.elsewhere)
         hold.release()
