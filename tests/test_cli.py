@@ -470,7 +470,7 @@ def process(home: Path, *arguments: str) -> "subprocess.Popen[bytes]":
 
 def test_a_process(site: Simulated, home: Path) -> None:
     with process(home, "preflight", *at(*site.pools), "--vm", "backup-cbt", "--to", "Lisboa", "--json") as started:
-        out, err = started.communicate(b"secret\n", timeout=60)
+        out, err = started.communicate(b"secret\n", timeout=PATIENCE)
     assert started.returncode == 1, err
     assert "R53" in [p["rule"] for p in only(out.decode())["problems"]]
     assert (home / "xsmigui.log").exists()
@@ -486,7 +486,7 @@ def test_a_process_that_is_terminated(site: Simulated, home: Path) -> None:
         started.stdin = None
         assert stopped.wait(60)
         started.send_signal(signal.SIGTERM)
-        out, err = started.communicate(timeout=60)
+        out, err = started.communicate(timeout=PATIENCE)
     assert started.returncode == 130, err
     assert only(out.decode())["state"] == "interrupted"
     assert b"web-01" in err
@@ -513,7 +513,7 @@ def test_killed_and_taken_up(site: Simulated, run: Run, home: Path) -> None:
         (job,) = jobs_of(run)
         assert run("jobs", "--resume", job["job"], *at(*site.pools))[0] == 2  # another carries it out
         started.kill()
-        started.communicate(timeout=60)
+        started.communicate(timeout=PATIENCE)
     (job,) = jobs_of(run)
     assert (job["finished"], job["vms"][0]["name"]) == (False, "web-01")
     assert "unfinished" in run("jobs")[1]
@@ -556,7 +556,7 @@ def test_an_unfinished_job_is_given_up(site: Simulated, run: Run, home: Path) ->
         assert stopped.wait(60)
         eventually(lambda: [t for t in jobs_of(run) if t["vms"][0]["state"] == "running"])
         started.kill()
-        started.communicate(timeout=60)
+        started.communicate(timeout=PATIENCE)
     (job,) = jobs_of(run)
     asked = site.run(lambda: site["Madrid"].pool.faults.add("task.cancel", nth=1_000_000))
 
@@ -660,7 +660,7 @@ def test_killed_while_a_disk_moves(site: Simulated, run: Run, home: Path, free: 
         assert stopped.wait(60)
         eventually(lambda: [job for job in jobs_of(run) if job["vms"][0]["state"] == "running"])
         started.kill()
-        started.communicate(timeout=60)
+        started.communicate(timeout=PATIENCE)
     assert disk_of(site, vm)["virtual_size"] == disk["virtual_size"]
     release()
     (job,) = jobs_of(run)
@@ -741,7 +741,7 @@ def test_killed_while_a_disk_is_copied(
         started.stdin = None
         assert stop.reached.wait(60)
         started.kill()
-        started.communicate(timeout=60)
+        started.communicate(timeout=PATIENCE)
     stop.release()
     assert disk_of(site, vm)["virtual_size"] == disk["virtual_size"]
     (job,) = jobs_of(run)
@@ -789,7 +789,7 @@ def test_a_reader_that_has_seen_enough(site: Simulated, run: Run, home: Path) ->
         assert started.stdout is not None
         started.stdout.close()
         started.stdout = None
-        _out_bytes, said = started.communicate(timeout=60)
+        _out_bytes, said = started.communicate(timeout=PATIENCE)
     assert started.returncode == 0
     assert b"Traceback" not in (said or b"")
     assert b"Broken" not in (said or b"")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.holding import PATIENCE
 from tests.simulated import Simulated
 from tests.test_cli import Run, as_it_was, at, only, run, shared_site, site, why
 from tests.xapi.front import Front
@@ -253,7 +254,7 @@ def test_password_stdin_at_a_terminal_shows_nothing_and_asks_once_for_each_serve
                 prompt += byte
             assert pool.url.encode() in prompt
             os.write(ours, b"secret\n")
-        out, _err = started.communicate(timeout=60)
+        out, _err = started.communicate(timeout=PATIENCE)
         echoed = os.read(ours, 1024) if select.select([ours], [], [], 0)[0] else b""
     finally:
         started.kill()

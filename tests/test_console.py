@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.holding import PATIENCE
 from tests.simulated import Simulated
 from tests.test_streams import connection, start
 from xsmigui import console
@@ -51,7 +52,9 @@ def test_names_of_a_server_on_the_command_line(arguments: list[str], home: Path)
         if arguments[0] == "preflight":
             arguments = [*arguments, "--vm", uuid, "--to", "Lisboa"]
         command, environment = start(home, *arguments, *connection(site))
-        done = subprocess.run(command, env=environment, input=b"secret\n", capture_output=True, timeout=90, check=False)
+        done = subprocess.run(
+            command, env=environment, input=b"secret\n", capture_output=True, timeout=PATIENCE, check=False
+        )
     assert done.returncode in (0, 1), done.stderr
     assert done.stdout
     for stream in (done.stdout, done.stderr):
@@ -66,7 +69,9 @@ def test_a_home_on_a_full_disk_is_said_in_a_sentence(arguments: list[str], home:
     """Nothing can be written to any file, as on a full disk."""
     command, environment = start(home, *arguments)
     limited = ["sh", "-c", 'ulimit -f 0; trap "" XFSZ; exec "$@"', "sh", *command]
-    done = subprocess.run(limited, env=environment, input=b"secret\n", capture_output=True, timeout=90, check=False)
+    done = subprocess.run(
+        limited, env=environment, input=b"secret\n", capture_output=True, timeout=PATIENCE, check=False
+    )
     assert done.returncode == 2
     assert str(home) in done.stderr.decode()
     assert "Traceback" not in done.stderr.decode()

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.holding import PATIENCE
 from xsmigui import __main__, __version__, selftest
 from xsmigui.core.text import use
 from xsmigui.local import languages, paths
@@ -47,7 +48,10 @@ def test_finds_everything(home: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_the_program_says_it_on_its_stdout(home: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "xsmigui", "--lang", "es", "--self-test"], capture_output=True, text=True, timeout=60
+        [sys.executable, "-m", "xsmigui", "--lang", "es", "--self-test"],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1] == "Todo está bien."
@@ -131,13 +135,13 @@ def test_a_migration_that_takes_too_long_is_a_failure(tmp_path: Path, monkeypatc
 def test_a_support_bundle_holds_what_it_says(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "fault.zip"
     command = [sys.executable, "-m", "xsmigui", "--lang", "en", "--support-bundle", str(file)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 0, done.stderr
     assert str(file) in done.stderr
     with zipfile.ZipFile(file) as bundle:
         assert bundle.read("xsmigui-support/self-test.txt").decode() == done.stdout
     before = file.read_bytes()
-    again = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    again = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert (again.returncode, again.stdout) == (2, "")
     assert str(file) in again.stderr
     assert file.read_bytes() == before

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.holding import PATIENCE
 from tests.local.test_journal import a_job
 from tests.simulated import Simulated
 from tests.test_cli import Run, at, eventually, held, jobs_of, migrate, only, process
@@ -35,7 +36,7 @@ def killed(site: Simulated, run: Run, home: Path) -> Any:
         assert stopped.wait(60)
         eventually(lambda: [job for job in jobs_of(run) if job["vms"][0]["state"] == "running"])
         started.kill()
-        started.communicate(timeout=60)
+        started.communicate(timeout=PATIENCE)
     return release
 
 
@@ -70,7 +71,7 @@ def test_the_servers_are_those_of_the_jobs(site: Simulated, run: Run, home: Path
 @pytest.mark.parametrize("line", ["", "{}\n", "[1]\n", '{"servers":[{"password":"hush"}]}\n'])
 def test_what_is_no_inheritance_is_refused(run: Run, monkeypatch: pytest.MonkeyPatch, home: Path, line: str) -> None:
     with process(home, "jobs", "--carry-on", "--handed-over") as started:
-        out, err = started.communicate(line.encode(), timeout=60)
+        out, err = started.communicate(line.encode(), timeout=PATIENCE)
     assert (started.returncode, out) == (2, b"")
     assert err == b"--handed-over is for the program itself.\n"
 
@@ -88,7 +89,7 @@ def trusted(site: Simulated, home: Path) -> None:
 def test_a_refused_password_is_said_before_the_window_ends(site: Simulated, home: Path) -> None:
     trusted(site, home)
     with process(home, "jobs", "--carry-on", "--handed-over") as started:
-        out, _err = started.communicate(inherited(site, password="wrong"), timeout=60)
+        out, _err = started.communicate(inherited(site, password="wrong"), timeout=PATIENCE)
     assert started.returncode == 3
     answer = json.loads(out)
     assert not answer["ready"]
@@ -110,7 +111,7 @@ def test_it_goes_on_and_gives_the_jobs_away_on_request(site: Simulated, run: Run
         eventually(lambda: list(home.glob(f"journal-*.{handover.GIVES}")))
         (owner,) = {path.stem.removeprefix("journal-") for path in home.glob(f"journal-*.{handover.GIVES}")}
         handover.put(home, owner, handover.ASKED)
-        out, err = started.communicate(timeout=60)
+        out, err = started.communicate(timeout=PATIENCE)
         assert (started.returncode, out, err) == (0, b"", b"")
     assert handover.queue(home, owner, datetime.now(UTC)) is not None
     assert "secret" not in "".join(path.read_text(errors="replace") for path in home.iterdir() if path.is_file())

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.holding import PATIENCE
 from tests.simulated import Simulated
 from tests.test_cli import Run, at, eventually, held, migrate, only, why
 from xsmigui import cli
@@ -213,7 +214,7 @@ def test_a_terminal_sees_bars_and_a_file_sees_lines(site: Simulated, home: Path,
         env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=slave if terminal else subprocess.PIPE,
     ) as started:  # fmt: skip
         os.close(slave)
-        out, err = started.communicate(b"secret\n", timeout=60)
+        out, err = started.communicate(b"secret\n", timeout=PATIENCE)
     watcher.join()
     os.close(master)
     assert (started.returncode, only(out.decode())["state"]) == (0, "done")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.holding import PATIENCE
 from tests.simulated import Simulated
 from tests.test_cli import Run, at, eventually, held, jobs_of, only, process
 
@@ -39,7 +40,7 @@ def test_killed_while_the_server_works(site: Simulated, run: Run, home: Path, ki
         assert stopped.wait(60)
         eventually(lambda: [job for job in jobs_of(run) if job["vms"][0]["state"] == "running"])
         started.kill()
-        started.communicate(timeout=60)
+        started.communicate(timeout=PATIENCE)
     release()
     (job,) = (job for job in jobs_of(run) if job["job"] not in known)
     assert not job["finished"]

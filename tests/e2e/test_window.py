@@ -87,7 +87,7 @@ async def travel(qapp: QApplication, home: Path, site: Simulated, journey: Journ
         resets: list[bool] = []
         tree.modelReset.connect(lambda: resets.append(True))
         wizard.finish.click()
-        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended, 60)
+        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended)
         done = program.jobs.all()[0].vms[0]
         assert done.state is State.done, done
         assert done.verified
@@ -173,8 +173,8 @@ async def test_a_pool_that_dies_in_the_middle_comes_back(
             assert "not connected" in window._actions["actionMigrateVm"].toolTip()
 
             await asyncio.to_thread(site.start)
-            await until(lambda: all(s.link is Link.connected for s in program.connections.servers()), 40)
-            await until(lambda: program.jobs.all()[0].has_ended, 40)
+            await until(lambda: all(s.link is Link.connected for s in program.connections.servers()))
+            await until(lambda: program.jobs.all()[0].has_ended)
             vm = program.jobs.all()[0].vms[0]
             assert vm.state in (State.failed, State.interrupted)
             assert "Madrid" in vm.message, vm.message

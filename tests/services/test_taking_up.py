@@ -109,7 +109,7 @@ async def test_what_had_not_begun_waits_for_the_operator(site: Simulated, tmp_pa
     hold.release()
     async with process(site, tmp_path) as second:
         job = await taken_up(second)
-        await until(lambda: states(second.jobs.get(job.id))[:3] == [State.done] * 3, 30)
+        await until(lambda: states(second.jobs.get(job.id))[:3] == [State.done] * 3)
         waiting = second.jobs.get(job.id).vms[3:]
         assert [(vm.state, vm.held) for vm in waiting] == [(State.waiting, True)] * 2
         assert moving(second) == []
@@ -154,7 +154,7 @@ async def test_the_operator_rules_the_queue(two: Engine) -> None:
     two.jobs.hold(job.id, 0)  # it runs: nothing to hold
     assert [vm.held for vm in two.jobs.get(job.id).vms] == [False, True, False, False]
     hold.release()
-    await until(lambda: states(two.jobs.get(job.id)) == [State.done, State.waiting, State.done, State.done], 30)
+    await until(lambda: states(two.jobs.get(job.id)) == [State.done, State.waiting, State.done, State.done])
     begun = {vm.move.vm.name: vm.started for vm in two.jobs.get(job.id).vms if vm.started}
     assert sorted(begun, key=lambda name: begun[name]) == ["web-01", "mail", "web-03"]
     two.jobs.proceed(job.id, 1)

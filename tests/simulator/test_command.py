@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+from tests.holding import PATIENCE
+
 COMMAND = [sys.executable, "-m", "xsmigui", "simulate"]
 
 
@@ -40,7 +42,7 @@ def test_it_says_where_the_pools_are_and_ends_with_status_0() -> None:
     ],
 )
 def test_bad_arguments(arguments: list[str], sentence: str) -> None:
-    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 2
     assert sentence in done.stderr
     assert done.stdout == ""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.holding import PATIENCE
 from tests.simulated import Simulated
 
 pytestmark = pytest.mark.node
@@ -115,7 +116,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("npm")
     (place / "package.json").write_text('{"name": "probe", "private": true, "type": "module"}')
     command = [npm, "install", "--no-audit", "--no-fund", "--no-progress", "--ignore-scripts", "xen-api@4.7.6"]
-    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(command, cwd=place, capture_output=True, text=True, timeout=PATIENCE, check=False)
     if done.returncode:
         pytest.skip(f"xen-api cannot be had: {done.stderr.strip().splitlines()[-1:]}")
     (place / "probe.js").write_text(SCRIPT)
@@ -131,7 +132,13 @@ def test_it_caches_follows_and_migrates(folder: Path) -> None:
         count = site.run(lambda: len(site.pools[0].pool.db.table("VM")))
         environment = {**os.environ, "POOLS": json.dumps(pools)}
         done = subprocess.run(
-            [node, "probe.js"], cwd=folder, env=environment, capture_output=True, text=True, timeout=60, check=False
+            [node, "probe.js"],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
         )
         assert done.returncode == 0, done.stderr[-2000:]
         told = json.loads(done.stdout.strip().splitlines()[-1])
@@ -147,7 +154,13 @@ def test_the_life_of_a_vm(folder: Path) -> None:
         pools = [{"url": p.url, "user": p.user, "password": p.password} for p in site.pools]
         environment = {**os.environ, "POOLS": json.dumps(pools)}
         done = subprocess.run(
-            [node, "life.js"], cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False
+            [node, "life.js"],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
         )
         assert done.returncode == 0, done.stderr[-2000:]
         told = json.loads(done.stdout.strip().splitlines()[-1])

@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from tests.holding import PATIENCE
 from tests.simulated import Simulated
 from tests.simulator.inside import SHARED
 
@@ -29,7 +30,7 @@ def test_transcript(name: str) -> None:
     with Simulated.start(databases=databases, http=True) as site:
         urls = ",".join(p.url for p in site.pools)
         command = [sys.executable, str(TOOL), urls, "root", "secret", str(path)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=100, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
         for pool in site.pools:  # a recording may take away what it has connected
             for vm in site.run(lambda pool=pool.pool: {row["name_label"] for row in pool.db.table("VM").values()}):  # type: ignore[misc]
                 site.lets_go_of(vm)

@@ -14,7 +14,7 @@ import pytest
 from PySide6.QtGui import QImage
 from PySide6.QtWidgets import QApplication, QDialog, QLabel
 
-from tests.holding import Hold, until
+from tests.holding import PATIENCE, Hold, until
 from tests.simulated import Simulated
 from tests.ui.driving import child, dialog, driven, gone, message, windows
 from tests.ui.programs import by_name, connected, next_page, ready, running, wizard_on
@@ -30,7 +30,7 @@ async def test_the_demo(qapp: QApplication, home: Path) -> None:
     async with running(qapp, home, Options(demo=True, language="en")) as program:
         assert "demo" in program.window.windowTitle()
         assert child(program.window, QLabel, "demoLabel").isVisible()
-        await until(lambda: len(program.connections.servers()) == 2 and program.is_connected(), 40)
+        await until(lambda: len(program.connections.servers()) == 2 and program.is_connected())
         assert not windows(QDialog)
         demo = program._demo
         assert demo is not None
@@ -107,7 +107,7 @@ async def test_a_picture_of_a_screen_that_nobody_sees(
     monkeypatch.setattr(module, "PICTURE_EVERY", 0.01)
     file = tmp_path / "window.png"
     async with running(qapp, home, Options(demo=True, language="en", picture=file)) as program:
-        await until(file.exists, 40)
+        await until(file.exists)
         assert len(program.connections.servers()) == 2
         assert program.is_connected()
         first = file.stat().st_mtime_ns
@@ -161,5 +161,5 @@ def test_the_window_comes_before_the_wire() -> None:
     program = (
         "import sys, xsmigui.app; print([m for m in ('aiohttp', 'XenAPI', 'xsmigui.simulator') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert done.stdout.strip() == "[]"

@@ -66,7 +66,7 @@ async def test_everything_ends_without_a_person(qapp: QApplication, home: Path, 
                     by_name(front.combo, "NFS 2")
             await ready(wizard)
             wizard.finish.click()
-        await until(lambda: seen.seen >= 3, 30)
+        await until(lambda: seen.seen >= 3)
 
         def die() -> None:
             ports.fault(pool, "lose_host", host="port-1")
@@ -74,7 +74,7 @@ async def test_everything_ends_without_a_person(qapp: QApplication, home: Path, 
 
         await asyncio.to_thread(die)
         (job,) = program.jobs.all()
-        await until(lambda: program.jobs.get(job.id).has_ended, 50)
+        await until(lambda: program.jobs.get(job.id).has_ended)
         assert not windows(QDialog)  # nobody was asked
         assert program.connections.servers()[0].link is Link.connected
         gateway = program.connections.gateway(server.pool)  # type: ignore[arg-type]

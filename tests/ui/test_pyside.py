@@ -6,6 +6,8 @@ import sys
 
 import PySide6
 
+from tests.holding import PATIENCE
+
 PROGRAM = """
 import sys
 from PySide6.QtCore import QCoreApplication, QObject, Signal
@@ -31,7 +33,9 @@ for value in values:
 
 
 def test_signals_give_no_references_away() -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 

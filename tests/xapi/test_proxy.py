@@ -52,7 +52,7 @@ async def test_everything_goes_through_it(shared_site: Simulated, proxy: HttpPro
         following.cancel()
         await asyncio.gather(following, return_exceptions=True)
         await connection.logout()
-    await until(lambda: pool.url.removeprefix("https://") in proxy.log, 20)
+    await until(lambda: pool.url.removeprefix("https://") in proxy.log)
 
 
 async def test_old_encryption_through_it(proxy: HttpProxy, is_xml: bool) -> None:

@@ -52,7 +52,7 @@ async def test_what_is_set_is_used_from_then_on(qapp: QApplication, home: Path, 
         async with running(qapp, home) as program:
             await set_proxy(program, "This HTTP proxy", proxy.url)
             await add_by_hand(program, site["Madrid"])
-            await until(lambda: site["Madrid"].url.removeprefix("https://") in proxy.log, 20)
+            await until(lambda: site["Madrid"].url.removeprefix("https://") in proxy.log)
             await set_proxy(program, "None")
             await add_by_hand(program, site["Lisboa"])
             assert site["Lisboa"].url.removeprefix("https://") not in proxy.log

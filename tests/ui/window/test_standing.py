@@ -51,9 +51,9 @@ async def test_a_vm_that_is_arriving_has_no_actions(qapp: QApplication, home: Pa
             if uuid in site.run(lambda: {vm["uuid"] for vm in site["Lisboa"].pool.db.table("VM").values()}):
                 break
             hold.step(1)
-        await until(lambda: len(nodes(program, "web-01")) == 2, 20)
+        await until(lambda: len(nodes(program, "web-01")) == 2)
         (new,) = [key for key in nodes(program, "web-01") if key != old]
-        await until(lambda: "arriving from Madrid" in nodes(program, "web-01")[new].state, 20)
+        await until(lambda: "arriving from Madrid" in nodes(program, "web-01")[new].state)
         assert nodes(program, "web-01")[new].dimmed
         assert not nodes(program, "web-01")[old].dimmed
         await select(program, new)
@@ -69,7 +69,7 @@ async def test_a_vm_that_is_arriving_has_no_actions(qapp: QApplication, home: Pa
         assert "already being moved" in window.object.move_line.text()
         assert not window._actions["actionMigrateVm"].isEnabled()
         hold.release()
-        await until(lambda: program.jobs.all()[0].has_ended, 40)
+        await until(lambda: program.jobs.all()[0].has_ended)
         await until(lambda: not any(node.dimmed for node in nodes(program, "web-01").values()))
         assert len(nodes(program, "web-01")) == 1
 

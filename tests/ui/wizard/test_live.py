@@ -38,7 +38,7 @@ async def finished(program: Program, wizard: MigrateWizard) -> State:
     await ready(wizard)
     assert wizard.finish.isEnabled(), wizard.finish.toolTip()
     wizard.finish.click()
-    await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended, 40)
+    await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended)
     return program.jobs.all()[0].state
 
 
@@ -91,7 +91,7 @@ async def test_the_destination_goes_away_and_comes_back(qapp: QApplication, home
         wizard._drafting.subscribe(heard)
         site.fault(site["Lisboa"], "restart", seconds=0.3)
         await until(lambda: seen)
-        await until(lambda: program.is_connected() and wizard.finish.isEnabled(), 30)
+        await until(lambda: program.is_connected() and wizard.finish.isEnabled())
         assert wizard.isVisible()
         assert wizard.page is Page.summary
         assert await finished(program, wizard) is State.done
@@ -109,7 +109,7 @@ async def test_the_chosen_host_goes_down(qapp: QApplication, home: Path, site: S
             await next_page(wizard)
         await until(lambda: wizard.finish.isEnabled())
         site.fault(site["Lisboa"], "lose_host", host="lisboa-02")
-        await until(lambda: not wizard.finish.isEnabled() and "lisboa-02" in wizard.finish.toolTip(), 20)
+        await until(lambda: not wizard.finish.isEnabled() and "lisboa-02" in wizard.finish.toolTip())
         wizard.go_to(Page.home_server)
         assert any(text.startswith("lisboa-02") and text.count("·") > 1 for text in combo.texts())
         wizard.reject()
