@@ -19,6 +19,10 @@ screen_libraries="libX11-xcb.so.1=libx11-xcb1 libxkbcommon-x11.so.0=libxkbcommon
   libxcb-randr.so.0=libxcb-randr0 libxcb-render-util.so.0=libxcb-render-util0 libxcb-shape.so.0=libxcb-shape0
   libxcb-shm.so.0=libxcb-shm0 libxcb-sync.so.1=libxcb-sync1 libxcb-xfixes.so.0=libxcb-xfixes0 libxcb-xkb.so.1=libxcb-xkb1"
 
+# Options of pytest for a whole run: a test that fails is run once more, since thousands of them with real sockets, processes
+# and windows meet a computer that stands still for a moment. The summary names each (RERUN); it is a fault to look into.
+steady="--reruns 1 -rRfEs"
+
 announce() { printf '%s\n' "$*" >&2; }
 
 prepare() {

@@ -2,9 +2,17 @@
 
 import asyncio
 
+import pytest
+
 from tests.holding import PATIENCE, Hold, until
 from tests.services.engine import Engine
+from tests.services.test_exchange import settled, sr_of
+from xsmigui.core.capacity import full
 from xsmigui.core.jobs import Job, State, Step, VmJob
+from xsmigui.core.migration.diskdraft import draft_of_disks
+from xsmigui.core.migration.plan import Plan
+from xsmigui.core.refs import VdiRef, VmRef
+from xsmigui.core.units import GiB
 from xsmigui.services.jobs import TOO_MANY_RETRY_S
 
 NAMES = ("web-01", "web-02", "web-03", "mail", "files-windows")
@@ -205,3 +213,69 @@ async def test_the_journal_has_each_state_in_its_order(two: Engine) -> None:
         order = [steps.index(Step(line.step)) for line in own]
         begun = next(at for at, line in enumerate(own) if "Begin the migration" in line.message)
         assert order[begun:] == sorted(order[begun:]), [f"{line.state}, {line.step}: {line.message}" for line in own]
+
+
+async def plan_for(two: Engine, disk: VdiRef) -> Plan:
+    draft = draft_of_disks(two.store.site(), two.inventory("Madrid").id, [disk], sr_of(two, "iSCSI Madrid"))
+    return await settled(two, draft)
+
+
+def disk_of(two: Engine, vm: str) -> VdiRef:
+    ref = two.site.vm(two.served("Madrid"), vm)
+    return next(disk for _vbd, disk, _vdi in two.inventory("Madrid").disks(VmRef(ref)))
+
+
+async def room_for(two: Engine, sr: str, *disks: VdiRef) -> None:
+    """Leave room on a thick SR for these disks and 1 GiB more."""
+    pool = two.served("Madrid").pool
+    inventory = two.inventory("Madrid")
+    needed = sum(full(inventory.VDI[disk]) for disk in disks) + GiB
+    ref = sr_of(two, sr)
+    taken = inventory.SR[ref].physical_size - needed
+    two.site.run(lambda: pool.db.set("SR", ref, physical_utilisation=taken, virtual_allocation=taken))
+    await until(lambda: two.inventory("Madrid").free_space(ref) == needed)
+
+
+@pytest.mark.parametrize("ends", ["done", "cancelled"])
+async def test_room_that_is_counted_twice_is_waited_for(two: Engine, ends: str) -> None:
+    """A disk that is being made takes its room on the server already, and its job claims it still: the next one in the
+    queue waits for the truth. One whose room is really gone by then is refused."""
+    one, other = disk_of(two, "web-01"), disk_of(two, "web-02")
+    first_plan, second_plan = [await plan_for(two, disk) for disk in (one, other)]
+    await room_for(two, "iSCSI Madrid", one, other)
+    sr = sr_of(two, "iSCSI Madrid")
+    free = two.inventory("Madrid").free_space(sr)
+    hold = Hold(two.site, free=1)
+    first = two.jobs.start(first_plan)
+    await hold.until_held()
+    pool = two.served("Madrid").pool
+    while two.inventory("Madrid").free_space(sr) == free:
+        hold.step(1)
+        await hold.until_held()
+        taken = two.site.run(lambda: pool.db.table("SR")[sr]["physical_utilisation"])
+        await until(lambda taken=taken: two.inventory("Madrid").SR[sr].physical_utilisation == taken)
+    second = two.jobs.start(second_plan)
+    await until(lambda: "Waiting for room" in two.jobs.get(second.id).vms[0].message)
+    assert states(two.jobs.get(second.id)) == [State.waiting]
+    assert "of which running jobs will use" in two.jobs.get(second.id).vms[0].message
+    if ends == "cancelled":
+        two.jobs.cancel(second.id)
+        await until(lambda: two.jobs.get(second.id).has_ended)
+    hold.release()
+    for job, wanted in ((first, State.done), (second, State(ends))):
+        ended = await asyncio.wait_for(two.jobs.wait(job.id), PATIENCE)
+        assert states(ended) == [wanted], ended.vms[0].message
+
+
+async def test_those_behind_take_nothing_from_those_before(two: Engine) -> None:
+    """Whoever is first in the queue has the room; the one that does not fit is refused when nothing moves any more."""
+    one, other = disk_of(two, "web-01"), disk_of(two, "web-02")
+    plans = [await plan_for(two, disk) for disk in (one, other)]
+    await room_for(two, "iSCSI Madrid", one)
+    two.jobs.limit = 1
+    jobs = [two.jobs.start(plan) for plan in plans]
+    first, second = [await asyncio.wait_for(two.jobs.wait(job.id), PATIENCE) for job in jobs]
+    assert states(first) == [State.done], first.vms[0].message
+    assert states(second) == [State.failed]
+    assert "Not started" in second.vms[0].message
+    assert "of which running jobs" not in second.vms[0].message

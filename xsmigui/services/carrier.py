@@ -27,7 +27,7 @@ from xsmigui.core.records import Task
 from xsmigui.core.refs import PoolId
 from xsmigui.services.beginning import begun_afresh
 from xsmigui.services.carrying import Context, Ended, passes, result_of
-from xsmigui.services.checking import Refused
+from xsmigui.services.checking import NoRoomYet, Refused
 from xsmigui.services.reporting import Reporting
 from xsmigui.services.verification import GONE
 
@@ -100,7 +100,8 @@ class Carrier(Reporting, ABC):
         return self.job.pending.task or None if self.job.pending is not None else None
 
     async def run(self) -> None:
-        """Carry it out; every outcome ends in the job. Only cancellation of the asyncio task itself comes out."""
+        """Carry it out; every outcome ends in the job. Only cancellation of the asyncio task itself comes out, and
+        what makes it wait in the queue again: `NoRoomYet` and, of storage migrations, `TooManyMigrations`."""
         try:
             if not self.job.has_begun:
                 plan = self._whole.plan
@@ -117,6 +118,14 @@ class Carrier(Reporting, ABC):
             while await self._round():
                 pass
             await self._finish()
+        except NoRoomYet as refusal:
+            await self._let_go()
+            if self.job.cancelling:
+                await self._end(State.cancelled, m_("Cancelled before anything was changed."))
+                return
+            message = m_("Waiting for room: {reason}", reason=refusal.problems[0].finding)
+            self._tell(state=State.waiting, step=Phase.queued, progress=None, begun=0, status=message)
+            raise
         except Refused as refusal:
             await self._let_go()
             message = m_("Not started: {reason}", reason=refusal.problems[0].finding)

@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from xsmigui.core.failures import ServerFailure
 from xsmigui.core.jobs import Job, State, VmJob
 from xsmigui.core.messages import Text, render
+from xsmigui.core.migration.draft import Claim
 from xsmigui.core.ports import Clock, Gateway
 from xsmigui.core.problems import Problem
 from xsmigui.core.records import Task
@@ -53,6 +54,8 @@ class Context:
     watches: Watches
     report: Callable[[VmJob], None]
     keep: Callable[[VmJob], Awaitable[None]]
+    ahead: Callable[[], tuple[Claim, ...]] = tuple
+    """What those will still take that are ahead of it in the queue."""
 
 
 class Ended(Exception):

@@ -73,7 +73,9 @@ class ExchangeCarrier(Carrier):
     async def _begin(self) -> None:
         """Check the plan again, and note how everything is, for the way back; on disk before the first change."""
         if not any(disk.ready for disk in self._move.disks):
-            await check_again(self._store, self._context.asker, self._whole.plan, self._move)
+            await check_again(
+                self._store, self._context.asker, self._whole.plan, self._move, claims=self._context.ahead()
+            )
         try:
             noted = await self._persist(self._noted_disks)
             keeps = self._whole.plan.keep_days > 0 or any(disk.ready for disk in self._move.disks)

@@ -32,6 +32,7 @@ from xsmigui.core.refs import PoolId
 from xsmigui.services.asking import Asker
 from xsmigui.services.carrier import Carrier
 from xsmigui.services.carrying import Context, Gateways
+from xsmigui.services.checking import NoRoomYet
 from xsmigui.services.exchange import ExchangeCarrier
 from xsmigui.services.fixing import FixCarrier
 from xsmigui.services.movers import Movers
@@ -445,6 +446,24 @@ class Jobs:
         uuids = [move.vm.uuid] if move.vm.uuid else [disk.disk.uuid for disk in move.disks]
         return frozenset((place.pool, uuid) for uuid in uuids)
 
+    def _ahead(self, place: _Place) -> tuple[Claim, ...]:
+        """What is still taken by those that are under way, here or in other processes, and by those that wait before
+        this one. Those after it are checked when their turn comes."""
+        at = self._queue.index(place)
+        taking = set()
+        for rank, other in enumerate(self._queue):
+            vm = self._jobs[other.job].vms[other.index]
+            if rank != at and (other.run is not None or vm.has_begun or (rank < at and not vm.held)):
+                taking.add((other.job, other.index))
+        found = [
+            replace(job, vms=tuple(vm for index, vm in enumerate(job.vms) if (name, index) in taking))
+            for name, job in self._jobs.items()
+        ]
+        found += [
+            replace(each.job, vms=tuple(vm for vm in each.job.vms if vm.has_begun)) for each in self.elsewhere.values()
+        ]
+        return claims(found, self._store.inventory)
+
     def _begin(self, place: _Place) -> None:
         job = self._jobs[place.job]
         vm = job.vms[place.index]
@@ -458,6 +477,7 @@ class Jobs:
             watches=self._watches,
             report=lambda changed: self._set(place, changed),
             keep=lambda changed: self._keep(place, changed),
+            ahead=lambda: self._ahead(place),
         )
         carriers = {Kind.disk: ExchangeCarrier, Kind.fix: FixCarrier}
         place.run = carriers.get(vm.move.kind, SendingCarrier)(context)
@@ -473,7 +493,7 @@ class Jobs:
                 self._set(place, replace(vm, state=State.waiting, held=True, status=reason))
                 return
             await run.run()
-        except TooManyMigrations:
+        except (TooManyMigrations, NoRoomYet):
             place.run = None
             place.resting = True
             await self._clock.sleep(TOO_MANY_RETRY_S)

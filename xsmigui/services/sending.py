@@ -169,6 +169,8 @@ class SendingCarrier(Carrier):
         finally:
             looking.cancel()
             await gather(looking, return_exceptions=True)
+        ahead = self._context.ahead()
+        await check_again(self._store, self._context.asker, self._plan, self._move, self._keep, ahead)
         self._stop_if_cancelled()
 
     async def _disks_there(self) -> tuple[str, ...] | None:

@@ -50,9 +50,9 @@ class Store:
         """Everything that is known, as a value."""
         return Site(dict(self._pools), frozenset(self._connected))
 
-    def booked(self) -> Site:
-        """The site with what jobs under way will still take."""
-        return Site(dict(self._pools), frozenset(self._connected), self.claims())
+    def booked(self, claims: tuple[Claim, ...] | None = None) -> Site:
+        """The site with what jobs under way will still take; with these claims alone where they are given."""
+        return Site(dict(self._pools), frozenset(self._connected), self.claims() if claims is None else claims)
 
     def inventory(self, pool: PoolId) -> Inventory | None:
         return self._pools.get(pool)
