@@ -162,15 +162,13 @@ class SendingCarrier(Carrier):
 
     async def _begin(self) -> None:
         await self._end_session()  # of an earlier attempt, whose connection broke
-        looking = ensure_future(self._disks_there())
+        looking, ahead = ensure_future(self._disks_there()), self._context.ahead()
         try:
-            await check_again(self._store, self._context.asker, self._plan, self._move, self._keep)
+            await check_again(self._store, self._context.asker, self._plan, self._move, self._keep, ahead)
             self._there = await looking
         finally:
             looking.cancel()
             await gather(looking, return_exceptions=True)
-        ahead = self._context.ahead()
-        await check_again(self._store, self._context.asker, self._plan, self._move, self._keep, ahead)
         self._stop_if_cancelled()
 
     async def _disks_there(self) -> tuple[str, ...] | None:
