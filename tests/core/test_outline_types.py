@@ -53,6 +53,24 @@ def test_headings_with_what_is_of_their_type() -> None:
     assert tree(view, site.madrid).nodes[heading("VM")].state == "4"
 
 
+def test_of_several_pools_each_line_says_whose_it_is() -> None:
+    """Two pools may have a VM of the same name."""
+    site = TwoPools()
+    both = tree(View(), site.madrid, site.lisboa)
+    states = {node.label: node.state for node in both.nodes.values()}
+    assert states["web"] == "running · Madrid"
+    assert states["lisboa-web"] == "running · Lisboa"
+    assert states["m1"].endswith("Madrid")
+    assert "Madrid" not in states["Madrid"]
+    assert tree(View(), site.madrid).nodes[site.madrid.inventory().object_id("VM", site.web)].state == "running"
+    base = build([shown(site.madrid.inventory())], View())
+    alone = by_type(base)
+    base = build([shown(site.madrid.inventory()), shown(site.lisboa.inventory())], View())
+    again = by_type(base, before=alone)
+    assert again.outline.nodes == by_type(base).outline.nodes
+    assert again.outline.children == by_type(base).outline.children
+
+
 def test_a_standalone_host_and_a_server_that_is_not_loaded() -> None:
     pool = PoolBuilder("")
     pool.vm("vm", on=pool.host("alone"))

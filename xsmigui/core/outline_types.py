@@ -22,11 +22,12 @@ def heading(kind: str) -> ObjectId:
 @dataclass(frozen=True, slots=True)
 class Typed:
     """A tree by type, and the tree by server that it was made from; `is_search` leaves out what only holds something
-    that was found."""
+    that was found; `pools` are the names that lines say whose they are with."""
 
     of: Outline
     is_search: bool
     outline: Outline
+    pools: Mapping[PoolId, str]
 
 
 def by_type(base: Outline, is_search: bool = False, before: Typed | None = None) -> Typed:
@@ -36,6 +37,9 @@ def by_type(base: Outline, is_search: bool = False, before: Typed | None = None)
         before = None
     if before is not None and before.of is base:
         return before
+    pools = _pools(base)
+    if before is not None and before.pools != pools:
+        before = None
     known = before.of.nodes if before is not None else {}
     made = before.outline.nodes if before is not None else {}
     nodes: dict[ObjectId, Node] = {}
@@ -44,7 +48,7 @@ def by_type(base: Outline, is_search: bool = False, before: Typed | None = None)
         if is_search and not node.hit:
             continue
         same = known.get(key) is node and key in made
-        placed = made[key] if same else _placed(node, base.nodes)
+        placed = made[key] if same else _placed(node, base.nodes, pools)
         nodes[key] = placed
         if placed.parent is not None:
             members.setdefault(placed.parent, []).append(key)
@@ -56,17 +60,27 @@ def by_type(base: Outline, is_search: bool = False, before: Typed | None = None)
         nodes[top] = _heading(top, len(children[top]), number)
     loose = tuple(key for key in base.children.get(None, ()) if key in nodes and nodes[key].parent is None)
     children[None] = tops + loose
-    return Typed(base, is_search, Outline(nodes, children, base.storage))
+    return Typed(base, is_search, Outline(nodes, children, base.storage), pools)
 
 
-def _placed(node: Node, nodes: Mapping[ObjectId, Node]) -> Node:
-    """The line where it stands by type, sorted by name; servers that are not loaded follow the headings."""
+def _pools(base: Outline) -> dict[PoolId, str]:
+    """The names of pools and standalone hosts, of which lines say whose they are; empty where there is only one."""
+    tops = [base.nodes[key] for key in base.children.get(None, ()) if key in base.nodes]
+    found = {node.id.pool: node.label for node in tops if node.id.cls in ("pool", "host")}
+    return found if len(found) > 1 else {}
+
+
+def _placed(node: Node, nodes: Mapping[ObjectId, Node], pools: Mapping[PoolId, str]) -> Node:
+    """The line where it stands by type, sorted by name, with its pool; servers that are not loaded follow the
+    headings."""
     parent = _parent(node, nodes)
     if parent is None:
         return replace(node, parent=None, order=(1, *node.order))
     if parent == node.parent:
         return node
-    return replace(node, parent=parent, order=(natural(node.label), node.id.pool, node.id.ref))
+    whose = pools.get(node.id.pool, "") if node.parent is not None else ""
+    state = " · ".join(filter(None, (node.state, whose)))
+    return replace(node, parent=parent, state=state, order=(natural(node.label), node.id.pool, node.id.ref))
 
 
 def _parent(node: Node, nodes: Mapping[ObjectId, Node]) -> ObjectId | None:

@@ -1,6 +1,6 @@
 """The choice whether this program copies the disks of halted VMs, and how long it keeps their sources."""
 
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.estimates import proof_seconds
@@ -36,17 +36,20 @@ class CopyChoice(QWidget):
         self.days.setSuffix(_(" days"))
         self.days.valueChanged.connect(self._changed)
         label = self._label = caption(_("&Keep the sources:"), self.days)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
+        lines = QVBoxLayout(self)
+        lines.setContentsMargins(0, 0, 0, 0)
+        lines.setSpacing(STEP // 2)
+        line = QHBoxLayout()
         line.setSpacing(STEP)
         self.prove = Check(_("Compare &contents afterwards"))
         named(self.prove, "proveCheck", self.prove.text())
         self.prove.clicked.connect(self._proving)
-        line.addWidget(self.check)
         line.addWidget(self.prove)
         line.addStretch(1)
         line.addWidget(label)
         line.addWidget(self.days)
+        lines.addWidget(self.check)
+        lines.addLayout(line)
 
     def show_evaluation(self, evaluation: Evaluation) -> None:
         draft, moves = evaluation.draft, evaluation.resolved.moves
