@@ -1,10 +1,16 @@
 """What may be done with a selection: everything greyed has its reason."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
 from tests.core.site import PoolBuilder, TwoPools, site_of
+from xsmigui.core.migration.draft import Draft
+from xsmigui.core.preferences import Settings
 from xsmigui.core.refs import ObjectId
 from xsmigui.ui.window.selection import Selection, selection
+from xsmigui.ui.window.vms import VmCommands
 
 
 def vm(pool: PoolBuilder, *refs: str) -> list[ObjectId]:
@@ -72,3 +78,15 @@ def test_nothing_gone_and_not_connected() -> None:
     assert "not connected" in chosen.migrate
     unknown = selection(site_of(site.lisboa), vm(site.madrid, site.web))
     assert "no longer exists" in unknown.migrate
+
+
+def test_vms_of_a_wizard_stand_in_the_order_of_their_names() -> None:
+    """The tree names the line first that was selected last; nobody wishes that one to move first."""
+    site = TwoPools()
+    opened: list[Draft] = []
+    store = SimpleNamespace(inventory=lambda _pool: site.madrid.inventory())
+    services = SimpleNamespace(store=store, preferences=SimpleNamespace(now=Settings()))
+    planner: Any = SimpleNamespace(services=services, open_wizard=opened.append)
+    chosen = Selection(site.madrid.id, (site.web, site.db, site.files))
+    VmCommands(planner, lambda: chosen).open_wizard()
+    assert opened[0].vms == (site.db, site.files, site.web)

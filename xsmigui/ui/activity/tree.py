@@ -20,7 +20,7 @@ from xsmigui.ui.style import PADDING, STEP, inset, named
 from xsmigui.ui.words import explain
 
 PROGRESS: Final = 2
-"""The column of the bars."""
+"""The column of the bars, which is there while something runs."""
 
 THROUGHPUT: Final = 4
 """The column of the charts, which is there while something runs."""
@@ -93,14 +93,17 @@ class JobsTree(QTreeView):
             flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
             self.selectionModel().setCurrentIndex(self.rows.index(0, 0), flags)
         self._flows = any(group.line.speed for group in groups)
+        self._show(PROGRESS, any(group.line.progress is not None for group in groups))
         self._show_charts()
         self.chosen.emit()
 
     def _show_charts(self) -> None:
         """Charts are shown while something runs, where there is room; else times have the throughput as a tooltip."""
-        shown = self._flows and self.width() >= CHARTS_FROM
-        if self.isColumnHidden(THROUGHPUT) is shown:
-            self.setColumnHidden(THROUGHPUT, not shown)
+        self._show(THROUGHPUT, self._flows and self.width() >= CHARTS_FROM)
+
+    def _show(self, column: int, yes: bool) -> None:
+        if self.isColumnHidden(column) is yes:
+            self.setColumnHidden(column, not yes)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         super().resizeEvent(event)

@@ -17,6 +17,7 @@ from xsmigui.core.catalogue import sentence
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.text import _, printable
 from xsmigui.ui.asking_help import ask_help, asks_help
+from xsmigui.ui.screens import sized
 from xsmigui.ui.style import STEP, named, primary, spaced
 from xsmigui.ui.words import Paragraph, heading
 from xsmigui.ui.words import title as window_title
@@ -82,8 +83,7 @@ class Sheet(QDialog):
             layout.activate()
             width = self.width()
             wanted = layout.totalHeightForWidth(width) if layout.hasHeightForWidth() else layout.sizeHint().height()
-            most = self.screen().availableSize().height()
-            self.resize(width, max(self.height(), min(wanted, most)))
+            sized(self, width, max(self.height(), wanted))
 
     def finish(self, go: str, leave: str, name: str = "", *, dangerous: bool = False) -> QPushButton:
         """Add the buttons. With `dangerous` the one that leaves is the default. The answer is the one that goes on."""

@@ -37,6 +37,7 @@ from xsmigui.ui.fields import Check
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column, RowsModel
 from xsmigui.ui.scope import Presenter, Scope
+from xsmigui.ui.screens import sized
 from xsmigui.ui.style import STEP, named, plain_table, primary, spaced
 from xsmigui.ui.wizard.choice import ChoiceCombo, Offer
 from xsmigui.ui.wizard.copying import CopyChoice
@@ -100,7 +101,7 @@ class MoveDiskDialog(QDialog):
         self._entitle()
         self.setModal(False)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(1000, 600)
+        sized(self, 1000, 600)
         self._build(icons)
         drafting.preparing = lambda: partial(prepare_disks, disks=self._disks)
         drafting.subscribe(self.show_evaluation)

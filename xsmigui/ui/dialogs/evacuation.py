@@ -32,6 +32,7 @@ from xsmigui.ui.dialogs.schedule import ScheduleButton
 from xsmigui.ui.fields import Spin
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Presenter, Scope
+from xsmigui.ui.screens import sized
 from xsmigui.ui.style import STEP, named, primary, spaced
 from xsmigui.ui.wizard.bulk import RowFilter, row_of
 from xsmigui.ui.wizard.choice import ChoiceCombo, Offer
@@ -68,7 +69,7 @@ class MaintenanceDialog(QDialog):
         self.setObjectName("maintenanceDialog")
         self.setModal(False)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(1000, 600)
+        sized(self, 1000, 600)
         self._build(icons)
         drafting.subscribe(self.show_evaluation)
         self.show_evaluation(drafting.evaluation)

@@ -9,6 +9,7 @@ from PySide6.QtWidgets import QSplitter, QTextBrowser, QTreeWidget, QTreeWidgetI
 from xsmigui.core.guide import Book, Place
 from xsmigui.core.text import _
 from xsmigui.ui.dialogs.base import Sheet
+from xsmigui.ui.screens import sized
 from xsmigui.ui.style import named, primary
 
 WIDEST: Final = 620
@@ -38,7 +39,7 @@ class GuideDialog(Sheet):
         self._book = book
         self._chapter = -1
         self.heading.hide()  # the text has its own
-        self.resize(960, 680)
+        sized(self, 960, 680)
         self.contents = QTreeWidget()
         named(self.contents, "guideContents", _("Contents"))
         self.contents.setHeaderHidden(True)

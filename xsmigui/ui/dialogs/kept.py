@@ -23,6 +23,7 @@ from xsmigui.ui.dialogs.base import Sheet, ask, tell
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column, RowsModel
 from xsmigui.ui.scope import Presenter, Scope
+from xsmigui.ui.screens import sized
 from xsmigui.ui.style import named, plain_table, primary
 from xsmigui.ui.words import explain, hint
 
@@ -40,7 +41,7 @@ class KeptSourcesDialog(Sheet):
     ) -> None:
         super().__init__(parent, _("Kept sources of moved disks"), "keptSourcesDialog")
         self.setModal(False)
-        self.resize(900, 440)
+        sized(self, 900, 440)
         self._store = store
         self._connections = connections
         self._scope = Scope(self, present)

@@ -17,6 +17,7 @@ from xsmigui.ui.dialogs.base import Sheet, ask, tell, tell_failure
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column, RowsModel
 from xsmigui.ui.scope import Presenter, Scope
+from xsmigui.ui.screens import sized
 from xsmigui.ui.style import named, plain_table, primary
 from xsmigui.ui.words import explain, hint
 
@@ -35,7 +36,7 @@ class LeftoversDialog(Sheet):
     ) -> None:
         super().__init__(parent, _("Leftovers of failed migrations"), "leftoversDialog")
         self.setModal(False)
-        self.resize(900, 440)
+        sized(self, 900, 440)
         self._jobs = jobs
         self._store = store
         self._connections = connections

@@ -15,6 +15,7 @@ from xsmigui.core.text import _
 from xsmigui.ui.columns import Columns
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column, RowsModel
+from xsmigui.ui.screens import sized
 from xsmigui.ui.style import STEP, named, plain_table
 from xsmigui.ui.words import hint
 
@@ -47,7 +48,7 @@ class PaletteDialog(QDialog):
         super().__init__(parent)
         named(self, "paletteDialog", _("Go to or do"))
         self.setWindowTitle(_("Go to or do"))
-        self.resize(560, 420)
+        sized(self, 560, 420)
         self._icons = icons
         self._go_to = go_to
         self._nodes = [(f"{node.label} ".casefold(), node) for node in nodes if node.id.cls != "type"]

@@ -21,6 +21,7 @@ from xsmigui.ui.columns import Columns
 from xsmigui.ui.dialogs.base import Sheet
 from xsmigui.ui.fields import Check, When
 from xsmigui.ui.models.table import Column, RowsModel
+from xsmigui.ui.screens import sized
 from xsmigui.ui.style import STEP, named, plain_table, primary
 from xsmigui.ui.words import explain, hint
 
@@ -93,7 +94,7 @@ class ScheduleDialog(Sheet):
         self._jobs = jobs
         self._draft: Draft | None = None
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.resize(900, 520)
+        sized(self, 900, 520)
         self.note = hint()
         self.note.setObjectName("scheduleNote")
         self.note.setText(_("Times are estimates. A VM that cannot start, or fails, does not stop the others."))

@@ -4,6 +4,7 @@ from PySide6.QtCore import QByteArray
 from PySide6.QtWidgets import QSplitter, QWidget
 
 from xsmigui.core.preferences import Settings
+from xsmigui.ui.screens import keep_on_screen
 
 
 def geometry(window: QWidget, splitter: QSplitter) -> dict[str, str]:
@@ -13,8 +14,9 @@ def geometry(window: QWidget, splitter: QSplitter) -> dict[str, str]:
 
 
 def restore(window: QWidget, splitter: QSplitter, settings: Settings) -> None:
-    """Put them back; Qt keeps the window on a screen that is there."""
+    """Put them back. Qt keeps the window on a screen that is there, but not within one of another scale."""
     if settings.window:
         window.restoreGeometry(QByteArray.fromBase64(settings.window.encode()))
+    keep_on_screen(window)
     if settings.splitter:
         splitter.restoreState(QByteArray.fromBase64(settings.splitter.encode()))

@@ -27,6 +27,7 @@ from xsmigui.ui.dialogs.palette import PaletteDialog
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.pace import PacedChanges
 from xsmigui.ui.scope import Scope
+from xsmigui.ui.screens import sized
 from xsmigui.ui.style import keep_readable
 from xsmigui.ui.window.changing import change_preferences
 from xsmigui.ui.window.disks import DiskCommands
@@ -71,7 +72,7 @@ class MainWindow(QMainWindow):
         self.setWindowTitle("xsmigui")
         self.setAccessibleName("xsmigui")
         self.setWindowIcon(icons("xsmigui"))
-        self.resize(1280, 800)
+        sized(self, 1280, 800)
         self.bridge = Bridge(services.store, services.connections, self)
         self.bridge.view = self._view("")
         self._build()

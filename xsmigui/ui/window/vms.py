@@ -8,8 +8,9 @@ from PySide6.QtWidgets import QMenu
 from xsmigui.core.migration import candidates
 from xsmigui.core.migration.candidates import Candidate
 from xsmigui.core.migration.draft import Draft, StorageMode
-from xsmigui.core.refs import HostRef, ObjectId, PoolId
+from xsmigui.core.refs import HostRef, ObjectId, PoolId, VmRef
 from xsmigui.core.text import _, joined
+from xsmigui.core.units import natural
 from xsmigui.ui.dialogs.base import ask, tell
 from xsmigui.ui.window.planning import Planner
 from xsmigui.ui.window.selection import Selection, selection
@@ -30,7 +31,14 @@ class VmCommands:
         chosen = self._selected()
         if chosen.pool is None or not chosen.vms:
             return None
-        return self._planner.open_wizard(self._draft(Draft(chosen.pool, chosen.vms, copy=copy, copies=not copy)))
+        vms = self._by_name(chosen.pool, chosen.vms)
+        return self._planner.open_wizard(self._draft(Draft(chosen.pool, vms, copy=copy, copies=not copy)))
+
+    def _by_name(self, pool: PoolId, vms: tuple[VmRef, ...]) -> tuple[VmRef, ...]:
+        """In the order of their names, in which they start unless the operator says otherwise; the line that was
+        selected last is nobody's wish to have that one move first."""
+        inventory = self._services.store.inventory(pool)
+        return tuple(sorted(vms, key=lambda vm: natural(inventory.name_of("VM", vm)))) if inventory else vms
 
     def _draft(self, draft: Draft) -> Draft:
         """The draft with what the operator wants every one to begin with."""

@@ -1,6 +1,6 @@
 """The choice to move the disks of running VMs with a short stop, and how long that may be."""
 
-from PySide6.QtWidgets import QHBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from xsmigui.core.migration.draft import LONGEST_STOP, SHORT_STOP, Draft, StorageMode
 from xsmigui.core.migration.evaluation import Evaluation
@@ -26,13 +26,17 @@ class StopChoice(QWidget):
         self.minutes.setSuffix(_(" min"))
         self.minutes.valueChanged.connect(self._changed)
         self._label = caption(_("down for at &most:"), self.minutes)
-        line = QHBoxLayout(self)
-        line.setContentsMargins(0, 0, 0, 0)
+        line = QHBoxLayout()
         line.setSpacing(STEP)
-        line.addWidget(self.check)
-        line.addStretch(1)
+        line.addSpacing(3 * STEP)
         line.addWidget(self._label)
         line.addWidget(self.minutes)
+        line.addStretch(1)
+        lines = QVBoxLayout(self)
+        lines.setContentsMargins(0, 0, 0, 0)
+        lines.setSpacing(STEP // 2)
+        lines.addWidget(self.check)
+        lines.addLayout(line)
 
     def show_evaluation(self, evaluation: Evaluation) -> None:
         draft = self._draft = evaluation.draft

@@ -36,6 +36,7 @@ from xsmigui.ui.dialogs.base import ask, tell
 from xsmigui.ui.dialogs.fixing import carry_out
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Presenter, Scope
+from xsmigui.ui.screens import sized
 from xsmigui.ui.style import STEP, named, primary
 from xsmigui.ui.wizard.mapping import NetworksPage
 from xsmigui.ui.wizard.pages import (
@@ -97,7 +98,7 @@ class MigrateWizard(QDialog):
         self.setModal(False)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         self.setWindowFlag(Qt.WindowType.WindowContextHelpButtonHint, False)
-        self.resize(860, 620)
+        sized(self, 860, 620)
         self._build()
         drafting.preparing = self._preparing
         drafting.subscribe(self.show_evaluation)
