@@ -24,7 +24,7 @@ def keep_on_screen(window: QWidget) -> None:
 
 
 def room(window: QWidget) -> QSize | None:
-    """What a screen has room for; None where nothing limits it."""
+    """What a screen has room for; None if nothing limits it."""
     return None if QGuiApplication.platformName() in UNSEEN else window.screen().availableSize()
 
 
