@@ -437,7 +437,7 @@ def test_interrupted_the_server_goes_on(site: Simulated, run: Run) -> None:
     stopped, release = held(site, 4)
 
     def interrupt() -> None:
-        stopped.wait(60)
+        stopped.wait(PATIENCE)
         eventually(lambda: site.run(lambda: any(w for w in site["Madrid"].pool.tasks.running)))
         os.kill(os.getpid(), signal.SIGINT)
 
@@ -484,7 +484,7 @@ def test_a_process_that_is_terminated(site: Simulated, home: Path) -> None:
         started.stdin.write(b"secret\n")
         started.stdin.close()
         started.stdin = None
-        assert stopped.wait(60)
+        assert stopped.wait(PATIENCE)
         started.send_signal(signal.SIGTERM)
         out, err = started.communicate(timeout=PATIENCE)
     assert started.returncode == 130, err
@@ -508,7 +508,7 @@ def test_killed_and_taken_up(site: Simulated, run: Run, home: Path) -> None:
         started.stdin.write(b"secret\n")
         started.stdin.close()
         started.stdin = None
-        assert stopped.wait(60)
+        assert stopped.wait(PATIENCE)
         eventually(lambda: [t for t in jobs_of(run) if t["vms"][0]["state"] == "running"])
         (job,) = jobs_of(run)
         assert run("jobs", "--resume", job["job"], *at(*site.pools))[0] == 2  # another carries it out
@@ -553,7 +553,7 @@ def test_an_unfinished_job_is_given_up(site: Simulated, run: Run, home: Path) ->
         started.stdin.write(b"secret\n")
         started.stdin.close()
         started.stdin = None
-        assert stopped.wait(60)
+        assert stopped.wait(PATIENCE)
         eventually(lambda: [t for t in jobs_of(run) if t["vms"][0]["state"] == "running"])
         started.kill()
         started.communicate(timeout=PATIENCE)
@@ -657,7 +657,7 @@ def test_killed_while_a_disk_moves(site: Simulated, run: Run, home: Path, free: 
         started.stdin.write(b"secret\n")
         started.stdin.close()
         started.stdin = None
-        assert stopped.wait(60)
+        assert stopped.wait(PATIENCE)
         eventually(lambda: [job for job in jobs_of(run) if job["vms"][0]["state"] == "running"])
         started.kill()
         started.communicate(timeout=PATIENCE)
@@ -739,7 +739,7 @@ def test_killed_while_a_disk_is_copied(
         started.stdin.write(b"secret\n")
         started.stdin.close()
         started.stdin = None
-        assert stop.reached.wait(60)
+        assert stop.reached.wait(PATIENCE)
         started.kill()
         started.communicate(timeout=PATIENCE)
     stop.release()

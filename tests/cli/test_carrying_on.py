@@ -33,7 +33,7 @@ def killed(site: Simulated, run: Run, home: Path) -> Any:
         started.stdin.write(b"secret\n")
         started.stdin.close()
         started.stdin = None
-        assert stopped.wait(60)
+        assert stopped.wait(PATIENCE)
         eventually(lambda: [job for job in jobs_of(run) if job["vms"][0]["state"] == "running"])
         started.kill()
         started.communicate(timeout=PATIENCE)

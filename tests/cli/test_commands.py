@@ -126,7 +126,7 @@ def test_interrupted_while_it_waits_nothing_was_started(
         await until(*arguments)  # type: ignore[arg-type]
 
     def interrupt() -> None:
-        waiting.wait(60)
+        waiting.wait(PATIENCE)
         os.kill(os.getpid(), signal.SIGINT)
 
     monkeypatch.setattr(starting, "until", seen)
@@ -146,7 +146,7 @@ def test_the_printed_line_resumes_when_it_is_pasted(site: Simulated, run: Run, h
     stopped, release = held(site, 4)
 
     def interrupt() -> None:
-        stopped.wait(60)
+        stopped.wait(PATIENCE)
         eventually(lambda: site.run(lambda: any(w for w in site["Madrid"].pool.tasks.running)))
         os.kill(os.getpid(), signal.SIGINT)
 

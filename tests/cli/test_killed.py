@@ -37,7 +37,7 @@ def test_killed_while_the_server_works(site: Simulated, run: Run, home: Path, ki
         started.stdin.write(b"secret\n")
         started.stdin.close()
         started.stdin = None
-        assert stopped.wait(60)
+        assert stopped.wait(PATIENCE)
         eventually(lambda: [job for job in jobs_of(run) if job["vms"][0]["state"] == "running"])
         started.kill()
         started.communicate(timeout=PATIENCE)

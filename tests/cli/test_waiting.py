@@ -101,14 +101,17 @@ def test_a_certificate_that_is_renewed_while_the_connection_holds(site: Simulate
     """Only further sockets meet the new one: the old ones must not hide it."""
     pool = site["Madrid"]
     held = stuck(site)
+    over = threading.Event()
 
     def renew() -> None:
         site.fault(pool, "exchange_certificate")
-        for door in site._servers._of(pool.pool, pool.pool.master):  # type: ignore[union-attr]
-            site.run(lambda door=door: _abort_some(door))
+        while not over.wait(0.05):  # whichever is idle at a moment
+            for door in site._servers._of(pool.pool, pool.pool.master):  # type: ignore[union-attr]
+                site.run(lambda door=door: _abort_some(door))
 
     thread = when(site, lambda: held.seen, renew)
     status, _out, err = run("migrate", *at(*site.pools), *MOVE)
+    over.set()
     thread.join()
     assert status == 3
     assert "presents the certificate" in err

@@ -127,7 +127,7 @@ def test_a_vm_migrates_by_names_alone(program: Outside) -> None:
 
         wait_for(below_its_host, what="the VM below its new host")
         action(program, "actionQuit").press()
-        assert program.process.wait(20) == 0
+        assert program.process.wait(PATIENCE) == 0
 
 
 def test_everything_that_can_be_used_has_a_name(program: Outside) -> None:
@@ -147,4 +147,4 @@ def test_everything_that_can_be_used_has_a_name(program: Outside) -> None:
                 continue
         assert not unnamed
         program.process.terminate()
-        assert program.process.wait(20) == 0
+        assert program.process.wait(PATIENCE) == 0

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.core.site import TwoPools
-from tests.holding import until
+from tests.holding import PATIENCE, until
 from xsmigui.core.changes import Event
 from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evaluation import Evaluation
@@ -59,7 +59,7 @@ class Bench:
 
     def _counted(self, site: Any, draft: Draft, *rest: Any) -> Any:
         self.judged.append(draft)
-        assert self.gate.wait(60)
+        assert self.gate.wait(PATIENCE)
         if self.error is not None:
             raise self.error
         return self._judge(site, draft, *rest)

@@ -22,7 +22,7 @@ def test_it_says_where_the_pools_are_and_ends_with_status_0() -> None:
             assert line
             lines.append(json.loads(line))
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(PATIENCE) == 0
     assert [line["pool"] for line in lines] == ["Madrid", "Lisboa"]
     for line in lines:
         assert list(line) == ["pool", "url", "user", "password", "fingerprint", "pid"]

@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from tests.holding import PATIENCE
 from tests.simulated import ServedPool, Simulated
 from tests.simulator.inside import Client, clients, migration, turns, until
 from tests.simulator.test_server import call, post
@@ -373,7 +374,7 @@ def test_the_control_interface_wants_its_token() -> None:
             assert ask(url, "let me in", {"do": "nonsense"})[0] == 400
             assert ask(url, "let me in", [])[0] == 400
             process.send_signal(signal.SIGTERM)
-            assert process.wait(20) == 0
+            assert process.wait(PATIENCE) == 0
     # A seed that is given makes the pool's identity the same in every run.
     assert prints[0] == prints[1]
 

@@ -11,7 +11,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QPushButton
 
 from tests.core.site import TwoPools
-from tests.holding import until
+from tests.holding import PATIENCE, until
 from tests.ui.driving import child, driven, settled
 from tests.ui.wizard.desk import Desk
 from xsmigui.core.migration import candidates
@@ -239,7 +239,7 @@ async def test_a_list_that_takes_long_is_made_in_a_thread(monkeypatch: pytest.Mo
 
     def slow(*arguments: Any) -> Any:
         threads.append(threading.current_thread())
-        assert gate.wait(60)
+        assert gate.wait(PATIENCE)
         return inner(*arguments)
 
     monkeypatch.setattr(candidates, "hosts", slow)
