@@ -63,6 +63,8 @@ def test_an_sr_is_emptied(site: Simulated, run: Run) -> None:
     assert all(stuck.values())
     assert "Left out:" in err
     assert "Stays: Suspend image" in err
+    assert [line for line in document["staying"] if line.startswith("Suspend image")]
+    assert all(f"Stays: {line}" in err for line in document["staying"])
 
     def on_the_sr() -> dict[str, set[str]]:
         """Disks that are left on it, with the VMs that have them."""

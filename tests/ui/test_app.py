@@ -22,6 +22,7 @@ from xsmigui import app as module
 from xsmigui.app import Options
 from xsmigui.core.ports import Address
 from xsmigui.local.demo import DemoSite, NoKeyring
+from xsmigui.local.unhurried import PatientNames
 from xsmigui.ui.wizard.choice import ChoiceCombo
 
 
@@ -163,3 +164,7 @@ def test_the_window_comes_before_the_wire() -> None:
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=PATIENCE)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_window_s_loop_does_not_wait_for_name_servers() -> None:
+    assert module._Loop.getaddrinfo is PatientNames.getaddrinfo

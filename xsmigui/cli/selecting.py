@@ -86,6 +86,7 @@ async def evaluate_disks(
     try:
         if options.from_sr:
             draft, staying = emptying_from(site, options.from_sr, options.sr)
+            options.staying = staying
             for line in staying:
                 say(_("Stays: {what}", what=line))
         else:

@@ -180,11 +180,14 @@ def _left_unfinished(options: argparse.Namespace, job: Job, reason: str, trouble
 
 
 def left_json(options: argparse.Namespace, left_out: Sequence[LeftOut]) -> dict[str, object]:
-    """Who was left out, for the document of a migration that was asked to leave out what is blocked."""
+    """Who was left out, for the document of a migration that was asked to leave out what is blocked; and what stays on
+    an SR that is emptied, as `evaluate_disks` has found it."""
+    staying = getattr(options, "staying", ())
+    more: dict[str, object] = {"staying": list(staying)} if staying else {}
     if options.command not in ("migrate", "preflight", "move-disk") or not options.leave_out_blocked:
-        return {}
+        return more
     left = [
         {"uuid": vm.uuid, "name": vm.name, "reason": vm.problem.sentence(), "problems": [vm.problem.as_json()]}
         for vm in left_out
     ]
-    return {"left": left}
+    return more | {"left": left}
