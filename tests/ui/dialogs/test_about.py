@@ -53,6 +53,21 @@ def test_every_library_has_its_licence() -> None:
 
 
 @driven
+async def test_the_first_page_of_the_demo(qapp: QApplication) -> None:
+    """Its servers start by themselves, which takes a moment: nobody has to add one."""
+    page = WelcomePage(lambda: None, lambda: None, None, lambda: None)
+    page.show()
+    assert page.title.text() == "The demo's servers appear on the left"
+    assert "Migrate…" in page.words.text()
+    assert not page.add.isVisible()
+    assert page.guide.isVisible()
+    page.show_nothing(has_servers=True)
+    assert page.title.text() == "Select something on the left"
+    page.close()
+    page.deleteLater()
+
+
+@driven
 async def test_the_first_page(qapp: QApplication, home: Path) -> None:
     opened: list[str] = []
     page = WelcomePage(

@@ -51,12 +51,19 @@ class WelcomePage(QWidget):
         self.show_nothing(False)
 
     def show_nothing(self, has_servers: bool) -> None:
-        """Nothing is selected."""
+        """Nothing is selected. The demo brings its own servers, which take a moment on a slow computer."""
         first = _(
             "Type the address of a pool's coordinator or of a standalone host. Its VMs and SRs then appear on the left."
         )
-        self.title.setText(_("Select something on the left") if has_servers else _("Add a server to begin"))
-        self.words.setText("" if has_servers else first)
+        if has_servers:
+            title, words = _("Select something on the left"), ""
+        elif self._has_demo:
+            title, words = _("Add a server to begin"), first
+        else:
+            title = _("The demo's servers appear on the left")
+            words = _("They take a moment to start. Then select a running VM and choose Migrate…")
+        self.title.setText(title)
+        self.words.setText(words)
         self._offer(add=not has_servers)
 
     def show_waiting(self, title: str, detail: str, can_try: bool) -> None:
@@ -67,7 +74,7 @@ class WelcomePage(QWidget):
 
     def _offer(self, add: bool = False, connect: bool = False) -> None:
         self.words.setVisible(bool(self.words.text()))
-        self.add.setVisible(add)
+        self.add.setVisible(add and self._has_demo)
         self.demo.setVisible(add and self._has_demo)
         self.guide.setVisible(add)
         self.connect_now.setVisible(connect)
