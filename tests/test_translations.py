@@ -2,6 +2,7 @@
 
 import ast
 import importlib.util
+import re
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -108,6 +109,18 @@ def test_translations_end_and_wrap_as_their_messages() -> None:
                     yield source, translated
 
     assert list(differences()) == []
+
+
+DISCARDED = re.compile(
+    r"\bMVs?\b|\b(?:las?|sus?|de) VMs?\b(?! Tools)|\bSR predeterminado|\brevert\w* el movimiento", re.IGNORECASE
+)
+"""What other wordings of the same things looked like: the vendor writes «máquina virtual» in full, and so do we."""
+
+
+def test_one_thing_has_one_name_in_spanish() -> None:
+    """A catalogue that was merged may bring back what was discarded."""
+    odd = [form for message in messages(SPANISH) for form in forms(message) if form and DISCARDED.search(form)]
+    assert odd == []
 
 
 def test_update_keeps_translations_drops_stale_ones_and_guesses_none(tool: ModuleType, tmp_path: Path) -> None:
