@@ -101,6 +101,8 @@ class Columns(QObject):
         model.dataChanged.connect(lambda *_where: self._later())
         for changed in (model.rowsInserted, model.rowsRemoved, model.modelReset):
             changed.connect(lambda *_where: self._afresh())
+        if isinstance(view, QTreeView):
+            view.expanded.connect(lambda _index: self._later())
         view.viewport().installEventFilter(self)
 
     @property

@@ -384,3 +384,20 @@ def test_names_are_whole_while_there_is_room(desk: Desk) -> None:
     assert desk.view.tree.columnWidth(0) >= wide + 16
     assert desk.view.tree.columnWidth(2) >= 160
     desk.view.hide()
+
+
+@driven
+async def test_what_unfolds_is_measured(qapp: QApplication, icons: Icons) -> None:
+    """At first the line of the job alone is in sight, whose state is short."""
+    desk = Desk(icons)
+    desk.view.resize(700, 240)
+    desk.show(*of(at(job("web", "db"), state=State.running, step=Step.disks, started=NOW)))
+    tree = desk.view.tree
+    tree.findChildren(Columns)[0].fit()
+    wanted = tree.fontMetrics().horizontalAdvance("waiting for its")
+    assert tree.columnWidth(1) < wanted
+    desk.view._tick.stop()  # it would measure anew
+    tree.expandAll()
+    await until(lambda: tree.columnWidth(1) >= wanted)
+    desk.view.close()
+    desk.view.deleteLater()
