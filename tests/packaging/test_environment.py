@@ -139,13 +139,13 @@ def test_what_a_killed_run_has_left_is_removed(checkout: Path, installer: Instal
 
 
 @posix
-def test_two_at_once_make_one(checkout: Path, installer: Installer, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_at_once_make_one(checkout: Path, installer: Installer, monkeypatch: pytest.MonkeyPatch) -> None:
+    waiting = threading.Event()
+    monkeypatch.setattr(environment, "say", lambda text: waiting.set() if "waiting" in text else None)
     with environment.alone(checkout):
         other = threading.Thread(target=environment.prepare, args=("window",))
         other.start()
-        said = ""
-        while "waiting" not in said:
-            said += capsys.readouterr().err
+        assert waiting.wait(PATIENCE)
         environment.make(checkout / ".venv", tests=False)
     other.join(PATIENCE)
     assert not other.is_alive()
