@@ -148,7 +148,7 @@ class Columns(QObject):
             others = [min(width, bound) for width in self._wanted]
             is_narrow = self._whole < WHOLE
             floor = others[self._stretching]
-            if is_narrow:
+            if is_narrow and not self._is_uncut(self._stretching):
                 floor = min(floor, REST * letter + 2 * PADDING)
             least = [
                 (self._whole + self._whole // 2 * (n == 0)) * letter + 2 * PADDING + taken

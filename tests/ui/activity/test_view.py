@@ -24,6 +24,7 @@ from xsmigui.core.units import moment
 from xsmigui.ui.activity.acts import Act, acts
 from xsmigui.ui.activity.choosing import Period, as_csv, begin, concerning, filtered, servers_of, since
 from xsmigui.ui.activity.lines import Group, Kind, Line, Lines, elsewhere, foreign_groups, headline
+from xsmigui.ui.activity.tree import BAR
 from xsmigui.ui.activity.view import ActivityView, Source
 from xsmigui.ui.columns import Columns
 from xsmigui.ui.icons import Icons
@@ -382,7 +383,7 @@ def test_names_are_whole_while_there_is_room(desk: Desk) -> None:
     desk.view.tree.findChildren(Columns)[0].fit()
     wide = desk.view.tree.fontMetrics().horizontalAdvance("db-postgres → lisboa-02")
     assert desk.view.tree.columnWidth(0) >= wide + 16
-    assert desk.view.tree.columnWidth(2) >= 160
+    assert desk.view.tree.columnWidth(2) >= BAR
     desk.view.hide()
 
 

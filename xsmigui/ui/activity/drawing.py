@@ -64,7 +64,8 @@ class ThroughputCharts(_Drawn):
 
     def draw(self, painter: QPainter, rect: QRectF, line: QStyleOptionViewItem, row: object, selected: bool) -> None:
         speeds: tuple[float, ...] = getattr(row, "speeds", ())
-        if speeds and rect.width() >= CHART:
+        words = line.fontMetrics.horizontalAdvance(getattr(row, "throughput", "")) + STEP
+        if speeds and rect.width() >= CHART + words:
             palette = line.palette
             colour = palette.highlightedText().color() if selected else accent(palette)
             place = QRectF(rect.left(), rect.top() + 3, CHART, rect.height() - 6)

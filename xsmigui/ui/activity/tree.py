@@ -25,13 +25,16 @@ PROGRESS: Final = 2
 THROUGHPUT: Final = 4
 """The column of the charts, which is there while something runs."""
 
-BAR: Final = 20 * STEP
+RESULT: Final = 5
+"""The column of what became of it, which is there once there is something to tell."""
+
+BAR: Final = 16 * STEP
 """Pixels of a bar with its share."""
 
-WHOLE: Final = 10
+WHOLE: Final = 12
 """Letters of titles and states that are not cut for want of room; of titles half as many again."""
 
-CHARTS_FROM: Final = 760
+CHARTS_FROM: Final = 800
 """Pixels from which charts have room beside everything else."""
 
 
@@ -93,6 +96,7 @@ class JobsTree(QTreeView):
             flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
             self.selectionModel().setCurrentIndex(self.rows.index(0, 0), flags)
         self._flows = any(group.line.speed for group in groups)
+        self._show(RESULT, any(group.line.message or any(line.message for line in group.below) for group in groups))
         self._show(PROGRESS, any(group.line.progress is not None for group in groups))
         self._show_charts()
         self.chosen.emit()
