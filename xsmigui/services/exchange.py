@@ -6,6 +6,7 @@ there is no way back, and then the rest of them is kept.
 
 import logging
 from collections.abc import Mapping
+from dataclasses import replace as replace_state
 from datetime import timedelta
 from typing import Any, Final
 
@@ -33,7 +34,7 @@ from xsmigui.core.migration.steps import Note, Pending, Request, Step
 from xsmigui.core.ports import Gateway
 from xsmigui.core.problems import Problem, Severity
 from xsmigui.core.records import Task
-from xsmigui.core.refs import VbdRef, VdiRef, VmRef
+from xsmigui.core.refs import VmRef
 from xsmigui.core.triage import Place, place_text
 from xsmigui.core.verified import Item, are_verified, summary
 from xsmigui.services.carrier import CALL_DEADLINE_S, TRIES, Carrier
@@ -41,6 +42,8 @@ from xsmigui.services.carrying import Context, Ended
 from xsmigui.services.checking import Refused, check_again
 from xsmigui.services.exchange_results import read_results, told_of_sources, told_of_stop
 from xsmigui.services.exchange_state import ExchangeReader, asked_who_holds, read_connections
+from xsmigui.services.holding import DESTROY
+from xsmigui.services.store import SEEN_WITHIN_S
 from xsmigui.services.verification import Known, fresh_record, problems, read_portrait
 
 log = logging.getLogger(__name__)
@@ -56,7 +59,8 @@ class ExchangeCarrier(Carrier):
         super().__init__(context)
         self._why: tuple[Problem, ...] = self.job.problems
         self._watch = context.watches.begin(self.pool, self._move.vm.ref, self._disks)
-        self._caught_up: tuple[int, str] | None = None
+        self._caught_up: tuple[str, str] | None = None
+        self._used: dict[str, str] = {}
         self._state: ExchangeState | None = None
 
     def _disks(self) -> frozenset[str]:
@@ -90,16 +94,12 @@ class ExchangeCarrier(Carrier):
             raise
 
     async def _portrait(self) -> Portrait | None:
-        if not self._move.vm.uuid:
-            return None
-        gateway = await self._way(self.pool)
-        return await read_portrait(gateway, VmRef(self._move.vm.ref), Known(self._store, self.pool, gateway))
+        gateway, vm = await self._way(self.pool), VmRef(self._move.vm.ref)
+        return await read_portrait(gateway, vm, Known(self._store, self.pool, gateway)) if vm else None
 
     def _stop(self) -> ShortStop | None:
-        plan = self._whole.plan
-        if not plan.stops(self._move):
-            return None
-        return ShortStop(allowed=plan.short_stop * 60.0, host=self._move.host.ref)
+        stops = self._whole.plan.stops(self._move)
+        return ShortStop(allowed=self._whole.plan.short_stop * 60.0, host=self._move.host.ref) if stops else None
 
     async def _noted_disks(self) -> tuple[Replacement, ...]:
         gateway = await self._way(self.pool)
@@ -163,41 +163,33 @@ class ExchangeCarrier(Carrier):
         self._watch.vm_may_run = self.job.settled
         step = next_step(self._spec(), state)
         self._state, step = await asked_who_holds(await self._way(self.pool), self._spec(), state, step)
-        if self._releases(step) and self._caught_up != (self._number(step), state.watch):
-            await self._catch_up(self._number(step))
+        relied = self._relied_on(step)
+        if relied and self._caught_up != (relied, state.watch):
+            await self._catch_up(relied)
             return await self._look()
         return step
 
-    def _releases(self, step: Step) -> bool:
-        """The old disk is about to be released, or (a disk of no VM) the new one to count as its successor."""
+    def _relied_on(self, step: Step) -> str:
+        """What a step does because nobody was at a disk meanwhile, as far as this program has watched: the old disk is
+        released, counts as succeeded, or is removed. Empty if it does nothing of the kind."""
         if self.job.undoing:
-            return False
-        if isinstance(step, Request):
-            it = self.job.replacements[step.disk] if step.method == "VBD.destroy" and step.disk >= 0 else None
-            return it is not None and self._state is not None and step.params[0] in self._state.connections(it.old)
-        return isinstance(step, Note) and "placed" in step.changes and not self._move.vm.uuid
+            return ""
+        if isinstance(step, Note):
+            return f"placed {step.disk}" if "placed" in step.changes else ""
+        if not isinstance(step, Request) or step.disk < 0 or self._state is None:
+            return ""
+        old = self.job.replacements[step.disk].old
+        releases = step.method == "VBD.destroy" and step.params[0] in self._state.connections(old)
+        removes = step.method == DESTROY and step.params[0] == old
+        return f"{step.method} {step.disk}" if releases or removes else ""
 
-    def _number(self, step: Step) -> int:
-        return step.disk if isinstance(step, Request | Note) else -1
-
-    async def _catch_up(self, disk: int) -> None:
-        """Wait until the events have told what the last look showed, so that whoever was at the disk before is known
-        too. If they are late, the watch is not to be relied upon."""
-        assert self._state is not None
-        it = self.job.replacements[disk]
-        name = self._state.vdis[it.new]["name_label"]
-        mine = self._state.connection(it.new)
-
-        def seen() -> bool:
-            inventory = self._store.inventory(self.pool)
-            if inventory is None or not self._store.is_connected(self.pool):
-                return False
-            vdi = inventory.VDI.get(VdiRef(it.new))
-            return vdi is not None and vdi.name_label == name and (not mine or VbdRef(mine) in inventory.VBD)
-
-        if not await self._store.until(seen):
+    async def _catch_up(self, what: str) -> None:
+        """Wait until the events have told everything up to now, so that whoever was at the disk before is known too. If
+        they are late, the watch is not to be relied upon."""
+        gateway = await self._way(self.pool)
+        if not await gateway.catch_up(SEEN_WITHIN_S) or not self._store.is_connected(self.pool):
             self._watch.disturb()
-        self._caught_up = (disk, self._watch.token)
+        self._caught_up = (what, self._watch.token)
 
     async def _read_state(self) -> ExchangeState:
         gateway = await self._way(self.pool)
@@ -212,7 +204,19 @@ class ExchangeCarrier(Carrier):
             self._watch,
             lambda: self._pending_task(gateway),
         )
-        return await reader.read()
+        state = await reader.read()
+        if self._is_copy_touched(state):
+            self._watch.disturb()
+            state = replace_state(state, watch=self._watch.token)
+        return state
+
+    def _is_copy_touched(self, state: ExchangeState) -> bool:
+        """What a finished copy occupies is no longer what it was at the last look: somebody may have written to it."""
+        if self.job.stop is not None:
+            return False
+        before, parts = self._used, [it for it in self.job.replacements if it.is_copied and it.complete]
+        self._used = {it.new: str(state.vdis[it.new]["physical_utilisation"]) for it in parts if it.new in state.vdis}
+        return any(before.get(ref, used) != used for ref, used in self._used.items())
 
     async def _pending_task(self, gateway: Gateway) -> Task | None:
         """The record of the task that is followed. One that the server no longer knows was lost with its answer."""

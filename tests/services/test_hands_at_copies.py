@@ -1,0 +1,209 @@
+"""Somebody's hands at a disk and its copy while this program copies and exchanges them, at each step, told of in time
+or late: the VM has the newest content in the end, or the disk that holds it still lies there and nothing is called
+done."""
+
+import asyncio
+import contextlib
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.foreign import Somebody
+from tests.holding import LateEvents, until
+from tests.services.engine import engine
+from tests.services.motions import MOTIONS, end
+from tests.services.test_exchange import quiet
+from tests.simulated import Simulated
+from xsmigui.core.jobs import State, VmJob
+from xsmigui.services import exchange, verification
+from xsmigui.simulator.failures import Failure
+
+__all__ = ["quiet"]
+
+pytestmark = pytest.mark.usefixtures("quiet")
+
+GUEST = "node-a"
+"""A running VM of the pool that has other disks for a while."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """Somebody at the pool, the VM, its disk in position 0, and the copy of that (empty: there is none yet)."""
+
+    site: Simulated
+    other: Somebody
+    vm: str
+    disk: str
+    copy: str
+
+    def borrow(self, disk: str) -> None:
+        """Another VM has it for a moment, and writes."""
+        if disk:
+            vbd = self.other.connect(disk, self.other.vm(GUEST))
+            self.other.write(disk)
+            self.other.disconnect(vbd)
+
+    def writes_to_the_copy(self) -> None:
+        self.borrow(self.copy)
+
+    def writes_to_the_copy_by_hand(self) -> None:
+        """In the control domain, seen by what it occupies alone."""
+        if self.copy:
+            self.other.write(self.copy)
+            self.other.grow(self.copy)
+
+    def keeps_the_copy(self) -> None:
+        if self.copy:
+            self.other.connect(self.copy, self.other.vm(GUEST))
+            self.other.write(self.copy)
+
+    def writes_to_the_disk(self) -> None:
+        self.borrow(self.disk)
+
+    def gives_the_disk_away(self) -> None:
+        """It is a disk of another VM now, in the same position there."""
+        vbds = [self.other.call("VBD.get_record", v) | {"ref": v} for v in self.other.call("VM.get_VBDs", self.vm)]
+        self.other.disconnect(next(v["ref"] for v in vbds if v["VDI"] == self.disk))
+        self.other.connect(self.disk, self.other.vm("intranet-old"), position="7")
+        self.other.write(self.disk)
+
+    def swaps_names(self) -> None:
+        """Of the VM's two disks."""
+        one, two = [disk for _at, disk in sorted(self.other.disks(self.vm).items())][:2]
+        names = [self.other.call("VDI.get_name_label", disk) for disk in (one, two)]
+        self.other.rename(one, names[1])
+        self.other.rename(two, names[0])
+
+    def clones_and_deletes(self) -> None:
+        """The clone takes the VM's place."""
+        self.other.lift_blocks(self.vm)
+        self.other.call("VM.clone", self.vm, "the clone")
+        self.other.call("VM.destroy", self.vm)
+
+    def reverts(self) -> None:
+        self.other.lift_blocks(self.vm)
+        snapshot = self.other.snapshot(self.vm)
+        self.other.write(self.disk)
+        self.other.call("VM.revert", snapshot)
+
+    def unplugs_the_sr(self) -> None:
+        """And plugs it again, on each host."""
+        pbds = self.other.call("SR.get_PBDs", self.other.call("VDI.get_SR", self.disk))
+        for does in ("PBD.unplug", "PBD.plug"):
+            for pbd in pbds:
+                self.other.call(does, pbd)
+
+    def copies_firmware_strings(self) -> None:
+        self.other.call("VM.copy_bios_strings", self.vm, self.other.call("host.get_all")[0])
+
+    def moves_it_himself(self) -> None:
+        """Another client moves the disk on: the VM has another one then."""
+        self.other.lift_blocks(self.vm)
+        sr = next(r for r, s in self.other.call("SR.get_all_records").items() if s["name_label"] == "NFS Madrid")
+        self.other.start(self.vm)
+        with contextlib.suppress(Failure):
+            self.other.call("VDI.pool_migrate", self.disk, sr, {})
+        self.other.stop(self.vm)
+
+    def imports_it_again(self) -> None:
+        """Exported, deleted, and imported with the same uuid: another record, with other disks."""
+        uuid, name = (self.other.call(f"VM.get_{field}", self.vm) for field in ("uuid", "name_label"))
+        self.other.lift_blocks(self.vm)
+        new = self.other.call("VM.clone", self.vm, name)
+        self.other.call("VM.destroy", self.vm)
+        self.site.run(lambda: self.site["Madrid"].pool.db.set("VM", new, uuid=uuid, other_config={}))
+
+
+HANDS: dict[str, Callable[[Hands], None]] = {
+    name: does for name, does in vars(Hands).items() if callable(does) and not name.startswith("_") and name != "borrow"
+}
+
+MOMENTS = ["SR.scan", "VBD.create", "VBD.destroy", "VBD.set_userdevice"]
+"""Calls that are under way when it happens: the copy is made, compared, connected, and put in the disk's place."""
+
+
+CASES = [
+    (name, moment, told)
+    for number, name in enumerate(HANDS)
+    for at, moment in enumerate(MOMENTS)
+    for order, told in enumerate(("in time", "late"))
+    if ("writes" in name or (number + at + order) % 2)
+    # What is written by hand before the copy was looked at first is seen by a comparison of the contents alone.
+    and (name, moment) != ("writes_to_the_copy_by_hand", "SR.scan")
+]
+
+
+class Gate:
+    """The first call of this method waits at the server's door until `open`."""
+
+    def __init__(self, site: Simulated, method: str) -> None:
+        self._site, self._reached = site, threading.Event()
+        self._go: asyncio.Event | None = None
+        faults = site["Madrid"].pool.faults
+        strike = faults.strike
+
+        async def watched(call: Any) -> None:
+            if call.message.full.removeprefix("Async.") == method and self._go is None and call.live is not None:
+                self._go = asyncio.Event()
+                self._reached.set()
+                await self._go.wait()
+            await strike(call)
+
+        site.run(lambda: setattr(faults, "strike", watched))
+
+    async def until_reached(self) -> None:
+        await until(self._reached.is_set)
+
+    def open(self) -> None:
+        assert self._go is not None
+        self._site.run(self._go.set)
+
+
+@pytest.mark.parametrize(("name", "moment", "told"), CASES)
+async def test_a_hand_between_two_calls(
+    site: Simulated, name: str, moment: str, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exchange, "SEEN_WITHIN_S", 0.2)
+    monkeypatch.setattr(verification, "CAUGHT_UP_WITHIN_S", 0.2)
+    chance = random.Random(f"{name} {moment}")
+    motion = MOTIONS[chance.choice(["copied, kept", "copied, removed"])]
+    other = Somebody.at(site, "Madrid")
+    vm = other.vm(motion.vm)
+    disks = other.disks(vm)
+    async with engine(site, *motion.pools) as made:
+        plan = await motion.plan(made)
+        gate = Gate(site, moment)
+        job = made.jobs.start(plan)
+        await gate.until_reached()
+        late = LateEvents(site, "Madrid") if told == "late" else None
+        copies = [r for r, v in other.call("VDI.get_all_records").items() if v["name_label"].startswith("[incomplete")]
+        with contextlib.suppress(Failure, StopIteration):
+            HANDS[name](Hands(site, other, vm, disks["0"], copies[0] if copies else ""))
+        if name == "reverts" and other.call("VM.get_uuid", vm):  # it has other disks then
+            disks |= {at: ref for at, ref in other.disks(vm).items() if at in disks}
+        newest = {at: other.sum(ref) for at, ref in disks.items()}
+        gate.open()
+        await until(lambda: made.jobs.get(job.id).has_ended, 60)
+        if late is not None:
+            late.release()
+        (ending,) = await end(made, job)
+    site.lets_go_of(motion.vm)  # judged here
+    site.lets_go_of(GUEST)
+    assert_nothing_lost(other, ending, disks, newest)
+
+
+def assert_nothing_lost(other: Somebody, vm: VmJob, disks: dict[str, str], newest: dict[str, str]) -> None:
+    told = f"{vm.state} {vm.verified}: {vm.message}"
+    left = other.call("VDI.get_all_records")
+    now = [other.disks(ref) for ref in other.call("VM.get_by_name_label", vm.move.vm.name)]
+    for at, disk in disks.items():
+        its = [other.sum(here[at]) for here in now if at in here]
+        if vm.state is State.done or vm.verified:
+            assert its == [newest[at]], told
+        assert newest[at] in its or (disk in left and other.sum(disk) == newest[at]), told
+    for vbd in other.call("VBD.get_all_records").values():
+        assert vbd["empty"] or vbd["VDI"] in left, f"a disk of somebody is gone; {told}"
