@@ -54,6 +54,7 @@ class JournalFile:
         self._lock: sqlite3.Connection | None = None
         self._aside: list[SetAside] = []
         self._queues: dict[tuple[str, int], int] = {}
+        self._checked: dict[str, tuple[int, int]] = {}
         self._seen: object = None
         self._closed = False
 
@@ -194,9 +195,10 @@ class JournalFile:
             self._lock = hold(self._lock_of(self._owner))
         told = (vm.state, vm.step, vm.task, vm.status)
         with transaction(db):
-            if db.execute("select 1 from job where id = ?", (job.id,)).fetchone() is None:
-                row = (job.id, job.created.isoformat(), self._owner, encode(job.plan), VERSION)
-                db.execute("insert into job (id, created, owner, plan, version) values (?, ?, ?, ?, ?)", row)
+            (changes,) = db.execute("pragma data_version").fetchone()
+            if self._checked.get(job.id) != (id(db), changes):
+                self._put(db, job)
+                self._checked[job.id] = id(db), changes
             written = db.execute("select count(*) from vm where job = ?", (job.id,)).fetchone()[0]
             # A new job with all its parts; one whose rows were lost in part gets them back.
             parts = range(len(job.vms)) if not written else [place]
@@ -212,6 +214,18 @@ class JournalFile:
                 (job.id, place, now.isoformat(), vm.move.vm.name, vm.state, vm.step, vm.task, encode_text(vm.status)),
             )
         self._told[job.id, place] = told
+
+    def _put(self, db: sqlite3.Connection, job: Job) -> None:
+        """The row of a job that is carried out here, as it should be: it is new, or somebody else has written to the
+        journal since, and perhaps spoiled it."""
+        row = (job.id, job.created.isoformat(), self._owner, encode(job.plan), VERSION)
+        db.execute(
+            "insert into job (id, created, owner, plan, version) values (?, ?, ?, ?, ?) on conflict (id) do update set"
+            " created = excluded.created, owner = excluded.owner, plan = excluded.plan, version = excluded.version"
+            " where (created, owner, plan, version) != (excluded.created, excluded.owner, excluded.plan,"
+            " excluded.version)",
+            row,
+        )
 
     def _adopt(self, db: sqlite3.Connection, wanted: str) -> list[Job]:
         if not db.execute("select 1 from vm where not ended limit 1").fetchone():
