@@ -138,8 +138,7 @@ class ExchangeCarrier(Carrier):
     # The rounds.
 
     def _spec(self) -> ExchangeSpec:
-        plan = self._whole.plan
-        on = self._whole.created.date()
+        plan, on = self._whole.plan, self._whole.created.date()
         return ExchangeSpec(
             job=self._whole.id,
             vm=self._move.vm.ref,
@@ -176,12 +175,11 @@ class ExchangeCarrier(Carrier):
             return ""
         if isinstance(step, Note):
             return f"placed {step.disk}" if "placed" in step.changes else ""
-        if not isinstance(step, Request) or step.disk < 0 or self._state is None:
+        if self._state is None or not isinstance(step, Request) or step.disk < 0:
             return ""
         old = self.job.replacements[step.disk].old
-        releases = step.method == "VBD.destroy" and step.params[0] in self._state.connections(old)
-        removes = step.method == DESTROY and step.params[0] == old
-        return f"{step.method} {step.disk}" if releases or removes else ""
+        disks = {"VBD.destroy": self._state.connections(old), DESTROY: [old]}.get(step.method, [])
+        return f"{step.method} {step.disk}" if step.params[0] in disks else ""
 
     async def _catch_up(self, what: str) -> None:
         """Wait until the events have told everything up to now, so that whoever was at the disk before is known too. If
@@ -205,10 +203,10 @@ class ExchangeCarrier(Carrier):
             lambda: self._pending_task(gateway),
         )
         state = await reader.read()
-        if self._is_copy_touched(state):
-            self._watch.disturb()
-            state = replace_state(state, watch=self._watch.token)
-        return state
+        if not self._is_copy_touched(state):
+            return state
+        self._watch.disturb()
+        return replace_state(state, watch=self._watch.token)
 
     def _is_copy_touched(self, state: ExchangeState) -> bool:
         """What a finished copy occupies is no longer what it was at the last look: somebody may have written to it."""
