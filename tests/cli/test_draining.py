@@ -52,8 +52,8 @@ def test_an_sr_is_emptied(site: Simulated, run: Run) -> None:
     pool = site["Madrid"]
     arguments = ["move-disk", *at(pool), "--from", "NFS Madrid", "--sr", "iSCSI Madrid", "--leave-out-blocked"]
     status, out, err = run(*arguments, "--yes", "--json")
-    assert status == 0, err
     document = only(out)
+    assert status == 0, [vm["message"] for vm in document["vms"]]
     assert document["state"] == "done"
     assert all(vm["verified"] for vm in document["vms"])
     gone = {vm["name"] for vm in document["vms"]}
