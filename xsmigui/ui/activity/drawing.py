@@ -30,12 +30,17 @@ class _Drawn(QStyledItemDelegate):
             return
         selected = bool(line.state & QStyle.StateFlag.State_Selected)
         rect = line.rect.adjusted(PADDING, 0, -PADDING, 0)
+        rect.setWidth(min(rect.width(), self.widest(line)))
         painter.save()
         self.draw(painter, QRectF(rect), line, row, selected)
         painter.setPen(line.palette.highlightedText().color() if selected else line.palette.text().color())
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawText(rect, Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, text)
         painter.restore()
+
+    def widest(self, line: QStyleOptionViewItem) -> int:
+        """Pixels beyond which the text would stand far from what is drawn."""
+        return line.rect.width()
 
     def draw(
         self, painter: QPainter, rect: QRectF, line: QStyleOptionViewItem, row: object, selected: bool
@@ -61,6 +66,9 @@ class ProgressBars(_Drawn):
 
 class ThroughputCharts(_Drawn):
     """The throughput so far as a small area, the highest at full height."""
+
+    def widest(self, line: QStyleOptionViewItem) -> int:
+        return CHART + STEP + line.fontMetrics.horizontalAdvance("1023.9 MiB/s")
 
     def draw(self, painter: QPainter, rect: QRectF, line: QStyleOptionViewItem, row: object, selected: bool) -> None:
         speeds: tuple[float, ...] = getattr(row, "speeds", ())
