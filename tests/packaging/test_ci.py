@@ -12,6 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 PREPARE = """
+steady="--reruns 1"
 announce() { printf '%s\\n' "$*" >&2; }
 prepare() { python=$PWD/tools/python workers=3; }
 """
@@ -56,7 +57,7 @@ def run(checkout: Path, **more: str) -> tuple[int, list[str]]:
 
 
 PARTS = ["ruff check", "ruff format", "mypy", "layers", "translations.py", "build", "trial", "pytest"]
-TESTS = "python -m pytest -n 3 --dist worksteal"
+TESTS = "python -m pytest --reruns 1 -n 3 --dist worksteal"
 
 
 def test_every_part_in_its_order_and_the_tests_last(checkout: Path) -> None:

@@ -132,7 +132,7 @@ async def test_it_leaves_a_trace(two: Engine) -> None:
     history = [entry.message for entry in await two.journal.history(job.id)]
     assert history.index("Shut web-01 down.") < history.index("web-01 is halted.")
     assert title(vm) == "web-01 · Shut down and move"
-    line = vm_line((job.id, "0"), vm, Standing(), job.created)
+    line = vm_line((job.id, "0"), vm, Standing(), job.created, job.plan)
     assert (line.message, line.retry, line.find) == ("web-01 is halted.", False, False)
     report = html_report([job], job.created)
     assert "web-01 · Shut down and move" in report
