@@ -42,7 +42,7 @@ def assert_where_it_was(two: Engine, disk: VdiRef) -> None:
 
 
 async def end(two: Engine, job: Job) -> Job:
-    return await asyncio.wait_for(two.jobs.wait(job.id), PATIENCE * 2.5)  # forty disks are some six hundred calls
+    return await asyncio.wait_for(two.jobs.wait(job.id), PATIENCE * 1.8)  # forty disks are some six hundred calls
 
 
 async def test_phases_and_progress(two: Engine) -> None:

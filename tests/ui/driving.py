@@ -26,7 +26,7 @@ from xsmigui.ui.loop import EventLoop
 
 T = TypeVar("T")
 W = TypeVar("W", bound=QWidget)
-DEADLINE = 280.0
+DEADLINE = 180.0
 """Seconds that a test may take."""
 
 Drive = Callable[[Coroutine[Any, Any, T]], T]
