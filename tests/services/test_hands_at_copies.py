@@ -19,6 +19,7 @@ from tests.services.motions import MOTIONS, end
 from tests.services.test_exchange import quiet
 from tests.simulated import Simulated
 from xsmigui.core.jobs import State, VmJob
+from xsmigui.core.refs import VbdRef
 from xsmigui.services import exchange, verification
 from xsmigui.simulator.failures import Failure
 
@@ -32,18 +33,22 @@ GUEST = "node-a"
 
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """Somebody at the pool, the VM, its disk in position 0, and the copy of that (empty: there is none yet)."""
+    """Somebody at the pool, the VM, its disk in position 0, and the copy of that (empty: there is none yet). `is_told`
+    returns once the program has heard of a VBD: what comes and goes between two answers of event.from is told of by
+    none."""
 
     site: Simulated
     other: Somebody
     vm: str
     disk: str
     copy: str
+    is_told: Callable[[str], None]
 
     def borrow(self, disk: str) -> None:
         """Another VM has it for a moment, and writes."""
         if disk:
             vbd = self.other.connect(disk, self.other.vm(GUEST))
+            self.is_told(vbd)
             self.other.write(disk)
             self.other.disconnect(vbd)
 
@@ -181,8 +186,18 @@ async def test_a_hand_between_two_calls(
         await gate.until_reached()
         late = LateEvents(site, "Madrid") if told == "late" else None
         copies = [r for r, v in other.call("VDI.get_all_records").items() if v["name_label"].startswith("[incomplete")]
-        with contextlib.suppress(Failure, StopIteration):
-            HANDS[name](Hands(site, other, vm, disks["0"], copies[0] if copies else ""))
+        loop = asyncio.get_running_loop()
+
+        def is_told(vbd: str) -> None:
+            if late is None:
+                heard = until(lambda: VbdRef(vbd) in made.inventory("Madrid").VBD)
+                asyncio.run_coroutine_threadsafe(heard, loop).result()
+
+        def act() -> None:
+            with contextlib.suppress(Failure, StopIteration):
+                HANDS[name](Hands(site, other, vm, disks["0"], copies[0] if copies else "", is_told))
+
+        await asyncio.to_thread(act)
         if name == "reverts" and other.call("VM.get_uuid", vm):  # it has other disks then
             disks |= {at: ref for at, ref in other.disks(vm).items() if at in disks}
         newest = {at: other.sum(ref) for at, ref in disks.items()}
