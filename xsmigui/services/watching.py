@@ -1,9 +1,9 @@
 """Watching disks without a gap: what the events of a pool show that no single look at the server would.
 
 The server tells of objects as they are when it is asked (`event.from`). Something that came and went between two
-answers is reported as gone only. When a VBD goes that nobody has seen, somebody may have had a disk connected and
-written to it. The server's own copies and sums do the same (a VBD of the control domain for each disk that they read
-or write), so those that our requests bring about are counted in advance.
+answers is reported as gone only, or not at all; but its disk is reported as changed, and is as it was. Then somebody may
+have had the disk connected and written to it. The server's own copies and sums do the same (a VBD of the control domain
+for each disk that they read or write), so those that our requests bring about are counted in advance.
 """
 
 from collections.abc import Callable
@@ -41,10 +41,11 @@ class Watches:
         disks = frozenset().union(*(watch.disks() for watch in watches))
         added = (change.after.VBD.get(VbdRef(ref)) for ref in change.delta.added.get("VBD", ()))
         told = sum(1 for vbd in added if vbd and vbd.VDI in disks and _is_control_domain(change.after, vbd))
-        left = self._due.get(change.pool, 0) - told - change.unseen
+        touched = change.touched & disks
+        left = self._due.get(change.pool, 0) - told - change.unseen - len(touched)
         self._due[change.pool] = max(0, left)
         for watch in watches:
-            if left < 0 and change.unseen:
+            if left < 0 and (change.unseen or touched & watch.disks()):
                 watch.disturb()
             watch.look_at(change, change.after)
 
