@@ -1,9 +1,9 @@
 """Watching disks without a gap: what the events of a pool show that no single look at the server would.
 
 The server tells of objects as they are when it is asked (`event.from`). Something that came and went between two
-answers is reported as gone only, or not at all; but its disk is reported as changed, and is as it was. Then somebody may
-have had the disk connected and written to it. The server's own copies and sums do the same (a VBD of the control domain
-for each disk that they read or write), so those that our requests bring about are counted in advance.
+answers is reported as gone only, or not at all; but its disk is reported as changed, and is as it was. Then somebody
+may have had the disk connected and written to it. The server's own copies and sums do the same (a VBD of the control
+domain for each disk that they read or write), so those that our requests bring about are counted in advance.
 """
 
 from collections.abc import Callable
