@@ -79,8 +79,8 @@ class Hold:
 
 
 class LateEvents:
-    """Pools that tell of nothing by `event.from` until `release`: what happens meanwhile is told then, and what came
-    and went meanwhile never. Calls are answered as ever."""
+    """Pools whose `event.from` reports nothing until `release`. What happens meanwhile is reported then; what came and
+    went meanwhile never is. Other calls are answered as usual."""
 
     def __init__(self, simulated: Simulated, *pools: str) -> None:
         self._simulated = simulated

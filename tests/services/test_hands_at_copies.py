@@ -34,8 +34,8 @@ GUEST = "node-a"
 @dataclass(frozen=True, slots=True)
 class Hands:
     """Somebody at the pool, the VM, its disk in position 0, and the copy of that (empty: there is none yet). `is_told`
-    returns once the program has heard of a VBD: what comes and goes between two answers of event.from is told of by
-    none."""
+    returns once the program has heard of a VBD: `event.from` never reports one that comes and goes between two of its
+    answers."""
 
     site: Simulated
     other: Somebody
@@ -198,7 +198,7 @@ async def test_a_hand_between_two_calls(
                 HANDS[name](Hands(site, other, vm, disks["0"], copies[0] if copies else "", is_told))
 
         await asyncio.to_thread(act)
-        if told == "at once" and late is not None:  # of what came and went nothing is told
+        if told == "at once" and late is not None:  # what came and went is not reported
             late.release()
             late = None
         if name == "reverts" and other.call("VM.get_uuid", vm):  # it has other disks then
