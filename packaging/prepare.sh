@@ -81,6 +81,8 @@ missing_packages() {
     # The program is driven through the accessibility bus.
     command -v dbus-daemon >/dev/null || printf ' dbus'
     [ -e /usr/libexec/at-spi-bus-launcher ] || [ -e /usr/lib/at-spi2-core/at-spi-bus-launcher ] || printf ' at-spi2-core'
+    # The man page is typeset, with every warning.
+    command -v groff >/dev/null || printf ' groff-base'
   fi
 }
 

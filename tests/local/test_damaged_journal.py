@@ -3,7 +3,10 @@
 import os
 import shutil
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+import sys
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,6 +17,7 @@ from xsmigui.core.journal import SetAside
 from xsmigui.local.journal import JournalFile
 from xsmigui.local.journalfile import FILE, FORMAT, LOCK
 
+NOBODY = 65534
 PAGE = 4096
 JOBS = 30
 
@@ -272,13 +276,31 @@ async def test_a_full_disk_loses_nothing(tmp_path: Path, journal: JournalFile, t
     assert told == []
 
 
-@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="the administrator may write everywhere")
-async def test_a_folder_that_cannot_be_written(tmp_path: Path, journal: JournalFile) -> None:
-    os.chmod(tmp_path, 0o500)
-    with pytest.raises(OSError):
-        await journal.write(a_job(), 0)
-    os.chmod(tmp_path, 0o700)
-    await usable(journal)
+@pytest.mark.skipif(sys.platform == "win32", reason="rights are of another kind there")
+async def test_a_folder_that_cannot_be_written() -> None:
+    with ordinary_user_folder() as folder:
+        journal = JournalFile(folder)
+        os.chmod(folder, 0o500)
+        with pytest.raises(OSError):
+            await journal.write(a_job(), 0)
+        os.chmod(folder, 0o700)
+        await usable(journal)
+        await journal.close()
+
+
+@contextmanager
+def ordinary_user_folder() -> Iterator[Path]:
+    """A folder of an ordinary user, and this process as that user: the administrator may write everywhere."""
+    with tempfile.TemporaryDirectory() as name:
+        is_root = os.geteuid() == 0
+        if is_root:
+            os.chown(name, NOBODY, -1)
+            os.seteuid(NOBODY)
+        try:
+            yield Path(name)
+        finally:
+            if is_root:
+                os.seteuid(0)
 
 
 async def test_what_cannot_be_replaced_stays(

@@ -128,17 +128,6 @@ async def test_another_pool_at_a_members_address_is_not_taken(direct: Engine, si
     assert [i.name for i in direct.store.site().pools.values()] == ["Madrid"]
 
 
-async def test_a_password_that_is_refused_is_not_carried_around(direct: Engine, site: Simulated) -> None:
-    """Members are for a coordinator that does not answer, not for one that says no."""
-    pool = site["Madrid"]
-    refusal = ServerFailure("LICENCE_RESTRICTION")
-    assert await direct.connections._login._connect_by_members(direct.address("Madrid"), refusal, None, False) is None
-    assert direct.sessions("Madrid") == 1
-    gone = Unreachable(pool.url, "nobody")
-    gateway = await direct.connections._login._connect_by_members(direct.address("Madrid"), gone, None, False)
-    assert gateway is None  # the members name the coordinator that is known to be dead
-
-
 async def test_members_of_earlier_times_are_asked_at_the_start(site: Simulated) -> None:
     pool = site["Madrid"]
     known = shown(site, pool)

@@ -10,6 +10,7 @@ from xsmigui.core.addresses import BadAddress, normal_url
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.connecting import old_encryption
 from xsmigui.core.failures import WIRE_ERRORS, CertificateChanged, CertificateUnknown, ServerFailure
+from xsmigui.core.outline_nodes import Link
 from xsmigui.core.ports import Address
 from xsmigui.core.proxies import DIRECT, NONE, ProxyOf, excepts, proxy_from
 from xsmigui.core.text import _, joined
@@ -20,7 +21,6 @@ from xsmigui.local.settings import SettingsFile
 from xsmigui.local.trust import GivenTrust, is_fingerprint
 from xsmigui.local.unhurried import at_a_terminal, typed_password, whole_stdin
 from xsmigui.services.connections import Connections
-from xsmigui.services.login import leads_elsewhere
 from xsmigui.services.members import Members
 from xsmigui.services.server_states import AlreadyConnected, Declined, Server
 
@@ -52,18 +52,20 @@ async def connect(
     passwords = await _passwords(options, addresses)
 
     async def add(address: Address, password: str) -> Server:
-        try:
-            return await connections.add(address, password, False)
-        except WIRE_ERRORS as failure:
-            hosts = await members(address.url) if leads_elsewhere(failure) else {}
-            if not hosts:
-                raise
-            others = [url for url in hosts if url != address.url]
-            say(" ".join(part for part in sentence(failure) if part))
-            say(_("Other hosts of the pool, which are asked as well: {hosts}.", hosts=joined(others)))
-            return await connections.add(address, password, False, hosts)
+        return await connections.add(address, password, False, lambda: members(address.url))
 
+    def heard(server: Server) -> None:
+        url = server.address.url
+        others = [host for host in server.members if host != url]
+        if server.link is Link.connecting and server.detail and others and url not in told:
+            told.add(url)
+            say(server.detail)
+            say(_("Other hosts of the pool, which are asked as well: {hosts}.", hosts=joined(others)))
+
+    told: set[str] = set()
+    leave = connections.subscribe(heard)
     results = await asyncio.gather(*map(add, addresses, passwords), return_exceptions=True)
+    leave()
     wrong = []
     for address, result in zip(addresses, results, strict=True):
         match result:

@@ -8,7 +8,7 @@ through `Decisions`; a person's refusal ends the attempts.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -53,6 +53,10 @@ MEMBERS_REFRESH_S: Final = 3600.0
 """Seconds until a pool is asked for its hosts' certificates again."""
 
 
+Finder = Callable[[], Awaitable[Members]]
+"""Looks for the hosts of a server's pool."""
+
+
 class _Follower:
     """Hears the feed of one server and puts it into the store."""
 
@@ -86,7 +90,9 @@ class Connections:
             trust,
             secrets,
             decisions,
+            clock,
             members=lambda url: self._servers[url].members if url in self._servers else {},
+            find_members=self._find_members,
             is_new=lambda url: url not in self._tasks,
             show=self._set_link,
         )
@@ -100,6 +106,7 @@ class Connections:
         self._learning: dict[str, asyncio.Task[None]] = {}
         self._lost_since: dict[PoolId, datetime] = {}
         self._reasons: dict[PoolId, tuple[str, Exception]] = {}
+        self._finders: dict[str, Finder] = {}
 
     # What others see.
 
@@ -149,22 +156,26 @@ class Connections:
 
     # What the operator does.
 
-    async def add(self, address: Address, password: str, keep: bool = True, members: Members | None = None) -> Server:
-        """Connect to a new server and load it; over one of its pool's other hosts, if `members` names them and it does
-        not answer itself.
+    async def add(self, address: Address, password: str, keep: bool = True, finder: Finder | None = None) -> Server:
+        """Connect to a new server and load it; over one of its pool's other hosts, if the `finder` knows them and it
+        does not answer itself.
 
         Returns when everything is loaded. Raises the wire's errors, `Declined` or `AlreadyConnected` without leaving
         anything behind.
         """
         if address.url in self._tasks:
             await self.remove(address.url)
-        self._set(Server(address, address.url, Link.connecting, members=members or {}))
+        self._set(Server(address, address.url, Link.connecting))
+        if finder is not None:
+            self._finders[address.url] = finder
         try:
             gateway = await self._login.connect(address, password, asks=True)
         except BaseException:
             if address.url not in self._tasks:
                 self._drop(address.url)
             raise
+        finally:
+            self._finders.pop(address.url, None)
         url = gateway.url
         if url in self._tasks:  # by another of its members, or by the same address at the same time
             if url != address.url:
@@ -239,6 +250,14 @@ class Connections:
         await asyncio.gather(*(self._stop(url) for url in {*self._tasks, *self._learning}))
 
     # How it is done.
+
+    async def _find_members(self, url: str) -> Members:
+        """The hosts of a pool that were not known before, asked for once."""
+        finder = self._finders.pop(url, None)
+        members = await finder() if finder is not None else {}
+        if members and url in self._servers:
+            self._set(replace(self._servers[url], members=members))
+        return members
 
     async def _stop(self, url: str) -> None:
         found = [self._tasks.pop(url, None), self._learning.pop(url, None)]

@@ -162,8 +162,10 @@ class Connection:
 
     async def drop(self) -> None:
         """Close the sockets without a word to the server (which does not answer)."""
-        await self._transport.close()
-        self._worker.shutdown(wait=False)
+        try:
+            await self._transport.close()
+        finally:
+            self._worker.shutdown(wait=False)
 
 
 class XapiWire:
@@ -225,9 +227,11 @@ class XapiWire:
             transport = Transport(url, shown, worker, XmlCodec(), proxy)
             return Connection(transport, await self._session(transport, params), shown, worker)
         except BaseException:
-            if transport is not None:
-                await transport.close()
-            worker.shutdown(wait=False)
+            try:
+                if transport is not None:
+                    await transport.close()
+            finally:
+                worker.shutdown(wait=False)
             raise
 
     async def _session(self, transport: Transport, params: list[str]) -> str:

@@ -157,5 +157,7 @@ class Transport:
     async def close(self) -> None:
         """Close the sockets; whoever waits for an answer fails at once."""
         self._closed = True
-        await self._calls.close()
-        await self._feed.close()
+        try:
+            await self._calls.close()
+        finally:  # whoever is cancelled meanwhile leaves no socket behind
+            await self._feed.close()
