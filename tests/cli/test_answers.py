@@ -11,10 +11,11 @@ import pytest
 
 from tests.cli.test_waiting import when
 from tests.simulated import Simulated
-from tests.test_cli import Run, at, only, why
+from tests.test_cli import Run, at, lisboa_02, only, why
 from xsmigui import cli
 from xsmigui.core.preferences import Server
 from xsmigui.local.settings import SettingsFile
+from xsmigui.simulator.failures import Failure
 
 
 @pytest.mark.parametrize(
@@ -36,7 +37,7 @@ def test_wrong_arguments(run: Run, arguments: list[str]) -> None:
     status, out, err = run(*arguments)
     assert (status, why(out)) == (2, "bad-arguments")
     document = only(out)
-    assert document["state"] == "failed"
+    assert (document["state"], document["code"]) == ("failed", "bad-arguments")
     assert document["error"]
     assert " ".join(document["error"].split()) in " ".join(err.split())
 
@@ -139,3 +140,71 @@ def test_interrupted_while_the_host_is_being_changed(site: Simulated, run: Run) 
     assert (status, document["job"], document["state"], document["reason"]) == (130, None, "interrupted", "interrupted")
     assert "It is not known whether lisboa-02 is in maintenance mode now" in document["error"]
     assert document["error"] in err
+
+
+# What breaks after the job.
+
+
+def emptied(site: Simulated, run: Run) -> None:
+    """lisboa-02, with a VM that was shut down for its maintenance."""
+    lisboa, host = site["Lisboa"], lisboa_02(site)
+    vm = site.vm(lisboa, "dns-lx")
+    site.call(lisboa, "VM.clean_shutdown", vm)
+    uuid = site.run(lambda: lisboa.pool.db.get("VM", vm, "uuid"))
+    site.call(lisboa, "host.add_to_other_config", host, "MAINTENANCE_MODE_EVACUATED_VMS_HALTED", uuid)
+    assert run("evacuate", *at(lisboa), "--host", "lisboa-02", "--yes")[0] == 0
+
+
+@pytest.mark.parametrize("method", ["VM.start_on", "host.get_other_config"])
+def test_a_connection_that_breaks_after_the_job(site: Simulated, run: Run, method: str) -> None:
+    """The VMs that have come back are in the document, whatever becomes of the rest."""
+    emptied(site, run)
+    lisboa = site["Lisboa"]
+    site.run(lambda: lisboa.pool.faults.add(method, times=0, drop=True))
+    arguments = [*at(lisboa), "--host", "lisboa-02", "--leave", "--yes", "--json"]
+    status, out, err = run("evacuate", *arguments)
+    document = only(out)
+    assert (status, document["state"], document["code"]) == (3, "failed", "no-connection"), err
+    assert document["job"]
+    assert [(vm["name"], vm["state"]) for vm in document["vms"]] == [("web-lx-02", "done")]
+    assert document["error"] in err
+    site.fault(lisboa, "clear")
+    status, out, err = run("evacuate", *arguments)  # as it says
+    assert (status, only(out)["state"]) == (0, "done"), err
+    vm = site.vm(lisboa, "dns-lx")
+    assert site.run(lambda: lisboa.pool.db.get("VM", vm, "power_state")) == "Running"
+
+
+def test_what_is_refused_after_the_job(site: Simulated, run: Run) -> None:
+    emptied(site, run)
+    lisboa = site["Lisboa"]
+    failure = Failure("RBAC_PERMISSION_DENIED", "host.get_other_config", "no")
+    site.run(lambda: lisboa.pool.faults.add("host.get_other_config", times=0, failure=failure))
+    status, out, _err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--leave", "--yes", "--json")
+    document = only(out)
+    assert (status, document["state"], document["code"]) == (4, "failed", "error")
+    assert [vm["state"] for vm in document["vms"]] == ["done"]
+
+
+def test_interrupted_after_the_job(site: Simulated, run: Run) -> None:
+    emptied(site, run)
+    lisboa = site["Lisboa"]
+    seen = site.run(lambda: lisboa.pool.faults.add("VM.start_on", delay=3600.0))
+    thread = when(site, lambda: seen.seen, lambda: os.kill(os.getpid(), signal.SIGINT))
+    status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--leave", "--yes", "--json")
+    thread.join()
+    document = only(out)
+    assert (status, document["state"], document["code"]) == (130, "interrupted", "interrupted")
+    assert [vm["state"] for vm in document["vms"]] == ["done"]
+    assert document["reason"] in err
+
+
+def test_a_pool_that_was_connected_anew_meanwhile(site: Simulated, run: Run) -> None:
+    """The job outlasts it, and so does what follows."""
+    emptied(site, run)
+    lisboa = site["Lisboa"]
+    seen = site.run(lambda: lisboa.pool.faults.add("VM.pool_migrate", delay=0.5))
+    thread = when(site, lambda: seen.seen, lambda: site.fault(lisboa, "hang_up"))
+    status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--leave", "--yes", "--json")
+    thread.join()
+    assert (status, only(out)["started"]) == (0, ["dns-lx"]), err

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import signal
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,6 +16,7 @@ from tests.holding import PATIENCE
 from tests.local.test_journal import a_job
 from tests.simulated import Simulated
 from tests.test_cli import Run, at, eventually, held, jobs_of, migrate, only, process
+from xsmigui.cli import carrying_on
 from xsmigui.cli.carrying_on import waiting_for
 from xsmigui.core.journal import Waiting
 from xsmigui.local import handover
@@ -52,6 +55,28 @@ def test_everything_unfinished_is_brought_to_its_end(site: Simulated, run: Run, 
     status, out, err = run("jobs", "--carry-on", *at(*site.pools), "--json")
     assert (status, only(out)) == (0, {"jobs": []})
     assert "Nothing is unfinished." in err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL")
+def test_interrupted_it_says_what_is_left_and_how_it_is_taken_up(
+    site: Simulated, run: Run, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = killed(site, run, home)
+    say = carrying_on.say
+
+    def interrupting(text: str) -> None:
+        say(text)
+        if "carried on" in text:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(carrying_on, "say", interrupting)
+        status, out, err = run("jobs", "--carry-on", *at(*site.pools), "--json")
+    (job,) = only(out)["jobs"]
+    assert (status, job["code"], job["reason"]) == (130, "interrupted", "Interrupted.")
+    assert job["resume"] in err
+    release()
+    assert run("jobs", "--carry-on", *at(*site.pools))[0] == 0
 
 
 def test_nothing_is_unfinished_and_no_server_is_needed(run: Run) -> None:

@@ -62,7 +62,7 @@ def test_a_certificate_that_is_renewed_in_mid_migration(site: Simulated, run: Ru
     status, out, err = run("migrate", *at(*site.pools), *MOVE)
     thread.join()
     document = only(out)
-    assert (status, document["state"]) == (3, "interrupted")
+    assert (status, document["state"], document["code"]) == (3, "interrupted", "no-connection")
     assert "presents the certificate" in err
     assert pool.fingerprint in err
     assert "web-01" in err
@@ -175,9 +175,26 @@ def test_a_pool_that_stays_away(site: Simulated, run: Run) -> None:
     status, out, err = run("migrate", *at(*site.pools), *MOVE, "--patience", "0.05")
     thread.join()
     document = only(out)
-    assert (status, document["state"]) == (130, "interrupted")
+    assert (status, document["state"], document["code"]) == (130, "interrupted", "no-answer")
+    assert document["reason"] in err
     assert "Madrid → Lisboa" in err
     assert pool.member_urls[0] in err
+
+
+def test_a_turn_that_does_not_come(site: Simulated, run: Run) -> None:
+    """The host says that it runs as many as it allows, and nothing is seen that could make room."""
+    pool = site["Madrid"]
+    hosts = site.run(lambda: dict.fromkeys(pool.pool.db.table("host"), 3))
+    site.run(lambda: pool.pool.storage_motions.update(hosts))
+    status, out, err = run("migrate", *at(*site.pools), *MOVE, "--patience", "0.05")
+    document = only(out)
+    assert (status, document["state"], document["code"]) == (130, "interrupted", "stalled")
+    assert document["reason"] == "Nothing has moved for 1 minute. The rest waits for its turn."
+    assert "This was not started: web-01." in err
+    assert document["resume"] in err
+    site.run(lambda: pool.pool.storage_motions.clear())
+    status, out, err = resumed(err, run)
+    assert (status, "web-01" in out) == (0, True), err
 
 
 def test_a_start_whose_answer_was_lost_is_silence_too(site: Simulated, run: Run) -> None:
@@ -206,7 +223,7 @@ def test_an_unforeseen_answer_that_lasts_is_no_failure(
     status, out, err = run("migrate", *at(*site.pools), *MOVE)
     thread.join()
     document = only(out)
-    assert (status, document["state"]) == (130, "interrupted")
+    assert (status, document["state"], document["code"]) == (130, "interrupted", "unclear")
     assert document["resume"] in err
     site.fault(pool, "clear")
     release(site)

@@ -29,7 +29,10 @@ STATES: Final = {
 
 
 def answer(options: argparse.Namespace, document: Mapping[str, object]) -> None:
-    """The document of a command; without `--json` nothing is printed here."""
+    """The document of a command; without `--json` nothing is printed here. Its `code` says why it did not end well in a
+    word: where the document itself names none it is the `reason`."""
+    if "reason" in document:
+        document = {"code": document["reason"]} | dict(document)
     if getattr(options, "json", False):
         print_document(document, True)
         options.is_answered = True

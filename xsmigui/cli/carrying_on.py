@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import logging
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -26,7 +26,7 @@ from xsmigui.local.trust import GivenTrust, TrustFile
 from xsmigui.services.asking import Asker
 from xsmigui.services.connections import Connections
 from xsmigui.services.jobs import FOLLOW_AT_MOST_S, Jobs
-from xsmigui.services.patience import LOOK_INTERVAL_S, until_hopeless
+from xsmigui.services.patience import LOOK_INTERVAL_S, Hopeless, until_hopeless
 from xsmigui.services.store import Store
 from xsmigui.services.succession import Answer, Inheritance, NotConnected, connect, decode
 
@@ -41,7 +41,12 @@ class _Ends:
     """How it went on: with a request for the jobs, or until they have ended or stand still."""
 
     asked: bool = False
-    refused: bool = False
+    hopeless: dict[str, Hopeless] = field(default_factory=dict)
+    """Why those are left that stand still, by job."""
+
+    @property
+    def refused(self) -> bool:
+        return any(why.refused for why in self.hopeless.values())
 
 
 async def carry_on(options: argparse.Namespace, jobs: Jobs, journal: JournalFile) -> int:
@@ -61,7 +66,13 @@ async def carry_on(options: argparse.Namespace, jobs: Jobs, journal: JournalFile
         jobs.proceed(job.id)
     count = sum(1 for job in taken for vm in job.vms if not vm.is_over)
     say(n_("{n} VM is carried on.", "{n} VMs are carried on.", count))
-    ends = await _until_the_end(jobs, journal, [job.id for job in taken], options.patience * 60)
+    try:
+        ends = await _until_the_end(jobs, journal, [job.id for job in taken], options.patience * 60)
+    except asyncio.CancelledError:
+        interrupted = Hopeless(_("Interrupted."), "interrupted")
+        found = [jobs.get(job.id) for job in taken]
+        _report(options, found, _Ends(hopeless={job.id: interrupted for job in found if not job.has_ended}))
+        raise
     if ends.asked:
         say(_("Another xsmigui has taken the jobs over."))
         answer(options, {"jobs": [], "taken_over": [job.id for job in taken]})
@@ -146,7 +157,8 @@ async def _until_the_end(jobs: Jobs, journal: JournalFile, names: list[str], pat
             await jobs.hand_over()
             ends.asked = True
         else:
-            ends.refused = any(rest.result())
+            results = zip(names, rest.result(), strict=True)
+            ends.hopeless = {name: why for name, why in results if why is not None}
     finally:
         for future in (*waits, asked, telling):
             future.cancel()
@@ -191,17 +203,17 @@ async def _until_asked(journal: JournalFile) -> None:
         await clock.sleep(LOOK_INTERVAL_S / 2)
 
 
-async def _until_at_rest(jobs: Jobs, name: str, patience: float) -> bool:
-    """Until a job has ended, or what is left of it waits for the operator; True where a server refuses us."""
+async def _until_at_rest(jobs: Jobs, name: str, patience: float) -> Hopeless | None:
+    """Until a job has ended, or what is left of it waits for the operator, and why."""
     hopeless = asyncio.ensure_future(until_hopeless(jobs, name, SystemClock(), patience))
     ended = asyncio.ensure_future(jobs.wait(name))
     try:
         await asyncio.wait((ended, hopeless), return_when=asyncio.FIRST_COMPLETED)
         if ended.done():
-            return False
+            return None
         why = hopeless.result()
         log.warning("%s: %s", name, why.reason)
-        return why.refused
+        return why
     finally:
         for future in (ended, hopeless):
             future.cancel()
@@ -211,15 +223,24 @@ async def _until_at_rest(jobs: Jobs, name: str, patience: float) -> bool:
 def _report(options: argparse.Namespace, ended: list[Job], ends: _Ends) -> int:
     """Say what became of the jobs; the exit status."""
     left = [job for job in ended if any(not vm.is_over for vm in job.vms)]
-    documents = [job.as_json() | ({"resume": resume_line(options, job)} if job in left else {}) for job in ended]
+    documents = [job.as_json() | (_left_over(options, job, ends) if job in left else {}) for job in ended]
     answer(options, {"jobs": documents})
     if not options.json:
         for job in ended:
             show_outcome(job)
     for job in left:
         names = joined([vm.move.vm.name for vm in job.vms if not vm.is_over])
+        if job.id in ends.hopeless:
+            say(ends.hopeless[job.id].reason)
         say(_("This can be resumed: {names}.", names=names))
         say(f"  {resume_line(options, job)}")
     if left:
         return NO_CONNECTION if ends.refused else INTERRUPTED
     return DONE if all(job.state in (State.done, State.cancelled) for job in ended) else FAILED
+
+
+def _left_over(options: argparse.Namespace, job: Job, ends: _Ends) -> dict[str, object]:
+    """Why a job has not come to its end, and the line that takes it up, for `--json`."""
+    why = ends.hopeless.get(job.id)
+    told: dict[str, object] = {"code": "unclear"} if why is None else {"reason": why.reason, "code": why.code}
+    return told | {"resume": resume_line(options, job)}

@@ -22,7 +22,7 @@ from xsmigui.console import (
     say,
 )
 from xsmigui.core.catalogue import sentence
-from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
+from xsmigui.core.failures import WIRE_ERRORS, ServerFailure, Unreachable
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import evacuation
 from xsmigui.core.migration.draft import Draft
@@ -69,7 +69,7 @@ async def evacuate(
     async def settle(draft: Draft) -> Evaluation:
         return await settled(store, asker, clock, draft)
 
-    work = _Host(options, store, jobs, gateway, pool, host, settle, times)
+    work = _Host(options, store, jobs, connections, gateway, pool, host, settle, times)
     try:
         return await (work.fill() if options.leave else work.empty(network))
     except WIRE_ERRORS as failure:
@@ -93,6 +93,7 @@ class _Host:
         options: argparse.Namespace,
         store: Store,
         jobs: Jobs,
+        connections: Connections,
         gateway: Gateway,
         pool: PoolId,
         host: HostRef,
@@ -102,6 +103,7 @@ class _Host:
         self._options = options
         self._store = store
         self._jobs = jobs
+        self._connections = connections
         self._gateway = gateway
         self._pool = pool
         self._host = host
@@ -117,6 +119,15 @@ class _Host:
     @property
     def _name(self) -> str:
         return self._inventory.name_of("host", self._host)
+
+    async def _gateway_now(self) -> Gateway:
+        """The way to the pool, which a job may have seen connected anew. Raises `Unreachable`."""
+        try:
+            async with asyncio.timeout(self._options.patience * 60):
+                return await self._connections.wait_for_gateway(self._pool)
+        except TimeoutError:
+            trouble = self._connections.trouble(self._pool)
+            raise Unreachable(self._gateway.url, trouble.reason if trouble is not None else "") from None
 
     # Emptying it.
 
@@ -198,10 +209,10 @@ class _Host:
         not_back: list[NotBack] = []
 
         async def after() -> dict[str, object]:
-            inventory = self._inventory
-            started, others = await maintenance.start_again(self._gateway, inventory, self._host, waiting)
+            gateway, inventory = await self._gateway_now(), self._inventory
+            started, others = await maintenance.start_again(gateway, inventory, self._host, waiting)
             not_back.extend(others)
-            await maintenance.strike_off(self._store, self._gateway, self._pool, self._host, started)
+            await maintenance.strike_off(self._store, gateway, self._pool, self._host, started)
             names = [inventory.VM[vm].name_label for vm in started]
             for vm in not_back:
                 fields = {"vm": vm.name, "host": self._name, "reason": vm.reason}

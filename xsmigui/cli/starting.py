@@ -28,7 +28,8 @@ from xsmigui.console import (
     show_outcome,
     write_report,
 )
-from xsmigui.core.failures import CertificateChanged
+from xsmigui.core.catalogue import sentence
+from xsmigui.core.failures import WIRE_ERRORS, CertificateChanged, ServerFailure
 from xsmigui.core.jobs import Job, State
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.leaving_out import LeftOut
@@ -104,17 +105,17 @@ async def to_the_end(
         finally:
             await watcher.close()
     except asyncio.CancelledError:
-        _left_unfinished(options, jobs.get(job.id), _("Interrupted."))
+        _left_unfinished(options, jobs.get(job.id), _("Interrupted."), "interrupted")
         raise
     job = jobs.get(job.id)
     if hopeless is not None:
-        _left_unfinished(options, job, hopeless.reason, hopeless.trouble)
+        _left_unfinished(options, job, hopeless.reason, hopeless.code, hopeless.trouble)
         return NO_CONNECTION if hopeless.refused else INTERRUPTED
     if getattr(options, "report", None):
         await asyncio.to_thread(write_report, job, Path(options.report))
-    more = await after() if after is not None else {}
+    more = await _afterwards(options, job, after) if after is not None else {}
     unclear = [vm for vm in job.vms if not vm.is_over]
-    more |= {"resume": resume_line(options, job)} if unclear else {}
+    more |= {"code": "unclear", "resume": resume_line(options, job)} if unclear else {}
     status = INTERRUPTED if unclear else _status(job, getattr(options, "revert", None), more)
     answer(options, job.as_json() | {"state": _state(job, status)} | more)
     if not options.json:
@@ -125,11 +126,30 @@ async def to_the_end(
     return status
 
 
+async def _afterwards(options: argparse.Namespace, job: Job, after: After) -> dict[str, object]:
+    """What is done after the job, and what that answers: the job is in the document whatever becomes of it."""
+    try:
+        return await after()
+    except WIRE_ERRORS as failure:
+        text = " ".join(part for part in sentence(failure) if part)
+        text = " ".join((text, _("Run this command again to finish what was to be done after the job.")))
+        say(text)
+        reason = "error" if isinstance(failure, ServerFailure) else "no-connection"
+        return {"state": "failed", "reason": reason, "error": text}
+    except asyncio.CancelledError:
+        text = _("Interrupted after the job. Run this command again to finish what was to be done then.")
+        say(text)
+        answer(options, job.as_json() | {"state": "interrupted", "reason": text, "code": "interrupted"})
+        raise
+
+
 def _status(job: Job, reverting: str | None, more: Mapping[str, object]) -> int:
     """The exit status of a job that has ended. Whoever has asked for the way back is served when everything is back;
     what was done after the job may have failed though the job did not."""
     if job.state is State.cancelled:
         return DONE if reverting else INTERRUPTED
+    if more.get("reason") == "no-connection":
+        return NO_CONNECTION
     return DONE if job.state is State.done and more.get("state") != "failed" else FAILED
 
 
@@ -153,7 +173,9 @@ async def _wait_for(jobs: Jobs, job: str, patience: float) -> Hopeless | None:
         await asyncio.gather(ended, hopeless, return_exceptions=True)
 
 
-def _left_unfinished(options: argparse.Namespace, job: Job, reason: str, trouble: Trouble | None = None) -> None:
+def _left_unfinished(
+    options: argparse.Namespace, job: Job, reason: str, code: str, trouble: Trouble | None = None
+) -> None:
     """Say why a job is no longer followed, what goes on where, and how it is taken up again."""
     say(reason)
     plan = job.plan
@@ -176,7 +198,7 @@ def _left_unfinished(options: argparse.Namespace, job: Job, reason: str, trouble
     say(f"  {resume}")
     if trouble is not None and trouble.hosts:
         say(_("Other hosts of the pool, which are asked as well: {hosts}.", hosts=joined(list(trouble.hosts))))
-    answer(options, job.as_json() | {"state": "interrupted", "reason": reason, "resume": resume})
+    answer(options, job.as_json() | {"state": "interrupted", "reason": reason, "code": code, "resume": resume})
 
 
 def left_json(options: argparse.Namespace, left_out: Sequence[LeftOut]) -> dict[str, object]:

@@ -257,6 +257,11 @@ class Jobs:
         ours = [vm for vm in vms if vm.arrived is None and not vm.held]
         return len(ours) + self._movers.others(pool, {vm.move.vm.uuid for vm in ours})
 
+    def others_leave(self, job: str) -> bool:
+        """Storage migrations of other clients are under way out of the pool of a job."""
+        plan = self._jobs[job].plan
+        return self._movers.others(PoolId(plan.source.uuid), {vm.move.vm.uuid for vm in self._jobs[job].vms}) > 0
+
     def hold(self, job: str, index: int) -> None:
         """Let a VM that waits wait on, until it is continued; what runs is not held."""
         for place in self._queue:
