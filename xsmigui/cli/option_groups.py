@@ -104,8 +104,9 @@ def connection(command: argparse.ArgumentParser, required: bool = True) -> None:
         help=_("servers to reach without the proxy. Example: --no-proxy 10.0.0.0/8,.example.com"),
     )
     text = _(
-        "minutes to wait for a job whose servers do not answer, {minutes} by default; what is running there "
-        "continues, and the command that resumes the job is printed. Example: --patience 30"
+        "minutes to wait for a job whose servers do not answer, or of which nothing moves while it waits for room or "
+        "its turn, {minutes} by default; what is running there continues, and the command that resumes the job is "
+        "printed. Example: --patience 30"
     )
     minutes = round(GIVE_UP_AFTER_S / 60)
     group.add_argument(

@@ -114,7 +114,8 @@ def _silence(seconds: float, why: str) -> str:
 def _stillness(seconds: float, why: str) -> str:
     minutes = _minutes(seconds)
     text = n_("Nothing has moved for {n} minute.", "Nothing has moved for {n} minutes.", minutes)
-    return f"{text} {why or _('The rest waits for its turn.')}"
+    rest = _("The rest waits for its turn.")
+    return f"{text} {why or rest}"
 
 
 def _minutes(seconds: float) -> int:
