@@ -16,6 +16,7 @@ from xsmigui.core.migration.diskdraft import DisksRefused
 from xsmigui.core.migration.exchange import KEPT
 from xsmigui.core.migration.kept import KeptSource, kept_sources, may_have_changed, revert_plan
 from xsmigui.core.ports import Gateway
+from xsmigui.core.verified import Outcome, What
 from xsmigui.services.kept import purge
 
 __all__ = ["quiet"]
@@ -134,6 +135,9 @@ async def test_a_source_without_a_sum_that_may_have_been_written_to_is_put_back_
     (vm,) = (await ended(two, two.jobs.start(plan))).vms
     assert vm.state is State.done, vm.message
     assert "No checksum was made" in vm.message
+    assert not vm.verified
+    unknown = {(item.what, item.subject) for item in vm.items if item.outcome is Outcome.unknown}
+    assert unknown == {(What.content, kept.note.name) for kept in sources}
     two.site.lets_go_of(VM)
 
 

@@ -33,6 +33,7 @@ class What(StrEnum):
     ha_priority = "ha_priority"
     addresses = "addresses"
     gone = "gone"
+    identity = "identity"
 
 
 class Outcome(StrEnum):
@@ -100,6 +101,7 @@ _NAMES = {
     What.ha_priority: N_("restart priority"),
     What.addresses: N_("addresses of the guest"),
     What.gone: N_("the VM in its old pool"),
+    What.identity: N_("whether it is the VM that was sent"),
 }
 
 
@@ -122,6 +124,10 @@ def fact(item: Item) -> Message:
         case Outcome.differs:
             found, expected = found or m_("nothing"), expected or m_("nothing")
             return m_("{what}: {found}, not {expected}", what=name(item), found=found, expected=expected)
+        case Outcome.unknown if item.what is What.content and expected and item.expected not in _WORDS:
+            return m_("{what}: could not be compared. {reason}", what=name(item), reason=expected)
+        case Outcome.unknown if item.what is What.identity:
+            return m_("{what}: could not be seen. {reason}", what=name(item), reason=expected)
         case Outcome.unknown:
             return m_("{what}: could not be read ({expected} expected)", what=name(item), expected=expected or "–")
 

@@ -74,8 +74,10 @@ async def _source_item(gateway: Gateway, plan: Plan, job: VmJob, it: Replacement
         found.append(same(What.content, it.name, "same"))
     elif it.has_other_content:
         found.append(differs(What.content, it.name, "same", "other"))
-    elif plan.proves:
+    elif plan.proves or (it.written and it.unprovable):
         found.append(unknown(What.content, it.name, it.unprovable))
+    elif it.spare:
+        found.append(unknown(What.content, it.name, m_("No checksum was made when it was kept.")))
     return found
 
 

@@ -93,6 +93,8 @@ class SendingCarrier(Carrier):
         self._keeps_session = False
         self._new_disks: dict[str, str] = {}
         self._there: tuple[str, ...] | None = None
+        self._sent_under: tuple[str, str] | None = None
+        self._is_answered = self.job.arrived is not None
 
     async def run(self) -> None:
         leave = self._store.subscribe(self._source_changed)
@@ -336,6 +338,7 @@ class SendingCarrier(Carrier):
             before=self._there,
             portrait=portrait_before(source, VmRef(self._move.vm.ref)) if source is not None else None,
         )
+        self._sent_under = self._watched()
         try:
             await self._write_first()
         except BaseException:
@@ -362,7 +365,15 @@ class SendingCarrier(Carrier):
             fields |= {"problems": (*self.job.problems, self._unknown_start())}
         if "arrived" in fields:
             fields |= {"pending": None, "task": ""}
+            if self._plan.crosses and not self._is_answered and self._sent_under != self._watched():
+                fields |= {"items": (unknown(What.identity, "", m_("Its server's answer was lost meanwhile.")),)}
         return replace(self.job, **fields)
+
+    def _watched(self) -> tuple[str, str]:
+        """Names the time in which nothing of both pools was missed. A VM that is found at its destination by its uuid,
+        with neither answer nor task, may have been imported there by somebody; who has watched would have seen how its
+        old one went."""
+        return self._store.watch(self.pool), self._store.watch(self._target)
 
     def _unknown_start(self) -> Problem:
         return replace(self._block(m_("It is not known whether it was started.")), severity=Severity.warn)
@@ -370,6 +381,7 @@ class SendingCarrier(Carrier):
     async def _answered(self, pending: Pending, answer: object) -> None:
         if pending.method in MOTIONS:
             answer = self._arrived_at(str(answer))
+            self._is_answered = True
             pending = replace(pending, then={"arrived": answer})
         await super()._answered(pending, answer)
 
@@ -516,9 +528,10 @@ class SendingCarrier(Carrier):
             text: Text = m_("The server says that {vm} has moved, but it cannot be read in {pool}.", **names)
             text = sentences(text, await self._where())
             raise Ended(State.failed, text, (*self.job.problems, self._problem(failure))) from None
-        items = (*found.items, *self._content_items(found.sizes))
+        noted = (item for item in self.job.items if item.what is What.identity)
+        items = (*noted, *found.items, *self._content_items(found.sizes))
         self._tell(arrived=found.arrived, host=found.host, disks=found.disks, items=items, state=State.running)
-        different = problems(self._move, items)
+        different = problems(self._move, items, answered=self._is_answered)
         if any(p.blocks for p in different):
             text = sentences(m_("Moved, but not as planned."), *(p.statement for p in different), await self._where())
             raise Ended(State.failed, text, (*self.job.problems, *different))

@@ -65,9 +65,12 @@ class Found:
         return all(item.outcome is Outcome.same for item in self.items if item.what in _IN_PLACE)
 
 
-def problems(move: VmMove, items: tuple[Item, ...], *, accepted: bool = False) -> tuple[Problem, ...]:
-    """What differs from the plan, each with what to do about it; a warning if it can simply be set again, or if it is
-    another content that the operator has `accepted`."""
+def problems(
+    move: VmMove, items: tuple[Item, ...], *, accepted: bool = False, answered: bool = False
+) -> tuple[Problem, ...]:
+    """What differs from the plan, each with what to do about it; a warning if it can simply be set again, if it is
+    another content that the operator has `accepted`, or a source that is left behind though the server has `answered`
+    that the VM has moved."""
     hints = {
         What.power_state: m_("Look at the VM's console before you start it again."),
         What.size: m_("Do not use it before you know the reason."),
@@ -75,7 +78,7 @@ def problems(move: VmMove, items: tuple[Item, ...], *, accepted: bool = False) -
         What.gone: m_("Don't start it there: both use the same identity. Compare them, then remove the older one."),
     }
     subject = Subject("VM", move.vm.uuid, move.vm.name)
-    mild = (*_SETTINGS, What.content) if accepted else _SETTINGS
+    mild = {*_SETTINGS, *([What.content] if accepted else []), *([What.source] if answered else [])}
     return tuple(
         Problem(
             rule="verify",
@@ -233,8 +236,30 @@ async def read_back(
         is_gone = events is not None and await events[0].has_lost(move.vm.uuid)
         is_gone = is_gone or await find_vm(source, move.vm.uuid) is None
         items.append(same(What.gone, "", "") if is_gone else differs(What.gone, "", "", plan.source.name))
+        if is_gone:
+            items += await _sources(move, source, events[0] if events is not None else None)
     sizes = {position: disk.size for position, disk in after.disks.items()}
     return Found(arrived, host, _disks(move, after.disks), tuple(items), sizes)
+
+
+async def _sources(move: VmMove, source: Gateway, events: Known | None) -> list[Item]:
+    """Whether the server has removed the disks in the old pool, as it does when they have arrived (xapi 24.10,
+    xapi_vm_migrate.ml `migrate_send'`). Disks on an SR that both pools see stay where they are."""
+    inventory = await events.inventory() if events is not None else None
+    left = {vdi.uuid for vdi in inventory.VDI.values()} if inventory is not None else set()
+    found = []
+    for disk in move.disks:
+        if disk.stays or disk.follows or disk.source.uuid == disk.target.uuid:
+            continue
+        if inventory is None:
+            is_left = await fresh_record(source, "VDI", disk.disk.ref) is not None
+        else:
+            is_left = disk.disk.uuid in left
+        if is_left:
+            found.append(differs(What.source, disk.disk.name, "removed", "kept"))
+        else:
+            found.append(same(What.source, disk.disk.name, "removed"))
+    return found
 
 
 def _disks(move: VmMove, there: Mapping[str, Any]) -> tuple[DiskResult, ...]:

@@ -383,3 +383,24 @@ def test_back_nothing_is_left_to_do() -> None:
     clean = {"old": vdi("old", VBDs=["v0"])}
     spec = replace(SPEC, rolling_back=True, replacements=(noted(COPIED, new=""),))
     assert next_step(spec, state(vdis=clean, vm=vm(other_config={}, blocked_operations={}))) == Done()
+
+
+# A job that had stopped goes on.
+
+
+@pytest.mark.parametrize(("found", "placed", "proven", "unprovable"), [
+    (swapped, False, False, True),
+    (swapped, True, False, False),  # it was seen in place before
+    (swapped, False, True, False),
+    (state, False, False, False),  # the copy is void, and made anew
+])  # fmt: skip
+def test_what_was_not_seen_in_place_before_the_job_stopped_is_not_called_compared(
+    found: Any, placed: bool, proven: bool, unprovable: bool
+) -> None:
+    sums = {"proven": "1", "sum_old": "s", "sum_new": "s"} if proven else {}
+    it = noted(COPIED, unwatched=True, placed=placed, **sums)
+    step = next_step(replace(SPEC, replacements=(it,)), found())
+    assert isinstance(step, Note)
+    assert bool(step.changes.get("unprovable")) is unprovable
+    assert step.changes["written"] is (found is swapped)
+    assert step.changes["void"] is (found is state)

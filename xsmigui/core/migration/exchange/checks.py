@@ -1,7 +1,7 @@
 """What was true when a job looked first must still be true: whose disks they are, who has them, what is where."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 from xsmigui.core.messages import Text, m_, sentences
 from xsmigui.core.migration.exchange.values import JOB, KEPT, ExchangeSpec, ExchangeState, Replacement
@@ -160,7 +160,9 @@ def _resumed(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement)
     has, the VM may have run on that, and it stays."""
     has_new = bool(state.connection(it.new)) and not state.connection(it.old)
     is_void = bool(it.is_copied and it.new and not has_new and spec.stop is None)
-    again = {"copied": False, "complete": False} if spec.stop is not None and not has_new else {}
+    again: dict[str, Any] = {"copied": False, "complete": False} if spec.stop is not None and not has_new else {}
+    if has_new and not it.placed and not it.is_proven:
+        again["unprovable"] = m_("The job had stopped before the new disk was seen in place.")
     yield Note({"unwatched": False, "written": has_new, "void": is_void, "signs": None, **again}, at)
 
 
