@@ -256,3 +256,35 @@ def test_a_lost_connection_is_no_refusal(site: Simulated, run: Run) -> None:
     document = only(out)
     assert (status, document["job"], document["reason"]) == (3, None, "no-connection")
     assert "It is not known whether lisboa-02 is in maintenance mode now" in err
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        ("VM.metadata_export", "OpaqueRef:vm"),
+        ("Host.vm_start", "OpaqueRef:host"),
+        ("SR", "OpaqueRef:sr", "scan", "OpaqueRef:task"),
+    ],
+)
+@pytest.mark.parametrize("command", ["preflight", "migrate", "evacuate"])
+def test_a_momentary_lock_is_no_refusal(site: Simulated, run: Run, command: str, params: tuple[str, ...]) -> None:
+    """Of the VM, of a host, of an SR: whatever stands in the way of a question for a moment."""
+    pool = site["Madrid"]
+    locked = Failure("OTHER_OPERATION_IN_PROGRESS", *params)
+    planted = site.run(lambda: pool.pool.faults.add("VM.assert_can_migrate", times=2, failure=locked))
+    arguments = ["--vm", "web-01", "--to", "Lisboa", "--sr", "NFS Lisboa"]
+    if command == "evacuate":
+        arguments = ["--host", "madrid-02", "--leave-out-blocked"]
+    status, out, err = run(
+        command, *at(*site.pools), *arguments, *([] if command == "preflight" else ["--yes"]), "--json"
+    )
+    assert planted.seen > 2
+    document = only(out)
+    if command == "evacuate":
+        assert document["vms"]
+        assert not any("busy" in vm["reason"] for vm in document["left"]), document["left"]
+    elif command == "preflight":
+        assert not [problem for problem in document["problems"] if problem["severity"] == "block"]
+        assert status == 0, err
+    else:
+        assert (status, document["state"]) == (0, "done"), err

@@ -55,6 +55,12 @@ async def answer(server: Busy, question: Question) -> tuple[Exception | None, li
         (CAN, OLD, True),
         (CAN, NEW, True),
         (CAN, SNAPSHOT, True),  # servers before 25.20 do not wait for anything
+        (CAN, ServerFailure("OTHER_OPERATION_IN_PROGRESS", ("VM.snapshot", "OpaqueRef:vm")), True),
+        (CAN, ServerFailure("OTHER_OPERATION_IN_PROGRESS", ("host", "OpaqueRef:h", "vm_migrate", "OpaqueRef:t")), True),
+        (CAN, ServerFailure("OTHER_OPERATION_IN_PROGRESS", ("Host.vm_start", "OpaqueRef:h")), True),
+        (CAN, ServerFailure("OTHER_OPERATION_IN_PROGRESS", ("SR", "OpaqueRef:sr", "scan", "OpaqueRef:t")), True),
+        (CAN, ServerFailure("OTHER_OPERATION_IN_PROGRESS", ("SR.scan", "OpaqueRef:sr")), True),
+        (CAN, ServerFailure("OTHER_OPERATION_IN_PROGRESS"), True),
         (VALID, OLD, True),
         (VALID, NEW, True),
         (VALID, SNAPSHOT, False),
@@ -81,6 +87,10 @@ async def test_what_does_not_pass_is_a_refusal_in_the_end() -> None:
         (("VM.migrate_send",), ("pool-admin", "pool-operator", "vm-power-admin")),
         (("VM.migrate_send", "host.disable"), ("pool-admin", "pool-operator")),
         (("VM.start_on",), ("pool-admin", "pool-operator", "vm-power-admin")),
+        (("SR.scan",), ("pool-admin", "pool-operator", "vm-power-admin")),
+        (("host.enable", "VM.start"), ("pool-admin", "pool-operator")),
+        (("pool.set_default_SR", "VDI.copy"), ("pool-admin", "pool-operator")),
+        (("VDI.copy", "VBD.create"), ("pool-admin", "pool-operator", "vm-admin", "vm-power-admin")),
         (("VM.clean_shutdown",), ("pool-admin", "pool-operator", "vm-admin", "vm-operator", "vm-power-admin")),
     ],
 )

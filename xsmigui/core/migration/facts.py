@@ -83,9 +83,13 @@ PASSING: Final = "metadata_export"
 
 EXCHANGING: Final = (
     "VM.add_to_other_config",
+    "VM.remove_from_other_config",
     "VM.set_blocked_operations",
     "VDI.add_to_other_config",
+    "VDI.remove_from_other_config",
+    "VDI.add_tags",
     "VDI.create",
+    "SR.scan",
     "VDI.set_name_label",
     "VBD.create",
     "VBD.destroy",

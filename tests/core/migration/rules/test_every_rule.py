@@ -9,7 +9,20 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace as replace_struct
 
-from tests.core.migration.rules.cases import ACCEPTED, CASES, SOURCE, TARGET, WELL, Case, Scene
+from tests.core.migration.rules.cases import (
+    ACCEPTED,
+    CASES,
+    SOURCE,
+    TARGET,
+    WELL,
+    Case,
+    Edit,
+    Scene,
+    both,
+    closed,
+    each_host,
+    release,
+)
 from tests.judged import Judge, Way
 from tests.simulator.inside import Client
 from tests.spanish import in_spanish
@@ -19,8 +32,10 @@ from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evaluation import Evaluation, evaluate
 from xsmigui.core.migration.plan import make_plan
 from xsmigui.core.migration.rules import BATCH_RULES, RULES
+from xsmigui.core.problems import Severity
 from xsmigui.core.refs import SrRef, VmRef
 from xsmigui.simulator.command import Options, build
+from xsmigui.simulator.profiles import PROFILES
 
 TABLE = Path(__file__).parents[5] / "shared" / "rules.md"
 ELSEWHERE = {"R08": "test_r08_rights_of_a_reader", "R75": "test_r75_ipv6_and_old_kernels", "R77": "test_stopping"}
@@ -151,6 +166,47 @@ async def test_every_sr_of_the_scenario_is_refused_by_the_rule_it_is_named_after
     vm = "R50 large disk" if sr.startswith("R50") else WELL
     _scene, found = await evaluation(Case(vm, to, host, sr))
     assert {p.rule for p in found.problems if p.blocks} == {sr[:3]}
+
+
+RELEASES = {
+    "7.1": True, "7.1-cu2": True, "8.0": True, "8.2-cu1": True, "8.2-cu1-1033": False, "8.4": False, "25.33": False,
+    "26.17": False,
+}  # fmt: skip
+"""By the source's release whether it needs port 80 at the destination."""
+
+
+def hotfixed(name: str) -> Edit:
+    """The source's hosts have the hotfixes of a release."""
+
+    def edit(scene: Scene) -> None:
+        db = scene.pool(SOURCE).db
+        for hotfix in PROFILES[name].hotfixes:
+            db.create("pool_update", {"name_label": hotfix, "version": "1.0", "hosts": list(db.table("host"))})
+
+    return edit
+
+
+@pytest.mark.parametrize("name", PROFILES)
+@pytest.mark.parametrize("is_closed", [True, False])
+@pytest.mark.parametrize("brand", ["", "XCP-ng"])
+async def test_r17_every_release_with_and_without_port_80(name: str, is_closed: bool, brand: str) -> None:
+    """What is foreseen is what the server does. Of XCP-ng 8.2 nobody knows; for want of a hotfix that tells, the
+    simulator refuses."""
+    edits = [release(name, "26.17"), hotfixed(name), *([closed] if is_closed else [])]
+    edits += [each_host(SOURCE, product_brand=brand)] if brand else []
+    made, found = await evaluation(Case(edit=both(*edits)))
+    fails = RELEASES[name] and is_closed
+    unknown = bool(brand) and name.startswith("8.2")
+    severities = [p.severity for p in found.problems if p.rule == "R17"]
+    assert severities == ([Severity.warn if unknown else Severity.block] if fails else [])
+    work = made.judge.carry_out(make_plan(found.draft, found.resolved.moves))
+    if not fails:
+        await work
+        return
+    with pytest.raises(ServerFailure) as refusal:
+        await work
+    entry = entry_for(refusal.value)
+    assert (refusal.value.code, entry and entry.rule) == ("INTERNAL_ERROR", "R17")
 
 
 async def test_r08_rights_of_a_reader() -> None:
