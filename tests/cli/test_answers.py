@@ -3,8 +3,11 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -104,6 +107,46 @@ def test_hosts_that_the_journal_knows_are_asked(site: Simulated, run: Run) -> No
         line for line in err.splitlines() if line.startswith("Other hosts of the pool, which are asked as well:")
     )
     assert all(url in others for url in madrid.member_urls)
+
+
+class Silent:
+    """Accepts connections at an address, and never says anything; `accepted` are those."""
+
+    def __init__(self, url: str) -> None:
+        host, port = url.removeprefix("https://").rsplit(":", 1)
+        self.accepted: list[socket.socket] = []
+        self._listener = socket.create_server((host, int(port)))
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                self.accepted.append(self._listener.accept()[0])
+
+    def close(self) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        self._thread.join()
+        for each in self.accepted:
+            each.close()
+
+
+def test_a_coordinator_that_accepts_and_is_silent_is_waited_for_once(site: Simulated, run: Run) -> None:
+    """Its pool's other hosts are asked beside it, and it is not asked again."""
+    madrid = site["Madrid"]
+    trust = ["--server", madrid.url, "--trust-on-first-use", "--password-stdin"]
+    arguments = ["--vm", "monitoring", "--to", "Madrid", "--sr", "iSCSI Madrid", "--yes"]
+    assert run("migrate", *trust, *arguments)[0] == 0
+    gone(site)
+    silent = Silent(madrid.url)
+    try:
+        status, out, err = run("inventory", *trust, "--json")
+    finally:
+        silent.close()
+    assert (status, [pool["name"] for pool in only(out)["pools"]]) == (0, ["Madrid"]), err
+    assert f"{madrid.url} has not answered yet." in err
+    assert len(silent.accepted) == 1
 
 
 @pytest.mark.parametrize("given", [False, True])

@@ -6,9 +6,12 @@ from tests.services.engine import engine
 from tests.services.motions import MOTIONS, Calls, Motion, end
 from tests.services.test_short_stop import ONE, plan_of
 from tests.simulated import Simulated
+from xsmigui.core.migration import evacuation
 from xsmigui.core.migration.evaluation import evaluate
 from xsmigui.core.migration.facts import MayCall
 from xsmigui.core.migration.plan import draft_of
+from xsmigui.core.refs import HostRef
+from xsmigui.services import maintenance
 from xsmigui.simulator.permissions import permissions_of
 from xsmigui.simulator.schema import schema
 
@@ -39,3 +42,20 @@ async def test_every_call_of_a_job_is_asked_for(site: Simulated, name: str) -> N
         needed = {(pools[pool], method) for pool, method, _n in calls.made if EVERYBODY not in roles[method]}
         assert needed
         assert needed <= wanted, sorted(method for _pool, method in needed - wanted)
+
+
+async def test_every_call_that_empties_a_host_is_asked_for(site: Simulated) -> None:
+    async with engine(site, "Lisboa") as made:
+        inventory = made.inventory("Lisboa")
+        host = HostRef(inventory.find("host", "lisboa-02")[0])
+        draft = evacuation.evacuation(made.store.site(), inventory.id, host)
+        found = evaluate(made.store.site(), draft)
+        wanted = {method for q in found.questions if isinstance(q, MayCall) for method in q.methods}
+        gateway = made.connections.gateway(inventory.id)
+        assert gateway is not None
+        calls = Calls(site)
+        await maintenance.enter(gateway, inventory, host, draft.vms)
+        roles = permissions_of(schema())
+        needed = {method for _pool, method, _n in calls.made if EVERYBODY not in roles[method]}
+        assert "host.disable" in needed
+        assert needed <= wanted
