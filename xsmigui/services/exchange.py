@@ -34,11 +34,11 @@ from xsmigui.core.migration.steps import Note, Pending, Request, Step
 from xsmigui.core.ports import Gateway
 from xsmigui.core.problems import Problem, Severity
 from xsmigui.core.records import Task
-from xsmigui.core.refs import VmRef
+from xsmigui.core.refs import NULL, VmRef
 from xsmigui.core.triage import Place, place_text
 from xsmigui.core.verified import Item, are_verified, summary
 from xsmigui.services.carrier import CALL_DEADLINE_S, TRIES, Carrier
-from xsmigui.services.carrying import Context, Ended
+from xsmigui.services.carrying import Context, Ended, passes
 from xsmigui.services.checking import Refused, check_again
 from xsmigui.services.exchange_results import read_results, told_of_sources, told_of_stop
 from xsmigui.services.exchange_state import ExchangeReader, asked_who_holds, read_connections
@@ -50,6 +50,23 @@ log = logging.getLogger(__name__)
 
 NO_SUM: Final = ("MESSAGE_METHOD_UNKNOWN", "MESSAGE_REMOVED", "RBAC_PERMISSION_DENIED", "NOT_IMPLEMENTED")
 """Refusals of `VDI.checksum` that asking again does not change."""
+
+BROKEN_OFF: Final = ("TASK_CANCELLED", "VDI_IO_ERROR", "INTERNAL_ERROR", "VDI_COPY_FAILED", "HOST_OFFLINE")
+"""Ends of a copy or sum that was already under way."""
+
+
+def connections_of(request: Request) -> dict[str, str]:
+    """The disks that a control domain connects to carry out a VDI.copy or VDI.checksum, each once, and for what (xapi
+    26.17 `sm_fs_ops.ml`, copy_vdi; `xapi_vdi.ml`, checksum)."""
+    source, *rest = request.params
+    base, into = rest[1:3] if request.method == COPY else (NULL, NULL)
+    return {source: "RO"} | {ref: mode for ref, mode in ((base, "RO"), (into, "RW")) if ref != NULL}
+
+
+def has_begun(failure: ServerFailure) -> bool:
+    """Disks may have been connected before a VDI.copy or VDI.checksum failed so: it was broken off, or the storage
+    failed it. Whatever else refuses it (somebody has the disk, no host sees it, no right) comes before."""
+    return failure.code.startswith("SR_BACKEND_FAILURE") or failure.code in BROKEN_OFF
 
 
 class ExchangeCarrier(Carrier):
@@ -156,6 +173,10 @@ class ExchangeCarrier(Carrier):
         )
 
     async def _look(self) -> Step:
+        if self._watch.is_expecting and self.job.pending is None:
+            gateway = await self._way(self.pool)
+            await gateway.catch_up(SEEN_WITHIN_S)
+            self._watch.expect_no_more()  # whatever is reported later than this is taken for another's
         state = self._state = await self._read_state()
         if self.job.cancelling and not self.job.undoing and can_roll_back(self._spec(), state):
             return Note({"undoing": True})
@@ -242,8 +263,17 @@ class ExchangeCarrier(Carrier):
         return replace(self.job, replacements=(*before[:disk], it, *before[disk + 1 :]), pending=pending)
 
     async def _commit(self, request: Request) -> None:
-        self._context.watches.expect(self.pool, {COPY: 2, CHECKSUM: 1}.get(request.method, 0))
+        if request.method in (COPY, CHECKSUM):
+            self._watch.expect(connections_of(request))
         await super()._commit(request)
+
+    async def _request(self, request: Request) -> None:
+        try:
+            await super()._request(request)
+        except ServerFailure as failure:
+            if request.method in (COPY, CHECKSUM) and not passes(failure):
+                self._watch.retract()
+            raise
 
     def _phase(self, request: Request) -> Phase:
         """What follows the exchange (names, marks, blocks) still belongs to it."""
@@ -273,6 +303,8 @@ class ExchangeCarrier(Carrier):
         self._tell(state=State.running, progress=shown, step_started=since)
 
     async def _task_failed(self, pending: Pending, failure: ServerFailure) -> None:
+        if pending.method in (COPY, CHECKSUM) and not has_begun(failure):
+            self._watch.retract()
         if pending.method == CHECKSUM:
             if failure.code in NO_SUM or self._refusals >= 2:
                 reason = m_("The server cannot compute a checksum: {reason}", reason=failure.raw)

@@ -19,15 +19,14 @@ from xsmigui.core.refs import PoolId, VdiRef
 @dataclass(frozen=True, slots=True)
 class Change:
     """What a listener hears: a pool's inventory before and after, and the difference. `after` is None when it left.
-    `unseen` is how many VBDs came and went between two answers of the server, so that nobody knows what they were, and
-    `touched` are the disks that were changed and are as they were: a VBD that came and went leaves no other sign (xapi
-    24.10 `xapi_event.ml` tells nothing of it; `db_cache_types.ml`, `update_one_to_many` writes the VDI's row)."""
+    `touched` are the disks that were changed and are as they were: a VBD that came and went between two answers of the
+    server leaves no other sign (xapi 24.10 `xapi_event.ml` tells nothing of it; `db_cache_types.ml`,
+    `update_one_to_many` writes the VDI's row)."""
 
     pool: PoolId
     before: Inventory | None
     after: Inventory | None
     delta: Delta
-    unseen: int = 0
     touched: frozenset[str] = frozenset()
 
 
@@ -109,16 +108,15 @@ class Store:
     def apply(self, pool: PoolId, events: list[Event]) -> None:
         """Events of a pool, in one batch."""
         before = self._pools[pool]
-        unseen = len({e.ref for e in events if e.record is None and e.cls == "VBD" and e.ref not in before.VBD})
         touched = frozenset(
             e.ref
             for e in events
             if e.cls == "VDI" and e.record is not None and e.record == before.VDI.get(VdiRef(e.ref))
         )
         after, delta = apply(before, events)
-        if delta or unseen or touched:
+        if delta or touched:
             self._pools[pool] = after
-            self._tell(Change(pool, before, after, delta, unseen, touched))
+            self._tell(Change(pool, before, after, delta, touched))
 
     def disconnected(self, pool: PoolId) -> None:
         """The pool no longer answers. What was known last stays, and is known to be old."""

@@ -3,10 +3,11 @@
 The server tells of objects as they are when it is asked (`event.from`). Something that came and went between two
 answers is reported as gone only, or not at all; but its disk is reported as changed, and is as it was. Then somebody
 may have had the disk connected and written to it. The server's own copies and sums do the same (a VBD of the control
-domain for each disk that they read or write), so those that our requests bring about are counted in advance.
+domain for each disk that they read or write), so those that a request of ours brings about are known in advance: by
+disk, and until the request is over and the events have told what happened until then.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.records import VBD
@@ -20,8 +21,6 @@ class Watches:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._open: list[Watch] = []
-        self._due: dict[PoolId, int] = {}
-        """VBDs of control domains that our requests will still bring about, seen or not."""
         store.subscribe(self._changed)
 
     def begin(self, pool: PoolId, vm: str, disks: Callable[[], frozenset[str]]) -> "Watch":
@@ -30,24 +29,11 @@ class Watches:
         self._open.append(watch)
         return watch
 
-    def expect(self, pool: PoolId, connections: int) -> None:
-        """A request of ours lets the control domain connect so many disks."""
-        self._due[pool] = self._due.get(pool, 0) + connections
-
     def _changed(self, change: Change) -> None:
-        watches = [watch for watch in self._open if watch.pool == change.pool]
-        if not watches or change.after is None:
-            return
-        disks = frozenset().union(*(watch.disks() for watch in watches))
-        added = (change.after.VBD.get(VbdRef(ref)) for ref in change.delta.added.get("VBD", ()))
-        told = sum(1 for vbd in added if vbd and vbd.VDI in disks and _is_control_domain(change.after, vbd))
-        touched = change.touched & disks
-        left = self._due.get(change.pool, 0) - told - change.unseen - len(touched)
-        self._due[change.pool] = max(0, left)
-        for watch in watches:
-            if left < 0 and (change.unseen or touched & watch.disks()):
-                watch.disturb()
-            watch.look_at(change, change.after)
+        if change.after is not None:
+            for watch in self._open:
+                if watch.pool == change.pool:
+                    watch.look_at(change, change.after)
 
 
 class Watch:
@@ -69,6 +55,8 @@ class Watch:
         self._vm = VmRef(vm)
         self._disturbed = 0
         self._leave = leave
+        self._expected: dict[str, str] = {}
+        self._has_come = False
         self.vm_may_run = False
         """The VM has its new disks for good: what it does no longer concerns the old ones."""
 
@@ -83,13 +71,50 @@ class Watch:
         """Something was missed: what was noted under the present token is doubtful."""
         self._disturbed += 1
 
+    # The server's own connections.
+
+    def expect(self, disks: Mapping[str, str]) -> None:
+        """A request of ours lets a control domain connect each of these disks once, in this mode ("RO" or "RW")."""
+        self._expected, self._has_come = dict(disks), False
+
+    @property
+    def is_expecting(self) -> bool:
+        """Some of the connections of the last request have not been reported."""
+        return bool(self._expected)
+
+    def expect_no_more(self) -> None:
+        """The request is over, and everything that it brought about has been reported."""
+        self._expected = {}
+
+    def retract(self) -> None:
+        """The request was refused before it connected anything: what was taken for its connection was another's."""
+        self._expected = {}
+        if self._has_come:
+            self.disturb()
+
+    def _is_ours(self, disk: str, mode: str = "") -> bool:
+        """The control domain connected a disk (empty mode: unseen, so that nobody knows for what)."""
+        if disk not in self._expected or mode not in ("", self._expected[disk]):
+            return False
+        del self._expected[disk]
+        self._has_come = True
+        return True
+
     def look_at(self, change: Change, inventory: Inventory) -> None:
         """A change of the pool."""
+        disks = self.disks()
         for ref in change.delta.refs("VBD"):
             vbd = inventory.VBD.get(VbdRef(ref))
-            if vbd is None or vbd.VDI not in self.disks() or self._vm == vbd.VM or vbd.mode == "RO":
+            if vbd is None or vbd.VDI not in disks or self._vm == vbd.VM:
                 continue
-            if not _is_control_domain(inventory, vbd):
+            if _is_control_domain(inventory, vbd):
+                is_known = ref not in change.delta.added.get("VBD", ()) or self._is_ours(vbd.VDI, vbd.mode)
+            else:
+                is_known = False
+            if not is_known and vbd.mode != "RO":
+                self.disturb()
+        for disk in change.touched & disks:
+            if not self._is_ours(disk):
                 self.disturb()
         if self._vm in change.delta.refs("VM") and not self.vm_may_run:
             record = inventory.VM.get(self._vm)
