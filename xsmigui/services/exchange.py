@@ -34,39 +34,23 @@ from xsmigui.core.migration.steps import Note, Pending, Request, Step
 from xsmigui.core.ports import Gateway
 from xsmigui.core.problems import Problem, Severity
 from xsmigui.core.records import Task
-from xsmigui.core.refs import NULL, VmRef
+from xsmigui.core.refs import VmRef
 from xsmigui.core.triage import Place, place_text
 from xsmigui.core.verified import Item, are_verified, summary
 from xsmigui.services.carrier import CALL_DEADLINE_S, TRIES, Carrier
 from xsmigui.services.carrying import Context, Ended, passes
 from xsmigui.services.checking import Refused, check_again
 from xsmigui.services.exchange_results import read_results, told_of_sources, told_of_stop
-from xsmigui.services.exchange_state import ExchangeReader, asked_who_holds, read_connections
+from xsmigui.services.exchange_state import ExchangeReader, asked_who_holds, noted, read_connections
 from xsmigui.services.holding import DESTROY
 from xsmigui.services.store import SEEN_WITHIN_S
 from xsmigui.services.verification import Known, fresh_record, problems, read_portrait
+from xsmigui.services.watching import connections_of, has_begun
 
 log = logging.getLogger(__name__)
 
 NO_SUM: Final = ("MESSAGE_METHOD_UNKNOWN", "MESSAGE_REMOVED", "RBAC_PERMISSION_DENIED", "NOT_IMPLEMENTED")
 """Refusals of `VDI.checksum` that asking again does not change."""
-
-BROKEN_OFF: Final = ("TASK_CANCELLED", "VDI_IO_ERROR", "INTERNAL_ERROR", "VDI_COPY_FAILED", "HOST_OFFLINE")
-"""Ends of a copy or sum that was already under way."""
-
-
-def connections_of(request: Request) -> dict[str, str]:
-    """The disks that a control domain connects to carry out a VDI.copy or VDI.checksum, each once, and for what (xapi
-    26.17 `sm_fs_ops.ml`, copy_vdi; `xapi_vdi.ml`, checksum)."""
-    source, *rest = request.params
-    base, into = rest[1:3] if request.method == COPY else (NULL, NULL)
-    return {source: "RO"} | {ref: mode for ref, mode in ((base, "RO"), (into, "RW")) if ref != NULL}
-
-
-def has_begun(failure: ServerFailure) -> bool:
-    """Disks may have been connected before a VDI.copy or VDI.checksum failed so: it was broken off, or the storage
-    failed it. Whatever else refuses it (somebody has the disk, no host sees it, no right) comes before."""
-    return failure.code.startswith("SR_BACKEND_FAILURE") or failure.code in BROKEN_OFF
 
 
 class ExchangeCarrier(Carrier):
@@ -174,8 +158,7 @@ class ExchangeCarrier(Carrier):
 
     async def _look(self) -> Step:
         if self._watch.is_expecting and self.job.pending is None:
-            gateway = await self._way(self.pool)
-            await gateway.catch_up(SEEN_WITHIN_S)
+            await (await self._way(self.pool)).catch_up(SEEN_WITHIN_S)
             self._watch.expect_no_more()  # whatever is reported later than this is taken for another's
         state = self._state = await self._read_state()
         if self.job.cancelling and not self.job.undoing and can_roll_back(self._spec(), state):
@@ -250,28 +233,16 @@ class ExchangeCarrier(Carrier):
         return Task(**{name: record[name] for name in names})
 
     def _noted(self, disk: int, changes: Mapping[str, Any]) -> VmJob:
-        if disk < 0:
-            of_stop = {key: value for key, value in changes.items() if key in ShortStop.__struct_fields__}
-            stop = replace(self.job.stop, **of_stop) if self.job.stop is not None and of_stop else self.job.stop
-            rest = {key: value for key, value in changes.items() if key not in of_stop}
-            return replace(self.job, **{**rest, "stop": stop})
-        before = self.job.replacements
-        it = replace(before[disk], **changes)
-        pending = self.job.pending
-        if pending is not None and pending.disk == disk and not pending.task:
-            pending = None  # whatever became of it, the look that led to this note has shown it
-        return replace(self.job, replacements=(*before[:disk], it, *before[disk + 1 :]), pending=pending)
-
-    async def _commit(self, request: Request) -> None:
-        if request.method in (COPY, CHECKSUM):
-            self._watch.expect(connections_of(request))
-        await super()._commit(request)
+        return noted(self.job, disk, changes)
 
     async def _request(self, request: Request) -> None:
+        connects = request.method in (COPY, CHECKSUM)
+        if connects:
+            self._watch.expect(connections_of(request))
         try:
             await super()._request(request)
         except ServerFailure as failure:
-            if request.method in (COPY, CHECKSUM) and not passes(failure):
+            if connects and not passes(failure):
                 self._watch.retract()
             raise
 

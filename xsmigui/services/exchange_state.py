@@ -1,11 +1,21 @@
 """What the servers show of an exchange of disks: the VM, its disks and who holds them, read afresh at every look."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from dataclasses import replace as replace_state
 from typing import Any
 
+from msgspec.structs import replace
+
 from xsmigui.core.jobs import VmJob
-from xsmigui.core.migration.exchange import ExchangeSpec, ExchangeState, connected, is_connected_to, next_step
+from xsmigui.core.migration.exchange import (
+    ExchangeSpec,
+    ExchangeState,
+    ShortStop,
+    connected,
+    is_connected_to,
+    next_step,
+)
 from xsmigui.core.migration.facts import WriteRate
 from xsmigui.core.migration.holders import Hold
 from xsmigui.core.migration.sameness import OtherConnection
@@ -144,6 +154,21 @@ async def asked_who_holds(
         vdis = {other: record for other, record in state.vdis.items() if other != ref}
         if disk is not None:
             vdis[ref] = disk.record
-        state = replace(state, vdis=vdis, held={**state.held, ref: tuple(others)})
+        state = replace_state(state, vdis=vdis, held={**state.held, ref: tuple(others)})
         step = next_step(spec, state)
     return state, step
+
+
+def noted(job: VmJob, disk: int, changes: Mapping[str, Any]) -> VmJob:
+    """The job with facts noted of one of its disks; below 0 of the job itself, or of its short stop."""
+    if disk < 0:
+        of_stop = {key: value for key, value in changes.items() if key in ShortStop.__struct_fields__}
+        stop = replace(job.stop, **of_stop) if job.stop is not None and of_stop else job.stop
+        rest = {key: value for key, value in changes.items() if key not in of_stop}
+        return replace(job, **{**rest, "stop": stop})
+    before = job.replacements
+    it = replace(before[disk], **changes)
+    pending = job.pending
+    if pending is not None and pending.disk == disk and not pending.task:
+        pending = None  # whatever became of it, the look that led to this note has shown it
+    return replace(job, replacements=(*before[:disk], it, *before[disk + 1 :]), pending=pending)

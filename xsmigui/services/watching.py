@@ -8,11 +8,18 @@ disk, and until the request is over and the events have told what happened until
 """
 
 from collections.abc import Callable, Mapping
+from typing import Final
 
+from xsmigui.core.failures import ServerFailure
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.migration.exchange import COPY
+from xsmigui.core.migration.steps import Request
 from xsmigui.core.records import VBD
-from xsmigui.core.refs import PoolId, VbdRef, VmRef
+from xsmigui.core.refs import NULL, PoolId, VbdRef, VmRef
 from xsmigui.services.store import Change, Store
+
+BROKEN_OFF: Final = ("TASK_CANCELLED", "VDI_IO_ERROR", "INTERNAL_ERROR", "VDI_COPY_FAILED", "HOST_OFFLINE")
+"""Ends of a copy or sum that was already under way."""
 
 
 class Watches:
@@ -125,3 +132,17 @@ class Watch:
 def _is_control_domain(inventory: Inventory, vbd: VBD) -> bool:
     holder = inventory.VM.get(vbd.VM)
     return holder is not None and holder.is_control_domain
+
+
+def connections_of(request: Request) -> dict[str, str]:
+    """The disks that a control domain connects to carry out a VDI.copy or VDI.checksum, each once, and for what (xapi
+    26.17 `sm_fs_ops.ml`, copy_vdi; `xapi_vdi.ml`, checksum)."""
+    source, *rest = request.params
+    base, into = rest[1:3] if request.method == COPY else (NULL, NULL)
+    return {source: "RO"} | {ref: mode for ref, mode in ((base, "RO"), (into, "RW")) if ref != NULL}
+
+
+def has_begun(failure: ServerFailure) -> bool:
+    """Disks may have been connected before a VDI.copy or VDI.checksum failed so: it was broken off, or the storage
+    failed it. Whatever else refuses it (somebody has the disk, no host sees it, no right) comes before."""
+    return failure.code.startswith("SR_BACKEND_FAILURE") or failure.code in BROKEN_OFF
