@@ -364,8 +364,7 @@ class ExchangeCarrier(Carrier):
         except ServerFailure as failure:
             text = m_("The disks were exchanged, but the result cannot be read back: {reason}", reason=failure.raw)
             raise self._stopped(text) from None
-        is_accepted = self.job.stop is not None and self.job.stop.accepted
-        different = problems(self._move, items, accepted=is_accepted)
+        different = problems(self._move, items, accepted=self.job.stop is not None and self.job.stop.accepted)
         self._tell(disks=disks, items=items, host=self._move.host.name)
         if any(p.blocks for p in different):
             moved = sentences(self._where(), m_("Moved, but not as planned."), *(p.statement for p in different))
@@ -376,9 +375,8 @@ class ExchangeCarrier(Carrier):
             kept = m_("Their sources are kept until {date}.", date=self._spec().until)
         warnings = (*self.job.problems, *different)
         told = (message, kept, told_of_stop(self.job), told_of_sources(self.job), *(p.statement for p in warnings))
-        status = sentences(*told, summary(items))
         self._tell(verified=are_verified(items))
-        await self._end(State.done, status, warnings)
+        await self._end(State.done, sentences(*told, summary(items)), warnings)
 
     async def _follow_up(self, method: str, params: tuple[Any, ...]) -> None:
         """What follows the exchange; its failure is reported and undoes nothing."""
