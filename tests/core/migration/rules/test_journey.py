@@ -205,9 +205,9 @@ def test_r17_the_hotfix_opens_another_port(site: TwoPools) -> None:
     assert "R17" not in rules(evaluate(site.site, away(site, site.web)))
     site.lisboa.set(site.l1, https_only=True)
     found = problem(evaluate(site.site, away(site, site.web)), "R17")
-    assert found.message == "m1, m2 and m3 of Madrid need port 80 of l1, which is closed there."
+    assert found.message == "Disks of m1, m2 and m3 in Madrid go over port 80 of l1, which is closed there."
     site.madrid.update("XS82ECU1033", site.madrid.hosts[:2])
-    assert problem(evaluate(site.site, away(site, site.web)), "R17").message.startswith("m3 of Madrid need")
+    assert problem(evaluate(site.site, away(site, site.web)), "R17").message.startswith("Disks of m3 in Madrid go")
     site.madrid.update("XS82ECU1033", site.madrid.hosts[2:])
     assert "R17" not in rules(evaluate(site.site, away(site, site.web)))
 

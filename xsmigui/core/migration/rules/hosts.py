@@ -100,10 +100,10 @@ def port_80(move: Move) -> Problems:
         "pool": move.source.name,
         "host": target.name_label,
     }
-    message = m_("{hosts} of {pool} need port 80 of {host}, which is closed there.", **name)
+    message = m_("Disks of {hosts} in {pool} go over port 80 of {host}, which is closed there.", **name)
     severity = Severity.block
     if unknown == old:
-        message = m_("{hosts} of {pool} may need port 80 of {host}, which is closed there.", **name)
+        message = m_("Disks of {hosts} in {pool} may go over port 80 of {host}, which is closed there.", **name)
         severity = Severity.warn
     hint = m_("Update {pool}, or open port 80 of {host} for the duration of the move.", **name)
     versions = {move.source.host[ref].software_version.get("product_version") for ref in old}
