@@ -1,6 +1,6 @@
 """The window's composition root: the only place that knows every room.
 
-The window shows before anything of the network is imported (research: a quarter of a second); the wire comes when the
+The window shows before anything of the network is imported (they take a quarter of a second); the wire comes when the
 first server is spoken to.
 """
 
@@ -39,6 +39,7 @@ from xsmigui.local.trust import TrustFile
 from xsmigui.local.unhurried import PatientNames
 from xsmigui.services.asking import Asker
 from xsmigui.services.connections import Connections
+from xsmigui.services.desk import Desk
 from xsmigui.services.following import Following
 from xsmigui.services.history import History
 from xsmigui.services.jobs import Jobs
@@ -131,8 +132,8 @@ class Program:
             self.store,
             self.connections,
             self.jobs,
-            asker,
             clock,
+            Desk(self.store, self.connections, asker, clock, self.jobs),
             self.settings,
             languages.LANGUAGES,
             str(home),

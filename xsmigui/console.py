@@ -130,7 +130,7 @@ def triage_document(found: Triage, line: Callable[[Do], str]) -> dict[str, objec
         ],
         "why": render(sentences(*counting_text(found.places))),
         "words": list(found.words),
-        "steps": [{"do": str(do), "text": step_sentence(do), "command": line(do)} for do in found.steps],
+        "steps": [{"do": str(do), "text": step_sentence(do, found.undo), "command": line(do)} for do in found.steps],
     }
 
 
@@ -138,7 +138,7 @@ def _show_triage(found: Triage, line: Callable[[Do], str]) -> None:
     for text in filter(None, (where_text(found), *found.words)):
         print(f"  {text}")
     for number, do in enumerate(found.steps, 1):
-        print(f"  {number}. {step_sentence(do)}")
+        print(f"  {number}. {step_sentence(do, found.undo)}")
         print(f"     {line(do)}")
 
 

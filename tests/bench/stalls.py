@@ -47,6 +47,7 @@ def wizard_of(desk: Any, drafting: Any) -> Any:
         "drafting": drafting,
         "store": desk.store,
         "jobs": desk.program.jobs,
+        "desk": desk.window._services.desk,
         "connections": desk.program.connections,
         "icons": desk.window._icons,
         "present": desk.window.present,

@@ -27,6 +27,7 @@ from xsmigui.core.refs import PoolId
 from xsmigui.local.journal import JournalFile
 from xsmigui.services.asking import Asker
 from xsmigui.services.connections import Connections
+from xsmigui.services.desk import Desk
 from xsmigui.services.drafting import Drafting
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
@@ -110,6 +111,7 @@ class Engine:
         self.asker = Asker(self.connections.gateway)
         self.journal = JournalFile(home)
         self.jobs = Jobs(self.store, self.connections, self.asker, self.clock, self.journal)
+        self.desk = Desk(self.store, self.connections, self.asker, self.clock, self.jobs)
 
     def served(self, name: str) -> ServedPool:
         return self.site[name]

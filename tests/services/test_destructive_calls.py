@@ -76,6 +76,7 @@ SIGNS: Final[dict[tuple[str, str], str]] = {
     ("fixing", "VDI.disable_cbt"): "the disk; nothing is lost by it but a backup's increment",
     ("fixing", "VM.remove_from_blocked_operations"): "the reason is the one that was shown",
     ("fixing", "pool.set_default_SR"): "the default is what it was when this was offered",
+    ("fixing", "pool.set_migration_compression"): "the pool that was named, set otherwise",
     ("fixing", "VM.clean_shutdown"): "not halted; for maintenance: still on that host",
     # Plans and motions.
     ("calls", "VDI.destroy"): "no call: what the preview tells of a move by copying",
@@ -96,11 +97,10 @@ SIGNS: Final[dict[tuple[str, str], str]] = {
     "uuid, name, size, what it occupies, whole copy elsewhere, VM not on its way, held by nobody",
     ("kept", "task.destroy"): "our own task, when it was seen ended",
     ("releasing", "{}.remove_from_other_config"): "the mark's value is this job",
-    ("maintenance", "host.disable"): "the host that was named",
-    ("maintenance", "host.remove_from_other_config"): "our own keys, read afresh",
+    ("host_fixes", "host.disable"): "the host that was named, still enabled",
+    ("host_fixes", "host.remove_from_other_config"): "our own keys; what they are to be is in the journal",
     ("evacuation", "host.remove_from_other_config"): "no call: what a session must be allowed to do",
     ("evacuation", "host.disable"): "no call: what a session must be allowed to do",
-    ("pools", "pool.set_migration_compression"): "the pool that was named",
 }
 """By module and method."""
 

@@ -13,21 +13,23 @@ from tests.services.engine import Engine, engine
 from tests.simulated import Simulated
 from xsmigui.core.job_texts import title
 from xsmigui.core.jobs import State, VmJob
+from xsmigui.core.migration.fix_offers import offer
 from xsmigui.core.migration.fixes import (
     DeleteSnapshots,
     DisableCbt,
     EjectCd,
     Fix,
+    SetCompression,
     SetDefaultSr,
     ShutDown,
     Unblock,
-    offer,
 )
 from xsmigui.core.migration.fixing import fix_plan
 from xsmigui.core.migration.rules.general import OUR_BLOCK
 from xsmigui.core.progress import Standing
 from xsmigui.core.refs import SrRef, VbdRef, VdiRef, VmRef
 from xsmigui.core.report import html_report
+from xsmigui.core.triage import Do, step_sentence, triage
 from xsmigui.simulator.failures import Failure
 from xsmigui.ui.activity.lines import vm_line
 
@@ -265,3 +267,97 @@ async def test_what_is_gone_meanwhile_needs_no_fix(two: Engine) -> None:
         EjectCd(pool=pool, vm=gone, vbd=VbdRef("OpaqueRef:gone"), vdi=VdiRef("x"), vm_name="gone", cd="x"),
     ):
         await done(two, fix)
+
+
+# What was done is undone.
+
+
+async def undone(two: Engine) -> VmJob:
+    """The latest job is undone, as window and command line do it."""
+    job = two.jobs.all()[0]
+    found = triage(job, 0, two.store.site())
+    assert found is not None
+    assert Do.revert in found.steps
+    assert step_sentence(Do.revert, found.undo)
+    back = two.desk.way_back(job.id, job)
+    assert back is not None
+    return await two.run(back.plan)
+
+
+async def test_a_cd_is_put_back(two: Engine) -> None:
+    vm = vm_of(two, "dc-windows")
+    ((vbd, cd),) = drives(two, vm)
+    await done(two, eject(two, vm))
+    await until(lambda: not drives(two, vm))
+    assert (await undone(two)).state is State.done
+    await until(lambda: drives(two, vm) == [(vbd, cd)])
+
+
+async def test_a_cd_is_not_put_into_a_drive_that_holds_another_by_now(two: Engine) -> None:
+    vm = vm_of(two, "dc-windows")
+    ((vbd, _cd),) = drives(two, vm)
+    fix = eject(two, vm)
+    await done(two, fix)
+    job = two.jobs.all()[0]
+    isos = [
+        ref for ref, vdi in two.inventory("Madrid").VDI.items() if vdi.SR == two.inventory("Madrid").VDI[fix.vdi].SR
+    ]
+    other = next(ref for ref in isos if ref != fix.vdi)
+    await call(two, "VBD.insert", vbd, other)
+    back = two.desk.way_back(job.id, job)
+    assert back is not None
+    await two.run(back.plan)
+    await until(lambda: drives(two, vm) == [(vbd, other)])
+
+
+async def test_the_former_default_sr_comes_back(two: Engine) -> None:
+    inventory = two.inventory("Madrid")
+    former = inventory.pool.default_SR
+    sr = SrRef(inventory.find("SR", "iSCSI Madrid")[0])
+    fix = SetDefaultSr(
+        pool=inventory.id,
+        pool_ref=inventory.pool_ref,
+        sr=sr,
+        pool_name="Madrid",
+        sr_name="iSCSI Madrid",
+        instead_of=former,
+    )
+    await done(two, fix)
+    await until(lambda: two.inventory("Madrid").pool.default_SR == sr)
+    assert (await undone(two)).state is State.done
+    await until(lambda: two.inventory("Madrid").pool.default_SR == former)
+
+
+async def test_tracking_is_enabled_again(two: Engine) -> None:
+    evaluation = await two.evaluation("backup-cbt", to="Lisboa")
+    fix = next(p.remedy for p in evaluation.problems if isinstance(p.remedy, DisableCbt))
+    await done(two, fix)
+    assert (await undone(two)).state is State.done
+    disks = two.served("Madrid").pool.db.table("VDI")
+    assert two.site.run(lambda: disks[fix.vdi]["cbt_enabled"]) is True
+
+
+async def test_a_vm_that_was_shut_down_is_started(two: Engine) -> None:
+    await done(two, ShutDown(pool=two.inventory("Madrid").id, vm=vm_of(two, "web-01"), vm_name="web-01"))
+    assert (await undone(two)).state is State.done
+    assert two.row("Madrid", "VM", "web-01")["power_state"] == "Running"
+
+
+async def test_compression_is_set_and_set_back(two: Engine) -> None:
+    inventory = two.inventory("Madrid")
+    before = inventory.pool.migration_compression
+    fix = SetCompression(pool=inventory.id, pool_ref=inventory.pool_ref, pool_name="Madrid", on=not before)
+    await done(two, fix)
+    await until(lambda: two.inventory("Madrid").pool.migration_compression is not before)
+    assert (await undone(two)).state is State.done
+    await until(lambda: two.inventory("Madrid").pool.migration_compression is before)
+
+
+async def test_what_needed_no_call_is_nothing_to_undo(two: Engine) -> None:
+    """Somebody else had done it already: that is theirs."""
+    vm = vm_of(two, "web-01")
+    await call(two, "VM.hard_shutdown", vm)
+    await done(two, ShutDown(pool=two.inventory("Madrid").id, vm=vm, vm_name="web-01"))
+    job = two.jobs.all()[0]
+    assert triage(job, 0, two.store.site()) is None
+    assert two.desk.way_back(job.id, job) is None

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.holding import PATIENCE, until
 from tests.services.engine import Engine, engine
 from tests.simulated import Simulated
-from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
 from xsmigui.core.jobs import State
 from xsmigui.core.migration import evacuation
-from xsmigui.core.migration.draft import Draft
-from xsmigui.core.migration.evacuation import HALTED, MODE, MOVED
-from xsmigui.core.migration.evaluation import Evaluation
-from xsmigui.core.migration.fixes import ShutDownHere
+from xsmigui.core.migration.evacuation import HALTED, MODE, MOVED, Returning
+from xsmigui.core.migration.fixes import EnterMaintenance, ShutDownHere
 from xsmigui.core.migration.fixing import fix_plan
-from xsmigui.core.ports import Gateway
+from xsmigui.core.migration.leaving_out import cannot_come_back
 from xsmigui.core.refs import HostRef, PoolId, VmRef
-from xsmigui.services import maintenance
-from xsmigui.services.drafting import Drafting
+from xsmigui.core.report import html_report
+from xsmigui.services.desk import NotDone
+from xsmigui.simulator.failures import Failure
 
 
 @pytest.fixture
@@ -34,25 +33,29 @@ def host_of(made: Engine, pool: str, name: str) -> HostRef:
     return HostRef(made.inventory(pool).find("host", name)[0])
 
 
-async def judged(made: Engine, draft: Draft) -> Evaluation:
-    drafting = Drafting(made.store, made.asker, made.clock, draft)
-    try:
-        return await drafting.settled()
-    finally:
-        drafting.close()
+async def entered(made: Engine, vms: tuple[VmRef, ...] = (), name: str = "lisboa-02") -> None:
+    await made.desk.enter_maintenance(made.pool("Lisboa"), host_of(made, "Lisboa", name), vms)
+
+
+async def left(made: Engine) -> None:
+    host = host_of(made, "Lisboa", "lisboa-02")
+    assert await made.desk.leave_maintenance(made.pool("Lisboa"), host)
+
+
+async def struck_off(made: Engine) -> None:
+    """Nobody is to be started; whoever is back is taken off the lists."""
+    await made.desk.start_again(made.pool("Lisboa"), host_of(made, "Lisboa", "lisboa-02"), Returning())
 
 
 async def test_a_host_is_emptied_and_filled_again(site: Simulated) -> None:
     async with engine(site, "Lisboa") as made:
         pool, host = made.pool("Lisboa"), host_of(made, "Lisboa", "lisboa-02")
-        gateway = made.connections.gateway(pool)
-        assert gateway is not None
         draft = evacuation.evacuation(made.store.site(), pool, host)
         names = {made.inventory("Lisboa").VM[vm].name_label for vm in draft.vms}
         assert {"web-lx-02", "dns-lx"} <= names
-        plan = (await judged(made, draft)).plan
+        plan = (await made.desk.settled(draft)).plan
         assert plan is not None
-        await maintenance.enter(gateway, made.inventory("Lisboa"), host, draft.vms)
+        await entered(made, draft.vms)
         row = made.row("Lisboa", "host", "lisboa-02")
         assert row["enabled"] is False
         assert row["other_config"][MODE] == "true"
@@ -66,37 +69,34 @@ async def test_a_host_is_emptied_and_filled_again(site: Simulated) -> None:
         assert set(evacuation.returning(inventory, host).run) == set(draft.vms)
 
         # Entered once more, what left before is not forgotten.
-        await maintenance.enter(gateway, inventory, host, ())
+        await entered(made)
         assert len(made.row("Lisboa", "host", "lisboa-02")["other_config"][MOVED].split(",")) == len(names)
 
         returning = evacuation.returning(inventory, host).run
-        await maintenance.leave(gateway, host)
-        assert await made.store.until(lambda: evacuation.accepts_vms(made.store.inventory(pool), host))
+        await left(made)
         config = made.row("Lisboa", "host", "lisboa-02")["other_config"]
         assert MODE not in config
         assert len(config[MOVED].split(",")) == len(names)  # until they are back
-        back = (await judged(made, evacuation.back(made.store.site(), pool, host, returning))).plan
+        back = (await made.desk.settled(evacuation.back(made.store.site(), pool, host, returning))).plan
         assert back is not None
         job = made.jobs.start(back)
         done = await asyncio.wait_for(made.jobs.wait(job.id), PATIENCE)
         assert {vm.state for vm in done.vms} == {State.done}
         assert set(evacuation.residents(made.inventory("Lisboa"), host)) == set(returning)
-        await maintenance.strike_off(made.store, gateway, pool, host, ())
+        await struck_off(made)
         assert MOVED not in made.row("Lisboa", "host", "lisboa-02")["other_config"]
 
 
-async def emptied(made: Engine) -> tuple[PoolId, HostRef, Gateway, set[str]]:
+async def emptied(made: Engine) -> tuple[PoolId, HostRef, set[str]]:
     """lisboa-02 in maintenance, with nothing on it; the uuids of those that were."""
     pool, host = made.pool("Lisboa"), host_of(made, "Lisboa", "lisboa-02")
-    gateway = made.connections.gateway(pool)
-    assert gateway is not None
     draft = evacuation.evacuation(made.store.site(), pool, host)
-    plan = (await judged(made, draft)).plan
+    plan = (await made.desk.settled(draft)).plan
     assert plan is not None
-    await maintenance.enter(gateway, made.inventory("Lisboa"), host, draft.vms)
+    await entered(made, draft.vms)
     done = await asyncio.wait_for(made.jobs.wait(made.jobs.start(plan).id), PATIENCE)
     assert {vm.state for vm in done.vms} == {State.done}
-    return pool, host, gateway, {made.inventory("Lisboa").VM[vm].uuid for vm in draft.vms}
+    return pool, host, {made.inventory("Lisboa").VM[vm].uuid for vm in draft.vms}
 
 
 def listed(made: Engine, key: str = MOVED) -> set[str]:
@@ -107,27 +107,27 @@ def listed(made: Engine, key: str = MOVED) -> set[str]:
 async def test_the_list_survives_the_reboot_that_it_is_made_for(site: Simulated) -> None:
     """The host comes back enabled; it is in maintenance all the same, and a second maintenance forgets nobody."""
     async with engine(site, "Lisboa") as made:
-        pool, host, gateway, uuids = await emptied(made)
-        await gateway.call("host.reboot", host)
+        pool, host, uuids = await emptied(made)
+        await asyncio.to_thread(site.call, site["Lisboa"], "host.reboot", host)
         await until(lambda: evacuation.accepts_vms(made.inventory("Lisboa"), host))
         assert evacuation.in_maintenance(made.inventory("Lisboa"), host)
         assert listed(made) == uuids
-        await maintenance.enter(gateway, made.inventory("Lisboa"), host, ())
+        await entered(made)
         assert listed(made) == uuids
         await until(lambda: not evacuation.accepts_vms(made.inventory("Lisboa"), host))
-        await maintenance.leave(gateway, host)
+        await left(made)
         await until(lambda: evacuation.accepts_vms(made.inventory("Lisboa"), host))
         waiting = evacuation.returning(made.inventory("Lisboa"), host)
-        back = (await judged(made, evacuation.back(made.store.site(), pool, host, waiting.run))).plan
+        back = (await made.desk.settled(evacuation.back(made.store.site(), pool, host, waiting.run))).plan
         assert back is not None
         await asyncio.wait_for(made.jobs.wait(made.jobs.start(back).id), PATIENCE)
-        await maintenance.strike_off(made.store, gateway, pool, host, ())
+        await struck_off(made)
         assert not {MODE, MOVED} & set(made.row("Lisboa", "host", "lisboa-02")["other_config"])
 
 
 async def test_what_fits_comes_back_and_the_rest_stays_listed(site: Simulated) -> None:
     async with engine(site, "Lisboa") as made:
-        pool, host, gateway, uuids = await emptied(made)
+        pool, host, uuids = await emptied(made)
         inventory = made.inventory("Lisboa")
         waiting = evacuation.returning(inventory, host)
         small = min(waiting.run, key=lambda vm: inventory.VM[vm].memory_dynamic_min)
@@ -137,45 +137,40 @@ async def test_what_fits_comes_back_and_the_rest_stays_listed(site: Simulated) -
         site.run(lambda: site["Lisboa"].pool.db.set("host_metrics", metrics, memory_total=total))
         await until(lambda: made.inventory("Lisboa").free_memory(host) == room)
 
-        stuck = maintenance.foreseen(made.store.site(), pool, host)  # before anything is changed
+        stuck = cannot_come_back(made.store.site(), pool, host)  # before anything is changed
         assert {vm.problem.rule for vm in stuck} == {"R40"}
         assert listed(made) == uuids
         assert made.row("Lisboa", "host", "lisboa-02")["other_config"][MODE] == "true"
 
-        await maintenance.leave(gateway, host)
+        await left(made)
         await until(lambda: evacuation.accepts_vms(made.inventory("Lisboa"), host))
-        draft = evacuation.back(made.store.site(), pool, host, waiting.run)
-        evaluation, out = await maintenance.settle_without_blocked(lambda d: judged(made, d), draft)
+        evaluation, out = await made.desk.coming_back(pool, host, waiting.run)
         assert evaluation.plan is not None
         assert [move.vm.ref for move in evaluation.plan.moves] == [small]
-        assert {vm.vm for vm in out} == set(waiting.run) - {small}
+        assert {vm.uuid for vm in out} == {inventory.VM[vm].uuid for vm in waiting.run if vm != small}
         await asyncio.wait_for(made.jobs.wait(made.jobs.start(evaluation.plan).id), PATIENCE)
-        await maintenance.strike_off(made.store, gateway, pool, host, ())
+        await struck_off(made)
         assert listed(made) == {vm.uuid for vm in out}
-        assert "memory" in maintenance.not_back(out)[0].reason
+        assert "memory" in out[0].reason
 
 
 async def test_what_was_shut_down_for_it_is_started_again(site: Simulated) -> None:
     async with engine(site, "Lisboa") as made:
         pool, host = made.pool("Lisboa"), host_of(made, "Lisboa", "lisboa-02")
-        gateway = made.connections.gateway(pool)
-        assert gateway is not None
         vm = VmRef(site.vm(site["Lisboa"], "dns-lx"))
         fix = ShutDownHere(pool=pool, host=host, vm=vm, vm_name="dns-lx")
         assert (await made.run(fix_plan(fix, made.inventory("Lisboa")))).state is State.done
         await until(lambda: made.inventory("Lisboa").VM[vm].power_state == "Halted")
         uuid = made.inventory("Lisboa").VM[vm].uuid
         assert listed(made, HALTED) == {uuid}
-        _pool, _host, gateway, uuids = await emptied(made)
+        _pool, _host, uuids = await emptied(made)
         assert uuid not in uuids
         assert listed(made, HALTED) == {uuid}
         waiting = evacuation.returning(made.inventory("Lisboa"), host)
         assert waiting.halted == (vm,)
-        await maintenance.leave(gateway, host)
+        await left(made)
         await until(lambda: evacuation.accepts_vms(made.inventory("Lisboa"), host))
-        started, refused = await maintenance.start_again(gateway, made.inventory("Lisboa"), host, waiting)
-        assert (started, refused) == ((vm,), ())
-        await maintenance.strike_off(made.store, gateway, pool, host, started)
+        assert await made.desk.start_again(pool, host, waiting) == (("dns-lx",), ())
         assert made.row("Lisboa", "VM", "dns-lx")["resident_on"] == host
         assert listed(made, HALTED) == set()
         assert listed(made) == uuids  # the others have not been brought back
@@ -184,8 +179,6 @@ async def test_what_was_shut_down_for_it_is_started_again(site: Simulated) -> No
 async def test_what_is_refused_to_start_stays_listed_with_the_reason(site: Simulated) -> None:
     async with engine(site, "Lisboa") as made:
         pool, host = made.pool("Lisboa"), host_of(made, "Lisboa", "lisboa-02")
-        gateway = made.connections.gateway(pool)
-        assert gateway is not None
         vm = VmRef(site.vm(site["Lisboa"], "dns-lx"))
         fix = ShutDownHere(pool=pool, host=host, vm=vm, vm_name="dns-lx")
         assert (await made.run(fix_plan(fix, made.inventory("Lisboa")))).state is State.done
@@ -194,18 +187,17 @@ async def test_what_is_refused_to_start_stays_listed_with_the_reason(site: Simul
         site.fault(site["Lisboa"], "refuse", method="VM.start_on", failure=failure)
         inventory = made.inventory("Lisboa")
         waiting = evacuation.returning(inventory, host)
-        started, refused = await maintenance.start_again(gateway, inventory, host, waiting)
+        started, refused = await made.desk.start_again(pool, host, waiting)
         assert (started, [vm.name for vm in refused]) == ((), ["dns-lx"])
-        await maintenance.strike_off(made.store, gateway, pool, host, started)
         assert listed(made, HALTED) == {refused[0].uuid}
 
 
 async def test_the_list_is_forgotten_where_the_operator_says_so(site: Simulated) -> None:
     async with engine(site, "Lisboa") as made:
-        _pool, host, gateway, uuids = await emptied(made)
+        pool, host, uuids = await emptied(made)
         await until(lambda: MOVED in made.inventory("Lisboa").host[host].other_config)
         assert listed(made) == uuids
-        await maintenance.forget(gateway, made.inventory("Lisboa"), host)
+        await made.desk.discard_list(pool, host)
         assert listed(made) == set()
 
 
@@ -220,7 +212,7 @@ async def test_servers_that_can_keep_the_host_disabled_over_its_reboot_do(name: 
             assert gateway is not None
             for vm in evacuation.residents(inventory, host):
                 await gateway.call("VM.hard_shutdown", vm)
-            await maintenance.enter(gateway, inventory, host, ())
+            await made.desk.enter_maintenance(made.pool(name), host, ())
             await gateway.call("host.reboot", host)
             db = mixed[name].pool.db
             assert mixed.run(lambda: db.get("host", host, "enabled")) is not stays
@@ -242,7 +234,7 @@ async def test_no_more_leave_at_once_than_the_operator_wants(site: Simulated, nu
         pool, host = made.pool("Lisboa"), host_of(made, "Lisboa", "lisboa-02")
         draft = evacuation.evacuation(made.store.site(), pool, host)
         assert len(draft.vms) == 2
-        plan = (await judged(made, draft.batched(number))).plan
+        plan = (await made.desk.settled(draft.batched(number))).plan
         assert plan is not None
         for method in ("VM.pool_migrate", "VM.migrate_send"):
             site.fault(lisboa, "stick", method=method)
@@ -261,83 +253,109 @@ async def test_no_more_leave_at_once_than_the_operator_wants(site: Simulated, nu
         assert {vm.state for vm in done.vms} == {State.done}
 
 
-async def test_what_cannot_be_written_down_leaves_the_host_as_it_was(site: Simulated) -> None:
-    async with engine(site, "Lisboa") as made:
-        pool, host = made.pool("Lisboa"), host_of(made, "Lisboa", "lisboa-02")
-        gateway = made.connections.gateway(pool)
-        assert gateway is not None
-        failure = ["RBAC_PERMISSION_DENIED", "host.add_to_other_config", "no"]
-        site.fault(site["Lisboa"], "refuse", method="host.add_to_other_config", failure=failure)
-        with pytest.raises(ServerFailure):
-            await maintenance.enter(gateway, made.inventory("Lisboa"), host, ())
-        assert made.row("Lisboa", "host", "lisboa-02")["enabled"] is True
+FORBIDDEN = ["RBAC_PERMISSION_DENIED", "host.add_to_other_config", "no"]
 
 
-async def test_a_list_that_cannot_be_written_leaves_no_mark_either(site: Simulated) -> None:
+@pytest.mark.parametrize("nth", [1, 2])
+async def test_what_cannot_be_written_down_leaves_the_host_as_it_was(site: Simulated, nth: int) -> None:
+    """The mark, or after it the list of those that are to leave."""
     async with engine(site, "Lisboa") as made:
-        pool, host = made.pool("Lisboa"), host_of(made, "Lisboa", "lisboa-02")
-        gateway = made.connections.gateway(pool)
-        assert gateway is not None
-        failure = ["RBAC_PERMISSION_DENIED", "host.add_to_other_config", "no"]
+        host = host_of(made, "Lisboa", "lisboa-02")
         vms = evacuation.residents(made.inventory("Lisboa"), host)
-
-        class Second:
-            """The first key is written, the second is not."""
-
-            asked = 0
-
-            async def call(self, method: str, *params: object, deadline: float = 60.0) -> object:
-                if method == "host.add_to_other_config":
-                    self.asked += 1
-                    if self.asked == 2:
-                        raise ServerFailure(failure[0], tuple(failure[1:]), method)
-                assert gateway is not None
-                return await gateway.call(method, *params, deadline=deadline)
-
-        with pytest.raises(ServerFailure):
-            await maintenance.enter(Second(), made.inventory("Lisboa"), host, vms)  # type: ignore[arg-type]
+        faults = site["Lisboa"].pool.faults
+        site.run(lambda: faults.add("host.add_to_other_config", nth=nth, failure=Failure(*FORBIDDEN)))
+        with pytest.raises(NotDone) as failed:
+            await entered(made, vms)
+        assert "rolled back" in str(failed.value)
+        assert failed.value.raw.startswith("RBAC_PERMISSION_DENIED")
         row = made.row("Lisboa", "host", "lisboa-02")
         assert row["enabled"] is True
         assert not {MODE, MOVED} & set(row["other_config"])
+        (job,) = made.jobs.all()
+        assert [entry.step for entry in await made.journal.history(job.id)].count("undoing")
 
 
 async def test_the_list_of_an_earlier_maintenance_is_not_taken_over(site: Simulated) -> None:
     async with engine(site, "Lisboa") as made:
-        pool, host = made.pool("Lisboa"), host_of(made, "Lisboa", "lisboa-02")
-        gateway = made.connections.gateway(pool)
-        assert gateway is not None
-        await gateway.call("host.add_to_other_config", host, MOVED, "left-behind-by-a-lost-answer")
+        host = host_of(made, "Lisboa", "lisboa-02")
+        site.call(site["Lisboa"], "host.add_to_other_config", host, MOVED, "left-behind-by-a-lost-answer")
         await until(lambda: MOVED in made.inventory("Lisboa").host[host].other_config)
         vms = evacuation.residents(made.inventory("Lisboa"), host)
-        await maintenance.enter(gateway, made.inventory("Lisboa"), host, vms)
+        await entered(made, vms)
         written = made.row("Lisboa", "host", "lisboa-02")["other_config"][MOVED].split(",")
         assert set(written) == {made.inventory("Lisboa").VM[vm].uuid for vm in vms}
 
 
-@pytest.mark.parametrize("method", ["host.disable", "host.add_to_other_config"])
-async def test_a_lost_answer_leaves_it_uncertain_and_that_is_said(site: Simulated, method: str) -> None:
+@pytest.mark.parametrize(
+    "method", ["host.disable", "host.add_to_other_config", "host.remove_from_other_config", "host.enable"]
+)
+async def test_a_lost_answer_is_looked_at(site: Simulated, method: str) -> None:
+    """Whether it was carried out is seen when the server is connected again, and the rest follows."""
     async with engine(site, "Lisboa") as made:
-        pool, host = made.pool("Lisboa"), host_of(made, "Lisboa", "lisboa-02")
-        gateway = made.connections.gateway(pool)
-        assert gateway is not None
         site.fault(site["Lisboa"], "cut", method=method, bytes=0)
-        with pytest.raises(WIRE_ERRORS) as lost:
-            await maintenance.enter(gateway, made.inventory("Lisboa"), host, ())
-        assert "lisboa-02" in maintenance.uncertain(lost.value, made.inventory("Lisboa"), host)
-        refused = ServerFailure("HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN", ())
-        assert maintenance.uncertain(refused, made.inventory("Lisboa"), host) == ""
-        if method == "host.disable":  # it was carried out, and nobody heard of it
-            assert made.row("Lisboa", "host", "lisboa-02")["enabled"] is False
+        await entered(made)
+        row = made.row("Lisboa", "host", "lisboa-02")
+        assert (row["enabled"], row["other_config"][MODE]) == (False, "true")
+        await left(made)
+        row = made.row("Lisboa", "host", "lisboa-02")
+        assert (row["enabled"], row["other_config"].get(MODE)) == (True, None)
+
+
+async def test_a_list_outlives_the_end_of_the_program_between_its_two_calls(
+    site: Simulated, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A key is removed before it is added again: what it was to hold is in the journal by then."""
+    async with engine(site, "Lisboa", home=tmp_path) as first:
+        pool, host = first.pool("Lisboa"), host_of(first, "Lisboa", "lisboa-02")
+        vms = first.inventory("Lisboa").VM
+        leaving = evacuation.residents(first.inventory("Lisboa"), host)
+        elsewhere = [vm for vm in vms.values() if vm.power_state == "Running" and not vm.is_control_domain]
+        waits = next(vm.uuid for vm in elsewhere if vm.resident_on != host)
+        site.call(site["Lisboa"], "host.add_to_other_config", host, MOVED, waits)
+        await until(lambda: MOVED in first.inventory("Lisboa").host[host].other_config)
+        gateway = first.connections.gateway(pool)
+        assert gateway is not None
+        call, is_removed = gateway.call, asyncio.Event()
+
+        async def held(method: str, *params: object, **options: float) -> object:
+            if method == "host.add_to_other_config" and MOVED in params:
+                is_removed.set()
+                await asyncio.Event().wait()
+            return await call(method, *params, **options)
+
+        monkeypatch.setattr(gateway, "call", held)
+        first.desk.apply(EnterMaintenance(pool=pool, host=host, host_name="lisboa-02", leaving=leaving))
+        await asyncio.wait_for(is_removed.wait(), PATIENCE)
+        assert listed(first) == set()
+        uuids = {vms[vm].uuid for vm in leaving}
+    async with engine(site, "Lisboa", home=tmp_path) as second:
+        (job,) = await second.jobs.take_up()
+        assert second.vm(job).held  # nothing goes on by itself
+        second.jobs.proceed(job.id)
+        ended = await asyncio.wait_for(second.jobs.wait(job.id), PATIENCE)
+        assert ended.state is State.done
+        assert listed(second) == uuids | {waits}
+        assert second.row("Lisboa", "host", "lisboa-02")["other_config"][MODE] == "true"
+
+
+async def test_it_is_in_the_journal_and_in_the_report(site: Simulated) -> None:
+    async with engine(site, "Lisboa") as made:
+        await entered(made)
+        await left(made)
+        leaving, entering = made.jobs.all()
+        assert await made.journal.all() == [leaving, entering]
+        said = [entry.message for entry in await made.journal.history(entering.id)]
+        assert said.index("Disable lisboa-02.") < said.index("lisboa-02 is in maintenance mode.")
+        report = html_report([leaving, entering], leaving.created)
+        assert "lisboa-02 · Enter maintenance mode" in report
+        assert "lisboa-02 accepts VMs again." in report
 
 
 async def test_high_availability_that_would_lose_its_plan_refuses(site: Simulated) -> None:
     async with engine(site, "Lisboa") as made:
-        pool, host = made.pool("Lisboa"), host_of(made, "Lisboa", "lisboa-02")
-        gateway = made.connections.gateway(pool)
-        assert gateway is not None
         site.fault(site["Lisboa"], "refuse", method="host.disable", failure=["HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN"])
-        with pytest.raises(ServerFailure):
-            await maintenance.enter(gateway, made.inventory("Lisboa"), host, ())
+        with pytest.raises(NotDone):
+            await entered(made)
         row = made.row("Lisboa", "host", "lisboa-02")
         assert row["enabled"] is True
         assert MODE not in row["other_config"]

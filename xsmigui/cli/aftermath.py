@@ -5,29 +5,21 @@ import argparse
 import sys
 from collections.abc import Iterable
 
-from msgspec.structs import replace
-
 from xsmigui.cli.answering import answer, no_job, refused
-from xsmigui.cli.selecting import settled
 from xsmigui.cli.starting import start
 from xsmigui.console import DONE, FAILED, NO_CONNECTION, NOT_AGREED, BadArguments, agreed, print_table, say
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.failures import WIRE_ERRORS, ServerFailure
 from xsmigui.core.jobs import Job, State
-from xsmigui.core.migration.leftovers import Leftover, leftovers
-from xsmigui.core.migration.plan import PlanRefused, draft_of
-from xsmigui.core.ports import Gateway
+from xsmigui.core.migration.leftovers import Leftover
+from xsmigui.core.migration.plan import PlanRefused
 from xsmigui.core.refs import PoolId
 from xsmigui.core.text import _, joined, n_
 from xsmigui.core.units import size
 from xsmigui.local import paths
-from xsmigui.local.clock import SystemClock
 from xsmigui.local.journal import JournalFile
-from xsmigui.services.asking import Asker
-from xsmigui.services.connections import Connections
+from xsmigui.services.desk import Desk
 from xsmigui.services.jobs import Jobs
-from xsmigui.services.leftovers import remove
-from xsmigui.services.releasing import release
 from xsmigui.services.store import Store
 
 
@@ -49,14 +41,7 @@ async def forget(options: argparse.Namespace) -> int:
     return DONE
 
 
-async def look_after(
-    options: argparse.Namespace,
-    jobs: Jobs,
-    store: Store,
-    asker: Asker,
-    clock: SystemClock,
-    connections: Connections,
-) -> int:
+async def look_after(options: argparse.Namespace, jobs: Jobs, store: Store, desk: Desk) -> int:
     """Retry, leftovers or allow-start, of the job that was named."""
     name = options.retry or options.leftovers or options.allow_start
     try:
@@ -67,48 +52,41 @@ async def look_after(
         raise BadArguments(_("The journal has no job {job}.", job=name))
     job = known[name]
     if options.retry:
-        return await _retry(options, job, jobs, store, asker, clock)
-    pools = [PoolId(p.uuid) for p in (job.plan.source, job.plan.target)]
-    found = {pool: way for pool in pools if (way := connections.gateway(pool)) is not None}
-    missing = [p.name for p in (job.plan.source, job.plan.target) if PoolId(p.uuid) not in found]
+        return await _retry(options, job, jobs, desk)
+    missing = [p.name for p in (job.plan.source, job.plan.target) if not store.is_connected(PoolId(p.uuid))]
     if missing:
         raise BadArguments(
             _("The job needs a connection to {pools} as well.", pools=joined(list(dict.fromkeys(missing))))
         )
     try:
         if options.leftovers:
-            return await _remove_leftovers(options, list(known.values()), job, store, found)
-        return await _allow_start(options, job, found[pools[0]])
+            return await _remove_leftovers(options, list(known.values()), job, desk)
+        return await _allow_start(options, job, desk)
     except WIRE_ERRORS as failure:
         text = " ".join(part for part in sentence(failure) if part)
         return refused(options, FAILED if isinstance(failure, ServerFailure) else NO_CONNECTION, text)
 
 
-async def _retry(
-    options: argparse.Namespace, job: Job, jobs: Jobs, store: Store, asker: Asker, clock: SystemClock
-) -> int:
+async def _retry(options: argparse.Namespace, job: Job, jobs: Jobs, desk: Desk) -> int:
     """The plan of what did not succeed, judged as everything stands now."""
-    moves = tuple(vm.move for vm in job.vms if vm.state is not State.done)
-    if not moves:
+    if all(vm.state is State.done for vm in job.vms):
         raise BadArguments(_("Everything in {job} has succeeded.", job=job.id))
     try:
-        draft = draft_of(replace(job.plan, moves=moves), store.site())
+        draft = desk.again(job)
     except PlanRefused as gone:
         raise BadArguments(_("{name} is no longer there.", name=str(gone))) from None
-    return await start(options, await settled(store, asker, clock, draft), jobs)
+    return await start(options, await desk.settled(draft), jobs)
 
 
-async def _remove_leftovers(
-    options: argparse.Namespace, jobs: Iterable[Job], job: Job, store: Store, ways: dict[PoolId, Gateway]
-) -> int:
-    found = [left for left in leftovers(jobs, store.site()) if left.job == job.id]
+async def _remove_leftovers(options: argparse.Namespace, jobs: Iterable[Job], job: Job, desk: Desk) -> int:
+    found = [left for left in desk.leftovers(jobs) if left.job == job.id]
     _show(found)
     removed = 0
     if found:
         question = n_("{n} virtual disk is removed for good.", "{n} virtual disks are removed for good.", len(found))
         if not options.yes and not await agreed_to(question):
             return no_job(options, NOT_AGREED)
-        removed = await remove(found, ways)
+        removed = await desk.remove_leftovers(found)
     answer(options, {"job": job.id, "found": [left.uuid for left in found], "removed": removed})
     if removed < len(found):
         say(_("Some were kept: they are in use, or their VM is being moved or was not found complete."))
@@ -127,13 +105,13 @@ def _show(found: list[Leftover]) -> None:
         say(proof)
 
 
-async def _allow_start(options: argparse.Namespace, job: Job, way: Gateway) -> int:
+async def _allow_start(options: argparse.Namespace, job: Job, desk: Desk) -> int:
     if any(not vm.state.has_ended for vm in job.vms):
         raise BadArguments(_("{job} has not ended: resume it, or roll it back.", job=job.id))
     question = _("Its blocks and marks are removed. The VMs keep the disks that are attached now.")
     if not options.yes and not await agreed_to(question):
         return no_job(options, NOT_AGREED)
-    released = [vm.move.vm.name for vm in job.vms if await release(way, job.id, vm)]
+    released = await desk.allow_start(job)
     if released:
         say(_("{vms} can be started and changed again.", vms=joined(released)))
     else:

@@ -5,14 +5,12 @@ import asyncio
 import sys
 from collections.abc import Sequence
 
-from xsmigui.cli.answering import no_job, refused
+from xsmigui.cli.answering import answer, no_job, refused
 from xsmigui.cli.later import Times
-from xsmigui.cli.selecting import settled
-from xsmigui.cli.starting import start
+from xsmigui.cli.starting import LeftUnfinished, start
 from xsmigui.console import (
     DONE,
     FAILED,
-    INTERRUPTED,
     NO_CONNECTION,
     NOT_AGREED,
     REFUSED,
@@ -22,36 +20,21 @@ from xsmigui.console import (
     say,
 )
 from xsmigui.core.catalogue import sentence
-from xsmigui.core.failures import WIRE_ERRORS, ServerFailure, Unreachable
+from xsmigui.core.failures import Unreachable
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import evacuation
-from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evacuation import Returning
-from xsmigui.core.migration.evaluation import Evaluation
-from xsmigui.core.migration.leaving_out import LeftOut
+from xsmigui.core.migration.leaving_out import LeftOut, cannot_come_back
 from xsmigui.core.migration.lookup import SelectionRefused
 from xsmigui.core.migration.selection import host_from, network_from
-from xsmigui.core.ports import Gateway
 from xsmigui.core.refs import HostRef, NetworkRef, PoolId, VmRef
 from xsmigui.core.text import _, joined
-from xsmigui.local.clock import SystemClock
-from xsmigui.services import maintenance
-from xsmigui.services.asking import Asker
-from xsmigui.services.connections import Connections
+from xsmigui.services.desk import Desk, NotBack, NotDone, not_back
 from xsmigui.services.jobs import Jobs
-from xsmigui.services.maintenance import NotBack
 from xsmigui.services.store import Store
 
 
-async def evacuate(
-    options: argparse.Namespace,
-    store: Store,
-    asker: Asker,
-    clock: SystemClock,
-    jobs: Jobs,
-    connections: Connections,
-    times: Times,
-) -> int:
+async def evacuate(options: argparse.Namespace, store: Store, jobs: Jobs, desk: Desk, times: Times) -> int:
     """Empty a host and leave it in maintenance mode; or end that, and bring the VMs back."""
     site = store.site()
     try:
@@ -61,28 +44,22 @@ async def evacuate(
         raise BadArguments(str(wrong)) from None
     if options.at_once < 1:
         raise BadArguments(_("--at-once takes a number, 1 or more."))
-    gateway = connections.gateway(pool)
-    reason = evacuation.why_not(site, pool, host)
-    if reason or gateway is None:
+    if reason := evacuation.why_not(site, pool, host):
         return refused(options, REFUSED, reason)
-
-    async def settle(draft: Draft) -> Evaluation:
-        return await settled(store, asker, clock, draft)
-
-    work = _Host(options, store, jobs, connections, gateway, pool, host, settle, times)
+    work = _Host(options, store, jobs, desk, pool, host, times)
     try:
         return await (work.fill() if options.leave else work.empty(network))
-    except WIRE_ERRORS as failure:
-        inventory = site.pools[pool]
-        unsure = maintenance.uncertain(failure, inventory, host) if work.touched else ""
-        text = " ".join(part for part in (*sentence(failure, inventory), unsure) if part)
-        return refused(options, REFUSED if isinstance(failure, ServerFailure) else NO_CONNECTION, text)
-    except asyncio.CancelledError as interruption:
-        if work.touched and not jobs.all():  # of a job it is said what becomes of it
-            text = maintenance.uncertain(interruption, site.pools[pool], host)
-            say(text)
-            no_job(options, INTERRUPTED, text, {"state": "interrupted"})
+    except LeftUnfinished as left:
+        answer(options, left.document)
+        return left.status
+    except asyncio.CancelledError:
+        if jobs.running and not getattr(options, "is_answered", False):
+            answer(options, jobs.running[0].as_json() | {"state": "interrupted", "code": "interrupted"})
         raise
+    except NotDone as failed:
+        return refused(options, REFUSED, str(failed))
+    except Unreachable as failure:
+        return refused(options, NO_CONNECTION, " ".join(part for part in sentence(failure) if part))
 
 
 class _Host:
@@ -93,23 +70,18 @@ class _Host:
         options: argparse.Namespace,
         store: Store,
         jobs: Jobs,
-        connections: Connections,
-        gateway: Gateway,
+        desk: Desk,
         pool: PoolId,
         host: HostRef,
-        settle: maintenance.Settle,
         times: Times,
     ) -> None:
         self._options = options
         self._store = store
         self._jobs = jobs
-        self._connections = connections
-        self._gateway = gateway
+        self._desk = desk
         self._pool = pool
         self._host = host
-        self._settle = settle
         self._times = times
-        self.touched = False
 
     @property
     def _inventory(self) -> Inventory:
@@ -119,15 +91,6 @@ class _Host:
     @property
     def _name(self) -> str:
         return self._inventory.name_of("host", self._host)
-
-    async def _gateway_now(self) -> Gateway:
-        """The way to the pool, which a job may have seen connected anew. Raises `Unreachable`."""
-        try:
-            async with asyncio.timeout(self._options.patience * 60):
-                return await self._connections.wait_for_gateway(self._pool)
-        except TimeoutError:
-            trouble = self._connections.trouble(self._pool)
-            raise Unreachable(self._gateway.url, trouble.reason if trouble is not None else "") from None
 
     # Emptying it.
 
@@ -142,21 +105,20 @@ class _Host:
             return await self._empty_already()
         out: tuple[LeftOut, ...] = ()
         if options.leave_out_blocked:
-            evaluation, out = await maintenance.settle_without_blocked(self._settle, draft)
+            evaluation, out = await self._desk.settled_without_blocked(draft)
             _say_left_out(_("Left out:"), out)
             if not evaluation.draft.vms:
                 text = _("No VM can leave {host}.", host=self._name)
                 say(text)
-                return no_job(options, REFUSED, text, _left(maintenance.not_back(out)))
+                return no_job(options, REFUSED, text, _left(not_back(out)))
         else:
-            evaluation = await self._settle(draft)
+            evaluation = await self._desk.settled(draft)
 
         async def change() -> None:
-            self.touched = True
-            await maintenance.enter(self._gateway, self._inventory, self._host, evaluation.draft.vms)
+            await self._desk.enter_maintenance(self._pool, self._host, evaluation.draft.vms)
 
         async def after() -> dict[str, object]:
-            return _left(maintenance.not_back(out)) | self._said_whether_empty()
+            return _left(not_back(out)) | self._said_whether_empty()
 
         return await start(options, evaluation, self._jobs, change, after, times=self._times)
 
@@ -168,8 +130,7 @@ class _Host:
                 say(_("{host} enters maintenance mode.", host=self._name))
                 if not await agreed():
                     return no_job(options, NOT_AGREED)
-            self.touched = True
-            await maintenance.enter(self._gateway, self._inventory, self._host, ())
+            await self._desk.enter_maintenance(self._pool, self._host, ())
         more = self._said_whether_empty()
         return no_job(options, FAILED if more else DONE, more=more)
 
@@ -199,35 +160,28 @@ class _Host:
         if not options.yes:
             for line in self._intention(waiting):
                 say(line)
-            _say_left_out(_("Cannot come back now:"), maintenance.foreseen(self._store.site(), self._pool, self._host))
+            _say_left_out(_("Cannot come back now:"), cannot_come_back(self._store.site(), self._pool, self._host))
             if not await agreed():
                 return no_job(options, NOT_AGREED)
             options.yes = True
-        self.touched = True
-        await maintenance.leave(self._gateway, self._host)
-        await self._store.until(lambda: evacuation.accepts_vms(self._store.inventory(self._pool), self._host))
-        not_back: list[NotBack] = []
+        await self._desk.leave_maintenance(self._pool, self._host)
+        evaluation, out = await self._desk.coming_back(self._pool, self._host, waiting.run, options.at_once)
+        refused: list[NotBack] = []
 
         async def after() -> dict[str, object]:
-            gateway, inventory = await self._gateway_now(), self._inventory
-            started, others = await maintenance.start_again(gateway, inventory, self._host, waiting)
-            not_back.extend(others)
-            await maintenance.strike_off(self._store, gateway, self._pool, self._host, started)
-            names = [inventory.VM[vm].name_label for vm in started]
-            for vm in not_back:
+            started, others = await self._desk.start_again(self._pool, self._host, waiting)
+            refused.extend((*out, *others))
+            for vm in refused:
                 fields = {"vm": vm.name, "host": self._name, "reason": vm.reason}
                 say(_("{vm} did not come back and stays on the list of {host}: {reason}", **fields))
-            failed = {"state": "failed", "reason": "not-all-back"} if not_back else {}
-            more = {"started": names, "no_longer_waiting": gone}
-            return failed | _left(not_back) | {key: found for key, found in more.items() if found}
+            failed = {"state": "failed", "reason": "not-all-back"} if refused else {}
+            more = {"started": list(started), "no_longer_waiting": gone}
+            return failed | _left(refused) | {key: found for key, found in more.items() if found}
 
-        draft = evacuation.back(self._store.site(), self._pool, self._host, waiting.run)
-        evaluation, out = await maintenance.settle_without_blocked(self._settle, draft.batched(options.at_once))
-        not_back.extend(maintenance.not_back(out))
         if evaluation.draft.vms:
             return await start(options, evaluation, self._jobs, after=after, times=self._times)
         more = await after()
-        return no_job(options, FAILED if not_back else DONE, more=more)
+        return no_job(options, FAILED if refused else DONE, more=more)
 
     def _intention(self, waiting: Returning) -> list[str]:
         """What is about to be changed."""

@@ -24,13 +24,13 @@ from xsmigui.console import (
 from xsmigui.core.jobs import Job, differs_afterwards
 from xsmigui.core.journal import SetAside, Unreadable, Waiting
 from xsmigui.core.migration.diskdraft import DisksRefused
-from xsmigui.core.migration.kept import doubtful_question, kept_sources, may_have_changed, revert_plan
-from xsmigui.core.migration.plan import Plan
+from xsmigui.core.migration.kept import doubtful_question
 from xsmigui.core.refs import PoolId
 from xsmigui.core.text import _, joined
 from xsmigui.core.triage import accept_question
 from xsmigui.local import paths
 from xsmigui.local.journal import JournalFile
+from xsmigui.services.desk import Desk, WayBack
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
 
@@ -104,7 +104,7 @@ def _named(found: list[Job], name: str) -> Job:
     return job
 
 
-async def take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int:
+async def take_up(options: argparse.Namespace, jobs: Jobs, store: Store, desk: Desk) -> int:
     """Bring an unfinished job to its end, or put back what a job has copied, whether it has ended or not."""
     wanted = options.resume or options.revert or options.accept
     try:
@@ -114,11 +114,12 @@ async def take_up(options: argparse.Namespace, jobs: Jobs, store: Store) -> int:
     except OSError as error:
         raise BadArguments(_("The journal cannot be read: {reason}", reason=str(error))) from None
     if not found and options.revert:
-        doubtful, plan = _reverting(store, wanted)
-        if doubtful and not options.yes and not await agreed_to(doubtful_question(doubtful)):
-            return no_job(options, NOT_AGREED)
-        if plan is not None:
-            return await to_the_end(options, jobs, lambda: jobs.start(plan))
+        back = await _way_back(jobs, desk, wanted)
+        if back is not None:
+            is_sure = options.yes or not back.doubtful
+            if not is_sure and not await agreed_to(doubtful_question(back.doubtful)):
+                return no_job(options, NOT_AGREED)
+            return await to_the_end(options, jobs, lambda: desk.start(back.plan))
     if not found:
         refuse_unreadable(await jobs.unreadable(), wanted)
         text = _("There is no unfinished job {job}, or another xsmigui is carrying it out.", job=wanted)
@@ -155,15 +156,10 @@ async def _accepted(options: argparse.Namespace, jobs: Jobs) -> bool:
     return job is None or options.yes or await agreed_to(question)
 
 
-def _reverting(store: Store, job: str) -> tuple[tuple[str, ...], Plan | None]:
-    """The plan that puts the kept sources of a job back that has ended, None if there are none; and which of them may
-    have been written to since."""
-    for inventory in store.site().pools.values():
-        sources = [kept.ref for kept in kept_sources(inventory) if kept.note.job == job]
-        if sources:
-            try:
-                doubtful = may_have_changed(inventory, sources)
-                return doubtful, revert_plan(inventory, sources, doubtful_too=True)
-            except DisksRefused as refused:
-                raise BadArguments(str(refused)) from None
-    return (), None
+async def _way_back(jobs: Jobs, desk: Desk, wanted: str) -> WayBack | None:
+    """What undoes a job that has ended; None if there is nothing to put back. Raises `OSError`."""
+    known = {job.id: job for job in await jobs.past_and_present()}
+    try:
+        return desk.way_back(wanted, known.get(wanted))
+    except DisksRefused as refused:
+        raise BadArguments(str(refused)) from None

@@ -13,7 +13,7 @@ from xsmigui.cli.later import times_in
 from xsmigui.cli.options import WITH_SERVERS
 from xsmigui.cli.resuming import members_of, servers_of
 from xsmigui.cli.selecting import evaluate, evaluate_disks, leaving_out_blocked
-from xsmigui.cli.starting import left_json, start
+from xsmigui.cli.starting import follow, left_json, start
 from xsmigui.console import DONE, NO_CONNECTION, REFUSED, BadArguments, print_document, say, show_evaluation
 from xsmigui.core.jobs import Job
 from xsmigui.core.migration.evaluation import Evaluation
@@ -29,6 +29,7 @@ from xsmigui.local.settings import SettingsFile
 from xsmigui.local.trust import GivenTrust, TrustFile
 from xsmigui.services.asking import Asker
 from xsmigui.services.connections import Connections
+from xsmigui.services.desk import Desk
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.members import Members
 from xsmigui.services.server_states import Server
@@ -48,6 +49,7 @@ async def run(options: argparse.Namespace) -> int:
     asker = Asker(connections.gateway)
     journal = JournalFile(paths.home(), tell_set_aside)
     jobs = Jobs(store, connections, asker, clock, journal)
+    desk = Desk(store, connections, asker, clock, jobs, lambda job: follow(options, jobs, lambda: job))
     try:
         known = await _known_jobs(options, journal)
         if not options.server:
@@ -67,20 +69,20 @@ async def run(options: argparse.Namespace) -> int:
                     print_document(document, False)
                 return DONE
             case "preflight":
-                return _report_preflight(options, *await _evaluate(options, store, asker, clock))
+                return _report_preflight(options, *await _evaluate(options, store, asker, desk))
             case "jobs" if options.retry or options.leftovers or options.allow_start:
-                return await look_after(options, jobs, store, asker, clock, connections)
+                return await look_after(options, jobs, store, desk)
             case "jobs" if options.carry_on:
                 return await carry_on(options, jobs, journal)
             case "jobs":
-                return await take_up(options, jobs, store)
+                return await take_up(options, jobs, store, desk)
             case "evacuate":
-                return await evacuate(options, store, asker, clock, jobs, connections, times)
+                return await evacuate(options, store, jobs, desk, times)
             case "move-disk":
-                evaluation, left = await evaluate_disks(options, store, asker, clock)
+                evaluation, left = await evaluate_disks(options, store, desk)
                 return await start(options, evaluation, jobs, left_out=left, times=times)
             case _:
-                evaluation, left = await _evaluate(options, store, asker, clock)
+                evaluation, left = await _evaluate(options, store, asker, desk)
                 return await start(options, evaluation, jobs, left_out=left, times=times)
     finally:
         await jobs.shut_down()
@@ -121,13 +123,13 @@ async def _members(options: argparse.Namespace, known: list[Job], journal: Journ
 
 
 async def _evaluate(
-    options: argparse.Namespace, store: Store, asker: Asker, clock: SystemClock
+    options: argparse.Namespace, store: Store, asker: Asker, desk: Desk
 ) -> tuple[Evaluation, tuple[LeftOut, ...]]:
     """What was selected, without what cannot move if so asked for, and who was left out."""
-    evaluation = await evaluate(options, store, asker, clock)
+    evaluation = await evaluate(options, store, asker, desk)
     if not options.leave_out_blocked:
         return evaluation, ()
-    return await leaving_out_blocked(evaluation, store, asker, clock)
+    return await leaving_out_blocked(evaluation, desk)
 
 
 def _report_preflight(options: argparse.Namespace, evaluation: Evaluation, left: tuple[LeftOut, ...]) -> int:

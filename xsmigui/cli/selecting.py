@@ -6,23 +6,21 @@ from pathlib import Path
 import msgspec
 
 from xsmigui.console import BadArguments, say
-from xsmigui.core.migration.draft import LONGEST_STOP, Draft
+from xsmigui.core.migration.draft import LONGEST_STOP
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.leaving_out import LeftOut
 from xsmigui.core.migration.lookup import SelectionRefused
 from xsmigui.core.migration.plan import FORMAT, Plan, PlanRefused
 from xsmigui.core.migration.selection import Asked, disks_from, draft_from, emptying_from, network_from
 from xsmigui.core.text import _, joined
-from xsmigui.local.clock import SystemClock
 from xsmigui.local.unhurried import apart
 from xsmigui.services.asking import Asker
 from xsmigui.services.checking import judge_afresh
-from xsmigui.services.drafting import Drafting
-from xsmigui.services.maintenance import settle_without_blocked
+from xsmigui.services.desk import Desk
 from xsmigui.services.store import Store
 
 
-async def evaluate(options: argparse.Namespace, store: Store, asker: Asker, clock: SystemClock) -> Evaluation:
+async def evaluate(options: argparse.Namespace, store: Store, asker: Asker, desk: Desk) -> Evaluation:
     """The evaluation of what was selected, with the servers' answers."""
     if options.plan:
         if options.vm or options.to:
@@ -59,24 +57,18 @@ async def evaluate(options: argparse.Namespace, store: Store, asker: Asker, cloc
         draft = draft_from(store.site(), asked)
     except SelectionRefused as refused:
         raise BadArguments(str(refused)) from None
-    return await settled(store, asker, clock, draft)
+    return await desk.settled(draft)
 
 
-async def leaving_out_blocked(
-    evaluation: Evaluation, store: Store, asker: Asker, clock: SystemClock
-) -> tuple[Evaluation, tuple[LeftOut, ...]]:
+async def leaving_out_blocked(evaluation: Evaluation, desk: Desk) -> tuple[Evaluation, tuple[LeftOut, ...]]:
     """The evaluation of those that can go, and who was left out of it. Where nobody can go, or something blocks the
     whole batch, it is the evaluation of all, and nobody was left out."""
-
-    async def settle(draft: Draft) -> Evaluation:
-        return await settled(store, asker, clock, draft)
-
-    fewer, out = await settle_without_blocked(settle, evaluation.draft)
+    fewer, out = await desk.settled_without_blocked(evaluation.draft)
     return (fewer, out) if fewer.plan is not None else (evaluation, ())
 
 
 async def evaluate_disks(
-    options: argparse.Namespace, store: Store, asker: Asker, clock: SystemClock
+    options: argparse.Namespace, store: Store, desk: Desk
 ) -> tuple[Evaluation, tuple[LeftOut, ...]]:
     """The evaluation of moving single disks, or all of an SR, and what was left out of it."""
     days = options.keep_source
@@ -106,10 +98,10 @@ async def evaluate_disks(
             draft = draft.over(network_from(site, draft.source, options.storage_network))
     except SelectionRefused as refused:
         raise BadArguments(str(refused)) from None
-    evaluation = await settled(store, asker, clock, draft)
+    evaluation = await desk.settled(draft)
     if not options.leave_out_blocked:
         return evaluation, ()
-    return await leaving_out_blocked(evaluation, store, asker, clock)
+    return await leaving_out_blocked(evaluation, desk)
 
 
 def _short_stop(options: argparse.Namespace) -> int:
@@ -118,14 +110,6 @@ def _short_stop(options: argparse.Namespace) -> int:
     if minutes is not None and not 1 <= minutes <= LONGEST_STOP:
         raise BadArguments(_("--short-stop takes a number of minutes, 1 to {most}.", most=LONGEST_STOP))
     return minutes or 0
-
-
-async def settled(store: Store, asker: Asker, clock: SystemClock, draft: Draft) -> Evaluation:
-    drafting = Drafting(store, asker, clock, draft)
-    try:
-        return await drafting.settled()
-    finally:
-        drafting.close()
 
 
 def _plan_in(data: bytes) -> Plan:

@@ -35,6 +35,7 @@ from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.leaving_out import LeftOut
 from xsmigui.core.text import _, joined, n_
 from xsmigui.local.clock import SystemClock
+from xsmigui.services.desk import NotDone
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.patience import Hopeless, until_hopeless
 from xsmigui.services.server_states import Trouble
@@ -92,25 +93,48 @@ async def _wait(time: datetime) -> None:
         raise
 
 
-async def to_the_end(
-    options: argparse.Namespace, jobs: Jobs, begin: Callable[[], Job], after: After | None = None
-) -> int:
-    """Begin a job, show how it goes on until it has ended, and say what became of it."""
+class LeftUnfinished(Exception):
+    """A job is no longer followed, and the reason was said: `status` is the exit status, `document` the answer."""
+
+    def __init__(self, status: int, document: dict[str, object]) -> None:
+        super().__init__(str(document["reason"]))
+        self.status = status
+        self.document = document
+
+
+async def follow(options: argparse.Namespace, jobs: Jobs, begin: Callable[[], Job], answers: bool = False) -> Job:
+    """Begin a job and show how it goes on until it has ended. Raises `LeftUnfinished` where there is no hope of that
+    without a person. If it is interrupted that is the command's answer only where it `answers`."""
     watcher = watching(SystemClock())
-    jobs.subscribe(watcher)
+    unsubscribe = jobs.subscribe(watcher)
     try:
         job = begin()
         try:
             hopeless = await _wait_for(jobs, job.id, options.patience * 60)
         finally:
             await watcher.close()
+            unsubscribe()
     except asyncio.CancelledError:
-        _left_unfinished(options, jobs.get(job.id), _("Interrupted."), "interrupted")
+        document = _left_unfinished(options, jobs.get(job.id), _("Interrupted."), "interrupted")
+        if answers:
+            answer(options, document)
         raise
-    job = jobs.get(job.id)
     if hopeless is not None:
-        _left_unfinished(options, job, hopeless.reason, hopeless.code, hopeless.trouble)
-        return NO_CONNECTION if hopeless.refused else INTERRUPTED
+        job = jobs.get(job.id)
+        document = _left_unfinished(options, job, hopeless.reason, hopeless.code, hopeless.trouble)
+        raise LeftUnfinished(NO_CONNECTION if hopeless.refused else INTERRUPTED, document)
+    return jobs.get(job.id)
+
+
+async def to_the_end(
+    options: argparse.Namespace, jobs: Jobs, begin: Callable[[], Job], after: After | None = None
+) -> int:
+    """Begin a job, show how it goes on until it has ended, and say what became of it."""
+    try:
+        job = await follow(options, jobs, begin, answers=True)
+    except LeftUnfinished as left:
+        answer(options, left.document)
+        return left.status
     if getattr(options, "report", None):
         await asyncio.to_thread(write_report, job, Path(options.report))
     more = await _afterwards(options, job, after) if after is not None else {}
@@ -130,12 +154,14 @@ async def _afterwards(options: argparse.Namespace, job: Job, after: After) -> di
     """What is done after the job, and what that answers: the job is in the document whatever becomes of it."""
     try:
         return await after()
-    except WIRE_ERRORS as failure:
-        text = " ".join(part for part in sentence(failure) if part)
+    except (*WIRE_ERRORS, NotDone, LeftUnfinished) as failure:
+        is_lost = not isinstance(failure, ServerFailure | NotDone)
+        text = (
+            " ".join(part for part in sentence(failure) if part) if isinstance(failure, WIRE_ERRORS) else str(failure)
+        )
         text = " ".join((text, _("Run this command again to finish what was to be done after the job.")))
         say(text)
-        reason = "error" if isinstance(failure, ServerFailure) else "no-connection"
-        return {"state": "failed", "reason": reason, "error": text}
+        return {"state": "failed", "reason": "no-connection" if is_lost else "error", "error": text}
     except asyncio.CancelledError:
         text = _("Interrupted after the job. Run this command again to finish what was to be done then.")
         say(text)
@@ -175,8 +201,9 @@ async def _wait_for(jobs: Jobs, job: str, patience: float) -> Hopeless | None:
 
 def _left_unfinished(
     options: argparse.Namespace, job: Job, reason: str, code: str, trouble: Trouble | None = None
-) -> None:
-    """Say why a job is no longer followed, what goes on where, and how it is taken up again."""
+) -> dict[str, object]:
+    """Say why a job is no longer followed, what goes on where, and how it is taken up again; the answer of a command
+    that ends with that."""
     say(reason)
     plan = job.plan
     going = [vm for vm in job.vms if vm.state in (State.running, State.lost) and vm.has_begun]
@@ -198,7 +225,7 @@ def _left_unfinished(
     say(f"  {resume}")
     if trouble is not None and trouble.hosts:
         say(_("Other hosts of the pool, which are asked as well: {hosts}.", hosts=joined(list(trouble.hosts))))
-    answer(options, job.as_json() | {"state": "interrupted", "reason": reason, "code": code, "resume": resume})
+    return job.as_json() | {"state": "interrupted", "reason": reason, "code": code, "resume": resume}
 
 
 def left_json(options: argparse.Namespace, left_out: Sequence[LeftOut]) -> dict[str, object]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from xsmigui.core.jobs import Job, State, Step, VmJob
-from xsmigui.core.migration.fixes import offer
+from xsmigui.core.migration.fix_offers import offer
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.text import N_, _, joined, n_
 

@@ -56,6 +56,13 @@ class Step(StrEnum):
     ended = "ended"
 
 
+CHECKED: Final = 1
+"""`VmJob.begun` of a fix that was checked: its first call may have left."""
+
+CHANGED: Final = 2
+"""`VmJob.begun` of a fix that has changed something: a call of it was answered."""
+
+
 class DiskResult(msgspec.Struct, frozen=True):
     """A disk after the move: its uuids before and after, and the name of the SR that it lies on."""
 
@@ -67,17 +74,17 @@ class DiskResult(msgspec.Struct, frozen=True):
 class VmJob(msgspec.Struct, frozen=True, kw_only=True):
     """One VM's part of a job. `progress` is of the present step, 0 to 1, None if nothing can be said. Times are UTC.
 
-    `status` states how it stands; `task` the server's task while there is one; `begun` how many of the
-    move's calls were begun, so that a job which was cut off can be taken up where it stood; `held` that it waits for
-    the operator; `before` has the uuids of the disks that were at the destination under the names of those to come
-    (None: it was not looked), `after` those that were there when it ended. Of disks that this program copies itself
-    `replacements` says how far they have come, `undoing` that everything is being put back, `keeps` that their sources
-    stay, `blocks` what `blocked_operations` of the VM said when ours were set, and `settled` that all were seen in
-    place. `pending` is the call whose end is not known yet, `followed` the number of the last of the move's calls that
-    is over. `pools` is what the pools were known by at the start. `portrait` is the VM before it moved, `sums` the
-    server's sums of its disks' contents by reference, before and after, `items` what was compared afterwards;
-    `verified` is said only if all of it was as it should be. `stop` is how far a move with a short stop has come.
-    `doomed` are the disks that go with snapshots which a fix deletes (mere references in earlier versions).
+    `status` states how it stands; `task` the server's task while there is one; `begun` how many of the move's calls
+    were begun (of a fix `CHECKED` or `CHANGED`), so that a job which was cut off can be taken up where it stood; `held`
+    that it waits for the operator; `before` has the uuids of the disks that were at the destination under the names of
+    those to come (None: it was not looked), `after` those that were there when it ended. Of disks that this program
+    copies itself `replacements` says how far they have come, `undoing` that everything is being put back, `keeps` that
+    their sources stay, `blocks` what `blocked_operations` of the VM said when ours were set, and `settled` that all
+    were seen in place. `pending` is the call whose end is not known yet, `followed` the number of the last of the
+    move's calls that is over. `pools` is what the pools were known by at the start. `portrait` is the VM before it
+    moved, `sums` the server's sums of its disks' contents by reference, before and after, `items` what was compared
+    afterwards; `verified` is said only if all of it was as it should be. `stop` is how far a move with a short stop has
+    come. `doomed` are the disks that go with snapshots which a fix deletes (mere references in earlier versions).
     """
 
     move: VmMove

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from xsmigui.core.jobs import Job, State, VmJob, differs_afterwards
+from xsmigui.core.jobs import CHANGED, Job, State, VmJob, differs_afterwards
 from xsmigui.core.messages import Text, m_, render, sentences
 from xsmigui.core.migration.draft import Site
 from xsmigui.core.migration.exchange import JOB
+from xsmigui.core.migration.fix_offers import offer
+from xsmigui.core.migration.fixes import Fix
 from xsmigui.core.migration.leftovers import leftovers
 from xsmigui.core.migration.moves import Kind
+from xsmigui.core.migration.undoing import undoing
 from xsmigui.core.refs import PoolId, VmRef, is_null
 from xsmigui.core.text import N_, _, joined
 
@@ -24,7 +27,7 @@ class Do(StrEnum):
     resume = "resume"
     """Go on with the job where it stopped."""
     revert = "revert"
-    """Put back what the job has copied and exchanged."""
+    """Put back what the job has copied and exchanged, or changed by a fix."""
     leftovers = "leftovers"
     """Look at the disks that it has left at its destination, and remove them."""
     allow_start = "allow-start"
@@ -70,12 +73,13 @@ class Place:
 @dataclass(frozen=True, slots=True)
 class Triage:
     """`places` is where the VM is, as far as the pools are connected; the source comes first. `words` is what the
-    servers said, raw. `steps` are safe in this order."""
+    servers said, raw. `steps` are safe in this order. `undo` is what undoes it, if it is a fix that can be undone."""
 
     vm: str
     places: tuple[Place, ...]
     words: tuple[str, ...]
     steps: tuple[Do, ...]
+    undo: Fix | None = None
 
 
 def counts(places: Sequence[Place]) -> int | None:
@@ -91,12 +95,28 @@ def counts(places: Sequence[Place]) -> int | None:
 def triage(job: Job, index: int, site: Site | None = None) -> Triage | None:
     """What may be done about a VM of a job; None if nothing has to be. Without a `site` no server was asked."""
     vm = job.vms[index]
-    if not vm.state.has_ended or (vm.state is State.done and vm.verified):
-        return None
     site = site if site is not None else Site({}, frozenset())
+    undo = undoing_of(vm, site)
+    if not vm.state.has_ended or (vm.state is State.done and vm.verified and undo is None):
+        return None
+    if vm.move.fix is not None:
+        steps = [] if vm.is_over else [Do.resume]
+        steps += [Do.revert] if undo is not None else []
+        return Triage(vm.move.vm.name, (), _words(vm), (*steps, Do.forget), undo)
     places = _places(job, vm, site)
-    words = tuple(dict.fromkeys(problem.raw for problem in vm.problems if problem.raw))
-    return Triage(vm.move.vm.name, places, words, tuple(_steps(job, vm, site, places)))
+    return Triage(vm.move.vm.name, places, _words(vm), tuple(_steps(job, vm, site, places)))
+
+
+def undoing_of(vm: VmJob, site: Site) -> Fix | None:
+    """What undoes a fix that was done and has changed something; None if nothing has to be or can be undone."""
+    fix = vm.move.fix
+    if fix is None or vm.state is not State.done or vm.begun < CHANGED:
+        return None
+    return undoing(fix, site.pools.get(fix.pool))
+
+
+def _words(vm: VmJob) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(problem.raw for problem in vm.problems if problem.raw))
 
 
 def _places(job: Job, vm: VmJob, site: Site) -> tuple[Place, ...]:
@@ -195,8 +215,10 @@ def where_text(found: Triage) -> str:
     return render(sentences(*(place_text(found.vm, place) for place in found.places), *counting_text(found.places)))
 
 
-def step_sentence(do: Do) -> str:
-    """What a step does, and what it does not."""
+def step_sentence(do: Do, undo: Fix | None = None) -> str:
+    """What a step does, and what it does not; `undo` as in `Triage`."""
+    if do is Do.revert and undo is not None:
+        return offer(undo).question
     return _(_SENTENCES[do])
 
 

@@ -12,7 +12,8 @@ from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evacuation import HALTED, MODE, MOVED, SUSPENDED
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.facts import MayCall
-from xsmigui.core.migration.fixes import ShutDownHere, offer
+from xsmigui.core.migration.fix_offers import offer
+from xsmigui.core.migration.fixes import ShutDownHere
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import draft_of, same_intent
 from xsmigui.core.migration.summary import xe_script

@@ -15,7 +15,8 @@ from tests.ui.driving import child, dialog, driven, gone, message
 from tests.ui.programs import by_name, connected, running, select
 from xsmigui.app import Program
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.jobs import State
+from xsmigui.core.job_texts import title
+from xsmigui.core.jobs import Job, State
 from xsmigui.core.migration import evacuation
 from xsmigui.core.refs import HostRef, ObjectId
 from xsmigui.ui.dialogs.evacuation import MaintenanceDialog
@@ -37,6 +38,11 @@ async def on(program: Program, pool: str, host: str) -> HostRef:
     ref = HostRef(inventory.find("host", host)[0])
     await select(program, ObjectId(inventory.id, "host", ref))
     return ref
+
+
+def journeys(program: Program) -> list[Job]:
+    """The jobs that move VMs; entering and leaving maintenance are jobs too."""
+    return [job for job in program.jobs.all() if job.plan.moves[0].fix is None]
 
 
 def action(program: Program) -> QAction:
@@ -75,8 +81,8 @@ async def test_a_host_is_emptied_and_filled_again(qapp: QApplication, home: Path
         await until(lambda: sheet.enter_button.isEnabled() and sheet._drafting.draft.at_once == 1)
         sheet.enter_button.click()
         await gone("maintenanceDialog")
-        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended)
-        (job,) = program.jobs.all()
+        await until(lambda: journeys(program) and journeys(program)[0].has_ended)
+        (job,) = journeys(program)
         assert {vm.state for vm in job.vms} == {State.done}
         live = next(vm.move for vm in job.vms if vm.move.vm.name == "web-lx-02")
         assert "network" in live.calls[0].params[2]  # type: ignore[operator]
@@ -90,8 +96,8 @@ async def test_a_host_is_emptied_and_filled_again(qapp: QApplication, home: Path
         assert child(question, QCheckBox, "bringBackCheck").text() == f"Bring {len(before)} VMs back that left it"
         child(question, QPushButton, "goButton").click()
         await gone("leaveMaintenanceDialog")
-        await until(lambda: len(program.jobs.all()) == 2 and program.jobs.all()[0].has_ended)
-        assert {vm.state for vm in program.jobs.all()[0].vms} == {State.done}
+        await until(lambda: len(journeys(program)) == 2 and journeys(program)[0].has_ended)
+        assert {vm.state for vm in journeys(program)[0].vms} == {State.done}
         assert set(evacuation.residents(pool_of(program, "Lisboa"), host)) == before
         await until(lambda: action(program).text() == "Enter &maintenance mode…")
 
@@ -117,7 +123,7 @@ async def test_the_list_survives_a_reboot_with_and_without_the_window(
         vms = set(sheet._drafting.draft.vms)
         sheet.enter_button.click()
         await gone("maintenanceDialog")
-        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended)
+        await until(lambda: journeys(program) and journeys(program)[0].has_ended)
         host = await on(program, "Lisboa", "lisboa-02")
     reboot(site, host)
     async with running(qapp, home) as program:
@@ -147,7 +153,7 @@ async def test_what_cannot_come_back_is_named_and_stays_listed(qapp: QApplicatio
         await until(sheet.enter_button.isEnabled)
         sheet.enter_button.click()
         await gone("maintenanceDialog")
-        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended)
+        await until(lambda: journeys(program) and journeys(program)[0].has_ended)
         host = await on(program, "Lisboa", "lisboa-02")
 
         def shrink() -> None:
@@ -166,7 +172,7 @@ async def test_what_cannot_come_back_is_named_and_stays_listed(qapp: QApplicatio
         assert "These stay on the list of lisboa-02" in message(told)
         child(told, QPushButton, "closeButton").click()
         await gone("messageDialog")
-        assert len(program.jobs.all()) == 1
+        assert len(journeys(program)) == 1
         await until(lambda: action(program).text() == "Enter &maintenance mode…")
         assert bring_back(program).isEnabled()
         bring_back(program).trigger()
@@ -245,7 +251,7 @@ async def test_nothing_runs_on_the_host(qapp: QApplication, home: Path, site: Si
         sheet.enter_button.click()
         await gone("maintenanceDialog")
         await until(lambda: action(program).text() == "Leave &maintenance mode…")
-        assert program.jobs.all() == []
+        assert journeys(program) == []
         action(program).trigger()
         question = await dialog("leaveMaintenanceDialog")
         assert not question.findChild(QCheckBox, "bringBackCheck").isVisible()
@@ -279,7 +285,7 @@ async def test_what_is_left_on_the_host_is_moved_off_later(qapp: QApplication, h
         await until(lambda: sheet._drafting.draft.storage_network is None and sheet.enter_button.isEnabled())
         sheet.enter_button.click()
         await gone("maintenanceDialog")
-        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended)
+        await until(lambda: journeys(program) and journeys(program)[0].has_ended)
         assert evacuation.residents(pool_of(program, "Lisboa"), host) == ()
         assert not evacuation.accepts_vms(pool_of(program, "Lisboa"), host)
 
@@ -296,7 +302,10 @@ async def test_a_server_that_refuses_is_heard(qapp: QApplication, home: Path, si
         assert "vailability" in message(told)
         child(told, QPushButton, "closeButton").click()
         await gone("messageDialog")
-        assert program.jobs.all() == []
+        assert journeys(program) == []
+        (refused,) = program.jobs.all()  # what was tried is in Activity and in the journal
+        assert title(refused.vms[0]) == "lisboa-02 · Enter maintenance mode"
+        assert refused.state is State.failed
 
 
 @driven
@@ -316,8 +325,8 @@ async def test_what_cannot_move_is_left_out(qapp: QApplication, home: Path, site
         assert "stay on it" in sheet.manner.text()
         sheet.enter_button.click()
         await gone("maintenanceDialog")
-        await until(lambda: program.jobs.all() and program.jobs.all()[0].has_ended)
-        assert len(program.jobs.all()[0].vms) == len(vms) - 1
+        await until(lambda: journeys(program) and journeys(program)[0].has_ended)
+        assert len(journeys(program)[0].vms) == len(vms) - 1
 
 
 @driven

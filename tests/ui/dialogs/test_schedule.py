@@ -89,7 +89,7 @@ async def test_times_are_part_of_the_plan(qapp: QApplication, home: Path, site: 
         assert "Starts at" in sheet.schedule.toolTip()
         await until(sheet.enter_button.isEnabled)
         sheet.enter_button.click()
-        await until(lambda: program.jobs.running)
+        await until(lambda: program.jobs.running and program.jobs.running[0].plan.moves[0].fix is None)
         (job,) = program.jobs.running
         assert (job.plan.not_before, job.plan.pause_at) == (draft.not_before, draft.pause_at)
         assert {vm.state for vm in job.vms} == {State.waiting}

@@ -22,7 +22,6 @@ from xsmigui.core.migration.selection import Asked, draft_from
 from xsmigui.core.preferences import Settings
 from xsmigui.local.journal import JournalFile
 from xsmigui.local.successor import Successor
-from xsmigui.services.drafting import Drafting
 from xsmigui.ui.activity.acts import Act
 from xsmigui.ui.window import quitting
 
@@ -65,11 +64,7 @@ async def carried_on(home: Path, job: str) -> None:
 async def batch(program: Program) -> str:
     """Three VMs to the other pool, one after the other, of which the last is on hold."""
     draft = draft_from(program.store.site(), Asked(vms=NAMES, to="Lisboa", sr="NFS Lisboa"))
-    drafting = Drafting(program.store, program.window._services.asker, program.window._services.clock, draft)
-    try:
-        evaluation = await drafting.settled()
-    finally:
-        drafting.close()
+    evaluation = await program.window._services.desk.settled(draft)
     assert evaluation.plan is not None
     program.jobs.limit = 1
     job = program.jobs.start(evaluation.plan)

@@ -19,6 +19,7 @@ from xsmigui.core.migration.steps import Request
 from xsmigui.core.problems import Page
 from xsmigui.local.clock import SystemClock
 from xsmigui.local.paths import resources
+from xsmigui.services.desk import Desk as Verbs
 from xsmigui.services.drafting import Drafting
 from xsmigui.services.store import Store
 from xsmigui.ui.icons import Icons
@@ -87,11 +88,13 @@ class Desk:
         self.heard: list[BaseException] = []
         draft = Draft(site.madrid.id, tuple(vms), **fields)  # type: ignore[arg-type]
         self.drafting = Drafting(self.store, self.oracle, SystemClock(), draft)  # type: ignore[arg-type]
+        jobs = FixJobs(self.wire)
         self.wizard = MigrateWizard(
             None,
             self.drafting,
             self.store,
-            FixJobs(self.wire),  # type: ignore[arg-type]
+            jobs,  # type: ignore[arg-type]
+            Verbs(self.store, self.wire, self.oracle, SystemClock(), jobs),  # type: ignore[arg-type]
             Icons(resources() / "icons"),
             self.heard.append,
         )

@@ -2,16 +2,13 @@
 
 A fix names by reference exactly what it is done to: the drive, the disk, the VM, the snapshots that there were when it
 was offered. Nothing is looked up by a name or read out of a sentence, since two VMs may have like names. Each has its
-question, with what it costs; none is done without it.
+question, with what it costs (`core.migration.fix_offers`); none is done without it.
 """
-
-from dataclasses import dataclass
 
 import msgspec
 
 from xsmigui.core.messages import Text
 from xsmigui.core.refs import HostRef, PoolId, PoolRef, SrRef, VbdRef, VdiRef, VmRef
-from xsmigui.core.text import _
 
 
 class _Fix(msgspec.Struct, frozen=True, kw_only=True, tag_field="fix"):
@@ -78,11 +75,81 @@ class ShutDown(_Fix, frozen=True, kw_only=True, tag="shut-down"):
 
 class ShutDownHere(_Fix, frozen=True, kw_only=True, tag="shut-down-here"):
     """Ask the guest of a VM to shut down; it stays halted, so that its host can be emptied. The host remembers it, to
-    start it again after its maintenance."""
+    start it again after its maintenance; `lists` as in `EnterMaintenance`."""
 
     host: HostRef
     vm: VmRef
     vm_name: str
+    host_name: str = ""
+    lists: dict[str, str] | None = None
+
+
+class EnableCbt(_Fix, frozen=True, kw_only=True, tag="enable-cbt"):
+    """Enable changed block tracking of a disk again. It begins anew: the next backup of the disk is a full one."""
+
+    vdi: VdiRef
+    disk: Text
+
+
+class InsertCd(_Fix, frozen=True, kw_only=True, tag="insert-cd"):
+    """Put a CD into one drive of one VM, if that is empty."""
+
+    vm: VmRef
+    vbd: VbdRef
+    vdi: VdiRef
+    vm_name: str
+    cd: str
+
+
+class StartVm(_Fix, frozen=True, kw_only=True, tag="start-vm"):
+    """Start a halted VM, or resume a suspended one: on this `host`, or (None) wherever the pool wants it."""
+
+    vm: VmRef
+    vm_name: str
+    host: HostRef | None = None
+    host_name: str = ""
+
+
+class SetCompression(_Fix, frozen=True, kw_only=True, tag="set-compression"):
+    """Compress the memory of all live migrations in a pool from now on, or no longer."""
+
+    pool_ref: PoolRef
+    pool_name: str
+    on: bool
+
+
+class EnterMaintenance(_Fix, frozen=True, kw_only=True, tag="enter-maintenance"):
+    """Disable a host, mark it as in maintenance, and write on it which VMs are `leaving`.
+
+    The rest is noted when it begins: `lists` are the values of the host's keys as they are to be (empty: no key),
+    `was_enabled` and `was_marked` how it stood before, to which it is rolled back. `for_good`: its release keeps a host
+    disabled over a reboot if it is asked to.
+    """
+
+    host: HostRef
+    host_name: str
+    leaving: tuple[VmRef, ...] = ()
+    lists: dict[str, str] | None = None
+    was_enabled: bool = False
+    was_marked: bool = False
+    for_good: bool = False
+
+
+class LeaveMaintenance(_Fix, frozen=True, kw_only=True, tag="leave-maintenance"):
+    """Enable a host (which a reboot may have done already) and take the mark away; its lists of VMs stay."""
+
+    host: HostRef
+    host_name: str
+
+
+class StrikeOff(_Fix, frozen=True, kw_only=True, tag="strike-off"):
+    """Take off a host's lists the VMs that wait no longer, or (`everybody`) all of them. `lists` as in
+    `EnterMaintenance`."""
+
+    host: HostRef
+    host_name: str
+    everybody: bool = False
+    lists: dict[str, str] | None = None
 
 
 class Doomed(msgspec.Struct, frozen=True, kw_only=True):
@@ -96,101 +163,23 @@ class Doomed(msgspec.Struct, frozen=True, kw_only=True):
     used: int
 
 
-Fix = DisableCbt | EjectCd | SetDefaultSr | DeleteSnapshots | Unblock | ShutDown | ShutDownHere
+Fix = (
+    DisableCbt
+    | EjectCd
+    | SetDefaultSr
+    | DeleteSnapshots
+    | Unblock
+    | ShutDown
+    | ShutDownHere
+    | EnableCbt
+    | InsertCd
+    | StartVm
+    | SetCompression
+    | EnterMaintenance
+    | LeaveMaintenance
+    | StrikeOff
+)
+"""Everything that is done on a server by itself: what rules offer, what undoes that, and a host's maintenance."""
 
-
-@dataclass(frozen=True, slots=True)
-class Offer:
-    """A fix as a button and the question behind it: what it does, what it costs, and the words on the answers."""
-
-    button: str
-    title: str
-    question: str
-    go: str
-    leave: str
-
-
-def offer(fix: Fix) -> Offer:
-    """How a fix is offered, in the reader's language."""
-    match fix:
-        case DisableCbt():
-            return Offer(
-                _("Disable CBT…"),
-                _("Disable changed block tracking"),
-                _(
-                    "Changed block tracking of {disk} will be disabled. The next backup of this disk will be a full"
-                    " one.",
-                    disk=fix.disk,
-                ),
-                _("Disable tracking"),
-                _("Keep it"),
-            )
-        case EjectCd():
-            return Offer(
-                _("Eject the CD…"),
-                _("Eject the CD"),
-                _("{cd} will be ejected from the drive of {vm}.", cd=fix.cd, vm=fix.vm_name),
-                _("Eject"),
-                _("Leave it"),
-            )
-        case SetDefaultSr():
-            return Offer(
-                _("Set default SR…"),
-                _("Set the default SR"),
-                _(
-                    "{sr} becomes the default SR of {pool}, for every client: new disks, suspend images and "
-                    "crash dumps go there unless another SR is chosen.",
-                    sr=fix.sr_name,
-                    pool=fix.pool_name,
-                ),
-                _("Set default SR"),
-                _("Leave it"),
-            )
-        case DeleteSnapshots():
-            return Offer(
-                _("Delete snapshots…"),
-                _("Delete snapshots"),
-                _(
-                    "All snapshots of {vm} will be deleted with their disks and their memory. This cannot be undone."
-                    " The SR frees the space only some time later.",
-                    vm=fix.vm_name,
-                ),
-                _("Delete snapshots"),
-                _("Keep them"),
-            )
-        case Unblock():
-            return Offer(
-                _("Remove block…"),
-                _("Remove the block"),
-                _(
-                    "The block on migrating {vm}, which this program has set, will be removed. Do this only if "
-                    "the operation that set it is no longer running, in another window or on another computer.",
-                    vm=fix.vm_name,
-                ),
-                _("Remove block"),
-                _("Leave it"),
-            )
-        case ShutDown():
-            return Offer(
-                _("Shut down and move…"),
-                _("Shut down and move"),
-                _(
-                    "The guest of {vm} is asked to shut down, and its services stop. The VM then moves halted; "
-                    "the last page offers to start it afterwards.",
-                    vm=fix.vm_name,
-                ),
-                _("Shut down"),
-                _("Leave it running"),
-            )
-        case ShutDownHere():
-            return Offer(
-                _("Shut down…"),
-                _("Shut down"),
-                _(
-                    "The guest of {vm} is asked to shut down, and its services stop. It stays halted so that "
-                    "the host can be emptied, and can be started again after the maintenance.",
-                    vm=fix.vm_name,
-                ),
-                _("Shut down"),
-                _("Leave it running"),
-            )
+OfHost = EnterMaintenance | LeaveMaintenance | StrikeOff
+"""What is done to a host."""

@@ -5,7 +5,7 @@ What a fix names is looked at as the server has it now, before each of its calls
 them. What is as the fix wants it, or gone, needs no call; what is no longer what the fix was offered for is left alone.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from xsmigui.core.inventory import Inventory
@@ -16,13 +16,21 @@ from xsmigui.core.migration.fixes import (
     DisableCbt,
     Doomed,
     EjectCd,
+    EnableCbt,
+    EnterMaintenance,
     Fix,
+    InsertCd,
+    LeaveMaintenance,
+    SetCompression,
     SetDefaultSr,
     ShutDown,
     ShutDownHere,
+    StartVm,
+    StrikeOff,
     Unblock,
 )
 from xsmigui.core.migration.holders import Hold, Holder, holders
+from xsmigui.core.migration.host_fixes import back_of_host, next_of_host, next_of_list
 from xsmigui.core.migration.moves import Kind, own_disks
 from xsmigui.core.migration.plan import Plan, Thing, VmMove
 from xsmigui.core.migration.rules.general import OUR_BLOCK
@@ -37,10 +45,20 @@ SHUT_DOWN = "VM.clean_shutdown"
 
 def fix_plan(fix: Fix, inventory: Inventory) -> Plan:
     """The plan whose only part is this fix."""
+    return fixes_plan((fix,), inventory)
+
+
+def fixes_plan(fixes: Iterable[Fix], inventory: Inventory) -> Plan:
+    """The plan whose parts are these fixes of one pool, done one after the other."""
     pool = Thing(inventory.id, inventory.name, inventory.pool_ref)
-    cls, ref, name = _subject(fix)
+    moves = tuple(_part(fix, inventory) for fix in fixes)
+    return Plan(source=pool, target=pool, moves=moves, set_home=False, at_once=1 if len(moves) > 1 else 0)
+
+
+def _part(fix: Fix, inventory: Inventory) -> VmMove:
+    cls, ref, name = subject(fix)
     record = inventory.record(cls, ref)
-    move = VmMove(
+    return VmMove(
         vm=Thing(record.uuid if record is not None else "", name, ref),
         kind=Kind.fix,
         power_state="",
@@ -52,16 +70,17 @@ def fix_plan(fix: Fix, inventory: Inventory) -> Plan:
         calls=(),
         fix=fix,
     )
-    return Plan(source=pool, target=pool, moves=(move,), set_home=False)
 
 
-def _subject(fix: Fix) -> tuple[str, str, str]:
+def subject(fix: Fix) -> tuple[str, str, str]:
     """Class, reference and name of what a fix is done to."""
     match fix:
-        case DisableCbt():
+        case DisableCbt() | EnableCbt():
             return "VDI", fix.vdi, str(fix.disk)
-        case SetDefaultSr():
+        case SetDefaultSr() | SetCompression():
             return "pool", fix.pool_ref, fix.pool_name
+        case EnterMaintenance() | LeaveMaintenance() | StrikeOff():
+            return "host", fix.host, fix.host_name
         case _:
             return "VM", fix.vm, fix.vm_name
 
@@ -69,13 +88,15 @@ def _subject(fix: Fix) -> tuple[str, str, str]:
 def looked_at(fix: Fix, doomed: tuple[Doomed | str, ...] = ()) -> tuple[tuple[str, str], ...]:
     """Classes and references of what has to be known before the next step."""
     match fix:
-        case EjectCd():
+        case EjectCd() | InsertCd():
             return (("VBD", fix.vbd),)
+        case ShutDownHere():
+            return ("VM", fix.vm), ("host", fix.host)
         case DeleteSnapshots():
             snapshots = (("VM", ref) for ref in (fix.vm, *fix.snapshots))
             return (*snapshots, *(("VDI", each.ref) for each in doomed if isinstance(each, Doomed)))
         case _:
-            return (_subject(fix)[:2],)
+            return (subject(fix)[:2],)
 
 
 def doomed_disks(fix: Fix, inventory: Inventory) -> tuple[VdiRef, ...]:
@@ -150,9 +171,51 @@ def next_step(
             return _delete(fix, doomed, records, held or {})
         case Unblock():
             return _unblock(fix, records.get(fix.vm, {}))
-        case ShutDown() | ShutDownHere():
+        case ShutDownHere():
+            noting = None if calls else next_of_list(fix, records.get(fix.host, {}))
+            return noting or _shut_down(fix, {} if calls else records.get(fix.vm, {}))
+        case ShutDown():
             return _shut_down(fix, {} if calls else records.get(fix.vm, {}))
+        case StartVm():
+            return _start(fix, {} if calls else records.get(fix.vm, {}))
+        case EnableCbt():
+            if records.get(fix.vdi, {}).get("cbt_enabled") is False:
+                does = m_("enable changed block tracking of {disk}", disk=fix.disk)
+                return Request("VDI.enable_cbt", (fix.vdi,), does)
+        case InsertCd():
+            drive = records.get(fix.vbd, {})
+            if drive and drive["empty"] and (drive["VM"], drive["type"]) == (fix.vm, "CD"):
+                does = m_("insert {cd} into the drive of {vm}", cd=fix.cd, vm=fix.vm_name)
+                return Request("VBD.insert", (fix.vbd, fix.vdi), does)
+        case SetCompression():
+            if records.get(fix.pool_ref, {}).get("migration_compression") is (not fix.on):
+                does = m_("compress live migrations") if fix.on else m_("stop compressing live migrations")
+                return Request("pool.set_migration_compression", (fix.pool_ref, fix.on), does)
+        case EnterMaintenance() | LeaveMaintenance() | StrikeOff():
+            return next_of_host(fix, records.get(fix.host, {}))
     return Done()
+
+
+def can_roll_back(fix: Fix) -> bool:
+    """What it has done is put back by itself if the rest is refused."""
+    return isinstance(fix, EnterMaintenance)
+
+
+def next_step_back(fix: Fix, records: Records) -> Step:
+    """The next call of the way back of a fix that `can_roll_back`."""
+    return back_of_host(fix, records.get(fix.host, {})) if isinstance(fix, EnterMaintenance) else Done()
+
+
+def _start(fix: StartVm, vm: Mapping[str, Any]) -> Step:
+    """Asked for once: a VM may shut itself down again."""
+    state = vm.get("power_state")
+    if state not in ("Halted", "Suspended"):
+        return Done()
+    here = "_on" if fix.host is not None else ""
+    method = f"VM.start{here}" if state == "Halted" else f"VM.resume{here}"
+    params = (fix.vm, *([fix.host] if fix.host is not None else []), False, False)
+    does = m_("start {vm}", vm=fix.vm_name) if state == "Halted" else m_("resume {vm}", vm=fix.vm_name)
+    return Request(method, params, does, is_task=True, then={"followed": 1})
 
 
 def _set_default(fix: SetDefaultSr, pool: Mapping[str, Any]) -> Step:
@@ -252,3 +315,21 @@ def outcome(fix: Fix) -> Message:
             return m_("The block of {vm} is removed.", vm=fix.vm_name)
         case ShutDown() | ShutDownHere():
             return m_("{vm} is halted.", vm=fix.vm_name)
+        case EnableCbt():
+            return m_("Changed block tracking of {disk} is enabled.", disk=fix.disk)
+        case InsertCd():
+            return m_("{cd} is in the drive of {vm}.", cd=fix.cd, vm=fix.vm_name)
+        case StartVm():
+            return m_("{vm} is running.", vm=fix.vm_name)
+        case SetCompression(on=True):
+            return m_("Live migrations in {pool} are compressed.", pool=fix.pool_name)
+        case SetCompression():
+            return m_("Live migrations in {pool} are not compressed.", pool=fix.pool_name)
+        case EnterMaintenance():
+            return m_("{host} is in maintenance mode.", host=fix.host_name)
+        case LeaveMaintenance():
+            return m_("{host} accepts VMs again.", host=fix.host_name)
+        case StrikeOff(everybody=True):
+            return m_("No VM is on the list of {host} any more.", host=fix.host_name)
+        case StrikeOff():
+            return m_("The list of {host} has only VMs that wait to come back.", host=fix.host_name)

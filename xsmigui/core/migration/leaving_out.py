@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from xsmigui.core.capacity import Flow
-from xsmigui.core.migration.draft import Draft
-from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration import evacuation
+from xsmigui.core.migration.draft import Draft, Site
+from xsmigui.core.migration.evaluation import Evaluation, evaluate
 from xsmigui.core.problems import Problem, Severity
-from xsmigui.core.refs import HostRef, SrRef, VdiRef, VmRef
+from xsmigui.core.refs import HostRef, PoolId, SrRef, VdiRef, VmRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +56,18 @@ def left_out(evaluation: Evaluation, vms: Mapping[VmRef, Problem]) -> tuple[Left
     inventory = evaluation.site.pools[evaluation.draft.source]
     found = ((vm, inventory.VM.get(vm) or inventory.VDI.get(VdiRef(vm)), problem) for vm, problem in vms.items())
     return tuple(LeftOut(vm, record.uuid, record.name_label, p) for vm, record, p in found if record is not None)
+
+
+def cannot_come_back(site: Site, pool: PoolId, host: HostRef) -> tuple[LeftOut, ...]:
+    """Who could not come back to the host if it took VMs again, as far as the records tell. Nothing is changed."""
+    vms = evacuation.returning(site.pools[pool], host).run
+    draft = evacuation.back(site, pool, host, vms)
+    out: tuple[LeftOut, ...] = ()
+    while draft.vms:
+        evaluation = evaluate(evacuation.as_enabled(site, pool, host), draft)
+        stuck = blocked(evaluation)
+        if not stuck:
+            break
+        out += left_out(evaluation, stuck)
+        draft = without(draft, stuck)
+    return out

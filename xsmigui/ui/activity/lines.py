@@ -239,7 +239,7 @@ def vm_line(key: Key, vm: VmJob, standing: Standing, now: datetime, plan: Plan) 
         cancel=not vm.state.has_ended and vm.cancellable and not vm.cancelling,
         order=waiting and not vm.held,
         proceed=waiting and vm.held,
-        details=bool(vm.problems) or (vm.state.has_ended and not vm.verified),
+        details=bool(vm.problems) or (vm.state.has_ended and (not vm.verified or vm.move.fix is not None)),
         retry=vm.move.fix is None and (KINDS[vm.state] is Kind.failed or vm.state is State.cancelled),
         find=not vm.move.is_loose and vm.move.fix is None,
         leftovers=vm.move.fix is None and KINDS[vm.state] is Kind.failed,

@@ -27,6 +27,7 @@ from xsmigui.core.problems import Page, Severity
 from xsmigui.core.refs import NetworkRef, SrRef, VdiRef, VmRef
 from xsmigui.core.text import _, n_, printable
 from xsmigui.core.units import size
+from xsmigui.services.desk import Desk
 from xsmigui.services.drafting import Drafting
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
@@ -82,6 +83,7 @@ class MoveDiskDialog(QDialog):
         disks: tuple[VdiRef, ...],
         store: Store,
         jobs: Jobs,
+        desk: Desk,
         icons: Icons,
         present: Presenter,
         left: tuple[str, ...] = (),
@@ -92,6 +94,7 @@ class MoveDiskDialog(QDialog):
         self._disks = disks
         self._store = store
         self._jobs = jobs
+        self._desk = desk
         self._scope = Scope(self, present)
         self._chosen: SrRef | None = None
         self._left = left
@@ -336,7 +339,7 @@ class MoveDiskDialog(QDialog):
             self.accept()
 
     def _fix(self, fix: Fix) -> None:
-        self._scope.spawn(carry_out(self, fix, self._store, self._jobs, self._drafting), "fix")
+        self._scope.spawn(carry_out(self, fix, self._desk, self._drafting), "fix")
 
     def done(self, result: int) -> None:
         self._drafting.close()

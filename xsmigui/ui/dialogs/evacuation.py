@@ -24,6 +24,7 @@ from xsmigui.core.problems import Page, Problem
 from xsmigui.core.refs import HostRef, NetworkRef, VmRef
 from xsmigui.core.text import _, joined, n_, printable
 from xsmigui.core.units import size
+from xsmigui.services.desk import Desk
 from xsmigui.services.drafting import Drafting
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
@@ -57,6 +58,7 @@ class MaintenanceDialog(QDialog):
         drafting: Drafting,
         store: Store,
         jobs: Jobs,
+        desk: Desk,
         icons: Icons,
         present: Presenter,
     ) -> None:
@@ -64,6 +66,7 @@ class MaintenanceDialog(QDialog):
         self._drafting = drafting
         self._store = store
         self._jobs = jobs
+        self._desk = desk
         self._scope = Scope(self, present)
         self._left: tuple[LeftOut, ...] = ()
         self.setObjectName("maintenanceDialog")
@@ -255,7 +258,7 @@ class MaintenanceDialog(QDialog):
             self.accept()
 
     def _fix(self, fix: Fix) -> None:
-        self._scope.spawn(carry_out(self, fix, self._store, self._jobs, self._drafting), "fix")
+        self._scope.spawn(carry_out(self, fix, self._desk, self._drafting), "fix")
 
     def done(self, result: int) -> None:
         self._drafting.close()

@@ -11,12 +11,11 @@ from xsmigui.core.catalogue import sentence
 from xsmigui.core.failures import WIRE_ERRORS
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.diskdraft import DisksRefused
-from xsmigui.core.migration.kept import KeptSource, doubtful_question, kept_sources, may_have_changed, revert_plan
+from xsmigui.core.migration.kept import KeptSource, doubtful_question, kept_sources, revert_plan
 from xsmigui.core.refs import PoolId, VdiRef
 from xsmigui.core.text import _, joined, n_
 from xsmigui.core.units import size
-from xsmigui.services.connections import Connections
-from xsmigui.services.kept import purge
+from xsmigui.services.desk import Desk
 from xsmigui.services.store import Change, Store
 from xsmigui.ui.columns import Columns
 from xsmigui.ui.dialogs.base import Sheet, ask, tell
@@ -36,14 +35,12 @@ class KeptSourcesDialog(Sheet):
     planned = Signal(object)
     """The `Plan` that puts the selected sources back."""
 
-    def __init__(
-        self, parent: QWidget | None, store: Store, connections: Connections, icons: Icons, present: Presenter
-    ) -> None:
+    def __init__(self, parent: QWidget | None, store: Store, desk: Desk, icons: Icons, present: Presenter) -> None:
         super().__init__(parent, _("Kept sources of moved disks"), "keptSourcesDialog")
         self.setModal(False)
         sized(self, 900, 440)
         self._store = store
-        self._connections = connections
+        self._desk = desk
         self._scope = Scope(self, present)
         self._today = date.today()
         text = _(
@@ -151,19 +148,16 @@ class KeptSourcesDialog(Sheet):
             question = f"{question}\n\n{text}"
         if not await ask(self, _("Revert the move"), question, _("Revert"), _("Leave as it is")):
             return
-        inventory = self._store.inventory(inventory.id) or inventory  # time has passed while it was asked
-        doubtful = may_have_changed(inventory, sources)
-        if doubtful and not await wants_doubtful(self, doubtful):
-            return
         try:
-            self.planned.emit(revert_plan(inventory, sources, doubtful_too=bool(doubtful)))
+            back = self._desk.reverting(inventory.id, sources)
+            if not back.doubtful or await wants_doubtful(self, back.doubtful):
+                self.planned.emit(back.plan)
         except DisksRefused as refused:  # changed while it was asked
             await tell(self, _("Revert the move"), str(refused))
 
     async def _purge(self) -> None:
         inventory, sources, _reason = self._pool()
-        gateway = self._connections.gateway(inventory.id) if inventory is not None else None
-        if inventory is None or gateway is None:
+        if inventory is None:
             return
         bytes_ = size(sum(inventory.VDI[ref].virtual_size for ref in sources if ref in inventory.VDI))
         question = n_(
@@ -176,9 +170,10 @@ class KeptSourcesDialog(Sheet):
         if not await ask(self, title, question, _("Remove"), _("Keep them")):
             return
         try:
-            gone = await purge(gateway, sources)
+            gone = await self._desk.purge(inventory.id, sources)
             if gone.doubtful and await self._wants_doubtful(gone.doubtful, inventory):
-                gone = replace(await purge(gateway, gone.doubtful, doubtful_too=True), left=gone.left)
+                again = await self._desk.purge(inventory.id, gone.doubtful, doubtful_too=True)
+                gone = replace(again, left=(*gone.left, *again.left))
         except WIRE_ERRORS as failure:
             text = " ".join(part for part in sentence(failure, inventory) if part)
             await tell(self, title, text, str(failure))

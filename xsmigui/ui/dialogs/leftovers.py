@@ -4,13 +4,10 @@ from PySide6.QtWidgets import QAbstractItemView, QPushButton, QTableView, QWidge
 
 from xsmigui.core.failures import WIRE_ERRORS
 from xsmigui.core.jobs import Job
-from xsmigui.core.migration.leftovers import Leftover, leftovers
-from xsmigui.core.ports import Gateway
-from xsmigui.core.refs import PoolId
+from xsmigui.core.migration.leftovers import Leftover
 from xsmigui.core.text import _, n_
 from xsmigui.core.units import size
-from xsmigui.services.connections import Connections
-from xsmigui.services.leftovers import remove
+from xsmigui.services.desk import Desk
 from xsmigui.services.store import Change, Store
 from xsmigui.ui.columns import Columns
 from xsmigui.ui.dialogs.base import Sheet, ask, tell, tell_failure
@@ -30,7 +27,7 @@ class LeftoversDialog(Sheet):
         parent: QWidget | None,
         jobs: list[Job],
         store: Store,
-        connections: Connections,
+        desk: Desk,
         icons: Icons,
         present: Presenter,
     ) -> None:
@@ -39,7 +36,7 @@ class LeftoversDialog(Sheet):
         sized(self, 900, 440)
         self._jobs = jobs
         self._store = store
-        self._connections = connections
+        self._desk = desk
         self._scope = Scope(self, present)
         text = _(
             "Disks that failed migrations of this program have probably left at their destination. Select one "
@@ -88,7 +85,7 @@ class LeftoversDialog(Sheet):
             self._show()
 
     def _show(self) -> None:
-        found = leftovers(self._jobs, self._store.site())
+        found = self._desk.leftovers(self._jobs)
         self.rows.show(list(found))
         taken = size(sum(left.written for left in found))
         count = n_("{n} disk takes {size}.", "{n} disks take {size}.", len(found), size=taken)
@@ -107,10 +104,6 @@ class LeftoversDialog(Sheet):
         self.remove_button.setEnabled(not reason)
         explain(self.remove_button, reason)
 
-    def _gateways(self) -> dict[PoolId, Gateway]:
-        found = {pool: self._connections.gateway(pool) for pool in self._store.site().connected}
-        return {pool: gateway for pool, gateway in found.items() if gateway is not None}
-
     async def _remove(self) -> None:
         chosen = self._selected()
         if not chosen:
@@ -126,9 +119,9 @@ class LeftoversDialog(Sheet):
         title = _("Remove leftovers")
         if not await ask(self, title, question, _("Remove"), _("Keep them")):
             return
-        present = {left.uuid for left in leftovers(self._jobs, self._store.site())}  # it may have changed meanwhile
+        present = {left.uuid for left in self._desk.leftovers(self._jobs)}  # it may have changed meanwhile
         try:
-            removed = await remove([left for left in chosen if left.uuid in present], self._gateways())
+            removed = await self._desk.remove_leftovers([left for left in chosen if left.uuid in present])
         except WIRE_ERRORS as failure:
             await tell_failure(self, title, failure, self._store.inventory(chosen[0].pool))
             return

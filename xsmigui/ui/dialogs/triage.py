@@ -16,6 +16,7 @@ class TriageDialog(Sheet):
         super().__init__(parent, title, "triageDialog")
         self.setMinimumWidth(560)
         self.chosen: Do | None = None
+        self._found = found
         self.steps: dict[Do, QPushButton] = {}
         self.text(message, selectable=True).setObjectName("messageText")
         if where := where_text(found):
@@ -36,7 +37,7 @@ class TriageDialog(Sheet):
         close.setFocus()
 
     def _offer(self, number: int, do: Do) -> None:
-        sentence = step_sentence(do)
+        sentence = step_sentence(do, self._found.undo)
         self.body.addWidget(Paragraph(f"{number}. {sentence}"))
         button = QPushButton(_(WORDS[do]))
         name = "".join(part.capitalize() for part in do.split("-"))

@@ -2,12 +2,9 @@
 
 from PySide6.QtCore import Qt
 
-from xsmigui.core.inventory import Inventory
-from xsmigui.core.jobs import State
 from xsmigui.core.migration.disk_reasons import DiskReasons
 from xsmigui.core.migration.diskdraft import has_movable_disks, movable_disks
 from xsmigui.core.migration.fixes import EjectCd
-from xsmigui.core.migration.fixing import fix_plan
 from xsmigui.core.refs import PoolId, SrRef, VbdRef
 from xsmigui.core.text import _
 from xsmigui.ui.columns import remember_tables
@@ -17,7 +14,7 @@ from xsmigui.ui.dialogs.kept import KeptSourcesDialog
 from xsmigui.ui.dialogs.leftovers import LeftoversDialog
 from xsmigui.ui.window.objects import ObjectPane
 from xsmigui.ui.window.planning import Planner
-from xsmigui.ui.window.pools import call_server
+from xsmigui.ui.window.pools import doing
 from xsmigui.ui.window.tree import ResourceTree
 
 
@@ -57,9 +54,13 @@ class DiskCommands:
         keys = self._tree.selected()
         if len(keys) == 1 and keys[0].cls == "SR":
             self._planner.scope.spawn(
-                call_server(self._planner.window, self._services, keys[0].pool, _("Rescan"), "SR.scan", keys[0].ref),
+                self._rescan(keys[0].pool, SrRef(keys[0].ref)),
                 "rescan",
             )
+
+    async def _rescan(self, pool: PoolId, sr: SrRef) -> None:
+        services = self._services
+        await doing(self._planner.window, _("Rescan"), services, pool, services.desk.rescan(pool, sr))
 
     def eject(self) -> None:
         """The CDs that are shown, and none that somebody has inserted in their place by now."""
@@ -70,13 +71,9 @@ class DiskCommands:
             if vbd is not None and inventory is not None and not vbd.empty:
                 names = {"vm_name": inventory.name_of("VM", vbd.VM), "cd": inventory.name_of("VDI", vbd.VDI)}
                 fix = EjectCd(pool=inventory.id, vm=vbd.VM, vbd=VbdRef(drive), vdi=vbd.VDI, **names)
-                self._planner.scope.spawn(self._eject(fix, inventory), "eject")
-
-    async def _eject(self, fix: EjectCd, inventory: Inventory) -> None:
-        jobs = self._services.jobs
-        vm = (await jobs.wait(jobs.start(fix_plan(fix, inventory)).id)).vms[0]
-        if vm.state is not State.done:
-            await tell(self._planner.window, _("Eject"), vm.message, "\n".join(problem.raw for problem in vm.problems))
+                services, window = self._services, self._planner.window
+                ejecting = doing(window, _("Eject"), services, inventory.id, services.desk.done(fix))
+                self._planner.scope.spawn(ejecting, "eject")
 
     def _sr(self) -> tuple[PoolId, SrRef] | str:
         """The selected SR with its pool; or why there is none."""
@@ -102,7 +99,7 @@ class DiskCommands:
         """Open the list of sources that were kept."""
         services = self._services
         dialog = KeptSourcesDialog(
-            self._planner.window, services.store, services.connections, self._planner.icons, self._planner.present
+            self._planner.window, services.store, services.desk, self._planner.icons, self._planner.present
         )
         dialog.planned.connect(self._planner.start)
         remember_tables(dialog, self._services.preferences)
@@ -123,7 +120,7 @@ class DiskCommands:
             await tell(self._planner.window, _("Leftovers of failed migrations"), reason)
             return
         dialog = LeftoversDialog(
-            self._planner.window, jobs, services.store, services.connections, self._planner.icons, self._planner.present
+            self._planner.window, jobs, services.store, services.desk, self._planner.icons, self._planner.present
         )
         remember_tables(dialog, self._services.preferences)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

@@ -6,7 +6,6 @@ from PySide6.QtWidgets import QWidget
 
 from xsmigui.core.migration.diskdraft import draft_of_disks
 from xsmigui.core.migration.draft import Draft
-from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.refs import HostRef, PoolId, VdiRef
 from xsmigui.core.text import _
@@ -52,20 +51,14 @@ class Planner:
         self._dialogs: dict[Planning, tuple[Drafting, Again | None]] = {}
 
     def drafting(self, draft: Draft) -> Drafting:
-        return Drafting(self.services.store, self.services.asker, self.services.clock, draft)
-
-    async def settled(self, draft: Draft) -> Evaluation:
-        """The evaluation of a draft once every fact is there."""
-        drafting = self.drafting(draft)
-        try:
-            return await drafting.settled()
-        finally:
-            drafting.close()
+        return self.services.desk.drafting(draft)
 
     def open_wizard(self, draft: Draft) -> MigrateWizard:
         services = self.services
         drafting = self.drafting(draft)
-        wizard = MigrateWizard(self.window, drafting, services.store, services.jobs, self.icons, self.present)
+        wizard = MigrateWizard(
+            self.window, drafting, services.store, services.jobs, services.desk, self.icons, self.present
+        )
         wizard.planned.connect(self.start)
         wizard.add_server.connect(self._on_add_server)
         self.keep(wizard, drafting, lambda other, draft: other.open_wizard(draft))
@@ -84,7 +77,7 @@ class Planner:
         services = self.services
         drafting = self.drafting(draft)
         moving = MoveDiskDialog(
-            self.window, drafting, disks, services.store, services.jobs, self.icons, self.present, left
+            self.window, drafting, disks, services.store, services.jobs, services.desk, self.icons, self.present, left
         )
         moving.planned.connect(self.start)
         remember_tables(moving, services.preferences)
@@ -115,12 +108,12 @@ class Planner:
 
     def start(self, plan: Plan) -> None:
         """Start a plan."""
-        self.services.jobs.start(plan)
+        self.services.desk.start(plan)
         self.on_change()
 
     async def migrate_at_once(self, draft: Draft) -> None:
         """Judge a draft without a wizard, and start it or say why not."""
-        evaluation = await self.settled(draft)
+        evaluation = await self.services.desk.settled(draft)
         if evaluation.plan is not None:
             self.start(evaluation.plan)
             return

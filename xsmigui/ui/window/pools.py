@@ -1,40 +1,39 @@
 """What may be done with hosts and pools from the window: maintenance mode, and the pool's compression."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 
 from PySide6.QtWidgets import QWidget
 
 from xsmigui.core.failures import WIRE_ERRORS
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.migration import evacuation
-from xsmigui.core.migration.draft import Draft
-from xsmigui.core.migration.evacuation import Returning
-from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration import evacuation, leaving_out
+from xsmigui.core.migration.fix_offers import offer
+from xsmigui.core.migration.fixes import SetCompression
 from xsmigui.core.migration.plan import Plan
-from xsmigui.core.ports import Gateway
 from xsmigui.core.refs import HostRef, PoolId, VmRef
 from xsmigui.core.text import _
-from xsmigui.services import maintenance
+from xsmigui.services.desk import NotDone
 from xsmigui.ui.dialogs.base import ask, tell, tell_failure
 from xsmigui.ui.dialogs.evacuation import MaintenanceDialog
-from xsmigui.ui.dialogs.returning import leaving
+from xsmigui.ui.dialogs.returning import Leaving, leaving
 from xsmigui.ui.window.planning import Planner
 from xsmigui.ui.window.services import Services
 from xsmigui.ui.window.tree import ResourceTree
 
 
-async def call_server(
-    window: QWidget, services: Services, pool: PoolId, title: str, method: str, *params: object
-) -> None:
-    """Ask a server for something small. What comes of it comes back as events."""
-    gateway = services.connections.gateway(pool)
-    if gateway is None:
-        await tell(window, title, _("The pool is not connected."))
-        return
+async def doing(
+    window: QWidget, title: str, services: Services, pool: PoolId, work: Coroutine[object, object, object]
+) -> bool:
+    """Do something of the desk; False where it failed, and that was shown."""
     try:
-        await gateway.call(method, *params, deadline=600.0)
+        await work
+    except NotDone as failed:
+        await tell(window, title, str(failed), failed.raw)
+        return False
     except WIRE_ERRORS as failure:
         await tell_failure(window, title, failure, services.store.inventory(pool))
+        return False
+    return True
 
 
 class PoolCommands:
@@ -105,15 +104,10 @@ class PoolCommands:
 
     async def _compress_after_asking(self, pool: Inventory) -> None:
         wanted = not pool.pool.migration_compression
-        title = _("Compress live migrations")
-        question = _("Memory of every live migration in {pool} will be compressed, whoever starts it.", pool=pool.name)
-        go, leave = _("Compress"), _("Leave it uncompressed")
-        if not wanted:
-            question = _("Memory of live migrations in {pool} will no longer be compressed.", pool=pool.name)
-            go, leave = _("Do not compress"), _("Leave it compressed")
-        if await ask(self._window, title, question, go, leave):
-            method = "pool.set_migration_compression"
-            await call_server(self._window, self._services, pool.id, title, method, pool.pool_ref, wanted)
+        fix = SetCompression(pool=pool.id, pool_ref=pool.pool_ref, pool_name=pool.name, on=wanted)
+        asked = offer(fix)
+        if await ask(self._window, asked.title, asked.question, asked.go, asked.leave):
+            await doing(self._window, asked.title, self._services, pool.id, self._services.desk.done(fix))
 
     def enter_or_leave(self) -> MaintenanceDialog | None:
         """Open the dialog on the selected host; or ask whether its maintenance is over."""
@@ -133,7 +127,7 @@ class PoolCommands:
         draft = draft.batched(services.preferences.now.leaving_at_once)
         drafting, planner = self._planner.drafting(draft), self._planner
         dialog = MaintenanceDialog(
-            self._window, drafting, services.store, services.jobs, planner.icons, planner.present
+            self._window, drafting, services.store, services.jobs, services.desk, planner.icons, planner.present
         )
         dialog.entered.connect(lambda plan: self._scope.spawn(self._enter(pool, host, plan), "maintenance"))
         planner.keep(dialog, drafting)
@@ -142,62 +136,35 @@ class PoolCommands:
 
     async def _enter(self, pool: PoolId, host: HostRef, plan: Plan | None) -> None:
         """Disable the host, then let the VMs leave."""
-        gateway, inventory = self._services.connections.gateway(pool), self._services.store.inventory(pool)
-        if gateway is None or inventory is None:
-            await tell(self._window, _("Maintenance mode"), _("The pool is not connected."))
-            return
         vms = [VmRef(move.vm.ref) for move in plan.moves] if plan is not None else []
-        try:
-            await maintenance.enter(gateway, inventory, host, vms)
-        except WIRE_ERRORS as failure:
-            unsure = maintenance.uncertain(failure, inventory, host)
-            await tell_failure(self._window, _("Maintenance mode"), failure, inventory, unsure)
-            return
-        if plan is not None:
+        entering = self._services.desk.enter_maintenance(pool, host, vms)
+        if await doing(self._window, _("Maintenance mode"), self._services, pool, entering) and plan is not None:
             self._planner.start(plan)
 
     async def _leave(self, pool: PoolId, host: HostRef) -> None:
         """End the maintenance, and let the VMs return that the operator wants back."""
-        store, title = self._services.store, _("Maintenance mode")
+        store = self._services.store
         inventory = store.site().pools[pool]
-        stuck = maintenance.foreseen(store.site(), pool, host)
+        stuck = leaving_out.cannot_come_back(store.site(), pool, host)
         agreed = await leaving(self._window, inventory, host, stuck, lambda: self.empty(pool, host))
-        gateway = self._services.connections.gateway(pool)
-        if agreed is None:
-            return
-        if gateway is None:
-            await tell(self._window, title, _("The pool is not connected."))
-            return
-        try:
-            await maintenance.leave(gateway, host)
-            if agreed.forget:
-                await maintenance.forget(gateway, inventory, host)
-            elif agreed.waiting and await store.until(lambda: evacuation.accepts_vms(store.inventory(pool), host)):
-                await self._bring_back(gateway, pool, host, agreed.waiting)
-        except WIRE_ERRORS as failure:
-            unsure = maintenance.uncertain(failure, inventory, host)
-            await tell_failure(self._window, title, failure, inventory, unsure)
+        if agreed is not None:
+            await doing(self._window, _("Maintenance mode"), self._services, pool, self._left(pool, host, agreed))
 
-    async def _bring_back(self, gateway: Gateway, pool: PoolId, host: HostRef, waiting: Returning) -> None:
-        """Whoever can come back does; the others stay on the list, and it is said why."""
-        store, jobs = self._services.store, self._services.jobs
-        draft = evacuation.back(store.site(), pool, host, waiting.run)
-        evaluation, out = await maintenance.settle_without_blocked(self._settle, draft)
-        refused = list(maintenance.not_back(out))
-        reasons = [f"{vm.name}: {vm.reason}" for vm in refused]
+    async def _left(self, pool: PoolId, host: HostRef, agreed: Leaving) -> None:
+        """Whoever can come back does; the others stay on the list, and the reasons are shown."""
+        desk, jobs = self._services.desk, self._services.jobs
+        is_enabled = await desk.leave_maintenance(pool, host)
+        if agreed.forget:
+            await desk.discard_list(pool, host)
+        if not agreed.waiting or not is_enabled:
+            return
+        evaluation, refused = await desk.coming_back(pool, host, agreed.waiting.run)
         if evaluation.plan is not None:
-            job = jobs.start(evaluation.plan)
+            job = desk.start(evaluation.plan)
             self._planner.on_change()
             await jobs.wait(job.id)
-        elif evaluation.draft.vms:
-            reasons += [problem.sentence() for problem in evaluation.problems if problem.blocks]
-        inventory = store.site().pools[pool]
-        started, others = await maintenance.start_again(gateway, inventory, host, waiting)
-        reasons += [f"{vm.name}: {vm.reason}" for vm in others]
-        await maintenance.strike_off(store, gateway, pool, host, started)
-        if reasons:
-            heading = _("These stay on the list of {host}:", host=inventory.name_of("host", host))
+        _started, others = await desk.start_again(pool, host, agreed.waiting)
+        if reasons := [f"{vm.name}: {vm.reason}" for vm in (*refused, *others)]:
+            name = self._services.store.site().pools[pool].name_of("host", host)
+            heading = _("These stay on the list of {host}:", host=name)
             await tell(self._window, _("Maintenance mode"), "\n\n".join([heading, *reasons]))
-
-    async def _settle(self, draft: Draft) -> Evaluation:
-        return await self._planner.settled(draft)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from xsmigui.core.guide import Book
 from xsmigui.core.ports import Clock
 from xsmigui.core.preferences import Preferences, Settings
-from xsmigui.services.asking import Asker
 from xsmigui.services.connections import Connections
+from xsmigui.services.desk import Desk
 from xsmigui.services.following import Following
 from xsmigui.services.history import History
 from xsmigui.services.jobs import Jobs
@@ -21,8 +21,9 @@ class Services:
     store: Store
     connections: Connections
     jobs: Jobs
-    asker: Asker
     clock: Clock
+    desk: Desk
+    """What the operator can do, as the command line can."""
     preferences: Preferences
     languages: dict[str, str]
     folder: str

@@ -4,30 +4,27 @@ import csv
 import io
 from collections.abc import Callable, Iterator
 
-from msgspec.structs import replace
 from PySide6.QtGui import QGuiApplication
 from PySide6.QtWidgets import QWidget
 
-from xsmigui.core.failures import WIRE_ERRORS, Unreachable
 from xsmigui.core.jobs import Job, State, VmJob
 from xsmigui.core.migration.diskdraft import DisksRefused
 from xsmigui.core.migration.draft import Draft
-from xsmigui.core.migration.kept import kept_sources, may_have_changed, revert_plan
-from xsmigui.core.migration.plan import PlanRefused, draft_of
+from xsmigui.core.migration.plan import PlanRefused
 from xsmigui.core.refs import ObjectId, PoolId, VmRef
 from xsmigui.core.report import html_report
 from xsmigui.core.text import _, printable
 from xsmigui.core.triage import Do, accept_question, triage
 from xsmigui.services.following import NotHandedOver
-from xsmigui.services.releasing import release
 from xsmigui.ui.activity.acts import Act
 from xsmigui.ui.activity.choosing import as_csv
 from xsmigui.ui.activity.lines import Group, Line, Lines, elsewhere, foreign_groups, unreadable_groups
-from xsmigui.ui.dialogs.base import ask, tell, tell_failure
+from xsmigui.ui.dialogs.base import ask, tell
 from xsmigui.ui.dialogs.kept import wants_doubtful
 from xsmigui.ui.dialogs.saving import save
 from xsmigui.ui.dialogs.triage import choose_step
 from xsmigui.ui.scope import Scope
+from xsmigui.ui.window.pools import doing
 from xsmigui.ui.window.services import Services
 
 
@@ -153,7 +150,7 @@ class WorkCommands:
             case Do.leftovers:
                 self._on_leftovers()
             case Do.allow_start:
-                await self._allow_start(job, vm)
+                await self._allow_start(job, int(place))
             case Do.retry:
                 self._retry(line)
             case Do.forget:
@@ -165,35 +162,26 @@ class WorkCommands:
             self._services.jobs.resume(job.id, accept=True)
 
     async def _put_back(self, job: Job) -> None:
-        """What had stopped goes back; of what has ended the kept sources do."""
+        """What had stopped goes back; of what has ended the kept sources do, or what a fix has changed."""
         if any(vm.state is State.interrupted and not vm.is_over for vm in job.vms):
             self._services.jobs.resume(job.id, undo=True)
             return
-        inventory = self._services.store.inventory(PoolId(job.plan.source.uuid))
-        sources = [kept.ref for kept in kept_sources(inventory) if kept.note.job == job.id] if inventory else []
         try:
-            if inventory is None or not sources:
+            back = self._services.desk.way_back(job.id, job)
+            if back is None:
                 raise DisksRefused(_("There is nothing to roll back."))
-            doubtful = may_have_changed(inventory, sources)
-            if doubtful and not await wants_doubtful(self._window, doubtful):
-                return
-            self._services.jobs.start(revert_plan(inventory, sources, doubtful_too=True))
+            if not back.doubtful or await wants_doubtful(self._window, back.doubtful):
+                self._services.desk.start(back.plan)
         except DisksRefused as refused:
             await tell(self._window, _("Roll back"), str(refused))
 
-    async def _allow_start(self, job: Job, vm: VmJob) -> None:
+    async def _allow_start(self, job: Job, place: int) -> None:
         title = _("Allow start again")
         question = _("Its blocks and marks are removed. The VMs keep the disks that are attached now.")
         if not await ask(self._window, title, question, _("Allow start"), _("Leave as it is")):
             return
         pool = PoolId(job.plan.source.uuid)
-        gateway = self._services.connections.gateway(pool)
-        try:
-            if gateway is None:
-                raise Unreachable(job.plan.source.name, _("not connected"))
-            await release(gateway, job.id, vm)
-        except WIRE_ERRORS as failure:
-            await tell_failure(self._window, title, failure, self._services.store.inventory(pool))
+        await doing(self._window, title, self._services, pool, self._services.desk.allow_start(job, (place,)))
 
     async def _forget(self, job: str, what: str) -> None:
         question = _("{what} will be removed from the journal. Nothing changes on the servers.", what=what)
@@ -215,10 +203,8 @@ class WorkCommands:
         """Plan what did not succeed again, with the same choices, as everything stands now."""
         name, place = line.key
         job = self._services.history.get(name)
-        wanted = [job.vms[int(place)]] if place else [vm for vm in job.vms if vm.state is not State.done]
-        moves = tuple(vm.move for vm in wanted)
         try:
-            draft = draft_of(replace(job.plan, moves=moves), self._services.store.site())
+            draft = self._services.desk.again(job, (int(place),) if place else None)
         except PlanRefused as gone:
             text = _("{name} is no longer there.", name=str(gone))
             self._scope.spawn(tell(self._window, _("Retry"), text))

@@ -6,7 +6,8 @@ from typing import Final
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
 
-from xsmigui.core.migration.fixes import Fix, offer
+from xsmigui.core.migration.fix_offers import offer
+from xsmigui.core.migration.fixes import Fix
 from xsmigui.core.problems import Page, Problem, Severity
 from xsmigui.core.text import N_, _, n_, printable
 from xsmigui.ui.icons import Icons

@@ -28,6 +28,7 @@ from xsmigui.core.migration.leaving_out import LeftOut
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.problems import Page, Problem, Severity
 from xsmigui.core.text import _, n_
+from xsmigui.services.desk import Desk
 from xsmigui.services.drafting import Drafting, Edit, Preparation
 from xsmigui.services.jobs import Jobs
 from xsmigui.services.store import Store
@@ -81,6 +82,7 @@ class MigrateWizard(QDialog):
         drafting: Drafting,
         store: Store,
         jobs: Jobs,
+        desk: Desk,
         icons: Icons,
         present: Presenter,
     ) -> None:
@@ -88,6 +90,7 @@ class MigrateWizard(QDialog):
         self._drafting = drafting
         self._store = store
         self._jobs = jobs
+        self._desk = desk
         self._icons = icons
         self._scope = Scope(self, present)
         self._page = Page.destination
@@ -384,7 +387,7 @@ class MigrateWizard(QDialog):
             self._scope.spawn(tell(self, _("Save plan"), text))
 
     def _fix(self, fix: Fix) -> None:
-        self._scope.spawn(carry_out(self, fix, self._store, self._jobs, self._drafting), "fix")
+        self._scope.spawn(carry_out(self, fix, self._desk, self._drafting), "fix")
 
     def done(self, result: int) -> None:
         self._drafting.close()
