@@ -1,4 +1,4 @@
-"""event.from and its older brothers (research sheet, 2 and 10.5)."""
+"""event.from and its older brothers (xapi_event.ml)."""
 
 from __future__ import annotations
 

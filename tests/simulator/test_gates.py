@@ -1,4 +1,4 @@
-"""What may be done with a VM, a disk, a host, and why not (research sheet, 4, 7.3, 10.2 to 10.4)."""
+"""What may be done with a VM, a disk, a host, and why not (xapi_vm_lifecycle.ml, xapi_vdi.ml)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Databases of real pools, old and new, in today's form (research sheet, 9)."""
+"""Databases of real pools, old and new, in today's form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Login, logout, expiry, rights, and members of a pool (research sheet, 1.4)."""
+"""Login, logout, expiry, rights, and members of a pool (xapi_session.ml)."""
 
 from __future__ import annotations
 

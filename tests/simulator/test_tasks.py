@@ -1,4 +1,4 @@
-"""Tasks: the order of their fields, cancelling, destroying, expiry (research sheet, 3.1 and 3.2)."""
+"""Tasks: the order of their fields, cancelling, destroying, expiry (taskHelper.ml)."""
 
 from __future__ import annotations
 

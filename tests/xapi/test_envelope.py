@@ -170,7 +170,7 @@ SPECS = {
     "vm_query_data_source_08": ({"jsonrpc": "2.0", "id": 7, "result": "NaN"}, "NaN"),
     "async_vm_import_12": ({"jsonrpc": "2.0", "id": 7, "result": "OpaqueRef:task"}, "OpaqueRef:task"),
 }  # fmt: skip
-"""Answers of the servers that the vendor's client libraries are tested with (research sheet, 10.9)."""
+"""Answers of the servers that the vendor's client libraries are tested with (sdk-gen/component-test)."""
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda s: f"10.9-{s}")

@@ -1,7 +1,7 @@
 """The server's error codes as sentences: what is wrong with which object, what to do, and which rule it belongs to.
 
-Parameters are references, uuids or free text, and their shapes vary between releases (xapi 7.1 to 26); they are
-resolved to names where a known object stands behind them. Codes that are not listed are shown whole.
+Parameters are references, uuids or free text, and their shapes vary between releases (from XenServer 7.1 to xapi
+26.17); they are resolved to names where a known object stands behind them. Codes that are not listed are shown whole.
 """
 
 import re
@@ -64,7 +64,8 @@ OCCUPIED: Final = Entry(N_("{0} is busy with another operation."), N_("Wait unti
 """OTHER_OPERATION_IN_PROGRESS, with and without the operation."""
 
 FORMAT: Final = Entry(N_("{0}."), N_("Choose another SR."), "R62", Page.storage)
-"""VDI_INCOMPATIBLE_TYPE with a single parameter is free text about an image format (xapi 11)."""
+"""VDI_INCOMPATIBLE_TYPE with a single parameter is free text about an image format (xapi_vm_migrate.ml,
+assert_vdi_format_is_supported)."""
 
 VENDOR: Final = Entry(
     N_("The VM was started on a processor of another vendor than that of {1}."),

@@ -493,8 +493,8 @@ class Inventory:
 
     @derived("network", "VIF", "VM")
     def pinned_networks(self) -> Mapping[NetworkRef, frozenset[HostRef]]:
-        """The internal networks on which VMs run, each with the hosts of these VMs: it exists on them alone (xapi 4.1
-        #12)."""
+        """The internal networks on which VMs run, each with the hosts of these VMs: it exists on them alone
+        (xapi_vm_helpers.ml, assert_can_see_networks)."""
         found: dict[NetworkRef, frozenset[HostRef]] = {}
         for ref, net in self.network.items():
             if net.PIFs or not net.managed or net.other_config.get("assume_network_is_shared") == "true":

@@ -4,7 +4,7 @@ One frozen struct for each API class that the program uses, with the API's own f
 something reads (a VM record of the wire has some 90 fields, 3.4 KB). Every field has a default, since old servers lack
 some. Sizes are bytes, times are the server's text (``20260821T02:00:23Z``), maps and sets are the API's.
 
-Decoding skips unknown fields in C, so a record costs microseconds (research: 0.32 s for a pool of 5,000 VMs).
+Decoding skips unknown fields in C, so a record costs microseconds (0.32 s for a pool of 5,000 VMs).
 """
 
 from typing import Annotated, Final

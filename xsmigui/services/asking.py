@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 
 GATE_DEADLINE: Final = 30.0
 MOTION_DEADLINE: Final = 120.0
-"""Seconds. `VM.assert_can_migrate` imports the VM's metadata at the destination as a trial (xapi 6.2 #12c)."""
+"""Seconds. `VM.assert_can_migrate` imports the VM's metadata at the destination as a trial
+(xapi_vm_migrate.ml, inter_pool_metadata_transfer)."""
 
 LOOKS_AT_A_LOCK: Final = 6
 LOCK_PAUSE: Final = 0.5

@@ -1,4 +1,4 @@
-"""JSON-RPC 1.0 and 2.0 as xapi writes them: compact, members in the schema's order (research sheet, 1.2 and 1.3)."""
+"""JSON-RPC 1.0 and 2.0 as xapi writes them: compact, members in the schema's order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""XML-RPC as xapi writes it: integers untagged, void as an empty string, never a fault (research sheet, 1.2, 1.3)."""
+"""XML-RPC as xapi writes it: integers untagged, void as an empty string, never a fault."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a call's name and parameters to its result: xapi's dispatcher (research sheet, section 1.2; gen_server.ml)."""
+"""From a call's name and parameters to its result: xapi's dispatcher (gen_server.ml)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""event.from, event.next, event.inject: answers computed from generations (research sheet, section 2)."""
+"""event.from, event.next, event.inject: answers computed from generations (xapi_event.ml)."""
 
 from __future__ import annotations
 

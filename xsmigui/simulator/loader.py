@@ -1,4 +1,4 @@
-"""A pool from xapi's own database, the XML file of `xe pool-dump-database`, as it is or in gzip (research sheet, 9).
+"""A pool from xapi's own database, the XML file of `xe pool-dump-database`, as it is or in gzip (db_xml.ml).
 
 Dumps of old releases lack what today's clients and checks read; `_modernise` fills it in, and says so field by field.
 """

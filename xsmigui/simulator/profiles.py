@@ -1,4 +1,4 @@
-"""Version profiles: what differs between the releases that a site may run (research sheet, sections 8 and 13)."""
+"""Version profiles: what differs between the releases that a site may run (docs/xapi.md)."""
 
 from __future__ import annotations
 

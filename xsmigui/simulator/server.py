@@ -1,6 +1,6 @@
 """The simulated pools on the network: one HTTPS (or HTTP) endpoint for each host, on this computer only.
 
-HTTP as xapi speaks it (research sheet, section 1.1): API errors are answers with status 200; only bodies that are no
+HTTP as xapi speaks it (xapi_http.ml): API errors are answers with status 200; only bodies that are no
 calls get a 500 and some HTML.
 """
 

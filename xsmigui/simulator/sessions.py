@@ -1,4 +1,4 @@
-"""Sessions: login, expiry, roles (research sheet, section 1.4; xapi_session.ml, session_check.ml, db_gc_util.ml)."""
+"""Sessions: login, expiry, roles (xapi_session.ml, session_check.ml, db_gc_util.ml)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sets and maps as xapi's database writes them: `('a' 'b')`, `(('k' 'v') …)` (research sheet, section 9)."""
+"""Sets and maps as xapi's database writes them: `('a' 'b')`, `(('k' 'v') …)` (string_marshall_helper.ml)."""
 
 from __future__ import annotations
 

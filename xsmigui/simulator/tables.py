@@ -1,7 +1,7 @@
 """The database of one pool: tables of rows, with generations and references kept true on both sides.
 
 Every write of a field gives the database a new generation and the row a new `mtime`; deletions go to a bounded list.
-`event.from` is answered from these numbers alone (xapi database/db_cache_types.ml; research sheet, sections 2 and 9).
+`event.from` is answered from these numbers alone (xapi database/db_cache_types.ml).
 """
 
 from __future__ import annotations

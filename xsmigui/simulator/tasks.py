@@ -1,4 +1,4 @@
-"""Tasks: their life in the order in which xapi writes it (research sheet, section 3; taskHelper.ml, db_gc_util.ml)."""
+"""Tasks: their life in the order in which xapi writes it (taskHelper.ml, db_gc_util.ml)."""
 
 from __future__ import annotations
 

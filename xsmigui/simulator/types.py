@@ -1,7 +1,7 @@
 """The types of the API: parsed from the schema's words, they check what comes in and fill in what is missing.
 
 Values are plain Python: int, bool, float, str (strings, references, enumerations and dates alike), list for sets, dict
-for maps and records. Source of the rules: xapi 24.10, rpclib's unmarshallers (research sheet, sections 1.3 and 9).
+for maps and records. Source of the rules: xapi 24.10, rpclib's unmarshallers.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """High availability: can the protected VMs be started again after so many hosts have failed?
 
-Source: xapi_ha_vm_failover.ml; research sheet, sections 5.1 and 10.8. Hosts fail in every combination while there are
+Source: xapi_ha_vm_failover.ml. Hosts fail in every combination while there are
 few of them, else the fullest fail first; the VMs of the failed ones are packed largest first.
 """
 

@@ -83,7 +83,7 @@ def _free_to_roam(pool: Pool, vm_ref: str, network: Row, host: str) -> bool:
 
 
 def cpu_error(vm_ref: str, vm: Row, booted: str, host_ref: str, host: Row) -> Failure | None:
-    """10. Vendor and features of the running domain against the host's policy (research sheet, section 4.3)."""
+    """10. Vendor and features of the running domain against the host's policy (cpuid_helpers.ml)."""
     flags = vm["last_boot_CPU_flags"]
     info = host["cpu_info"]
     kind = vm["domain_type"] if booted in {"", "unspecified"} else booted

@@ -1,4 +1,4 @@
-"""The gate in front of every disk operation (xapi_vdi.ml:65-480; research sheet, section 7.3), and what SRs allow."""
+"""The gate in front of every disk operation (xapi_vdi.ml, check_operation_error), and what SRs allow."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""pool and VM: high availability (xapi_ha.ml; research sheet, 10.8)."""
+"""pool and VM: high availability (xapi_ha.ml)."""
 
 from __future__ import annotations
 

@@ -104,7 +104,7 @@ async def copy(call: Call, vdi: str, sr: str, base: str = NULL, into: str = NULL
     """A copy on another SR, or in a disk that is there, of everything or of what differs from `base`.
 
     A new disk is there from the beginning and goes if the copy fails; meanwhile both are connected to control domains
-    (research sheet, section 7.4; xapi 26.17, xapi_vdi.ml, copy, and sm_fs_ops.ml, copy_vdi).
+    (xapi 26.17, xapi_vdi.ml, copy, and sm_fs_ops.ml, copy_vdi).
     """
     db, pool = call.db, call.pool
     async with operation(call, "VDI", vdi, "copy", lambda: gate.assert_valid(pool, vdi, "copy", ignore=call.task)):

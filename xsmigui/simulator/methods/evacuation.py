@@ -1,4 +1,4 @@
-"""VM.pool_migrate and host.evacuate (research sheet, section 5)."""
+"""VM.pool_migrate and host.evacuate (message_forwarding.ml, xapi_host.ml)."""
 
 from __future__ import annotations
 
@@ -87,7 +87,8 @@ def assert_network(call: Call, network: str, host: str) -> None:
 
 
 TRIES: Final = 3
-"""A guest that reboots while its memory crosses is moved again, up to so many tries (sheet 5.1 #10)."""
+"""A guest that reboots while its memory crosses is moved again, up to so many tries (xapi_vm_migrate.ml,
+migrate_with_retries)."""
 
 
 class Rebooted(Exception):

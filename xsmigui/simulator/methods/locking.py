@@ -1,4 +1,4 @@
-"""Operations under way: entered in current_operations, and waited for where they conflict (research sheet, 3.4)."""
+"""Operations under way: entered in current_operations, and waited for where they conflict (helpers.ml, retry)."""
 
 from __future__ import annotations
 

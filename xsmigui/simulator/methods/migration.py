@@ -1,4 +1,5 @@
-"""VM.migrate_send and VDI.pool_migrate: a VM moves with its disks, in the pool or to another one (sheet 6 and 7)."""
+"""VM.migrate_send and VDI.pool_migrate: a VM moves with its disks, in the pool or to another one
+(xapi_vm_migrate.ml)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Everything that is checked before a VM's disks move: VM.assert_can_migrate (xapi_vm_migrate.ml:1939-2100, sheet 6.2).
+"""Everything that is checked before a VM's disks move: VM.assert_can_migrate (xapi_vm_migrate.ml).
 
 There is deliberately no check of free space, and none that a mapped network exists: xapi has none either.
 """
@@ -294,7 +294,7 @@ def same_type(pool: XapiPool, there: XapiPool, kind: str) -> str:
 
 
 def assert_sendable(pool: XapiPool, vm_ref: str, target: Destination, vgpu_map: dict[str, str]) -> None:
-    """What the sending host checks of NVIDIA's vGPUs while the VM is not halted (sheet, 6.3)."""
+    """What the sending host checks of NVIDIA's vGPUs while the VM is not halted (assert_can_migrate_sender)."""
     vm = pool.db.row("VM", vm_ref)
     if vm["power_state"] == "Halted":
         return

@@ -59,8 +59,9 @@ def _name(move: Move, vdi: VDI) -> Text:
 
 @rule("R61", "kind of disk", "SHD", STORAGE)
 def kind_of_disk(move: Move) -> Problems:
-    """What the server keeps for itself, physical devices, disks that are missing, hidden or shared (xapi 7.3:
-    VDI_INCOMPATIBLE_TYPE, VDI_IS_SHARABLE, VDI_IS_A_PHYSICAL_DEVICE, VDI_NOT_MANAGED, VDI_MISSING)."""
+    """What the server keeps for itself, physical devices, disks that are missing, hidden or shared (xapi_vdi.ml,
+    check_operation_error: VDI_INCOMPATIBLE_TYPE, VDI_IS_SHARABLE, VDI_IS_A_PHYSICAL_DEVICE, VDI_NOT_MANAGED,
+    VDI_MISSING)."""
     for ref, vdi in _moving(move):
         if vdi.sharable and any(_losing(move, ref)):
             continue  # the next rule names who else has it

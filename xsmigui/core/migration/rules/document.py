@@ -15,7 +15,7 @@ Generated from the list of rules in `xsmigui/core/migration/rules` by `rules_doc
 Kinds of move: **L** live inside a pool, no disk changes its SR; **S** storage live migration of a running or suspended
 VM; **H** halted VM; **D** single disks of a VM that stays. A rule of *batch* looks at all VMs of a draft together.
 *Page* is where the problem is shown and can be fixed. *Codes* are the server's own errors that the rule foresees: they
-are shown under its id.
+are shown under its id. Files (`.ml`) and functions are of the servers' daemon: [xapi.md](xapi.md) has all of them.
 
 | Rule | What it looks at | Kinds | Page | Codes |
 | --- | --- | --- | --- | --- |

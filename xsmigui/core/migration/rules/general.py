@@ -39,7 +39,8 @@ CONFLICTING: Final = frozenset(
 
 @rule("R05", "the VM's host answers", page=DESTINATION)
 def source_host(move: Move) -> Problems:
-    """A VM still counts as running on a host that is down; nothing but `host_metrics.live` tells (xapi 15)."""
+    """A VM still counts as running on a host that is down; nothing but `host_metrics.live` tells (recorded of
+    24.10.0)."""
     host = move.vm.resident_on
     if not move.is_running or move.source.is_live(host):
         return
@@ -56,7 +57,7 @@ def source_host(move: Move) -> Problems:
 
 @rule("R05", "copies go to another pool", page=DESTINATION)
 def copied_inside(move: Move) -> Problems:
-    """The server refuses `copy` inside a pool (xapi 6.4 #1)."""
+    """The server refuses `copy` inside a pool (xapi_vm_migrate.ml, migrate_send')."""
     if move.draft.copy and move.draft.destination == move.draft.source:
         message = m_(
             "{vm} is already in {pool}; this copies to another pool.", vm=move.vm.name_label, pool=move.target.name
@@ -94,7 +95,8 @@ def blocked(move: Move) -> Problems:
 
 @rule("R10", "power state", page=DESTINATION)
 def power(move: Move) -> Problems:
-    """Paused VMs never migrate; a live migration needs a running VM (xapi 4 #2: VM_BAD_POWER_STATE)."""
+    """Paused VMs never migrate; a live migration needs a running VM (xapi_vm_lifecycle.ml,
+    allowed_power_states: VM_BAD_POWER_STATE)."""
     name = move.vm.name_label
     if move.vm.power_state == "Paused":
         message = m_("{vm} is paused; paused VMs cannot be migrated.", vm=name)
@@ -105,7 +107,7 @@ def power(move: Move) -> Problems:
         hint = m_("Shut {vm} down, or migrate it instead of copying it.", vm=name)
         yield found("R10", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
     elif move.vm.power_state == "Suspended" and move.kind is Kind.live and move.host is not None:
-        # pool_migrate is for running VMs (xapi 4 #2); a suspended one has no host that could change.
+        # pool_migrate is for running VMs; a suspended one has no host that could change.
         message = m_("{vm} is suspended and none of its disks would move.", vm=name)
         hint = m_("Resume it on the other host instead, or choose another SR for its disks.")
         yield found("R10", Severity.block, move.source, "VM", move.ref, message, hint, page=Page.storage)
@@ -113,7 +115,8 @@ def power(move: Move) -> Problems:
 
 @rule("R11", "templates and snapshots", "LSHD", DESTINATION)
 def template(move: Move) -> Problems:
-    """Snapshots never move by themselves, default templates never, custom ones only to another pool (xapi 4 #4, #5)."""
+    """Snapshots never move by themselves, default templates never, custom ones only to another pool
+    (xapi_vm_lifecycle.ml, check_template and check_snapshot)."""
     name = move.vm.name_label
     if move.vm.is_control_domain:
         message = m_("{vm} is a control domain, which belongs to its host.", vm=name)
@@ -138,7 +141,8 @@ def arrives(move: Move) -> Problems:
 
 @rule("R06", "busy", "LSHD", DESTINATION)
 def busy(move: Move) -> Problems:
-    """A conflicting operation would make the server wait silently, for up to two hours (xapi 3.4)."""
+    """A conflicting operation would make the server wait silently, for up to two hours (helpers.ml,
+    retry)."""
     inventory = move.source
     for task, operation in move.vm.current_operations.items():
         if operation in CONFLICTING:
@@ -214,7 +218,8 @@ def protection(move: Move) -> Problems:
 
 @rule("R15", "the plan of high availability", "LS", DESTINATION)
 def failover_plan(move: Move) -> Problems:
-    """The server refuses a live migration after which the protected VMs could no longer all be restarted (xapi 5.1 #5);
+    """The server refuses a live migration after which the protected VMs could no longer all be restarted
+    (xapi_ha_vm_failover.ml, assert_vm_placement_preserves_ha_plan);
     only it can tell."""
     pool = move.target.pool
     if move.crosses or not move.is_running or move.host is None or move.runs_on:
@@ -237,7 +242,8 @@ def _may(move: Move, restriction: str, what: Text) -> Problems:
 
 @rule("R09", "licence", page=DESTINATION)
 def licence(move: Move) -> Problems:
-    """`restrict_xen_motion` for moves in memory, `restrict_storage_xen_motion` for disks (xapi 5.1 #7, 6.2 #2)."""
+    """`restrict_xen_motion` for moves in memory, `restrict_storage_xen_motion` for disks (xapi_vm_migrate.ml,
+    pool_migrate and assert_licensed_storage_motion)."""
     if move.kind is Kind.live:
         yield from _may(move, "restrict_xen_motion", m_("live migration"))
     elif move.crosses or move.moving:

@@ -84,8 +84,8 @@ def cannot_suspend(move: Move) -> Problems:
 
 @rule("R70", "PCI devices", "LS", DESTINATION)
 def pci(move: Move) -> Problems:
-    """Passed through, or a virtual function of a network (SR-IOV); those of NVIDIA's virtual GPUs move (xapi 4 #11:
-    VM_HAS_PCI_ATTACHED)."""
+    """Passed through, or a virtual function of a network (SR-IOV); those of NVIDIA's virtual GPUs move
+    (xapi_vm_lifecycle.ml, check_operation_error: VM_HAS_PCI_ATTACHED)."""
     own = {gpu.PCI for gpu in move.source.vgpus(move.ref) if _implementation(move, gpu) == "nvidia_sriov"}
     if move.is_running and set(move.vm.attached_PCIs) - own:
         message = m_("{vm} uses a PCI device of its host, which cannot move with it.", vm=move.vm.name_label)
@@ -112,7 +112,8 @@ def usb(move: Move) -> Problems:
 
 @rule("R73", "immobile", "LS", DESTINATION)
 def immobile(move: Move) -> Problems:
-    """`nomigrate` or nested virtualisation, which suspended VMs keep (xapi 4 #6: VM_IS_IMMOBILE)."""
+    """`nomigrate` or nested virtualisation, which suspended VMs keep (xapi_vm_lifecycle.ml, is_mobile:
+    VM_IS_IMMOBILE)."""
     metrics = move.source.VM_metrics.get(move.vm.metrics)
     platform = move.vm.platform
     reasons = []
@@ -129,7 +130,8 @@ def immobile(move: Move) -> Problems:
 
 
 def _moves(move: Move, gpu: VGPU) -> bool:
-    """NVIDIA's virtual GPUs move where the host knows what they are compatible with (xapi 4 #12)."""
+    """NVIDIA's virtual GPUs move where the host knows what they are compatible with
+    (xapi_vm_lifecycle.ml, check_vgpu)."""
     on = move.source.PGPU.get(gpu.resident_on)
     return (
         _implementation(move, gpu) in ("nvidia", "nvidia_sriov") and on is not None and bool(on.compatibility_metadata)
@@ -175,7 +177,8 @@ VTPM_FROM: Final = "3.3.0"
 
 @rule("R74", "virtual TPM", "SH", DESTINATION)
 def virtual_tpm(move: Move) -> Problems:
-    """It is exported with its contents and destroyed at the source (xapi 6.5)."""
+    """It is exported with its contents and destroyed at the source
+    (xapi_vm_migrate.ml, migrate_send')."""
     if not move.vm.VTPMs or not move.crosses:
         return
     host = move.target.host.get(move.host) if move.host is not None else None

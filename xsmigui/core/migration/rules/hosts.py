@@ -29,7 +29,8 @@ def older(host: dict[str, str], than: dict[str, str]) -> str:
 
 @rule("R01", "destination older than source", page=HOME)
 def version(move: Move) -> Problems:
-    """Compared with the host on which the VM runs, else with the coordinator, as the server does (xapi 6.2 #5i)."""
+    """Compared with the host on which the VM runs, else with the coordinator, as the server does
+    (xapi_vm_migrate.ml, assert_can_migrate)."""
     if move.host is None:
         return
     running = move.is_running and move.vm.resident_on in move.source.host
@@ -181,7 +182,8 @@ def available(move: Move) -> Problems:
 
 @rule("R06", "the host is busy", page=HOME)
 def leaving(move: Move) -> Problems:
-    """A host that is being emptied, shut down or restarted takes no VMs (xapi 5.1 #6)."""
+    """A host that is being emptied, shut down or restarted takes no VMs (xapi_host_helpers.ml,
+    valid_operations)."""
     host = move.target.host.get(move.host) if move.host is not None else None
     if host is None or move.host is None:
         return

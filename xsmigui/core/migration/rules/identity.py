@@ -14,7 +14,7 @@ DESTINATION: Final = Page.destination
 @rule("R13", "a VM of the same identity at the destination", page=DESTINATION)
 def duplicate(move: Move) -> Problems:
     """The import there refuses a VM with a uuid that is in use, or with the mac_seed of another VM; a halted VM with
-    the same uuid and a lower `version` is replaced (xapi 6.2)."""
+    the same uuid and a lower `version` is replaced (import.ml)."""
     if not move.crosses or move.draft.copy:
         return
     known = move.target.vms_by_identity

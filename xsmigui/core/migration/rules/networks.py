@@ -16,7 +16,7 @@ CARRIER: Final = Page.storage_network
 
 def host_attaches(inventory: Inventory, host: HostRef, network: NetworkRef) -> bool:
     """The host can put a VM on the network: it has a PIF on it that is no bond member, or the network is internal
-    (xapi 4.1 #12)."""
+    (xapi_vm_helpers.ml, assert_can_see_networks)."""
     record = inventory.network.get(network)
     if record is None:
         return False
@@ -27,7 +27,8 @@ def host_attaches(inventory: Inventory, host: HostRef, network: NetworkRef) -> b
 
 
 def pinned_elsewhere(inventory: Inventory, host: HostRef, network: NetworkRef) -> bool:
-    """An internal network belongs to the hosts of the VMs that run on it, if there are any (xapi 4.1 #12)."""
+    """An internal network belongs to the hosts of the VMs that run on it, if there are any
+    (xapi_vm_helpers.ml, assert_can_see_networks)."""
     hosts = inventory.pinned_networks.get(network)
     return hosts is not None and host not in hosts
 
@@ -76,7 +77,8 @@ def mapped(move: Move) -> Problems:
 
 @rule("R81", "the host is on the VM's networks", "LSH", Page.home_server)
 def reachable(move: Move) -> Problems:
-    """Inside a pool the VIFs stay on their networks (xapi 4.1 #12: VM_REQUIRES_NETWORK)."""
+    """Inside a pool the VIFs stay on their networks (xapi_vm_helpers.ml,
+    assert_can_see_networks: VM_REQUIRES_NETWORK)."""
     if move.crosses or move.host is None or move.stays_on_host:
         return
     for network in dict.fromkeys(vif.network for _ref, vif in move.source.vifs(move.ref)):
@@ -102,14 +104,16 @@ def reachable(move: Move) -> Problems:
 
 
 def has_address(pif: PIF) -> bool:
-    """The PIF has an address of its primary type; link-local IPv6 addresses don't count (xapi 7.1 #4)."""
+    """The PIF has an address of its primary type; link-local IPv6 addresses don't count (xapi_host.ml,
+    migrate_receive)."""
     if pif.primary_address_type == "IPv6":
         return any(not address.lower().startswith("fe80") for address in pif.IPv6)
     return bool(pif.IP)
 
 
 def carries(inventory: Inventory, host: HostRef, network: NetworkRef) -> Problems:
-    """R82: the host can receive disks over this network: a PIF, plugged, with an address (xapi 7.1)."""
+    """R82: the host can receive disks over this network: a PIF, plugged, with an address
+    (xapi_host.ml, migrate_receive)."""
     if network not in inventory.network:
         message, hint = m_("The chosen storage network no longer exists."), m_("Choose another storage network.")
         yield found("R82", Severity.block, inventory, "network", network, message, hint, page=CARRIER)
@@ -145,7 +149,8 @@ def storage_network(move: Move) -> Problems:
 
 @rule("R82", "network of the memory", "L", CARRIER)
 def memory_network(move: Move) -> Problems:
-    """A network for `VM.pool_migrate` is the operator's choice, when a host is emptied (xapi 5.1 #8)."""
+    """A network for `VM.pool_migrate` is the operator's choice, when a host is emptied
+    (xapi_vm_migrate.ml, pool_migrate)."""
     if move.host is not None and move.memory_network is not None:
         yield from carries(move.target, move.host, move.memory_network)
 

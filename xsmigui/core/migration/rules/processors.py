@@ -47,7 +47,8 @@ def _domain(inventory: Inventory, vm: VM) -> str:
 
 
 def _feature_sets(inventory: Inventory, vm: VM, host: Host) -> tuple[str, str]:
-    """The features that a VM was started with, and those that a host offers to its kind of domain (xapi 4.3)."""
+    """The features that a VM was started with, and those that a host offers to its kind of domain
+    (cpuid_helpers.ml, assert_vm_is_compatible)."""
     key = "features_pv" if _domain(inventory, vm) == "pv" else "features_hvm"
     return vm.last_boot_CPU_flags.get("features", ""), host.cpu_info.get(key, "")
 
@@ -87,7 +88,8 @@ def snapshots_with_memory(move: Move) -> Problems:
 
 @rule("R31", "processor features", "LS", HOME)
 def features(move: Move) -> Problems:
-    """Each feature that the VM was started with must be among the host's, word by word (xapi 4.3:
+    """Each feature that the VM was started with must be among the host's, word by word (cpuid_helpers.ml,
+    assert_vm_is_compatible:
     VM_INCOMPATIBLE_WITH_THIS_HOST). What cannot be compared is said."""
     host = move.target.host.get(move.host) if move.host is not None else None
     if host is None or move.host is None or move.runs_on:
@@ -118,7 +120,7 @@ def features(move: Move) -> Problems:
 
 @rule("R32", "processors of a pool differ", "L", HOME)
 def levelled(move: Move) -> Problems:
-    """The pool offers VMs only what all its hosts have (xapi 4.3: `pool.cpu_info`)."""
+    """The pool offers VMs only what all its hosts have (create_misc.ml, create_pool_cpuinfo)."""
     if move.host is not None and not move.runs_on and len(move.target.feature_sets) > 1:
         message = m_(
             "The processors of the hosts of {pool} differ; the pool offers its VMs what all of them have.",

@@ -54,7 +54,7 @@ def tracking(move: Move) -> Problems:
 
 @rule("R54", "a disk that resets cannot be copied", "D", STORAGE)
 def resets(move: Move) -> Problems:
-    """The server refuses it (xapi 7.3 #9: VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION)."""
+    """The server refuses it (xapi_vdi.ml, check_operation_error: VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION)."""
     for ref in move.moving:
         vdi = move.source.VDI[ref]
         if vdi.on_boot == "reset":
@@ -65,7 +65,7 @@ def resets(move: Move) -> Problems:
 
 @rule("R56", "a host sees both SRs", "D", STORAGE)
 def copier(move: Move) -> Problems:
-    """The server copies on a host that sees both SRs (xapi 7.4)."""
+    """The server copies on a host that sees both SRs (message_forwarding.ml, VDI.copy)."""
     seen = {host: move.source.visible_srs.get(host, frozenset()) for host in move.source.host}
     seen = {host: srs for host, srs in seen.items() if move.source.is_live(host)}
     for ref, sr in move.moving.items():

@@ -70,7 +70,8 @@ def space_of_others(batch: Batch) -> Problems:
 @rule("R51", "space at the source", "SH", STORAGE)
 def source_space(move: Move) -> Problems:
     """A temporary snapshot of each disk grows while the VM writes, in the worst case to the disk's size; the server
-    finds out only when it is full. Disks of VMs that do not run are mirrored too (xapi 7.4)."""
+    finds out only when it is full. Disks of VMs that do not run are mirrored too (xapi_vm_migrate.ml,
+    vdi_copy_fun)."""
     by_sr: dict[SrRef, list[VDI]] = {}
     own = own_disks(move.source, move.ref)
     for ref, vdi, _sr in _moving(move):
@@ -128,7 +129,7 @@ def cbt(move: Move) -> Problems:
 
 @rule("R54", "disk resets at boot", "SH", STORAGE)
 def on_boot(move: Move) -> Problems:
-    """On any disk of the VM, also one that would stay (xapi 6.4 #4)."""
+    """On any disk of the VM, also one that would stay (xapi_vm_migrate.ml, migrate_send')."""
     disks = {ref: vdi for ref, vdi, _sr in _moving(move)} | own_disks(move.source, move.ref)
     for ref, vdi in disks.items():
         if vdi.on_boot == "reset":
@@ -149,7 +150,8 @@ def encrypted(move: Move) -> Problems:
 
 @rule("R56", "the host sees the storage", page=STORAGE)
 def visible(move: Move) -> Problems:
-    """Every SR that the VM's disks will lie on (xapi 4.1 #11, VM_REQUIRES_SR; R63 looks at the CDs)."""
+    """Every SR that the VM's disks will lie on (xapi_vm_helpers.ml, assert_can_see_SRs:
+    VM_REQUIRES_SR; R63 looks at the CDs)."""
     if move.host is None:
         return
     places = dict.fromkeys([sr for sr in move.placement.values() if sr is not None])
