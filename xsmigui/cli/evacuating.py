@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from xsmigui.cli.answering import answer, no_job, refused
 from xsmigui.cli.later import Times
+from xsmigui.cli.resuming import resume_line
 from xsmigui.cli.starting import LeftUnfinished, start
 from xsmigui.console import (
     DONE,
@@ -54,7 +55,9 @@ async def evacuate(options: argparse.Namespace, store: Store, jobs: Jobs, desk: 
         return left.status
     except asyncio.CancelledError:
         if jobs.running and not getattr(options, "is_answered", False):
-            answer(options, jobs.running[0].as_json() | {"state": "interrupted", "code": "interrupted"})
+            job = jobs.running[0]
+            more = {"reason": _("Interrupted."), "code": "interrupted", "resume": resume_line(options, job)}
+            answer(options, job.as_json() | {"state": "interrupted"} | more)
         raise
     except NotDone as failed:
         return refused(options, REFUSED, str(failed))
