@@ -249,13 +249,14 @@ def test_what_went_wrong_begins_with_where_the_vm_is(site: Simulated, run: Run, 
 
 
 def test_a_lost_connection_is_no_refusal(site: Simulated, run: Run) -> None:
-    """The host may be in maintenance mode or not: nobody refused."""
+    """The host may be in maintenance mode or not: nobody refused. The job that asks for it can be resumed."""
     lisboa = site["Lisboa"]
     site.run(lambda: lisboa.pool.faults.add("host.disable", drop=True, times=99))
-    status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--yes", "--json")
+    status, out, err = run("evacuate", *at(lisboa), "--host", "lisboa-02", "--yes", "--json", "--patience", "0.1")
     document = only(out)
-    assert (status, document["job"], document["reason"]) == (3, None, "no-connection")
-    assert "It is not known whether lisboa-02 is in maintenance mode now" in err
+    assert (status, document["state"], document["code"]) == (130, "interrupted", "no-answer"), err
+    assert document["job"] in document["resume"]
+    assert document["resume"] in err
 
 
 @pytest.mark.parametrize(

@@ -56,8 +56,7 @@ def test_killed_while_the_server_works(site: Simulated, run: Run, home: Path, ki
         started.kill()
         started.communicate(timeout=PATIENCE)
     release()
-    (job,) = (job for job in jobs_of(run) if job["job"] not in known)
-    assert not job["finished"]
+    (job,) = (job for job in jobs_of(run) if job["job"] not in known and not job["finished"])
     _status, out, err = run("jobs", "--resume", job["job"], *at(*pools), "--json")
     ended = only(out)
     assert {vm["state"] for vm in ended["vms"]} == {"done"}, err

@@ -45,9 +45,9 @@ async def test_only_the_operators_word_goes_on(sure: bool, monkeypatch: pytest.M
     options = argparse.Namespace(resume="j", revert=None, accept=None, same_pool=sure)
     jobs = Doubting()
     if sure:
-        assert await journal.take_up(options, cast(Any, jobs), cast(Any, Connected())) == 0
+        assert await journal.take_up(options, cast(Any, jobs), cast(Any, Connected()), cast(Any, None)) == 0
         assert jobs.done == ["vouch j", "proceed j"]
         return
     with pytest.raises(BadArguments, match=r"It may be a copy\. .*--same-pool"):
-        await journal.take_up(options, cast(Any, jobs), cast(Any, Connected()))
+        await journal.take_up(options, cast(Any, jobs), cast(Any, Connected()), cast(Any, None))
     assert jobs.done == []
