@@ -123,7 +123,7 @@ class ExchangeCarrier(Carrier):
                 message = m_("{disk} is no longer connected to {vm} at position {position}.", **names)
                 raise Refused((self._block(message, m_("Make a new plan.")),))
             sr = disk.target.ref
-            found.append(Replacement(old=disk.disk.ref, sr=sr, vdi=vdi, vbd=vbd, spare=spare, new=new))
+            found.append(Replacement(old=disk.disk.ref, sr=sr, vdi=vdi, vbd=vbd, spare=spare, new=new, astray=False))
         return tuple(found)
 
     def _refuse_taken(self, vdi: Mapping[str, Any], *, kept: bool = False) -> None:

@@ -10,6 +10,7 @@ from msgspec.structs import replace as noted
 from xsmigui.core.migration.exchange import (
     BLOCKED,
     JOB,
+    KEPT,
     TAG,
     ExchangeSpec,
     ExchangeState,
@@ -404,3 +405,64 @@ def test_what_was_not_seen_in_place_before_the_job_stopped_is_not_called_compare
     assert bool(step.changes.get("unprovable")) is unprovable
     assert step.changes["written"] is (found is swapped)
     assert step.changes["void"] is (found is state)
+
+
+# Disks of the name of a copy in the making.
+
+
+def with_stray(found: ExchangeState, **fields: Any) -> ExchangeState:
+    stray = vdi("stray", SR="new SR", **(MARKED | fields))
+    return replace(found, vdis={**found.vdis, "stray": stray}, named={0: ("stray",)})
+
+
+DONE = replace(SPEC, settled=True, replacements=(noted(COPIED, placed=True),))
+KEPT_BY_NOW = {"old": vdi("old", name_label="data [moved on 2026-01-01, kept]", tags=[TAG], other_config={KEPT: "{}"})}
+
+
+@pytest.mark.parametrize("rolling_back", [False, True])
+@pytest.mark.parametrize(("fields", "astray", "removed"), [
+    ({}, True, True),
+    ({}, False, False),  # no answer was lost: it is a copy of the copy, which bears its name and its mark
+    ({"is_a_snapshot": True}, True, False),
+    ({"VBDs": ["of a VM"]}, True, False),
+    ({"snapshots": ["its snapshot"]}, True, False),
+    ({"other_config": {}}, True, False),
+    ({"other_config": {JOB: "another job"}}, True, False),
+])  # fmt: skip
+def test_only_what_a_lost_answer_has_left_is_removed(
+    fields: dict[str, Any], astray: bool, removed: bool, rolling_back: bool
+) -> None:
+    found = swapped() if not rolling_back else state(vdis={"old": state().vdis["old"]})
+    spec = replace(DONE, rolling_back=rolling_back, settled=not rolling_back)
+    spec = replace(spec, replacements=(noted(spec.replacements[0], astray=astray),))
+    found = with_stray(replace(found, vdis={**found.vdis, **({} if rolling_back else KEPT_BY_NOW)}), **fields)
+    steps = []
+    for _round in range(20):
+        step = next_step(spec, found)
+        if not isinstance(step, Request) or step in steps:
+            break
+        steps.append(step)
+        if step.method == "VDI.destroy":
+            break
+        found = after(found, step)
+    destroyed = [step.params[0] for step in steps if step.method == "VDI.destroy"]
+    assert ("stray" in destroyed) is removed
+
+
+def after(found: ExchangeState, step: Request) -> ExchangeState:
+    """What the server shows when a mark was taken away."""
+    ref = step.params[0]
+    if step.method == "VDI.remove_from_other_config":
+        config = {k: v for k, v in found.vdis[ref]["other_config"].items() if k != step.params[1]}
+        return with_disk(found, ref, other_config=config)
+    return found
+
+
+@pytest.mark.parametrize("rolling_back", [False, True])
+def test_that_an_answer_was_lost_is_noted_before_anything_else(rolling_back: bool) -> None:
+    it = noted(IT, astray=False)
+    pending = Pending(method="VDI.create", disk=0)
+    spec = replace(SPEC, replacements=(it,), pending=pending, rolling_back=rolling_back)
+    assert next_step(spec, state()) == Note({"astray": True}, 0)
+    known = replace(spec, replacements=(noted(it, astray=True),))
+    assert next_step(known, state()) != Note({"astray": True}, 0)

@@ -9,6 +9,7 @@ from xsmigui.core.migration.exchange.placing import is_held, stray_copies, unmar
 from xsmigui.core.migration.exchange.values import (
     CHECKSUM,
     COPY,
+    CREATE,
     JOB,
     ExchangeSpec,
     ExchangeState,
@@ -65,7 +66,7 @@ def copy_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement
             yield from stray_copies(spec, state, at, it)
         if not it.new:
             does = m_("create a disk for the copy of {disk}", disk=it.name)
-            yield Request("VDI.create", (blank(spec, it, state.vdis[it.old]),), does, at, then={"new": ANSWER})
+            yield Request(CREATE, (blank(spec, it, state.vdis[it.old]),), does, at, then={"new": ANSWER})
         params = (it.old, NULL, NULL, it.new)
         yield Request(COPY, params, m_("copy {disk}", disk=it.name), at, is_task=True, then={"copied": True})
     if not it.scanned:

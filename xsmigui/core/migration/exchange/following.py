@@ -17,12 +17,15 @@ from xsmigui.core.migration.exchange.copying import copy_disk, prove
 from xsmigui.core.migration.exchange.placing import block, clean_up, exchange_disk, mark
 from xsmigui.core.migration.exchange.rollback import roll_back
 from xsmigui.core.migration.exchange.stopping import forward_with_stop
-from xsmigui.core.migration.exchange.values import ExchangeSpec, ExchangeState
+from xsmigui.core.migration.exchange.values import CREATE, ExchangeSpec, ExchangeState
 from xsmigui.core.migration.steps import Done, Note, Step, Wait
 
 
 def next_step(spec: ExchangeSpec, state: ExchangeState) -> Step:
     """The next thing to do."""
+    lost = spec.pending
+    if lost is not None and lost.method == CREATE and not spec.replacements[lost.disk].astray:
+        return Note({"astray": True}, lost.disk)
     if spec.rolling_back:
         return next(roll_back(spec, state), Done())
     return next(_forward(spec, state) if spec.stop is None else forward_with_stop(spec, state), Done())

@@ -183,8 +183,11 @@ def _keep_source(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacem
 
 
 def stray_copies(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
-    """What a `VDI.create` of this job has made whose answer was lost. A snapshot of a copy in the making bears its name
-    and its mark too, and is somebody's."""
+    """What a `VDI.create` of this job has made whose answer was lost. Where none was lost nothing is ours: snapshots
+    and copies of a copy in the making bear its name and its mark too (xapi: VDI.copy and VDI.snapshot carry both
+    along), and are somebody's."""
+    if not it.astray:
+        return
     for ref in state.named.get(at, ()):
         vdi = state.vdis.get(ref)
         if vdi is None or ref in (it.old, it.new) or vdi["is_a_snapshot"]:

@@ -14,6 +14,7 @@ from xsmigui.core.migration.exchange.snapshots import remove_snapshot, take_snap
 from xsmigui.core.migration.exchange.values import (
     CHECKSUM,
     COPY,
+    CREATE,
     ExchangeSpec,
     ExchangeState,
     Replacement,
@@ -79,7 +80,7 @@ def _make_room(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacemen
     if not it.new:
         yield from stray_copies(spec, state, at, it)
         does = m_("create a disk for the copy of {disk}", disk=it.name)
-        yield Request("VDI.create", (blank(spec, it, source),), does, at, then={"new": ANSWER})
+        yield Request(CREATE, (blank(spec, it, source),), does, at, then={"new": ANSWER})
         return
     copy = state.vdis[it.new]
     why = why_no_target(*_sr_of(state, copy["SR"]), copy["sm_config"])

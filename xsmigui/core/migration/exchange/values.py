@@ -51,6 +51,9 @@ INCOMPLETE: Final = re.compile(r"^\[incomplete copy\] .* \(xsmigui \S+ ([0-9a-f]
 uuid."""
 
 
+CREATE: Final = "VDI.create"
+
+
 COPY: Final = "VDI.copy"
 
 
@@ -66,13 +69,15 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
     `old` and `new` are references; `vdi`, `vbd` and `spare` the records of the disk, its connection (empty if it has
     none) and the disk that takes its place, as they were at first. `spare` is empty if a copy is made on `sr`.
 
-    `signs` and `watch` are what the disk showed, and the time of watching in which it was noted, before its copy began;
-    `copied` and `scanned` that the server has made the copy and its SR was asked for it, `complete` that the copy was
-    checked, `placed` that it was seen in the disk's place with all signs standing. `void` says that the copy must be
-    thrown away, `copies` how many were. `unwatched` says that the job had stopped and that the operator has resumed it
-    since; `written` that the VM may have run on the new disk before that was seen in place. `sum_old` and `sum_new` are
-    the server's sums of disk and copy, both made in the time of watching `summed`; `proven` is that time if they were
-    equal, and `unprovable` the reason why there are none.
+    `signs` and `watch` are what the disk showed, and the time of watching in which it was noted, before its copy
+    began; `copied` and `scanned` that the server has made the copy and its SR was asked for it, `complete` that the
+    copy was checked, `placed` that it was seen in the disk's place with all signs standing. `void` says that the copy
+    must be thrown away, `copies` how many were; `astray` that the answer of a `VDI.create` was lost, so that an empty
+    disk of ours may lie there that nobody knows (also where an earlier version has not noted it). `unwatched` says
+    that the job had stopped and that the operator has resumed it since; `written` that the VM may have run on the new
+    disk before that was seen in place. `sum_old` and `sum_new` are the server's sums of disk and copy, both made in
+    the time of watching `summed`; `proven` is that time if they were equal, and `unprovable` the reason why there are
+    none.
 
     Where the VM runs at first (`ShortStop`), `base` is the snapshot's disk whose content the copy holds (empty: none
     yet), `base_sum_old` and `base_sum_new` are the sums of the two, and `after` is the snapshot of the new disk that is
@@ -98,6 +103,7 @@ class Replacement(msgspec.Struct, frozen=True, kw_only=True):
     unwatched: bool = False
     written: bool = False
     copies: int = 0
+    astray: bool = True
     sum_old: str = ""
     sum_new: str = ""
     summed: str = ""
