@@ -1,6 +1,7 @@
 """The VMs of hosts and SRs, the snapshots of a VM, and the hosts that can take it."""
 
 from tests.core.site import TwoPools, site_of
+from xsmigui.core.migration import mobility
 from xsmigui.core.pages.vms import moves, of_host, selected, snapshots, users
 from xsmigui.core.refs import VmRef
 from xsmigui.core.units import GiB
@@ -20,6 +21,33 @@ def test_vms_of_a_host() -> None:
     assert "already being moved" in found[1].reason
     assert (found[1].memory, found[1].vcpus, found[1].host) == (2 * GiB, 2, "m1")
     assert selected(site.site, [pool.inventory().object_id("VM", "gone")]) == ()
+
+
+def test_each_selected_vm_is_judged_as_on_its_own_page() -> None:
+    """The reason stands in the row of every VM that cannot be moved, in the words of its header."""
+    site = TwoPools()
+    pool = site.madrid
+    pool.set(site.web, blocked_operations={"migrate_send": "nightly run", "pool_migrate": "nightly run"})
+    pool.set(site.files, blocked_operations={"migrate_send": "nightly run"})
+    pool.set(site.db, power_state="Paused")
+    for host in (site.m1, site.m2, site.m3):
+        pool.set(host, enabled=False)
+    keys = [pool.inventory().object_id("VM", ref) for ref, vm in pool.inventory().user_vms()]
+    rows = selected(site.site, keys)
+    for row in rows:
+        judged = mobility.mobility(site.site, pool.id, VmRef(row.key.ref))
+        if judged is None or judged.usable:
+            assert (row.reason, row.stuck) == ("", False), row.name
+        else:
+            assert row.reason == judged.sentence()
+            assert row.stuck is bool(judged.reason)
+    reasons = {row.name: (row.reason, row.stuck) for row in rows}
+    assert "nightly run" in reasons["web"][0]
+    assert reasons["web"][1]
+    assert "nightly run" in reasons["files"][0]
+    assert "is paused" in reasons["db"][0]
+    assert reasons["sleeper"][0].startswith("Not inside this pool: ")
+    assert not reasons["sleeper"][1]
 
 
 def test_users_of_an_sr() -> None:

@@ -6,7 +6,7 @@ from xsmigui.ui.window.several import sums
 
 
 def row(name: str, state: str, standing: str) -> VmRow:
-    return VmRow(ObjectId(PoolId("p"), "VM", name), name, "vm", state, standing, "h", 2**30, 2, 1, 2**30, "")
+    return VmRow(ObjectId(PoolId("p"), "VM", name), name, "vm", state, standing, "h", 2**30, 2, 1, 2**30, "", False)
 
 
 def test_vms_are_counted_by_what_they_do_not_by_how_far_they_are() -> None:

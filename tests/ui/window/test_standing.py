@@ -115,9 +115,9 @@ async def test_running_and_halted_vms_share_a_wizard(qapp: QApplication, home: P
             chosen.select(window.tree.resources.index_of(key), chosen.SelectionFlag.Select)
         pane = window.object
         assert pane.name.text() == "3 VMs selected"
+        await until(lambda: pane.several.rows.rowCount() == 3)
         assert "2 running" in pane.move_line.text()
         assert "1 halted" in pane.move_line.text()
-        assert pane.several.rows.rowCount() == 3
         assert pane.below.currentWidget() is pane.several
         assert pane.selected_disks() == (None, ())
         menu = pane.header.more.menu()

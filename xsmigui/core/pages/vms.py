@@ -38,6 +38,7 @@ def _row(site: Site, inventory: Inventory, ref: VmRef) -> VmRow:
     icon, state = vm_state(inventory, vm)
     home = inventory.home(ref)
     disks = [vdi for _vbd, _ref, vdi in inventory.disks(ref)]
+    stuck = mobility.why_stuck(site, inventory.id, ref)
     return VmRow(
         inventory.object_id("VM", ref),
         vm.name_label,
@@ -49,7 +50,8 @@ def _row(site: Site, inventory: Inventory, ref: VmRef) -> VmRow:
         vm.VCPUs_at_startup,
         len(disks),
         sum(vdi.virtual_size for vdi in disks),
-        mobility.why_not(site, inventory.id, ref),
+        stuck or mobility.why_nowhere(site, inventory.id, ref),
+        bool(stuck),
     )
 
 

@@ -243,7 +243,9 @@ class MainWindow(QMainWindow):
         if not keys:
             self.object.show_nothing(bool(self._services.connections.servers()))
         elif len(keys) > 1:
-            self.object.show_several(site, keys, chosen.button)
+            of_pools = {key.pool: key for key in keys}.values()
+            lost = next((found for key in of_pools if (found := self.servers.lost(key))[0]), ("", False))
+            self.object.show_several(site, keys, chosen.button, lost)
         elif keys[0].cls == "server":
             server = self.servers.of(keys[0])
             if server is not None:

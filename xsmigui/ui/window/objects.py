@@ -13,10 +13,10 @@ from xsmigui.core.description import NetworkRow
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration import arriving, mobility
 from xsmigui.core.migration.draft import Site
-from xsmigui.core.pages import vms
 from xsmigui.core.pages.headers import header
+from xsmigui.core.pages.rows import VmRow
 from xsmigui.core.refs import HostRef, ObjectId, PoolId, SrRef, VdiRef, VmRef
-from xsmigui.core.text import _, n_
+from xsmigui.core.text import _
 from xsmigui.ui.activity.acts import Act
 from xsmigui.ui.activity.lines import Line
 from xsmigui.ui.columns import WHOLE
@@ -27,8 +27,8 @@ from xsmigui.ui.style import STEP, named
 from xsmigui.ui.window.activity_tab import ActivityTab
 from xsmigui.ui.window.general import GeneralTab
 from xsmigui.ui.window.header import Header
-from xsmigui.ui.window.pages import ListTabs, kind, vms_tab
-from xsmigui.ui.window.several import sums, title
+from xsmigui.ui.window.pages import ListTabs, kind
+from xsmigui.ui.window.several import SeveralVms, stuck, sums, title
 from xsmigui.ui.window.sr_table import SrTable
 from xsmigui.ui.window.storage import StorageTab
 from xsmigui.ui.window.tables import RowsTab
@@ -85,6 +85,7 @@ class ObjectPane(QWidget):
         self._icons = icons
         self._key: ObjectId | None = None
         self._kind = ""
+        self._stuck = ""
         self._site = Site({}, frozenset())
         self.last_tabs = dict(tabs)
         self.header = Header(icons, actions.main, actions.connect, actions.fill_menu, actions.follow)
@@ -96,7 +97,8 @@ class ObjectPane(QWidget):
         self.storage.changed.connect(self.disks_selected)
         self.sr_table = SrTable(self.storage, scope)
         self.networking = networking_tab()
-        self.several = vms_tab(icons, "severalTab", "severalTable", _("Selected VMs"))
+        self.selected = SeveralVms(icons, scope, self._show_sums)
+        self.several = self.selected.tab
         self.several.followed.connect(actions.follow)
         self.lists = ListTabs(icons, scope, lambda line: self.header.say_whether_it_moves(line, ""))
         self.tabs = QTabWidget()
@@ -177,22 +179,30 @@ class ObjectPane(QWidget):
         self.welcome_page.show_waiting(title, detail, can_try)
         self.stack.setCurrentIndex(0)
 
-    def show_several(self, site: Site, keys: list[ObjectId], migrate: tuple[str, str]) -> None:
-        """Several objects are selected."""
-        self._leave()
-        rows = vms.selected(site, keys)
-        stuck = sum(1 for row in rows if row.reason)
-        text = n_("{n} of them cannot be moved at present.", "{n} of them cannot be moved at present.", stuck)
-        self.header.show_object(self._icons("vm-running"), title(keys, rows), text if stuck else "")
+    def show_several(
+        self, site: Site, keys: list[ObjectId], migrate: tuple[str, str], lost: tuple[str, bool]
+    ) -> None:
+        """Several objects are selected; the arguments are those of `show_object`."""
+        if self.below.currentWidget() is not self.several or self.stack.currentIndex() != 1:
+            self._leave()
+            self.header.say_whether_it_moves("", "")
+        self.header.show_object(self._icons("vm-running"), title(keys), self._stuck)
         self.header.offer(*migrate)
-        self.header.say_whether_it_moves(sums(rows) if rows else "", "")
-        self.header.notice.show_words("", False)
-        self.several.show_rows(rows)
+        self.header.notice.show_words(*lost)
+        self.selected.show(site, keys)
         self.below.setCurrentWidget(self.several)
         self.stack.setCurrentIndex(1)
 
+    def _show_sums(self, rows: tuple[VmRow, ...]) -> None:
+        """The selected VMs have been looked at."""
+        self._stuck = stuck(rows)
+        self.header.place.setText(self._stuck)
+        self.header.say_whether_it_moves(sums(rows) if rows else "", "")
+
     def _leave(self) -> None:
         self._key = None
+        self._stuck = ""
+        self.selected.leave()
         self.lists.show(Site({}, frozenset()), None, None)
 
     def show_object(
@@ -210,6 +220,7 @@ class ObjectPane(QWidget):
         if inventory is None or inventory.record(key.cls, key.ref) is None:
             self.show_nothing(True)
             return
+        self.selected.leave()
         head = header(inventory, key)
         source = arriving.coming_from(site, key.pool, VmRef(key.ref)) if key.cls == "VM" else ""
         state = _("arriving from {pool}", pool=source) if source else head.state
