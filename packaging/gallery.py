@@ -78,15 +78,13 @@ class Gallery(Photographer):
         """Every page of the wizard on some VMs."""
         await self.select("VM", *vms)
         wizard = await self.wizard()
+        wizard._visited.update(wizard.pages)  # pages after one that blocks are shown too
         for page in wizard.pages.values():
-            page.show_evaluation(wizard._drafting.evaluation)
-            wizard.stack.setCurrentWidget(page)
+            wizard.go_to(page.page)
             await self.keep(wizard, f"wizard-{name}-{page.page}")
             if page.page is Page.storage:
                 wizard.choose(lambda draft: draft.each_disk())
                 await until(lambda: not wizard.is_busy)
-                page.show_evaluation(wizard._drafting.evaluation)
-                wizard.stack.setCurrentWidget(page)  # it had gone back to its own
                 await self.keep(wizard, f"wizard-{name}-{page.page}-each")
         wizard.reject()
 

@@ -27,7 +27,7 @@ from xsmigui.core.ports import Address, Gateway, Trusted, Wire
 from xsmigui.core.preferences import Settings
 from xsmigui.core.proxies import Proxy, ProxyOf
 from xsmigui.core.text import _, use, use_zone
-from xsmigui.local import languages, logs, paths, processes, support
+from xsmigui.local import desktop, languages, logs, paths, processes, support
 from xsmigui.local.clock import SystemClock
 from xsmigui.local.demo import DemoSite, NoKeyring
 from xsmigui.local.journal import JournalFile
@@ -145,6 +145,7 @@ class Program:
             lambda: support.about(clock.now()),
             self.following,
             self.history,
+            desktop.notify,
             None if options.demo else lambda: self._succeed(self._language),
         )
         self._icons = Icons(resources / "icons")
@@ -184,6 +185,7 @@ class Program:
         old.keep()
         self.window = self._made()
         self.window.show()
+        self.window.succeed(old)
         self.window.bridge.begin()
         self.window.activity.refresh()
         await old.retire(self.window)

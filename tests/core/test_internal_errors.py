@@ -124,7 +124,7 @@ OTHERS = [
     ('Failure("SR UUID matches on destination but VDI does not exist")', "in both pools"),
     ('Failure("VM metadata import failed: VIF_NOT_IN_MAP OpaqueRef:1")', "no network at the destination"),
     ('Failure("VM metadata import failed: SOME_NEW thing")', "could not take the VM: SOME_NEW thing"),
-    ("evacuate: 3 VMs are still resident on OpaqueRef:1", "3 VMs are still on it"),
+    ("evacuate: 3 VMs are still resident on OpaqueRef:1", "VMs that are still on it is 3"),
     ('Failure("Expected string, got \'N\'")', "did not understand a call: Expected string"),
     ("Domain.Domain_restore_failed", "could not receive the VM's memory"),
     ("Domain.Suspend_image_failure", "memory image"),

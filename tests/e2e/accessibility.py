@@ -192,6 +192,58 @@ class Thing:
         assert self.call(f"{ATSPI}.Selection", "SelectChild", "i", row)
 
 
+SHIFT, CONTROL = 50, 37
+"""The keys' numbers on the screen's keyboard."""
+
+DOWN, END, ENTER, ESCAPE = 0xFF54, 0xFF57, 0xFF0D, 0xFF1B
+"""What keys mean, by X11's names of them."""
+
+_PRESSED, _RELEASED, _MEANT, _WRITTEN = 0, 1, 3, 4
+
+
+@dataclass(frozen=True)
+class Hand:
+    """Mouse, wheel and keyboard of a screen, moved by its accessibility bus."""
+
+    bus: DBusConnection
+
+    def _call(self, method: str, signature: str, *body: Any) -> None:
+        path = "/org/a11y/atspi/registry/deviceeventcontroller"
+        address = DBusAddress(path, f"{ATSPI}.Registry", f"{ATSPI}.DeviceEventController")
+        reply = self.bus.send_and_get_reply(new_method_call(address, method, signature, body), timeout=PATIENCE)
+        assert reply.header.message_type is not MessageType.error, reply.body
+
+    def _mouse(self, thing: Thing, what: str) -> None:
+        left, top, width, height = thing.call(f"{ATSPI}.Component", "GetExtents", "u", 0)
+        self._call("GenerateMouseEvent", "iis", left + min(width // 2, 60), top + height // 2, what)
+
+    def click(self, thing: Thing) -> None:
+        self._mouse(thing, "b1c")
+
+    def hold_and_click(self, thing: Thing, *held: int) -> None:
+        """Click on it while keys are held."""
+        for number in held:
+            self._call("GenerateKeyboardEvent", "isu", number, "", _PRESSED)
+        self.click(thing)
+        for number in held:
+            self._call("GenerateKeyboardEvent", "isu", number, "", _RELEASED)
+
+    def wheel(self, thing: Thing, down: bool = True) -> None:
+        """Turn the wheel over it."""
+        self._mouse(thing, "b5c" if down else "b4c")
+
+    def key(self, meaning: int | str, *held: int) -> None:
+        """Press a key while others are held."""
+        for number in held:
+            self._call("GenerateKeyboardEvent", "isu", number, "", _PRESSED)
+        self._call("GenerateKeyboardEvent", "isu", ord(meaning) if isinstance(meaning, str) else meaning, "", _MEANT)
+        for number in held:
+            self._call("GenerateKeyboardEvent", "isu", number, "", _RELEASED)
+
+    def write(self, text: str) -> None:
+        self._call("GenerateKeyboardEvent", "isu", 0, text, _WRITTEN)
+
+
 class Outside:
     """The program in a process of its own, seen through the bus."""
 
@@ -204,8 +256,10 @@ class Outside:
             "PYTHON_KEYRING_BACKEND": "keyring.backends.null.Keyring",
         }
         program = [sys.executable, "-m", "xsmigui", "--lang", "en", *arguments]
+        self.environment = environment
         self.process = subprocess.Popen(program, env=environment, stdin=subprocess.DEVNULL)
         self._screen = screen
+        self.hand = Hand(screen.bus)
         self.root: Thing = wait_for(self._find, what="the program on the accessibility bus")
 
     def _find(self) -> Thing | None:

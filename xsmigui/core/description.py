@@ -210,6 +210,8 @@ def _maintenance(inventory: Inventory, ref: HostRef) -> str:
     if not in_maintenance(inventory, ref):
         return ""
     away = sum(len(uuids) for uuids in listed(inventory, ref).values())
+    if not away:
+        return _("in maintenance mode")
     return n_("in maintenance mode; {n} VM is to come back", "in maintenance mode; {n} VMs are to come back", away)
 
 

@@ -4,11 +4,11 @@ drawn, moved or sorted is kept."""
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from PySide6.QtCore import QByteArray, QEvent, QObject, Qt, QTimer
-from PySide6.QtWidgets import QHeaderView, QTableView, QTreeView, QWidget
+from PySide6.QtCore import QByteArray, QEvent, QModelIndex, QObject, QPersistentModelIndex, Qt, QTimer
+from PySide6.QtWidgets import QHeaderView, QStyledItemDelegate, QStyleOptionViewItem, QTableView, QTreeView, QWidget
 
 from xsmigui.core.preferences import Preferences
-from xsmigui.ui.models.table import UNCUT
+from xsmigui.ui.models.table import SENTENCE, UNCUT
 from xsmigui.ui.style import PADDING, STEP
 
 BOUND: Final = 40
@@ -55,6 +55,14 @@ def shared_out(wanted: Sequence[int], room: int, stretching: int, floor: int, le
     return widths
 
 
+class Sentences(QStyledItemDelegate):
+    """Cells whose texts keep their beginning where there is too little room."""
+
+    def initStyleOption(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> None:
+        super().initStyleOption(option, index)
+        option.textElideMode = Qt.TextElideMode.ElideRight
+
+
 class Columns(QObject):
     """Fits the columns of a view while its rows change, until the operator draws one."""
 
@@ -98,6 +106,9 @@ class Columns(QObject):
         self._keeping.setInterval(2 * SOON)
         self._keeping.timeout.connect(self._keep)
         model = view.model()
+        for column in range(model.columnCount()):
+            if model.headerData(column, Qt.Orientation.Horizontal, SENTENCE):
+                view.setItemDelegateForColumn(column, Sentences(view))
         model.dataChanged.connect(lambda *_where: self._later())
         for changed in (model.rowsInserted, model.rowsRemoved, model.modelReset):
             changed.connect(lambda *_where: self._afresh())
@@ -162,6 +173,14 @@ class Columns(QObject):
                 for n, width in enumerate(others)
             ]
             widths = shared_out(others, room, self._stretching, floor, bounds)
+            if is_narrow and sum(widths) > room:  # better a little less of everything than a part out of sight
+                short = LEAST * letter + 2 * PADDING
+                floor = min(floor, self._whole * letter + 2 * PADDING)
+                bounds = [
+                    bounds[n] if self._is_uncut(n) else min(bounds[n], short + taken)
+                    for n, taken in enumerate(before_text)
+                ]
+                widths = shared_out(others, room, self._stretching, floor, bounds)
         self._busy = True
         try:
             for column, width in enumerate(widths):

@@ -74,12 +74,13 @@ def entry(text: str, most: int = 90) -> str:
 class Label(QLabel):
     """Plain text in one line. What finds no room loses its middle, and is whole in the tooltip; `text` is the whole.
 
-    It asks for room for `WISHES` letters at most, and can be pressed together to a few.
+    It asks for room for `WISHES` letters at most, and can be pressed together to a few. A `sentence` loses its end.
     """
 
     def __init__(self, text: str = "", *, is_dim: bool = False, points: int = 0, wishes: int = WISHES) -> None:
         super().__init__()
         self._is_dim = is_dim
+        self.is_sentence = False
         self._wishes = wishes
         self._tip = ""
         self.setTextFormat(Qt.TextFormat.PlainText)
@@ -106,7 +107,7 @@ class Label(QLabel):
         explain(self, text)
 
     def _elided(self) -> str:
-        mode = Qt.TextElideMode.ElideMiddle
+        mode = Qt.TextElideMode.ElideRight if self.is_sentence else Qt.TextElideMode.ElideMiddle
         return self.fontMetrics().elidedText(self.text(), mode, max(0, self.contentsRect().width()))
 
     def sizeHint(self) -> QSize:

@@ -9,9 +9,11 @@ from msgspec.structs import replace
 from PySide6.QtWidgets import QApplication, QWidget
 
 from tests.core.test_progress import at, job
+from tests.ui.driving import driven
 from xsmigui.core.jobs import State
 from xsmigui.local.paths import resources
 from xsmigui.ui.icons import Icons
+from xsmigui.ui.scope import Scope
 from xsmigui.ui.window.notices import Notices, notice
 
 
@@ -33,25 +35,38 @@ def test_names_are_no_markup_and_no_longer_than_a_notice() -> None:
 
 
 @pytest.mark.parametrize("behind", [True, False])
-def test_a_job_that_has_ended_is_told_once(qapp: QApplication, monkeypatch: pytest.MonkeyPatch, behind: bool) -> None:
+@driven
+async def test_a_job_that_has_ended_is_told_once(
+    qapp: QApplication, monkeypatch: pytest.MonkeyPatch, behind: bool
+) -> None:
     window = QWidget()
     alerts: list[Any] = []
     monkeypatch.setattr(QApplication, "alert", lambda *what: alerts.append(what))
-    notices = Notices(window, Icons(resources() / "icons"))
-    monkeypatch.setattr(notices, "_is_behind", lambda: behind)
     told: list[tuple[str, str]] = []
-    monkeypatch.setattr(notices, "_notify", lambda *what: told.append(what))
+
+    def notify(*what: str) -> bool:
+        told.append(what)  # type: ignore[arg-type]
+        return True
+
+    scope = Scope(window, lambda error: pytest.fail(repr(error)))
+    notices = Notices(window, Icons(resources() / "icons"), scope, notify)
+    monkeypatch.setattr(notices, "_is_behind", lambda: behind)
     running = at(job("web"), state=State.running)
     done = replace(running, vms=tuple(replace(vm, state=State.done) for vm in running.vms))
     for one in (running, done, done):
         notices.job_changed(one)
-    assert len(alerts) == len(told) == (1 if behind else 0)
+    await scope.finished()
+    assert len(alerts) == (1 if behind else 0)
+    assert told == ([("The job is done", "web: done")] if behind else [])
+    assert notices._tray is None
     window.deleteLater()
 
 
-def test_without_a_tray_there_is_no_icon(qapp: QApplication) -> None:
+@driven
+async def test_without_a_desktop_and_a_tray_there_is_no_icon(qapp: QApplication) -> None:
     window = QWidget()
-    notices = Notices(window, Icons(resources() / "icons"))
-    notices._notify("title", "text")
+    scope = Scope(window, lambda error: pytest.fail(repr(error)))
+    notices = Notices(window, Icons(resources() / "icons"), scope, lambda *_what: False)
+    await notices._notify("title", "text")
     assert notices._tray is None
     window.deleteLater()

@@ -367,7 +367,7 @@ XAPI: Final = (
     Known(
         r"evacuate: (\d+) VMs are still resident on (\S+)",
         _of(
-            N_("{1} is not empty: {0} VMs are still on it."),
+            N_("{1} is not empty; the number of VMs that are still on it is {0}."),
             N_("See why each of them cannot move, then empty the host again."),
             "",
             _H,

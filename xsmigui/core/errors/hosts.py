@@ -40,7 +40,7 @@ HOSTS: Final[dict[str, Entry]] = {
         "sizes",
     ),
     "HOST_NOT_ENOUGH_PCPUS": Entry(
-        N_("The VM may have up to {0} vCPUs; the host has {1} processors."),
+        N_("The VM may have up to {0} vCPUs; the number of the host's processors is {1}."),
         N_("Choose a larger host."),
         "R33",
         Page.home_server,

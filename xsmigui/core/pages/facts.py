@@ -41,7 +41,7 @@ def _pool(inventory: Inventory) -> str:
     parts = [
         n_("{n} host", "{n} hosts", len(inventory.host)),
         n_("{n} VM", "{n} VMs", len(vms)),
-        n_("{n} runs", "{n} run", running),
+        n_("{n} runs", "{n} run", running) if running else _("none runs"),
     ]
     return " · ".join(parts)
 

@@ -103,10 +103,16 @@ def _of_availability(inventory: Inventory) -> Iterator[Risk]:
     if not pool.ha_enabled:
         return
     if pool.ha_plan_exists_for < pool.ha_host_failures_to_tolerate:
-        text = _(
-            "High availability is to stand the failure of {wanted} hosts and has a plan for {n} only.",
-            wanted=pool.ha_host_failures_to_tolerate,
-            n=pool.ha_plan_exists_for,
+        wanted = n_(
+            "High availability is to stand the failure of {n} host",
+            "High availability is to stand the failure of {n} hosts",
+            pool.ha_host_failures_to_tolerate,
+        )
+        planned = pool.ha_plan_exists_for
+        text = (
+            _("{wanted} and has a plan for {n} only.", wanted=wanted, n=planned)
+            if planned
+            else _("{wanted} and has no plan for that.", wanted=wanted)
         )
         yield _about(inventory, "pool", inventory.pool_ref, "block", text)
 

@@ -75,8 +75,8 @@ class PoolNetworkRow:
 @dataclass(frozen=True, slots=True)
 class VmRow:
     """A VM. `standing` is the state without its progress, which VMs are counted by; `disks` and `size` count its
-    virtual disks; `reason` says why it cannot be moved at all (`stuck`) or to no other host of its pool, in the words of
-    its own page; empty where it can."""
+    virtual disks; `reason` says why it cannot be moved at all (`stuck`) or to no other host of its pool, in the words
+    of its own page; empty where it can."""
 
     key: ObjectId
     name: str

@@ -52,6 +52,7 @@ class JobsTree(QTreeView):
         self._open: set[Key] = set()
         self._opens = opens
         self._seen: set[Key] = set()
+        self._wanted: Key | None = None
         self._flows = False
         columns: list[Column[Line]] = [
             Column(_("What"), lambda r: r.title, icon=lambda r: icons(r.icon)),
@@ -59,7 +60,7 @@ class JobsTree(QTreeView):
             Column(_("Progress"), lambda r: percent(r.progress) if r.progress is not None else ""),
             Column(_("Time"), lambda r: r.times, tip=_about_time, uncut=True),
             Column(_("Throughput"), lambda r: r.throughput, tip=_about_speeds, uncut=True),
-            Column(_("Result"), lambda r: r.message),
+            Column(_("Result"), lambda r: r.message, sentence=True),
         ]
         self.rows: GroupsModel[Line] = GroupsModel(columns, lambda line: line.key, lambda line: line.sentence(), self)
         self.setModel(self.rows)
@@ -95,11 +96,22 @@ class JobsTree(QTreeView):
         if groups and not self.currentIndex().isValid():
             flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
             self.selectionModel().setCurrentIndex(self.rows.index(0, 0), flags)
+        wanted = self.rows.index_of(self._wanted) if self._wanted is not None else QModelIndex()
+        if wanted.isValid():
+            self._wanted = None
+            flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+            self.selectionModel().setCurrentIndex(wanted, flags)
         self._flows = any(group.line.speed for group in groups)
         self._show(RESULT, any(group.line.message or any(line.message for line in group.below) for group in groups))
         self._show(PROGRESS, any(group.line.progress is not None for group in groups))
         self._show_charts()
         self.chosen.emit()
+
+    def take_over(self, other: "JobsTree") -> None:
+        """Open what is open in another tree, and select what is selected there, once it is shown."""
+        self._open, self._seen = set(other._open), set(other._seen)
+        line = other.line()
+        self._wanted = line.key if line is not None else None
 
     def _show_charts(self) -> None:
         """Charts are shown while something runs, where there is room; else times have the throughput as a tooltip."""

@@ -169,6 +169,13 @@ class ActivityView(QWidget):
         self._wanted = next((wanted for wanted in FILTERS if wanted is not None and wanted == chosen), None)
         self.refresh()
 
+    def take_over(self, other: "ActivityView") -> None:
+        """Show the same lines as another view, and of them what that has open and selected."""
+        self.tree.take_over(other.tree)
+        self._server = other._server
+        self.filter.setCurrentIndex(other.filter.currentIndex())
+        self.refresh()
+
     def _offer_servers(self, names: tuple[str, ...]) -> None:
         """Offer the servers that have a part in what is shown; with one there is nothing to choose."""
         offered = [self.servers.itemData(place) for place in range(1, self.servers.count())]

@@ -127,7 +127,7 @@ class MoveDiskDialog(QDialog):
             Column(_("Size"), lambda r: size(r.total), lambda r: r.total, right=True),
             Column(_("Free"), lambda r: size(r.free), lambda r: r.free, right=True),
             Column(_("Free after"), _after, lambda r: r.after, right=True),
-            Column(_("Not possible because"), lambda r: r.reason),
+            Column(_("Not possible because"), lambda r: r.reason, sentence=True),
         ]
         self.rows = _Targets(columns, lambda r: r.ref, self)
         self.table = QTableView()
@@ -197,6 +197,15 @@ class MoveDiskDialog(QDialog):
     def is_busy(self) -> bool:
         """An answer or a judgement is still due."""
         return self._drafting.busy
+
+    def take_over(self, other: object) -> None:
+        """Go on where another dialog on the same disks was left, which closes then."""
+        if isinstance(other, MoveDiskDialog):
+            self._disks, self._left, self._chosen = other._disks, other._left, other._chosen
+            self._entitle()
+            self._tell_staying()
+            self.each.setChecked(other.each.isChecked())
+            self.show_evaluation(self._drafting.evaluation)
 
     # The data's way.
 

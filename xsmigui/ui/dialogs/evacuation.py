@@ -93,7 +93,7 @@ class MaintenanceDialog(QDialog):
         self.manner = hint()
         self.manner.setObjectName("maintenanceManner")
         heads = [_("VM"), _("State"), _("Disks that move"), _("Possible"), _("To")]
-        self.table = Table("evacuationTable", _("VMs that leave the host"), heads, 4, (2,), self._combo)
+        self.table = Table("evacuationTable", _("VMs that leave the host"), heads, 4, (2,), self._combo, (3,))
         self.table.row_clicked.connect(lambda vm: self.panel.reveal(vm))
         self.filter = RowFilter("evacuationFilter", self.table)
         self.network = ChoiceCombo("evacuationNetworkCombo", _("Network"))
@@ -150,6 +150,13 @@ class MaintenanceDialog(QDialog):
     def is_busy(self) -> bool:
         """An answer or a judgement is still due."""
         return self._drafting.busy
+
+    def take_over(self, other: object) -> None:
+        """Go on where another dialog on the same host was left, which closes then."""
+        if isinstance(other, MaintenanceDialog):
+            self._left = other._left
+            self._drafting.choose(lambda _draft: other._drafting.draft)
+            self.at_once.setValue(self._drafting.draft.at_once)
 
     # The data's way.
 

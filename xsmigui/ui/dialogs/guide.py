@@ -38,6 +38,7 @@ class GuideDialog(Sheet):
         super().__init__(parent, _("Operators' guide"), "guideDialog")
         self._book = book
         self._chapter = -1
+        self.shown = ""
         self.heading.hide()  # the text has its own
         sized(self, 960, 680)
         self.contents = QTreeWidget()
@@ -70,6 +71,7 @@ class GuideDialog(Sheet):
     def turn_to(self, name: str) -> None:
         """Show the place of this name."""
         number, place = self._book.find(name)
+        self.shown = place.name
         if number != self._chapter:
             self._chapter = number
             text = self._book.chapters[number].text

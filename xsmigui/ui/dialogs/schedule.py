@@ -104,7 +104,7 @@ class ScheduleDialog(Sheet):
             Column(_("VM"), lambda row: row[1].name),
             Column(_("Disks that move"), lambda row: size(row[2]) if row[2] else "–", lambda row: row[2], right=True),
             Column(_("Starts"), lambda row: self._start_of(row[1]), lambda row: row[1].begins),
-            Column(_("Why not earlier"), lambda row: render(row[1].reason) or "–"),
+            Column(_("Why not earlier"), lambda row: render(row[1].reason) or "–", sentence=True),
         ]
         self.rows: RowsModel[tuple[int, Turn, int]] = RowsModel(columns, lambda row: row[1].vm, self)
         self.table = QTableView()

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from xsmigui.core.text import printable
-from xsmigui.ui.models.table import LEFT, RIGHT, UNCUT, Column
+from xsmigui.ui.models.table import LEFT, RIGHT, SENTENCE, UNCUT, Column
 from xsmigui.ui.models.tree import ranges
 from xsmigui.ui.words import tip
 
@@ -188,4 +188,6 @@ class GroupsModel(QAbstractItemModel, Generic[Row]):
             return self._columns[section].title
         if orientation is Qt.Orientation.Horizontal and role == UNCUT:
             return self._columns[section].right or self._columns[section].uncut
+        if orientation is Qt.Orientation.Horizontal and role == SENTENCE:
+            return self._columns[section].sentence
         return None

@@ -25,6 +25,9 @@ LINK: Final = Qt.ItemDataRole.UserRole + 2
 UNCUT: Final = Qt.ItemDataRole.UserRole + 3
 """Of a column's title: its texts lose their sense when something is cut off them (dates, words of state)."""
 
+SENTENCE: Final = Qt.ItemDataRole.UserRole + 4
+"""Of a column's title: its texts are sentences, whose beginning says most."""
+
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
@@ -33,7 +36,8 @@ LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 class Column(Generic[Row]):
     """A column: its title, a row's text, and what it is sorted by (the text in natural order if nothing else). `share`
     adds a bar, `link` an object to go to. Texts of an `uncut` column (dates, states) lose their sense with a part of
-    them; numbers, at the `right`, do in any case."""
+    them; numbers, at the `right`, do in any case. What is too long of a `sentence` is cut off at its end; names lose
+    their middle."""
 
     title: str
     text: Callable[[Row], str]
@@ -44,6 +48,7 @@ class Column(Generic[Row]):
     share: Callable[[Row], float | None] | None = None
     link: Callable[[Row], ObjectId | None] | None = None
     uncut: bool = False
+    sentence: bool = False
 
     def key(self, row: Row) -> Any:
         return self.sort(row) if self.sort is not None else natural(self.text(row))
@@ -177,4 +182,6 @@ class RowsModel(QAbstractTableModel, Generic[Row]):
             return RIGHT if self._columns[section].right else LEFT
         if role == UNCUT:
             return self._columns[section].right or self._columns[section].uncut
+        if role == SENTENCE:
+            return self._columns[section].sentence
         return None

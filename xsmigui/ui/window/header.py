@@ -60,12 +60,14 @@ class Header(QWidget):
         self._icons = icons
         self._on_follow = on_follow
         self._trail: tuple[Place, ...] = ()
+        self._mode = QIcon.Mode.Normal
         self.icon = Picture()
         self.icon.setFixedWidth(24)
         self.name = heading("", 4)
         self.name.setObjectName("objectName")
         self.place = Label(is_dim=True)
         self.place.setObjectName("objectState")
+        self.place.is_sentence = True
         self.migrate = primary(QPushButton(_("Migrate…")))
         self.migrate.setDefault(False)
         self.migrate.setObjectName("migrateButton")
@@ -84,6 +86,7 @@ class Header(QWidget):
         self.more.setStyleSheet("QToolButton::menu-indicator { image: none; } QToolButton { padding: 4px 10px; }")
         self.move_line = Label()
         self.move_line.setObjectName("canMoveLine")
+        self.move_line.is_sentence = True
         self.trail = QWidget()
         named(self.trail, "objectTrail", _("Where it belongs"))
         links = QHBoxLayout(self.trail)
@@ -123,12 +126,16 @@ class Header(QWidget):
         if event.type() is QEvent.Type.FontChange and hasattr(self, "move_line"):
             self._even()
 
-    def show_object(self, icon: QIcon, name: str, state: str, trail: tuple[Place, ...] = ()) -> None:
-        self.icon.setPixmap(icon.pixmap(24, 24))
+    def show_object(
+        self, icon: QIcon, name: str, state: str, trail: tuple[Place, ...] = (), is_known: bool = True
+    ) -> None:
+        """`is_known` is False where it is the last known state: then no picture shines as if it were of now."""
+        mode = QIcon.Mode.Normal if is_known else QIcon.Mode.Disabled
+        self.icon.setPixmap(icon.pixmap(24, 24, mode))
         self.name.setText(name)
         self.place.setText(state)
-        if trail != self._trail:
-            self._trail = trail
+        if (trail, mode) != (self._trail, self._mode):
+            self._trail, self._mode = trail, mode
             self._show_trail()
 
     def _show_trail(self) -> None:
@@ -139,7 +146,8 @@ class Header(QWidget):
             if number:
                 layout.addWidget(Label("›", is_dim=True))
             follow = lambda key=place.key: self._on_follow(key)  # noqa: E731
-            layout.addWidget(Link("trailLink", place.name, follow, self._icons(place.icon)))
+            icon = QIcon(self._icons(place.icon).pixmap(16, 16, self._mode))
+            layout.addWidget(Link("trailLink", place.name, follow, icon))
         self.trail.setVisible(bool(self._trail))
 
     def offer(self, text: str, why_not: str) -> None:

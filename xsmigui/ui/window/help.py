@@ -76,6 +76,11 @@ class HelpCommands:
         finally:
             self._guide = None
 
+    def take_over(self, other: "HelpCommands") -> None:
+        """Open the guide where it is open in another window."""
+        if other._guide is not None and other._guide.isVisible():
+            self.guide(other._guide.shown)
+
     def about(self) -> None:
         self._scope.spawn(self._show_about(), "about")
 

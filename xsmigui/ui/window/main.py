@@ -18,8 +18,7 @@ from xsmigui.core.outline import Outline
 from xsmigui.core.outline_nodes import View
 from xsmigui.core.refs import ObjectId, PoolId
 from xsmigui.core.text import _
-from xsmigui.ui.activity.lines import headline
-from xsmigui.ui.activity.view import ActivityView, Source
+from xsmigui.ui.activity.view import ActivityView
 from xsmigui.ui.bridge import Bridge
 from xsmigui.ui.columns import remember_tables
 from xsmigui.ui.dialogs.base import opened, tell
@@ -139,19 +138,11 @@ class MainWindow(QMainWindow):
             self.disks.leftovers,
             lambda: self.activity.refresh(),
         )
-        source = Source(
-            self.work.groups,
-            lambda: headline(self._services.jobs.all()),
-            self.work.do,
-            self.work.clear,
-            self.work.limit_storage,
-            lambda: self._services.clock.now().astimezone(),
-        )
-        self.activity = ActivityView(self._icons, source, self._services.jobs.limit)
+        self.activity = ActivityView(self._icons, self.work.source(), self._services.jobs.limit)
         self.activity.advanced.connect(TitleProgress(self).show)
         self.activity.refreshed.connect(self.object.activity.show_groups)
-        self._notices = Notices(self, self._icons)
-        right = QSplitter(Qt.Orientation.Vertical)
+        self._notices = Notices(self, self._icons, self._scope, self._services.notify)
+        self.right = right = QSplitter(Qt.Orientation.Vertical)
         right.addWidget(self.object)
         right.addWidget(self.activity)
         right.setStretchFactor(0, 4)
@@ -243,9 +234,7 @@ class MainWindow(QMainWindow):
         if not keys:
             self.object.show_nothing(bool(self._services.connections.servers()))
         elif len(keys) > 1:
-            of_pools = {key.pool: key for key in keys}.values()
-            lost = next((found for key in of_pools if (found := self.servers.lost(key))[0]), ("", False))
-            self.object.show_several(site, keys, chosen.button, lost)
+            self.object.show_several(site, keys, chosen.button, self.servers.lost_of(keys))
         elif keys[0].cls == "server":
             server = self.servers.of(keys[0])
             if server is not None:
@@ -387,6 +376,14 @@ class MainWindow(QMainWindow):
         kept = {**self.tree.kept(), **geometry(self, self.splitter), "tabs": self.object.last_tabs}
         self._services.preferences.change(**kept)
 
+    def succeed(self, old: "MainWindow") -> None:
+        """Begin as a window in another language looks, which gives way to this one."""
+        self.tree.take_over(old.tree)
+        self.search.setText(old.search.text())
+        self.bridge.view = replace(self._view(old.bridge.view.search), arriving=old.bridge.view.arriving)
+        self.right.setSizes(old.right.sizes())
+        self.activity.take_over(old.activity)
+
     async def retire(self, successor: "MainWindow") -> None:
         """Give way to a window in another language: what is open in this one opens there too."""
         self._quitting = True
@@ -394,6 +391,7 @@ class MainWindow(QMainWindow):
             leave()
         self.bridge.stop()
         successor.planner.take_over(self.planner, successor.pools.empty)
+        successor.help.take_over(self.help)
         self.close()
         await self.stop()
         self.deleteLater()

@@ -1,6 +1,8 @@
 """A word about a job that has ended while the operator works in another window."""
 
+import asyncio
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 from PySide6.QtCore import QObject
@@ -10,6 +12,7 @@ from xsmigui.core.job_texts import job_text
 from xsmigui.core.jobs import Job, State
 from xsmigui.core.text import _, middle, n_, printable
 from xsmigui.ui.icons import Icons
+from xsmigui.ui.scope import Scope
 
 LONGEST: Final = 160
 """Letters of a notification."""
@@ -36,10 +39,13 @@ def notice(job: Job) -> tuple[str, str]:
 class Notices(QObject):
     """Calls the operator: the task bar's alert, and the desktop's notification where it has a place for one."""
 
-    def __init__(self, window: QWidget, icons: Icons) -> None:
+    def __init__(self, window: QWidget, icons: Icons, scope: Scope, notify: Callable[[str, str], bool]) -> None:
+        """`notify` shows a notification of the desktop without a tray, and blocks meanwhile."""
         super().__init__(window)
         self._window = window
         self._icons = icons
+        self._scope = scope
+        self._on_desktop = notify
         self._tray: QSystemTrayIcon | None = None
         self._told: set[str] = set()
 
@@ -54,12 +60,14 @@ class Notices(QObject):
         if not self._is_behind():
             return
         QApplication.alert(self._window)
-        self._notify(*notice(job))
+        self._scope.spawn(self._notify(*notice(job)))
 
     def _is_behind(self) -> bool:
         return QApplication.activeWindow() is None
 
-    def _notify(self, title: str, text: str) -> None:
+    async def _notify(self, title: str, text: str) -> None:
+        if await asyncio.to_thread(self._on_desktop, title, text):
+            return
         if not QSystemTrayIcon.isSystemTrayAvailable() or not QSystemTrayIcon.supportsMessages():
             return
         if self._tray is None:

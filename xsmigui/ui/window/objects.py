@@ -19,7 +19,6 @@ from xsmigui.core.refs import HostRef, ObjectId, PoolId, SrRef, VdiRef, VmRef
 from xsmigui.core.text import _
 from xsmigui.ui.activity.acts import Act
 from xsmigui.ui.activity.lines import Line
-from xsmigui.ui.columns import WHOLE
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.table import Column
 from xsmigui.ui.scope import Scope
@@ -45,14 +44,12 @@ def networking_tab() -> RowsTab:
     columns: list[Column[NetworkRow]] = [
         Column(_("Interface"), lambda r: r.device),
         Column(_("Network"), lambda r: r.network),
-        Column(_("MAC"), lambda r: r.mac),
+        Column(_("MAC"), lambda r: r.mac, uncut=True),
         Column(_("Addresses"), lambda r: r.addresses),
         Column(_("State"), lambda r: r.state),
     ]
     empty = _("There are no network interfaces here.")
-    return RowsTab(
-        "networkingTab", "networkTable", _("Network interfaces"), empty, columns, lambda r: r.device + r.mac, WHOLE
-    )
+    return RowsTab("networkingTab", "networkTable", _("Network interfaces"), empty, columns, lambda r: r.device + r.mac)
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +176,7 @@ class ObjectPane(QWidget):
         self.welcome_page.show_waiting(title, detail, can_try)
         self.stack.setCurrentIndex(0)
 
-    def show_several(
-        self, site: Site, keys: list[ObjectId], migrate: tuple[str, str], lost: tuple[str, bool]
-    ) -> None:
+    def show_several(self, site: Site, keys: list[ObjectId], migrate: tuple[str, str], lost: tuple[str, bool]) -> None:
         """Several objects are selected; the arguments are those of `show_object`."""
         if self.below.currentWidget() is not self.several or self.stack.currentIndex() != 1:
             self._leave()
@@ -230,6 +225,7 @@ class ObjectPane(QWidget):
             head.name,
             " · ".join(part for part in (state, old) if part),
             head.trail,
+            not old,
         )
         self.header.offer(*(("", "") if source else main))
         found = mobility.mobility(site, key.pool, VmRef(key.ref)) if key.cls == "VM" else None

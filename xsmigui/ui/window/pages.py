@@ -278,7 +278,7 @@ def networks_tab() -> RowsTab:
 def risks_tab(icons: Icons) -> RowsTab:
     columns: list[Column[Risk]] = [
         Column(_("Object"), lambda r: r.subject, icon=lambda r: icons(r.severity), link=lambda r: r.key),
-        Column(_("What stands badly, or would stop"), lambda r: r.sentence),
+        Column(_("What stands badly, or would stop"), lambda r: r.sentence, sentence=True),
     ]
     empty = _("As far as the records tell, nothing would: the hosts can stand in for each other.")
     return RowsTab(
@@ -298,7 +298,7 @@ def vms_tab(icons: Icons, object_name: str = "vmsTab", table_name: str = "vmsTab
         Column(_("Memory"), lambda r: size(r.memory), lambda r: r.memory, right=True),
         *(cpus if of_host else []),
         Column(_("Disks"), lambda r: f"{r.disks} · {size(r.size)}", lambda r: r.size, right=True),
-        Column(_("Cannot be moved because"), lambda r: r.reason or "–"),
+        Column(_("Cannot be moved because"), lambda r: r.reason or "–", sentence=True),
     ]
     empty = _("There is no VM on this host.") if of_host else _("There is no VM among what is selected.")
     return RowsTab(object_name, table_name, title or _("VMs"), empty, columns, lambda r: r.key)
@@ -348,7 +348,7 @@ def moves_tab(icons: Icons) -> RowsTab:
         Column(_("Host"), lambda r: r.name, icon=lambda r: icons("host"), link=lambda r: r.key),
         Column(_("Can it move?"), answer, icon=lambda r: icons("done" if r.usable or r.is_home else "block")),
         Column(_("Memory"), lambda r: r.detail or "–"),
-        Column(_("Reasons"), lambda r: " ".join(r.reasons.splitlines()) or "–", tip=lambda r: r.reasons),
+        Column(_("Reasons"), lambda r: " ".join(r.reasons.splitlines()) or "–", tip=lambda r: r.reasons, sentence=True),
     ]
     empty = _("There is no host that could take it.")
     return RowsTab("movesTab", "movesTable", _("Can it move?"), empty, columns, lambda r: r.key)

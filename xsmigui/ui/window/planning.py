@@ -16,6 +16,7 @@ from xsmigui.ui.dialogs.disks import MoveDiskDialog
 from xsmigui.ui.dialogs.evacuation import MaintenanceDialog
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.scope import Scope
+from xsmigui.ui.window.lost import LostPools
 from xsmigui.ui.window.services import Services
 from xsmigui.ui.wizard.wizard import MigrateWizard
 
@@ -23,7 +24,7 @@ Planning = MigrateWizard | MoveDiskDialog | MaintenanceDialog
 """The dialogs that end in a plan."""
 
 
-Again = Callable[["Planner", Draft], object]
+Again = Callable[["Planner", Draft], Planning]
 """Opens a dialog once more, with another planner and a draft."""
 
 
@@ -89,21 +90,24 @@ class Planner:
         """Remember a dialog until it ends, so that it is closed with the window; `again` opens it in another one."""
         dialog.finished.connect(lambda _result: self._dialogs.pop(dialog, None))
         self._dialogs[dialog] = drafting, again
+        pools = lambda: (drafting.draft.source, drafting.draft.destination)  # noqa: E731
+        lost = LostPools(dialog, self.icons, self.services.connections, pools)
+        drafting.subscribe(lambda _evaluation: lost.refresh())
 
     def close(self) -> None:
         """Close the dialogs that are open."""
         for dialog in list(self._dialogs):
             dialog.close()
 
-    def take_over(self, other: "Planner", empty: Callable[[PoolId, HostRef], object]) -> None:
+    def take_over(self, other: "Planner", empty: Callable[[PoolId, HostRef], MaintenanceDialog]) -> None:
         """Open here what is open elsewhere, with what was chosen there, and close it there. `empty` opens the dialog
         on a host that is emptied."""
-        for drafting, again in list(other._dialogs.values()):
+        for dialog, (drafting, again) in list(other._dialogs.items()):
             draft = drafting.draft
             if again is not None:
-                again(self, draft)
+                again(self, draft).take_over(dialog)
             elif draft.leaves is not None:
-                empty(draft.source, draft.leaves)
+                empty(draft.source, draft.leaves).take_over(dialog)
         other.close()
 
     def start(self, plan: Plan) -> None:

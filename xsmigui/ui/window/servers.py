@@ -1,5 +1,7 @@
 """What may be done with servers from the window: add, connect, disconnect, remove."""
 
+from collections.abc import Iterable
+
 from PySide6.QtWidgets import QWidget
 
 from xsmigui.core.job_texts import disconnecting
@@ -120,6 +122,11 @@ class ServerCommands:
             return "", False
         detail = server.detail or link_text(server)
         return _("{pool} is not connected: {how}", pool=server.name, how=detail), can_try(server)
+
+    def lost_of(self, keys: Iterable[ObjectId]) -> tuple[str, bool]:
+        """The same of several objects: of the first of their pools that is lost."""
+        of_pools = {key.pool: key for key in keys}.values()
+        return next((found for key in of_pools if (found := self.lost(key))[0]), ("", False))
 
 
 def can_try(server: Server) -> bool:

@@ -26,7 +26,9 @@ def sums(rows: tuple[VmRow, ...]) -> str:
     parts.append(_("{size} of memory", size=size(sum(row.memory for row in rows))))
     disks = sum(row.disks for row in rows)
     bytes_ = size(sum(row.size for row in rows))
-    parts.append(n_("{n} disk with {size}", "{n} disks with {size}", disks, size=bytes_))
+    parts.append(
+        n_("{n} disk with {size}", "{n} disks with {size}", disks, size=bytes_) if disks else _("no virtual disk")
+    )
     return " · ".join(parts)
 
 
@@ -40,8 +42,7 @@ def title(keys: list[ObjectId]) -> str:
 def stuck(rows: tuple[VmRow, ...]) -> str:
     """How many cannot be moved; empty where all can."""
     number = sum(row.stuck for row in rows)
-    text = n_("{n} of them cannot be moved at present.", "{n} of them cannot be moved at present.", number)
-    return text if number else ""
+    return n_("{n} cannot be moved", "{n} cannot be moved", number) if number else ""
 
 
 class SeveralVms:

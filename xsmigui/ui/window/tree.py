@@ -68,7 +68,7 @@ class _StateDelegate(QStyledItemDelegate):
         bar = BAR if node.used is not None and width + STEP + BAR <= room else 0
         taken = (width + STEP if width else 0) + (bar + STEP if bar else 0)
         line.textElideMode = Qt.TextElideMode.ElideMiddle
-        line.text = metrics.elidedText(line.text, line.textElideMode, rect.right() - text.left() - taken - STEP // 2)
+        line.text = metrics.elidedText(line.text, line.textElideMode, rect.right() - text.left() - taken - STEP)
         if node.dimmed and not selected:
             line.state &= ~QStyle.StateFlag.State_Enabled
         style.drawControl(QStyle.ControlElement.CE_ItemViewItem, line, painter, line.widget)
@@ -112,7 +112,8 @@ class ResourceTree(QTreeView):
         self._open: set[ObjectId] = set()
         self._seen: set[ObjectId] = set()
         self._shut: set[ObjectId] = set()  # by the operator, during the present search
-        self._wanted: ObjectId | None = None
+        self._wanted: list[ObjectId] = []
+        self._scroll: int | None = None
         self._searching = False
         self._hidden: list[ObjectId] = []  # what was selected before the present search hid it
         self._left: list[ObjectId] = []  # what it left selected
@@ -141,7 +142,13 @@ class ResourceTree(QTreeView):
         """Begin with what was kept, as soon as it is there."""
         self._open = {key for text in opened if (key := ObjectId.of(text)) is not None}
         self._closed = {key for text in closed if (key := ObjectId.of(text)) is not None}
-        self._wanted = ObjectId.of(selected)
+        self._wanted = [key] if (key := ObjectId.of(selected)) is not None else []
+
+    def take_over(self, other: "ResourceTree") -> None:
+        """Show the same objects as another tree as that does, as soon as they are there."""
+        self._open, self._closed = set(other._open), set(other._closed)
+        self._wanted = other.selected() or other._wanted
+        self._scroll = other.verticalScrollBar().value()
 
     def selected(self) -> list[ObjectId]:
         """The objects that are selected, the current one first."""
@@ -197,11 +204,21 @@ class ResourceTree(QTreeView):
             self.setAutoScroll(True)
         if top is not None:
             self._put_on_top(*top)
-        if self._wanted is not None:
-            if selected:
-                self._wanted = None
-            elif self._wanted in outline.nodes:
-                self.select(self._wanted)
+        if self._wanted:
+            self._select_wanted([key for key in self._wanted if key in outline.nodes] if not selected else [])
+            self._wanted = [] if self.selected() else self._wanted
+        if self._scroll is not None and outline.nodes:
+            self.executeDelayedItemsLayout()
+            self.verticalScrollBar().setValue(self._scroll)
+            self._scroll = None
+
+    def _select_wanted(self, keys: list[ObjectId]) -> None:
+        """Select these, the first one as the current one."""
+        flags = self.selectionModel().SelectionFlag
+        for key in reversed(keys):
+            self.selectionModel().setCurrentIndex(self.resources.index_of(key), flags.Select)
+        if keys:
+            self.scrollTo(self.currentIndex())
 
     def _top(self) -> tuple[Node, int] | None:
         """The uppermost line in sight and the scroll bar's value; None if the tree is not scrolled."""

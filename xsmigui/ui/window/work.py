@@ -18,7 +18,8 @@ from xsmigui.core.triage import Do, accept_question, triage
 from xsmigui.services.following import NotHandedOver
 from xsmigui.ui.activity.acts import Act
 from xsmigui.ui.activity.choosing import as_csv
-from xsmigui.ui.activity.lines import Group, Line, Lines, elsewhere, foreign_groups, unreadable_groups
+from xsmigui.ui.activity.lines import Group, Line, Lines, elsewhere, foreign_groups, headline, unreadable_groups
+from xsmigui.ui.activity.view import Source
 from xsmigui.ui.dialogs.base import ask, tell
 from xsmigui.ui.dialogs.kept import wants_doubtful
 from xsmigui.ui.dialogs.saving import save
@@ -51,6 +52,17 @@ class WorkCommands:
         self._on_leftovers = on_leftovers
         self._on_change = on_change
         self.lines = Lines()
+
+    def source(self) -> Source:
+        """What Activity shows, and what may be done there."""
+        return Source(
+            self.groups,
+            lambda: headline(self._services.jobs.all()),
+            self.do,
+            self.clear,
+            self.limit_storage,
+            lambda: self._services.clock.now().astimezone(),
+        )
 
     def groups(self) -> list[Group]:
         """What Activity shows: our jobs, what other clients do, and what ended before."""

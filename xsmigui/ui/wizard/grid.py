@@ -72,8 +72,10 @@ class Table(QScrollArea):
         stretching: int = 0,
         right: Collection[int] = (),
         combo: Callable[[str], ChoiceCombo] | None = None,
+        sentences: Collection[int] = (),
     ) -> None:
-        """`right` has the columns of numbers; `combo` makes the box of a row, by its key, for the last column."""
+        """`right` has the columns of numbers, `sentences` those whose texts keep their beginning; `combo` makes the
+        box of a row, by its key, for the last column."""
         super().__init__()
         named(self, object_name, accessible)
         self.setWidgetResizable(True)
@@ -88,6 +90,7 @@ class Table(QScrollArea):
         self._slots: dict[int, int] = {}
         self._content = Rows()
         self._right = frozenset(right)
+        self._sentences = frozenset(sentences)
         self._shown: list[int] = []
         self._only: frozenset[str] | None = None
         self._rows: dict[int, _Row] = {}
@@ -218,6 +221,7 @@ class Table(QScrollArea):
             if column != self._column:
                 cell = _Cell(lambda: self._clicked(key))
                 cell.setParent(self._inside)
+                cell.is_sentence = column in self._sentences
                 across = Qt.AlignmentFlag.AlignRight if column in self._right else Qt.AlignmentFlag.AlignLeft
                 cell.setAlignment(across | Qt.AlignmentFlag.AlignVCenter)
                 cell.setText(self._content.texts[row][column])

@@ -92,7 +92,9 @@ class DestinationPage(WizardPage):
         self.combo = ChoiceCombo("destinationCombo", _("Destination"))
         self.combo.chosen.connect(self._chosen)
         self.body.addWidget(self.combo)
-        self.vms = Table("destinationVms", _("Selected VMs"), [_("VM"), _("State"), _("Now on"), _("Possible")], 3)
+        self.vms = Table(
+            "destinationVms", _("Selected VMs"), [_("VM"), _("State"), _("Now on"), _("Possible")], 3, sentences=(3,)
+        )
         self.body.addWidget(self.vms, 1)
 
     def _chosen(self, ref: str) -> None:
@@ -115,7 +117,7 @@ class HomeServerPage(WizardPage):
     def __init__(self, choose: Choose) -> None:
         super().__init__("homeServerPage", _("Which server should each VM run on?"), choose)
         columns = [_("VM"), _("Memory"), _("Possible"), _("Server")]
-        self.table = Table("homeServerTable", _("Home servers"), columns, 3, (1,), self._combo)
+        self.table = Table("homeServerTable", _("Home servers"), columns, 3, (1,), self._combo, (2,))
         self.table.row_clicked.connect(self.row_clicked)
         self.filter = RowFilter("homeServerFilter", self.table)
         self.all = ChoiceCombo("allServersCombo", _("Server for all shown"))

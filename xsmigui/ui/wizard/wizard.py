@@ -6,12 +6,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QAccessible, QCloseEvent, QFontMetrics, QKeyEvent
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAccessible, QCloseEvent, QKeyEvent
 from PySide6.QtWidgets import (
     QDialog,
     QHBoxLayout,
-    QListWidget,
     QListWidgetItem,
     QPushButton,
     QSplitter,
@@ -41,7 +40,6 @@ from xsmigui.ui.screens import sized
 from xsmigui.ui.style import STEP, named, primary
 from xsmigui.ui.wizard.mapping import NetworksPage
 from xsmigui.ui.wizard.pages import (
-    TITLES,
     DestinationPage,
     HomeServerPage,
     StorageNetworkPage,
@@ -49,23 +47,12 @@ from xsmigui.ui.wizard.pages import (
 )
 from xsmigui.ui.wizard.placement import StoragePage
 from xsmigui.ui.wizard.problems import ProblemPanel, on_a_page
+from xsmigui.ui.wizard.steps import Steps
 from xsmigui.ui.wizard.summary import SummaryPage, plan_bytes
 from xsmigui.ui.words import Label, explain
 from xsmigui.ui.words import title as window_title
 
 log = logging.getLogger(__name__)
-
-
-class _Steps(QListWidget):
-    """The list of steps. Return goes to a step, and not on to the dialog's default button besides."""
-
-    def keyPressEvent(self, event: QKeyEvent) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
-            item = self.currentItem()
-            if item is not None:
-                self.itemActivated.emit(item)
-        else:
-            super().keyPressEvent(event)
 
 
 class MigrateWizard(QDialog):
@@ -97,6 +84,7 @@ class MigrateWizard(QDialog):
         self._left: tuple[LeftOut, ...] = ()
         self._chose = False
         self._visited = {Page.destination}
+        self._resumed: Page | None = None  # the page to be shown as soon as the draft has it
         self._title(drafting.evaluation)
         self.setModal(False)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
@@ -123,16 +111,7 @@ class MigrateWizard(QDialog):
         named(self, "migrateWizard", title)
 
     def _build(self) -> None:
-        self.steps = _Steps()
-        named(self.steps, "wizardSteps", _("Steps"))
-        self.steps.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        bold = self.steps.font()
-        bold.setBold(True)
-        widest = max(QFontMetrics(bold).horizontalAdvance(_(title)) for title in TITLES.values())
-        self.steps.setFixedWidth(widest + 16 + 4 * STEP)
-        self.steps.setFrameShape(QListWidget.Shape.NoFrame)
-        self.steps.setSpacing(STEP // 4)
-        self.steps.setIconSize(QSize(16, 16))
+        self.steps = Steps(self._icons)
         self.steps.itemClicked.connect(self._step_clicked)
         self.steps.itemActivated.connect(self._step_clicked)
         self.pages: dict[Page, WizardPage] = {
@@ -211,6 +190,13 @@ class MigrateWizard(QDialog):
         """An answer or a judgement is still due."""
         return self._drafting.busy
 
+    def take_over(self, other: object) -> None:
+        """Go on where another wizard on the same draft was left, which closes then."""
+        if isinstance(other, MigrateWizard):
+            self._left, self._chose, self._visited = other._left, other._chose, set(other._visited)
+            self._resumed = other._resumed or other._page
+            self.show_evaluation(self._drafting.evaluation)
+
     # The data's way.
 
     def _preparing(self) -> Preparation:
@@ -234,10 +220,13 @@ class MigrateWizard(QDialog):
 
     def show_evaluation(self, evaluation: Evaluation) -> None:
         """Show an evaluation: the steps, the page in front, the problems, what may be done next."""
+        if self._resumed in evaluation.pages:
+            self._page, self._resumed = self._resumed, None
         if self._page not in evaluation.pages:
             earlier = [p for p in Page if p in evaluation.pages and list(Page).index(p) < list(Page).index(self._page)]
             self._page = earlier[-1] if earlier else evaluation.pages[0]
-        self._render_steps(evaluation)
+        reachable = {page for page in evaluation.pages if self._reachable(evaluation, page)}
+        self.steps.show_evaluation(evaluation, self._page, self._visited, reachable)
         page = self.pages[self._page]
         page.show_evaluation(evaluation)
         self.stack.setCurrentWidget(page)
@@ -279,43 +268,10 @@ class MigrateWizard(QDialog):
 
     def _pending(self, evaluation: Evaluation) -> str:
         if evaluation.needed:
-            return n_(
-                "Asking the servers about {n} VM…",
-                "Asking the servers about {n} VMs…",
-                len({getattr(question, "vm", "") for question in evaluation.needed}),
-            )
+            vms = {vm for question in evaluation.needed if (vm := getattr(question, "vm", ""))}
+            about = n_("Asking the servers about {n} VM…", "Asking the servers about {n} VMs…", len(vms))
+            return about if vms else _("Asking the servers…")
         return _("Checking…") if self._drafting.busy else ""
-
-    def _render_steps(self, evaluation: Evaluation) -> None:
-        pages = evaluation.pages
-        while self.steps.count() > len(pages):
-            self.steps.takeItem(self.steps.count() - 1)
-        while self.steps.count() < len(pages):
-            self.steps.addItem(QListWidgetItem())
-        for row, page in enumerate(pages):
-            item = self.steps.item(row)
-            blocked = evaluation.blocked(page) is not None
-            if page is self._page:
-                icon, word = "step-current", _("current")
-            elif blocked and page in self._visited:
-                icon, word = "block", _("something prevents the move")
-            elif page in self._visited and not blocked:
-                icon, word = "step-done", _("done")
-            else:
-                icon, word = "step-open", _("still to come")
-            title = _(TITLES[page])
-            item.setText(title)
-            item.setIcon(self._icons(icon))
-            item.setData(Qt.ItemDataRole.AccessibleTextRole, f"{title}, {word}")
-            item.setData(Qt.ItemDataRole.UserRole, str(page))
-            font = item.font()
-            font.setBold(page is self._page)
-            item.setFont(font)
-            reachable = self._reachable(evaluation, page)
-            flags = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
-            item.setFlags(flags if reachable else Qt.ItemFlag.NoItemFlags)
-            item.setToolTip("" if reachable else _("Complete the pages before it first."))
-        self.steps.setCurrentRow(pages.index(self._page))
 
     def _reachable(self, evaluation: Evaluation, page: Page) -> bool:
         """A page may be gone to if nothing on the pages before it blocks."""
@@ -344,7 +300,7 @@ class MigrateWizard(QDialog):
         """Show a page, if it may be gone to."""
         evaluation = self._drafting.evaluation
         if page in evaluation.pages and self._reachable(evaluation, page):
-            self._page = page
+            self._page, self._resumed = page, None
             self._visited.add(page)
             self.show_evaluation(evaluation)
 

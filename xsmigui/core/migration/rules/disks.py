@@ -156,7 +156,14 @@ def _lacks(move: Move, host: HostRef) -> tuple[list[Message], int]:
         lacking.append(m_("it does not offer the VM's virtual hardware"))
     count = whole(record.cpu_info.get("cpu_count", ""))
     if count is not None and move.vm.VCPUs_max > count and move.vm.platform.get("vcpu-unrestricted") != "true":
-        lacking.append(m_("it has {n} processors for {vcpus} vCPUs", n=count, vcpus=move.vm.VCPUs_max))
+        lacking.append(
+            mn_(
+                "it has {n} processor for {vcpus} vCPUs",
+                "it has {n} processors for {vcpus} vCPUs",
+                count,
+                vcpus=move.vm.VCPUs_max,
+            )
+        )
     for network in dict.fromkeys(vif.network for _ref, vif in source.vifs(move.ref)):
         if network in source.network and (
             not host_attaches(source, host, network) or pinned_elsewhere(source, host, network)

@@ -29,16 +29,16 @@ def queue(batch: Batch) -> Problems:
     before = len(queued | others)
     waiting = len(ours) - max(0, MOST_STORAGE_MIGRATIONS - before)
     if waiting > 0:
-        message = mn_(
-            "{n} VM will wait in the queue: at most {most} storage migrations leave {pool} at once, and {before} are"
-            " under way.",
-            "{n} VMs will wait in the queue: at most {most} storage migrations leave {pool} at once, and {before} are"
-            " under way.",
+        message: Text = mn_(
+            "{n} VM will wait in the queue: at most {most} storage migrations leave {pool} at once.",
+            "{n} VMs will wait in the queue: at most {most} storage migrations leave {pool} at once.",
             waiting,
             most=MOST_STORAGE_MIGRATIONS,
             pool=source.name,
-            before=before,
         )
+        if before:
+            first = mn_("{n} other storage migration comes first.", "{n} other storage migrations come first.", before)
+            message = sentences(message, first)
         yield found("R04", Severity.info, source, "pool", source.pool_ref, message)
 
 

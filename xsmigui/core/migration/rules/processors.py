@@ -139,12 +139,13 @@ def pcpus(move: Move) -> Problems:
         message = m_("How many processors {host} has is not known.", host=host.name_label)
         yield found("R33", Severity.info, move.target, "host", move.host, message, page=HOME)
     elif move.vm.VCPUs_max > count:
-        message = m_(
-            "{vm} may have up to {vcpus} vCPUs; {host} has {pcpus} processors.",
+        message = mn_(
+            "{vm} may have up to {vcpus} vCPUs; {host} has {n} processor.",
+            "{vm} may have up to {vcpus} vCPUs; {host} has {n} processors.",
+            count,
             vm=move.vm.name_label,
             vcpus=move.vm.VCPUs_max,
             host=host.name_label,
-            pcpus=count,
         )
         yield found(
             "R33",
