@@ -29,7 +29,7 @@ def _asked_of_the_bus(title: str, text: str) -> bool:
     from jeepney.io.blocking import open_dbus_connection
 
     hints = {"desktop-entry": ("s", "xsmigui")}
-    body = ("xsmigui", 0, "xsmigui", title, text, [], hints, AS_LONG_AS_USUAL)
+    body: tuple[object, ...] = ("xsmigui", 0, "xsmigui", title, text, [], hints, AS_LONG_AS_USUAL)
     with open_dbus_connection("SESSION") as bus:
         call = new_method_call(DBusAddress(PATH, NAME, NAME), "Notify", "susssasa{sv}i", body)
         reply = bus.send_and_get_reply(call, timeout=PATIENCE_S)

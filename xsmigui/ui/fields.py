@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from PySide6.QtCore import QRectF, Qt
+from PySide6.QtCore import QItemSelection, QRectF, Qt
 from PySide6.QtGui import QPainter, QPaintEvent, QPalette, QPen, QWheelEvent
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -38,6 +38,13 @@ class Combo(QComboBox):
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(NARROWEST)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.view().selectionModel().selectionChanged.connect(self._selected_in_list)
+
+    def _selected_in_list(self, chosen: QItemSelection) -> None:
+        """A screen reader chooses by selecting in the list, which need not be open for that."""
+        rows = [index.row() for index in chosen.indexes()]
+        if rows and not self.view().isVisible():
+            self.setCurrentIndex(rows[0])
 
     def wheelEvent(self, event: QWheelEvent) -> None:
         event.ignore()

@@ -20,6 +20,7 @@ LICENCES: Final = (
     ("aiohttp", "Apache-2.0 AND MIT"),
     ("cryptography", "Apache-2.0 OR BSD-3-Clause"),
     ("defusedxml", "PSF-2.0"),
+    ("jeepney", "MIT"),
     ("keyring", "MIT"),
     ("msgspec", "BSD-3-Clause"),
     ("platformdirs", "MIT"),
