@@ -21,6 +21,7 @@ LAUNCHERS = ("/usr/libexec/at-spi-bus-launcher", "/usr/lib/at-spi2-core/at-spi-b
 ATSPI = "org.a11y.atspi"
 ROOT = "/org/a11y/atspi/accessible/root"
 PATIENCE = 30.0
+MANY = 30
 SELECTED, ENABLED, SHOWING, CHECKED = 23, 8, 25, 4
 """Numbers of states in AT-SPI's bit field."""
 
@@ -169,6 +170,18 @@ class Thing:
         for child in children:
             yield from child.walk()
 
+    def widgets(self) -> Iterator[Thing]:
+        """The same without the many lines of lists, trees and tables."""
+        yield self
+        try:
+            children = self.children()
+            if len(children) > MANY and self.role in ("list", "tree", "table"):
+                return
+        except Gone:
+            return
+        for child in children:
+            yield from child.widgets()
+
     def actions(self) -> list[str]:
         return [one[0] for one in self.call(f"{ATSPI}.Action", "GetActions")]
 
@@ -281,7 +294,7 @@ class Outside:
 
     def seek(self, name: str, below: Thing | None = None) -> Thing | None:
         """The object of this objectName that shows, if there is one now."""
-        for thing in (below or self.root).walk():
+        for thing in (below or self.root).widgets():
             try:
                 if thing.id == name and thing.has(SHOWING):
                     return thing

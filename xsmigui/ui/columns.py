@@ -255,6 +255,7 @@ class Columns(QObject):
             return
         if before == 0 or now == 0:  # a column is hidden or shown, which is not the operator's hand
             self._afresh()
+            QTimer.singleShot(0, self, self.fit)  # at once, or a scroll bar would flash up
             return
         self._by_hand = True
         self._keep_soon()

@@ -10,15 +10,17 @@ import pytest
 from PySide6.QtWidgets import QApplication, QLabel, QPushButton
 
 from tests.core import test_progress as progress
+from tests.e2e.serving import Simulator
 from tests.holding import Hold, until
 from tests.simulated import Simulated
 from tests.ui.driving import child, dialog, driven, gone, settled, windows
-from tests.ui.programs import connected, running
+from tests.ui.programs import add_by_hand, connected, running
 from tests.ui.window.test_main import act, site
 from xsmigui.app import Options, Program
 from xsmigui.core.jobs import State
 from xsmigui.core.journal import Elsewhere
 from xsmigui.core.migration.selection import Asked, draft_from
+from xsmigui.core.ports import Address
 from xsmigui.core.preferences import Settings
 from xsmigui.local.journal import JournalFile
 from xsmigui.local.successor import Successor
@@ -96,7 +98,8 @@ async def test_it_goes_on_without_the_window(qapp: QApplication, home: Path, sit
         await until(lambda: program.jobs.get(job).vms[0].state is State.running)
         activity = program.window.activity
         await until(lambda: activity.line() is not None)
-        assert Act.cancel not in activity.current_acts()
+        assert Act.cancel in activity.current_acts()
+        assert Act.hold not in activity.current_acts()
         await until(lambda: activity.buttons.all[Act.take_over].isVisible())
         activity.buttons.all[Act.take_over].click()
         await until(lambda: not program.jobs.elsewhere and program.jobs.running)
@@ -106,6 +109,45 @@ async def test_it_goes_on_without_the_window(qapp: QApplication, home: Path, sit
         program.jobs.proceed(job)
         ended = await program.jobs.wait(job)
         assert [vm.verified for vm in ended.vms] == [True] * 3
+
+
+@driven
+async def test_cancel_while_the_servers_are_gone(qapp: QApplication, home: Path, expected_errors: list[str]) -> None:
+    """The next window says what the process without one waits for; Cancel takes the job over, ends what had not begun,
+    and reaches the server when that is back."""
+    with Simulator(seed=3) as away:
+        async with running(qapp, home) as program:
+            for pool in away.pools:
+                await add_by_hand(program, pool)
+            job = await batch(program)
+            await until(lambda: program.jobs.get(job).vms[0].task)
+            act(program, "actionQuit").trigger()
+            child(await dialog("questionDialog"), QPushButton, "goOnButton").click()
+            await until(lambda: not program.window.isVisible() and not program.jobs._queue)
+        await carried_on(home, job)
+        away.kill()
+        async with running(qapp, home) as program:
+            await until(lambda: job in program.jobs.elsewhere)
+            activity = program.window.activity
+            await until(lambda: (line := activity.line()) is not None and "Madrid" in line.message)
+            line = activity.line()
+            assert line is not None
+            assert "continues without a window" in line.message
+            await until(lambda: activity.buttons.all[Act.cancel].isVisible())
+            activity.buttons.all[Act.cancel].click()
+            question = await dialog("questionDialog")
+            assert any("takes over first" in label.text() for label in question.findChildren(QLabel))
+            child(question, QPushButton, "goButton").click()
+            await until(lambda: not program.jobs.elsewhere)
+            await until(lambda: [vm.state for vm in program.jobs.get(job).vms[1:]] == [State.cancelled] * 2)
+            assert not program.jobs.get(job).vms[0].state.has_ended
+            away.start()
+            for pool in away.pools:
+                server = next(s for s in program.connections.servers() if s.address.url == pool.url)
+                await program.connections.close(server.address.url)
+                await program.connections.add(Address(pool.url, pool.user), pool.password, keep=False)
+            ended = await program.jobs.wait(job)
+            assert ended.vms[0].state.has_ended  # what became of it in a server that was killed, nobody knows
 
 
 @driven

@@ -126,7 +126,8 @@ class Group:
 
 
 def elsewhere(group: Group, gives: bool, waits: Waiting | None = None) -> Group:
-    """The lines of a job that another process carries out: it is seen here, and can be taken over if it is given.
+    """The lines of a job that another process carries out: it is seen here, and if it is given it can be taken over,
+    and cancelled with that.
     `waits` is what that process waits for."""
     text = _("continues without a window") if gives else _("carried out by another xsmigui")
     if waits is not None:
@@ -138,7 +139,7 @@ def elsewhere(group: Group, gives: bool, waits: Waiting | None = None) -> Group:
             line,
             message=message,
             take_over=gives,
-            cancel=False,
+            cancel=gives and line.cancel,
             order=False,
             proceed=False,
             retry=False,

@@ -118,25 +118,35 @@ class WorkCommands:
             case Act.go_to:
                 self._find(line)
 
-    async def _take_over(self) -> None:
-        """Carry out here what continues without a window."""
+    async def _take_over(self) -> bool:
+        """Carry out here what continues without a window; False where the other process did not let go."""
         title = _("Take over")
+        done = False
         try:
             await self._services.following.take_over()
+            done = True
         except NotHandedOver:
             text = _("The other xsmigui has not let go of its jobs. It carries them out as before; try again later.")
             await tell(self._window, title, text)
         except OSError as error:
             await tell(self._window, title, _("The journal cannot be read: {reason}", reason=str(error)))
         self._on_change()
+        return done
 
     async def _cancel_after_asking(self, line: Line) -> None:
+        """Only who carries a job out can cancel it: what continues without a window is taken over first."""
         job, place = line.key
+        is_elsewhere = job in self._services.jobs.elsewhere
         question = _(
             "{what} will be cancelled. The VM stays where it is, and data copied so far is removed.",
             what=line.title,
         )
-        if await ask(self._window, _("Cancel the migration"), question, _("Cancel the migration"), _("Let it run")):
+        if is_elsewhere:
+            more = _("This window takes over first what continues without one.")
+            question = f"{question} {more}"
+        if not await ask(self._window, _("Cancel the migration"), question, _("Cancel the migration"), _("Let it run")):
+            return
+        if job not in self._services.jobs.elsewhere or await self._take_over():
             self._services.jobs.cancel(job, int(place) if place else None)
 
     def _show_details(self, line: Line) -> None:
