@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PySide6.QtCore import QItemSelectionModel
 from PySide6.QtGui import QPalette
-from PySide6.QtWidgets import QApplication, QStyle, QStyleOptionButton
+from PySide6.QtWidgets import QApplication, QProxyStyle, QStyle, QStyleOptionButton
 
 import xsmigui.ui
 from xsmigui.ui import style
-from xsmigui.ui.fields import Check, Radio
+from xsmigui.ui.fields import Check, Combo, Radio
 
 
 @pytest.mark.parametrize("colours", [style._LIGHT, style._DARK], ids=["light", "dark"])
@@ -47,3 +49,39 @@ def test_each_filter_has_its_own_name() -> None:
         names.update(re.findall(r'"(\w+Filter)"', path.read_text(encoding="utf-8")))
     assert len(names) >= 6
     assert [name for name, times in names.items() if times > 1] == []
+
+
+def test_a_screen_reader_chooses_in_the_list_that_is_not_open(qapp: QApplication) -> None:
+    combo = Combo("box", "Box")
+    for name in ("light", "dark"):
+        combo.add_entry(name, name)
+    assert combo.currentData() == "light"
+    combo.view().selectionModel().select(combo.model().index(1, 0), QItemSelectionModel.SelectionFlag.ClearAndSelect)
+    assert combo.currentData() == "dark"
+    combo.clear()
+    combo.add_entry("third", "third")
+    assert combo.currentData() == "third"
+    combo.deleteLater()
+
+
+def test_what_is_chosen_is_not_cut_through_a_letter(qapp: QApplication, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[str] = []
+
+    class Style(QProxyStyle):
+        def drawControl(self, element: Any, option: Any, painter: Any, widget: Any = None) -> None:
+            if element is QStyle.ControlElement.CE_ComboBoxLabel:
+                drawn.append(option.currentText)
+            super().drawControl(element, option, painter, widget)
+
+    combo = Combo("box", "Box")
+    combo.add_entry("NFS Lisboa · shared · 245.7 GiB free", "sr")
+    own = Style("Fusion")
+    combo.setStyle(own)
+    combo.resize(120, 24)
+    combo.grab()
+    assert drawn[-1].startswith("NFS Lisboa")
+    assert drawn[-1].endswith("…")
+    combo.resize(600, 24)
+    combo.grab()
+    assert drawn[-1] == "NFS Lisboa · shared · 245.7 GiB free"
+    combo.deleteLater()

@@ -90,6 +90,10 @@ def versions(pool: Pool) -> None:
     pool.set(pool.m2, software_version={"product_brand": "XCP-ng", "product_version": "8.3.0"})
 
 
+def no_plan(pool: Pool) -> None:
+    pool.set(pool.builder.ref, ha_enabled=True, ha_host_failures_to_tolerate=1, ha_plan_exists_for=0)
+
+
 def processors(pool: Pool) -> None:
     pool.set(pool.m1, cpu_info={"features_hvm_host": "00000003"})
     pool.set(pool.m2, cpu_info={"features_hvm_host": "00000001"})
@@ -105,6 +109,7 @@ def processors(pool: Pool) -> None:
         (passed_through, "warn", "m1", "web stops with it"),
         (memory, "warn", "m1", "its VMs need 62.0 GiB of memory and the other hosts have 52.0 GiB"),
         (high_availability, "block", "Madrid", "failure of 2 hosts and has a plan for 1"),
+        (no_plan, "block", "Madrid", "failure of 1 host and has no plan for that"),
         (full, "warn", "nfs", "95 % of it is used; 512.0 GiB are free"),
         (detached, "warn", "nfs", "attached on no host"),
         (absent, "warn", "nfs", "not attached on m2"),
@@ -112,7 +117,7 @@ def processors(pool: Pool) -> None:
         (no_default, "info", "Madrid", "no default SR"),
         (network, "warn", "Madrid", "LAN is not on m2"),
         (versions, "warn", "Madrid", "8.4.0: m1; XCP-ng 8.3.0: m2"),
-        (processors, "info", "Madrid", "m1 have features that others lack"),
+        (processors, "info", "Madrid", "m1 has features that others lack"),
     ],
 )
 def test_what_is_named(change: Callable[[Pool], None], severity: str, subject: str, words: str) -> None:

@@ -174,9 +174,12 @@ def _of_differences(inventory: Inventory) -> Iterator[Risk]:
         yield _about(inventory, "pool", inventory.pool_ref, "warn", text)
     uneven = [row.name for row in hosts(inventory) if row.features]
     if uneven:
-        text = _(
+        text = n_(
+            "Its processors are not alike: {hosts} has features that others lack. VMs get what all hosts have; one"
+            " that was started before a lesser host joined may not move to that.",
             "Its processors are not alike: {hosts} have features that others lack. VMs get what all hosts have; one"
             " that was started before a lesser host joined may not move to that.",
+            len(uneven),
             hosts=joined(uneven),
         )
         yield _about(inventory, "pool", inventory.pool_ref, "info", text)

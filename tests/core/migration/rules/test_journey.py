@@ -38,7 +38,14 @@ def test_r04_those_of_our_jobs_and_of_other_clients_count(site: TwoPools) -> Non
     claims = (claim(site), claim(site, vm=site.madrid.uuid(site.web)), claim(site, vm="live", storage=False))
     found = problem(evaluate(replace(site.site, claims=claims), draft), "R04")
     assert found.message.startswith("1 VM will wait in the queue: at most 3 storage migrations leave Madrid at once")
+    assert found.message.endswith("2 other storage migrations come first.")
     assert "R04" not in rules(evaluate(replace(site.site, claims=claims), inside(site, site.web)))
+
+
+def test_r04_says_nothing_of_others_where_there_are_none(site: TwoPools) -> None:
+    more = [site.madrid.vm(f"more {n}", on=site.m1, disks=[site.m_nfs]) for n in range(2)]
+    found = problem(evaluate(site.site, away(site, site.web, site.db, *more)), "R04")
+    assert found.message == "1 VM will wait in the queue: at most 3 storage migrations leave Madrid at once."
 
 
 def test_r40_jobs_under_way_take_memory(site: TwoPools) -> None:

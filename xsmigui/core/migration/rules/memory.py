@@ -3,7 +3,7 @@
 from typing import Final
 
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.messages import Size, listed, m_
+from xsmigui.core.messages import Size, listed, m_, mn_
 from xsmigui.core.migration.moves import Kind, Move
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
 from xsmigui.core.migration.rules.stopping import or_short_stop
@@ -135,8 +135,10 @@ def memory_of_batch(batch: Batch) -> Problems:
         if not coming or account.incoming <= account.room or any(m.memory_there > account.free for m in coming):
             continue
         if account.running:
-            message = m_(
+            message = mn_(
+                "{host} has {free} of free memory, of which running jobs will use {running}; {vms} needs {need}.",
                 "{host} has {free} of free memory, of which running jobs will use {running}; {vms} need {need}.",
+                len(coming),
                 **name,
             )
             hint = m_("Choose another host, or wait until the jobs have ended.")
