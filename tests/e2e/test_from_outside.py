@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,19 @@ if reason := accessibility.missing():
 from jeepney import HeaderFields, MatchRule, MessageType, message_bus, new_method_return
 from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
-from tests.e2e.accessibility import CONTROL, DOWN, ENABLED, END, SELECTED, SHIFT, Outside, Screen, Thing, wait_for
+from tests.e2e.accessibility import (
+    ACTIVE,
+    CONTROL,
+    DOWN,
+    ENABLED,
+    END,
+    SELECTED,
+    SHIFT,
+    Outside,
+    Screen,
+    Thing,
+    wait_for,
+)
 from tests.e2e.test_accessibility import action, choose, connect, item, step
 
 BATCH, BLOCKED = 40, 27
@@ -43,15 +56,15 @@ def program(screen: Screen, tmp_path: Path) -> Iterator[Outside]:
     outside.close()
 
 
-def session(pool: Pool) -> Any:
-    """The vendor's client, as another operator."""
-    made = XenAPI.Session(pool.url, ignore_ssl=True)
-    made.xenapi.login_with_password(pool.user, pool.password)
-    return made
-
-
-def lines(tree: Thing) -> list[Thing]:
-    return [thing for thing in tree.children() if thing.role == "tree item"]
+@contextmanager
+def another(pool: Pool) -> Iterator[Any]:
+    """Another operator, with the vendor's client."""
+    session = XenAPI.Session(pool.url, ignore_ssl=True)
+    try:
+        session.xenapi.login_with_password(pool.user, pool.password)
+        yield session.xenapi
+    finally:
+        session("close")()
 
 
 def chosen(tree: Thing) -> list[str]:
@@ -65,9 +78,12 @@ def quit_(program: Outside) -> None:
 
 def test_forty_vms_leave_in_fifteen_actions(program: Outside) -> None:
     """27 of them are blocked and left out, and one network is mapped once for all."""
-    with Simulator("--scenario", "scale", "--vms", "60", "--speed", "0") as site:
+    with (
+        Simulator("--scenario", "scale", "--vms", "60", "--speed", "0") as site,
+        another(site.pools[0]) as here,
+        another(site.pools[1]) as there,
+    ):
         source, target = site.pools
-        here, there = session(source).xenapi, session(target).xenapi
         vms = {f"vm-{number:05d}": here.VM.get_by_name_label(f"vm-{number:05d}")[0] for number in range(BATCH)}
         for number, vm in enumerate(vms.values()):
             here.VM.add_tags(vm, "wave1")
@@ -310,9 +326,11 @@ def test_a_job_that_ends_while_another_window_is_in_front(program: Outside) -> N
                 step(program, wizard, page)
             finish = program.find("finishButton", wizard)
             wait_for(lambda: finish.has(ENABLED), what="Finish")
+            in_front = subprocess.Popen([sys.executable, "-c", other], env=environment, stdin=subprocess.DEVNULL)
+            window = program.find("mainWindow")
+            wait_for(lambda: not wizard.has(ACTIVE) and not window.has(ACTIVE), what="the other window in front")
             finish.press()
             program.gone("migrateWizard")
-            in_front = subprocess.Popen([sys.executable, "-c", other], env=environment, stdin=subprocess.DEVNULL)
             wait_for(lambda: desktop.shown, patience=4 * accessibility.PATIENCE, what="the notification")
             assert desktop.shown == [("The job is done", "web-01: done")]
             in_front.terminate()
