@@ -72,6 +72,7 @@ class Gallery(Photographer):
                     await until(lambda: not self._window.object.lists.is_busy)
                     await self.keep(self._window, f"{cls}-{place}")
         await self.select("VM", *BATCH)
+        await until(lambda: not self._window.object.selected.is_busy)
         await self.keep(self._window, "several")
 
     async def pages(self, name: str, *vms: str) -> None:

@@ -175,12 +175,11 @@ class Columns(QObject):
             widths = shared_out(others, room, self._stretching, floor, bounds)
             if is_narrow and sum(widths) > room:  # better a little less of everything than a part out of sight
                 short = LEAST * letter + 2 * PADDING
-                floor = min(floor, self._whole * letter + 2 * PADDING)
-                bounds = [
-                    bounds[n] if self._is_uncut(n) else min(bounds[n], short + taken)
-                    for n, taken in enumerate(before_text)
-                ]
-                widths = shared_out(others, room, self._stretching, floor, bounds)
+                floor = min(floor, max(short, min(contents[self._stretching], self._whole * letter + 2 * PADDING)))
+                widths = shared_out(widths, room, self._stretching, floor, bounds)
+                least = [short + taken for taken in before_text]
+                bounds = [bound if self._is_uncut(n) else min(bound, least[n]) for n, bound in enumerate(bounds)]
+                widths = shared_out(widths, room, self._stretching, floor, bounds)
         self._busy = True
         try:
             for column, width in enumerate(widths):
