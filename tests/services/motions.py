@@ -18,7 +18,6 @@ from xsmigui.core.migration import evacuation
 from xsmigui.core.migration.diskdraft import draft_of_disks
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.refs import HostRef, VdiRef, VmRef
-from xsmigui.services import maintenance
 from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.faults import Dropped
 
@@ -47,11 +46,9 @@ async def _disks(made: Engine, vm: str, sr: str, **copying: Any) -> Plan:
 
 async def _evacuation(made: Engine) -> Plan:
     pool, host = made.pool("Lisboa"), HostRef(made.inventory("Lisboa").find("host", "lisboa-02")[0])
-    gateway = made.connections.gateway(pool)
-    assert gateway is not None
     draft = evacuation.evacuation(made.store.site(), pool, host)
     plan = await settled(made, draft)
-    await maintenance.enter(gateway, made.inventory("Lisboa"), host, draft.vms)
+    await made.desk.enter_maintenance(pool, host, draft.vms)
     return plan
 
 
@@ -59,10 +56,8 @@ async def _return(made: Engine) -> Plan:
     job = made.jobs.start(await _evacuation(made))
     await asyncio.wait_for(made.jobs.wait(job.id), PATIENCE)
     pool, host = made.pool("Lisboa"), HostRef(made.inventory("Lisboa").find("host", "lisboa-02")[0])
-    gateway = made.connections.gateway(pool)
-    assert gateway is not None
     vms = evacuation.returning(made.inventory("Lisboa"), host).run
-    await maintenance.leave(gateway, host)
+    await made.desk.leave_maintenance(pool, host)
     assert await made.store.until(lambda: evacuation.accepts_vms(made.store.inventory(pool), host))
     return await settled(made, evacuation.back(made.store.site(), pool, host, vms))
 

@@ -11,7 +11,6 @@ from xsmigui.core.migration.evaluation import evaluate
 from xsmigui.core.migration.facts import MayCall
 from xsmigui.core.migration.plan import draft_of
 from xsmigui.core.refs import HostRef
-from xsmigui.services import maintenance
 from xsmigui.simulator.permissions import permissions_of
 from xsmigui.simulator.schema import schema
 
@@ -51,10 +50,8 @@ async def test_every_call_that_empties_a_host_is_asked_for(site: Simulated) -> N
         draft = evacuation.evacuation(made.store.site(), inventory.id, host)
         found = evaluate(made.store.site(), draft)
         wanted = {method for q in found.questions if isinstance(q, MayCall) for method in q.methods}
-        gateway = made.connections.gateway(inventory.id)
-        assert gateway is not None
         calls = Calls(site)
-        await maintenance.enter(gateway, inventory, host, draft.vms)
+        await made.desk.enter_maintenance(inventory.id, host, draft.vms)
         roles = permissions_of(schema())
         needed = {method for _pool, method, _n in calls.made if EVERYBODY not in roles[method]}
         assert "host.disable" in needed

@@ -143,6 +143,9 @@ class Journal(Protocol):
     async def elsewhere(self) -> list[Elsewhere] | None:
         """The jobs that another living process carries out; None if nothing has changed since this was asked last."""
 
+    async def others(self) -> list[Job]:
+        """The jobs that another living process carries out, as they stand in this moment."""
+
     async def ask_for(self, job: str) -> None:
         """Ask the process that carries out this job to hand over all of its own."""
 

@@ -38,6 +38,10 @@ SWITCHES: Final = 3
 T = TypeVar("T")
 
 
+_OF_OTHERS: Final = "id in (select job from vm where not ended) and owner != ?"
+"""Jobs that have not ended and belong to another process than this one."""
+
+
 class JournalFile:
     """The `Journal` of `core.ports`. Everything of SQLite happens in one thread; writes keep their order."""
 
@@ -94,6 +98,11 @@ class JournalFile:
         """The jobs that have not ended and that another living process carries out; None if nothing has changed since
         this was asked last. Raises `OSError`."""
         return await self._do(self._elsewhere)
+
+    async def others(self) -> list[Job]:
+        """The jobs that have not ended and that another living process carries out, as they stand in this moment.
+        Raises `OSError`."""
+        return await self._do(lambda db: [each.job for each in self._carried_out(db, self._alive(db))])
 
     async def ask_for(self, job: str) -> None:
         """Ask the process that carries out this job to hand over all of its own. Raises `OSError`."""
@@ -260,20 +269,26 @@ class JournalFile:
         return found
 
     def _elsewhere(self, db: sqlite3.Connection) -> list[Elsewhere] | None:
-        left = "id in (select job from vm where not ended) and owner != ?"
-        owners = db.execute(f"select distinct owner from job where {left}", (self._owner,)).fetchall()  # noqa: S608
-        living = [str(owner) for (owner,) in owners if self._is_alive(str(owner))]
-        alive = {
-            owner: (handover.is_put(self._folder, owner, handover.GIVES), handover.waiting(self._folder, owner))
-            for owner in living
-        }
+        alive = self._alive(db)
         seen = db.execute("pragma data_version").fetchone(), alive, id(db)
         if seen == self._seen:
             return None
         self._seen = seen
+        return self._carried_out(db, alive)
+
+    def _alive(self, db: sqlite3.Connection) -> dict[str, tuple[bool, Waiting | None]]:
+        """The other living processes that have jobs: whether each gives them away, and what it waits for."""
+        owners = db.execute(f"select distinct owner from job where {_OF_OTHERS}", (self._owner,)).fetchall()  # noqa: S608
+        living = [str(owner) for (owner,) in owners if self._is_alive(str(owner))]
+        return {
+            owner: (handover.is_put(self._folder, owner, handover.GIVES), handover.waiting(self._folder, owner))
+            for owner in living
+        }
+
+    def _carried_out(self, db: sqlite3.Connection, alive: dict[str, tuple[bool, Waiting | None]]) -> list[Elsewhere]:
         found = []
         if alive:
-            rows = db.execute(f"{JOB} where {left} order by created desc, id desc", (self._owner,)).fetchall()
+            rows = db.execute(f"{JOB} where {_OF_OTHERS} order by created desc, id desc", (self._owner,)).fetchall()
             for row in rows:
                 job, _bad = read_job(db, row) if row[2] in alive else (None, [])
                 if job is not None:

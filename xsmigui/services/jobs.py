@@ -103,6 +103,8 @@ class Jobs:
         self._cancelling: set[asyncio.Task[None]] = set()
         self.spoiled: list[Unreadable] = []
         """What could not be read when the journal was last asked for it."""
+        self._others: list[Job] = []
+        """What other processes carried out when a part of a job was about to begin."""
         self.elsewhere: dict[str, Elsewhere] = {}
         """What other processes carry out, by job (`services.following`)."""
         store.subscribe(self._site_changed)
@@ -464,10 +466,15 @@ class Jobs:
             replace(job, vms=tuple(vm for index, vm in enumerate(job.vms) if (name, index) in taking))
             for name, job in self._jobs.items()
         ]
-        found += [
-            replace(each.job, vms=tuple(vm for vm in each.job.vms if vm.has_begun)) for each in self.elsewhere.values()
-        ]
+        found += [replace(job, vms=tuple(vm for vm in job.vms if vm.has_begun)) for job in self._others]
         return claims(found, self._store.inventory)
+
+    async def _look_at_others(self) -> None:
+        """What other processes carry out at this moment: the check before a run counts it, on the command line too."""
+        try:
+            self._others = [job for job in await self._journal.others() if job.id not in self._jobs]
+        except OSError as error:  # the first write of the job says what is wrong with the journal
+            log.warning("%s", error)
 
     def _begin(self, place: _Place) -> None:
         job = self._jobs[place.job]
@@ -497,6 +504,8 @@ class Jobs:
                 vm = self._jobs[place.job].vms[place.index]
                 self._set(place, replace(vm, state=State.waiting, held=True, status=reason))
                 return
+            if not run.job.has_begun:
+                await self._look_at_others()
             await run.run()
         except (TooManyMigrations, NoRoomYet):
             place.run = None

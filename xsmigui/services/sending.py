@@ -22,7 +22,7 @@ from xsmigui.core.migration.calls import MIGRATE_SEND, MOTIONS
 from xsmigui.core.migration.exchange import CHECKSUM
 from xsmigui.core.migration.facts import PASSING, CanMigrate
 from xsmigui.core.migration.moves import Kind
-from xsmigui.core.migration.portrait import Portrait, grown
+from xsmigui.core.migration.portrait import Portrait, compared_contents, grown
 from xsmigui.core.migration.sending import (
     RECEIVE,
     START,
@@ -38,7 +38,7 @@ from xsmigui.core.problems import Problem, Severity
 from xsmigui.core.records import Task
 from xsmigui.core.refs import PoolId, VmRef
 from xsmigui.core.text import _
-from xsmigui.core.verified import Item, Outcome, What, are_verified, differs, same, summary, unknown
+from xsmigui.core.verified import Outcome, What, are_verified, summary, unknown
 from xsmigui.services.asking import receive, without_secrets
 from xsmigui.services.carrier import BUSY_TRIES, RETRY_DELAY_S, Carrier
 from xsmigui.services.carrying import Context, Ended, passes
@@ -529,7 +529,10 @@ class SendingCarrier(Carrier):
             text = sentences(text, await self._where())
             raise Ended(State.failed, text, (*self.job.problems, self._problem(failure))) from None
         noted = (item for item in self.job.items if item.what is What.identity)
-        items = (*noted, *found.items, *self._content_items(found.sizes))
+        contents = (
+            compared_contents(self._move, self.job.sums, self._new_disks, found.sizes) if self._plan.prove else ()
+        )
+        items = (*noted, *found.items, *contents)
         self._tell(arrived=found.arrived, host=found.host, disks=found.disks, items=items, state=State.running)
         different = problems(self._move, items, answered=self._is_answered)
         if any(p.blocks for p in different):
@@ -540,24 +543,6 @@ class SendingCarrier(Carrier):
         status = sentences(message, *(p.statement for p in warnings), summary(items))
         self._tell(verified=are_verified(items))
         await self._end(State.done, status, warnings)
-
-    def _content_items(self, sizes: Mapping[str, int]) -> list[Item]:
-        """Whether the contents of the disks are the same as before, where that was to be proved. Sums of disks of
-        different `sizes` tell nothing: an SR has rounded one up, or somebody has extended it in between."""
-        if not self._plan.prove:
-            return []
-        found = []
-        for disk in (d for d in self._move.disks if not d.follows):
-            before = self.job.sums.get(disk.disk.ref, "")
-            after = self.job.sums.get(self._new_disks.get(disk.position, ""), "")
-            is_longer = sizes.get(disk.position, disk.size) != disk.size
-            if not before or not after or (before != after and is_longer):
-                found.append(unknown(What.content, disk.disk.name, "same"))
-            elif before == after:
-                found.append(same(What.content, disk.disk.name, "same"))
-            else:
-                found.append(differs(What.content, disk.disk.name, "same", "other"))
-        return found
 
     async def _end_session(self) -> None:
         """End the session that `host.migrate_receive` left behind."""

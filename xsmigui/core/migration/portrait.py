@@ -272,6 +272,26 @@ def _by_name(after: Portrait, name: str) -> SnapshotPortrait | None:
     return next((found for found in after.snapshots.values() if found.name == name), None)
 
 
+def compared_contents(
+    move: VmMove, sums: Mapping[str, str], new: Mapping[str, str], sizes: Mapping[str, int]
+) -> tuple[Item, ...]:
+    """Whether the contents of the disks are the same as before: `sums` by reference (empty: none could be made), `new`
+    the references and `sizes` the sizes in bytes of those at the destination, by position. Sums of disks of different
+    sizes tell nothing: an SR has rounded one up, or somebody has extended it in between."""
+    found = []
+    for disk in (d for d in move.disks if not d.follows):
+        before = sums.get(disk.disk.ref, "")
+        after = sums.get(new.get(disk.position, ""), "")
+        is_longer = sizes.get(disk.position, disk.size) != disk.size
+        if not before or not after or (before != after and is_longer):
+            found.append(unknown(What.content, disk.disk.name, "same"))
+        elif before == after:
+            found.append(same(What.content, disk.disk.name, "same"))
+        else:
+            found.append(differs(What.content, disk.disk.name, "same", "other"))
+    return tuple(found)
+
+
 _KEPT: Final = (What.tags, What.order, What.start_delay, What.shutdown_delay, What.blocked)
 
 
