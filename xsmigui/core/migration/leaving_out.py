@@ -1,9 +1,9 @@
 """Which VMs of a draft block it, so that the others can go without them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from xsmigui.core.capacity import Flow
+from xsmigui.core.capacity import Flow, Ledger
 from xsmigui.core.migration import evacuation
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.evaluation import Evaluation, evaluate
@@ -23,8 +23,8 @@ class LeftOut:
 
 def blocked(evaluation: Evaluation) -> Mapping[VmRef, Problem]:
     """The VMs without which the draft has fewer problems, each with the reasons against it. What blocks a VM by itself
-    comes first; where only all together are too many for a host or an SR, the one that needs most there stays. Empty
-    where nothing blocks, or what blocks has nothing to do with single VMs."""
+    comes first; where only all together are too many for a host or an SR, those that need most there stay, as few as
+    make the others fit. Empty where nothing blocks, or what blocks has nothing to do with single VMs."""
     found = {vm: p for vm, p in evaluation.reasons.items() if evaluation.verdicts.get(vm) is Severity.block}
     if found:
         return found
@@ -33,8 +33,23 @@ def blocked(evaluation: Evaluation) -> Mapping[VmRef, Problem]:
             continue
         needs = {vm: need for vm, flow in evaluation.flows.items() if (need := _need(flow, problem.about.ref))}
         if len(needs) > 1:
-            return {max(needs, key=lambda vm: (needs[vm], vm)): problem}
+            return dict.fromkeys(_too_many(needs, _excess(evaluation.ledger, problem.about.ref)), problem)
     return {}
+
+
+def _excess(ledger: Ledger, ref: str) -> int:
+    """Bytes of a batch for which a host or an SR has no room."""
+    account = ledger.memory.get(HostRef(ref)) or ledger.space.get(SrRef(ref))
+    return account.incoming - account.room if account is not None else 0
+
+
+def _too_many(needs: Mapping[VmRef, int], excess: int) -> Iterator[VmRef]:
+    """Those that need most, until what is too much is gone; one at least, but never the last one of them."""
+    for vm in sorted(needs, key=lambda vm: (needs[vm], vm), reverse=True)[:-1]:
+        yield vm
+        excess -= needs[vm]
+        if excess <= 0:
+            return
 
 
 def _need(flow: Flow, ref: str) -> int:
