@@ -267,6 +267,19 @@ def test_a_source_that_somebody_uses_is_not_removed(changed: dict[str, Any], rem
     assert asks(next_step(spec, with_disk(swapped(), "old", **changed)), "VDI.destroy") is removed
 
 
+@pytest.mark.parametrize("where", ["nowhere", "at another position", "beside another disk"])
+def test_a_source_is_not_removed_unless_the_new_disk_is_in_its_place(where: str) -> None:
+    """Somebody has released it, moved it, or put another one there since everything was seen in its place."""
+    spec = replace(SPEC, keeps=False, settled=True, replacements=(noted(COPIED, placed=True),))
+    assert asks(next_step(spec, swapped()), "VDI.destroy")
+    there = {
+        "nowhere": {},
+        "at another position": {"v1": vbd("new", "3")},
+        "beside another disk": {"v1": vbd("new"), "v2": vbd("another")},
+    }
+    assert next_step(spec, swapped(vbds=there[where])) == Note({"keeps": True})
+
+
 def test_a_source_without_its_proof_is_not_removed() -> None:
     it = noted(COPIED, placed=True, unprovable="no such call")
     spec = replace(SPEC, keeps=False, settled=True, prove=True, replacements=(it,))
