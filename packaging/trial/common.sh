@@ -8,6 +8,7 @@ pictures=$PWD/dist/trial
 mkdir -p "$work" "$pictures"
 version=$(sed -n 's/^__version__ = "\(.*\)"/\1/p' xsmigui/__init__.py)
 cleanups=()
+looks=2000  # for a window, each after 0.05 s and more: only a program that never shows one is waited for so long
 
 say() { printf -- '-- %s s: %s\n' "$SECONDS" "$*"; }
 
@@ -109,7 +110,7 @@ opens() {
   started=$(date +%s%N)
   "$@" >"$work/opens.log" 2>&1 &
   pid=$!
-  for _ in $(seq 400); do
+  for _ in $(seq "$looks"); do
     shown && break || sleep 0.05
   done
   shown || { say "no window"; cat "$work/opens.log"; return 1; }

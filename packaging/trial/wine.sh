@@ -35,7 +35,7 @@ from_the_menu() {
   [ "$(wc -l <<<"$shortcut")" = 1 ] && [ -n "$shortcut" ] || { say "not one shortcut: $shortcut"; return 1; }
   shortcut=$(program=winepath wine -w "/trial/${shortcut#"$work/wine/"}")
   (exec 9>&-; wine start /wait "$shortcut" >"$work/windows-menu.log") &
-  for _ in $(seq 400); do
+  for _ in $(seq "$looks"); do
     shown && break || sleep 0.05
   done
   shown || { say "no window from $shortcut"; cat "$work/windows-menu.log"; return 1; }
