@@ -12,7 +12,7 @@ cp "$package" "$work/wine/"
 prefix=$work/wine/prefix
 
 wine() {
-  timeout "${within:-120}" chroot "$root" env -i HOME=/trial PATH=/usr/bin:/bin LANG=C.UTF-8 DISPLAY="$DISPLAY" \
+  timeout "${within:-600}" chroot "$root" env -i HOME=/trial PATH=/usr/bin:/bin LANG=C.UTF-8 DISPLAY="$DISPLAY" \
     WINEPREFIX=/trial/prefix WINEARCH=win64 WINEDEBUG="${WINEDEBUG:--all}" WINEDLLOVERRIDES='mscoree,mshtml,winemenubuilder.exe=' \
     "${program:-wine}" "$@" </dev/null 2>&1 | tr -d '\r'
   return "${PIPESTATUS[0]}"
