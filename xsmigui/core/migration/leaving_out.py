@@ -32,9 +32,12 @@ def blocked(evaluation: Evaluation) -> Mapping[VmRef, Problem]:
         if not problem.blocks or problem.about is None:
             continue
         needs = {vm: need for vm, flow in evaluation.flows.items() if (need := _need(flow, problem.about.ref))}
-        if len(needs) > 1:
-            return dict.fromkeys(_too_many(needs, _excess(evaluation.ledger, problem.about.ref)), problem)
-    return {}
+        gone = sum(need for vm, need in needs.items() if vm in found)
+        excess = _excess(evaluation.ledger, problem.about.ref) - gone
+        staying = {vm: need for vm, need in needs.items() if vm not in found}
+        if len(staying) > 1 and (excess > 0 or not found):
+            found |= dict.fromkeys(_too_many(staying, excess), problem)
+    return found
 
 
 def _excess(ledger: Ledger, ref: str) -> int:
