@@ -26,6 +26,9 @@ PifRef = NewType("PifRef", str)
 PifMetricsRef = NewType("PifMetricsRef", str)
 TaskRef = NewType("TaskRef", str)
 
+MoverRef = VmRef | VdiRef
+"""What moves: a VM, or a disk that belongs to none."""
+
 NULL: Final = "OpaqueRef:NULL"
 """The null reference (xapi-types/ref.ml: only this exact text is null; an empty string is an invalid reference)."""
 

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.migration.moves import Copied, Kind, LooseDisk, Move, Sent
 from xsmigui.core.refs import NULL, PoolId
 
 RECEIVED: Final = "<answer of host.migrate_receive>"
@@ -45,7 +45,7 @@ class Call(msgspec.Struct, frozen=True):
 Maps = tuple[dict[str, str], dict[str, str], dict[str, str]]
 
 
-def migrate_maps(move: Move) -> Maps:
+def migrate_maps(move: Sent) -> Maps:
     """`vdi_map`, `vif_map` and options of `VM.migrate_send`.
 
     Every disk of the VM, its snapshots and its suspend image is mapped explicitly, and inside a pool every CD that
@@ -65,37 +65,60 @@ def migrate_maps(move: Move) -> Maps:
 
 def calls(move: Move) -> tuple[Call, ...]:
     """The requests of one move in their order. Only moves that the rules accept have calls."""
+    if isinstance(move, LooseDisk):
+        return (*_copies(move), *_removals(move))
+    if isinstance(move, Sent):
+        return (*_motion(move), *_afterwards(move))
+    return (*_exchange(move), *_removals(move), *(_afterwards(move) if move.host is not None else ()))
+
+
+def _copies(move: Copied | LooseDisk) -> list[Call]:
+    return [Call(move.source.id, "VDI.copy", (vdi, sr)) for vdi, sr in move.moving.items()]
+
+
+def _removals(move: Copied | LooseDisk) -> list[Call]:
+    """Of the sources, unless they are kept."""
+    return [] if move.draft.keep_days else [Call(move.source.id, "VDI.destroy", (vdi,)) for vdi in move.moving]
+
+
+def _exchange(move: Copied) -> list[Call]:
+    pool, copies = move.source.id, _copies(move)
+    if not move.stops:
+        return copies
+    return [
+        Call(pool, "VM.snapshot", (move.ref, BASE)),
+        *copies,
+        Call(pool, "VM.clean_shutdown", (move.ref,)),
+        *(Call(pool, "VDI.copy", (vdi, NULL, BASE, COPY)) for vdi in move.moving),
+        Call(pool, "VM.start_on", (move.ref, move.host, False, False)),
+    ]
+
+
+def _motion(move: Sent) -> list[Call]:
     source, target = move.source.id, move.target.id
-    made: list[Call] = []
-    if move.kind is Kind.disk:
-        if move.stops:
-            made.append(Call(source, "VM.snapshot", (move.ref, BASE)))
-        made += [Call(source, "VDI.copy", (vdi, sr)) for vdi, sr in move.moving.items()]
-        if move.stops:
-            made.append(Call(source, "VM.clean_shutdown", (move.ref,)))
-            made += [Call(source, "VDI.copy", (vdi, NULL, BASE, COPY)) for vdi in move.moving]
-            made.append(Call(source, "VM.start_on", (move.ref, move.host, False, False)))
-        if not move.draft.keep_days:
-            made += [Call(source, "VDI.destroy", (vdi,)) for vdi in move.moving]
-        if move.host is None:
-            return tuple(made)
-    elif move.host is None:
+    if move.host is None:
         raise ValueError("a move without a host has no calls")
-    elif move.kind is Kind.live:
+    if move.kind is Kind.live:
         options = {"live": "true"}
         if move.draft.compress is not None:
             options["compress"] = "true" if move.draft.compress else "false"
         if move.memory_network is not None:
             options["network"] = move.memory_network
-        made.append(Call(source, "VM.pool_migrate", (move.ref, move.host, options)))
-    else:
-        vdi_map, vif_map, options = migrate_maps(move)
-        made.append(Call(target, "host.migrate_receive", (move.host, move.storage_network, {})))
-        formats = ({}, {str(vdi): form for vdi, form in move.formats.items()}) if move.formats else ()
-        made.append(Call(source, "VM.migrate_send", (move.ref, RECEIVED, True, vdi_map, vif_map, options, *formats)))
+        return [Call(source, "VM.pool_migrate", (move.ref, move.host, options))]
+    vdi_map, vif_map, options = migrate_maps(move)
+    formats = ({}, {str(vdi): form for vdi, form in move.formats.items()}) if move.formats else ()
+    return [
+        Call(target, "host.migrate_receive", (move.host, move.storage_network, {})),
+        Call(source, "VM.migrate_send", (move.ref, RECEIVED, True, vdi_map, vif_map, options, *formats)),
+    ]
+
+
+def _afterwards(move: Sent | Copied) -> list[Call]:
+    """Of the VM that has arrived: its home server, and its start."""
+    target, made = move.target.id, []
     moved = MIGRATED if move.crosses else move.ref
     if move.draft.set_home and not move.draft.copy:
         made.append(Call(target, "VM.set_affinity", (moved, move.host)))
     if move.draft.start_after and move.vm.power_state == "Halted":
         made.append(Call(target, "VM.start_on", (moved, move.host, False, False)))
-    return tuple(made)
+    return made

@@ -13,7 +13,7 @@ from xsmigui.core.capacity import load
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.messages import Text, m_, render
 from xsmigui.core.migration.draft import Draft, Site
-from xsmigui.core.migration.moves import Kind, Move, following_disks, image_formats, is_copied, own_disks
+from xsmigui.core.migration.moves import Kind, Move, Sent, following_disks, image_formats, is_copied, own_disks
 from xsmigui.core.migration.rules import RULES, networks, repositories
 from xsmigui.core.problems import Page, Problem
 from xsmigui.core.records import VDI
@@ -141,8 +141,8 @@ def host(site: Site, draft: Draft, vm: VmRef, ref: HostRef | None) -> Candidate 
     return Candidate(ref, target.host[ref].name_label, detail, problems, _("current server") if here else "")
 
 
-def bare_move(site: Site, draft: Draft, source: Inventory, target: Inventory, vm: VmRef, host: HostRef | None) -> Move:
-    return Move(site, draft, vm, source.VM[vm], source, target, host, {}, {}, {}, None)
+def bare_move(site: Site, draft: Draft, source: Inventory, target: Inventory, vm: VmRef, host: HostRef | None) -> Sent:
+    return Sent(site, draft, source, target, {}, vm, source.VM[vm], host)
 
 
 @dataclass(frozen=True)

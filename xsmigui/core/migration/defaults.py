@@ -4,7 +4,8 @@ No default destroys or guesses: a disk stays where it is if it can, a network is
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.candidates import (
@@ -18,7 +19,18 @@ from xsmigui.core.migration.candidates import (
     whole_load,
 )
 from xsmigui.core.migration.draft import Draft, Site, StorageMode
-from xsmigui.core.migration.moves import NOBODY, Move, following_disks, is_copied, own_disks, stops, travelling_vifs
+from xsmigui.core.migration.moves import (
+    Copied,
+    LooseDisk,
+    Move,
+    Sent,
+    following_disks,
+    is_copied,
+    move_of,
+    own_disks,
+    stops,
+    travelling_vifs,
+)
 from xsmigui.core.migration.rules.networks import host_attaches
 from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef, is_null
 
@@ -201,7 +213,7 @@ def default_storage_network(target: Inventory, at: Iterable[HostRef]) -> Network
     return next((ref for ref in usable if linked(ref)), usable[0] if usable else None)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Resolved:
     """A draft with everything filled in: what the pages show as chosen and what the rules judge."""
 
@@ -209,6 +221,11 @@ class Resolved:
     mode: StorageMode
     same_sr: SrRef | None
     storage_network: NetworkRef | None
+
+    @cached_property
+    def of_vms(self) -> tuple[Sent | Copied, ...]:
+        """The moves of VMs, without disks that belong to none."""
+        return tuple(move for move in self.moves if not isinstance(move, LooseDisk))
 
 
 def resolve(site: Site, draft: Draft) -> Resolved:
@@ -226,13 +243,18 @@ def resolve(site: Site, draft: Draft) -> Resolved:
         load = whole_load(site, draft, at)
         same = load.best() if load else None
     network = draft.storage_network or default_storage_network(target, [h for h in at.values() if h is not None])
-    moves = []
+    moves: list[Move] = []
     for vm, host in at.items():
         cds = {}
         if not draft.crosses and host is not None:
             cds = {vbd.VDI: vdi.SR for _ref, vbd, vdi in source.cds(vm) if source.sees(host, vdi.SR)}
-        move = replace(
-            bare_move(site, draft, source, target, vm, host),
+        move = move_of(
+            site,
+            draft,
+            source,
+            target,
+            vm,
+            host,
             placement=_placement(site, draft, vm, host, mode, same if mode is StorageMode.same else None),
             cds=cds,
             networks=_vif_networks(draft, source, target, vm, host),
@@ -242,5 +264,5 @@ def resolve(site: Site, draft: Draft) -> Resolved:
     for disk in draft.loose:
         if disk in source.VDI:
             places = {disk: draft.disks.get(disk) or (same if mode is StorageMode.same else None)}
-            moves.append(Move(site, draft, VmRef(disk), NOBODY, source, target, None, places, {}, {}, None, disk))
+            moves.append(LooseDisk(site, draft, source, target, places, disk))
     return Resolved(tuple(moves), mode, same, network)

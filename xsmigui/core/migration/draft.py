@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef
+from xsmigui.core.refs import HostRef, MoverRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +194,10 @@ class Draft:
         """Move the disks of running VMs with a stop of so many minutes at most; 0: as the server moves them."""
         return replace(self, short_stop=minutes)
 
-    def ordered(self, vms: tuple[VmRef, ...]) -> "Draft":
+    def ordered(self, movers: tuple[MoverRef, ...]) -> "Draft":
         """Start the VMs in this order; who is not named comes last, as before."""
-        first = tuple(vm for vm in vms if vm in self.vms)
-        return replace(self, vms=(*first, *(vm for vm in self.vms if vm not in first)))
+        rank = {mover: number for number, mover in enumerate(movers)}
+        return replace(self, vms=tuple(sorted(self.vms, key=lambda vm: rank.get(vm, len(rank)))))
 
     def timed(self, not_before: datetime | None, pause_at: datetime | None) -> "Draft":
         """Start nothing before a time, and nothing more from another time on; None: at once, and to the end."""

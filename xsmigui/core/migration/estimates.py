@@ -10,7 +10,7 @@ from typing import Final
 
 from xsmigui.core.capacity import load
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.migration.moves import Copied, Kind, LooseDisk, Move, Sent
 from xsmigui.core.refs import HostRef, NetworkRef
 
 MB: Final = 1_000_000
@@ -56,7 +56,7 @@ def link_speed(inventory: Inventory, host: HostRef, network: NetworkRef) -> int:
     return max(0, metrics.speed) if metrics else 0
 
 
-def _carrier(move: Move) -> NetworkRef | None:
+def _carrier(move: Sent | Copied) -> NetworkRef | None:
     if move.kind is not Kind.live and move.storage_network is not None:
         return move.storage_network
     on = move.target.pifs_by_host.get(move.host or HostRef(""), {})
@@ -66,22 +66,31 @@ def _carrier(move: Move) -> NetworkRef | None:
 def estimate(move: Move, writes: float = 0.0) -> Estimate:
     """What one move may take. `writes` is how fast the guest writes, in bytes a second: what it writes meanwhile has to
     be copied too."""
-    network = _carrier(move)
-    speed = link_speed(move.target, move.host, network) if move.host is not None and network is not None else 0
+    speed = 0 if isinstance(move, LooseDisk) else _speed(move)
     slow, fast = (speed, speed) if speed else GUESSED
     best, worst = BEST * fast * MBIT, WORST * slow * MBIT
     disks = {ref: move.source.VDI[ref] for ref in move.moving}
     least, most = load(move.source, disks, thin=True), sum(vdi.virtual_size for vdi in disks.values())
-    memory = move.vm.memory_dynamic_max or move.memory
-    travels = memory if move.is_running and not move.stops and not (move.runs_on and not disks) else 0
-    frames = sum(
-        kind.framebuffer_size for gpu in move.source.vgpus(move.ref) if (kind := move.source.VGPU_type.get(gpu.type))
-    )
+    travels, frames = (0, 0) if isinstance(move, LooseDisk) else _memory(move)
     low = least / _pace(min(best, FASTEST), writes) + travels / best
     high = most / _pace(min(worst, SLOWEST), writes) + ROUNDS * travels / worst
     pause_low = frames / best if travels else 0.0
     pause_high = 1.0 + (REST * travels + frames) / worst if travels else 0.0
     return Estimate(low, high, pause_low, pause_high, most, travels, speed)
+
+
+def _speed(move: Sent | Copied) -> int:
+    """Mbit/s of the link that a VM crosses; 0 where it is not known."""
+    network = _carrier(move)
+    return link_speed(move.target, move.host, network) if move.host is not None and network is not None else 0
+
+
+def _memory(move: Sent | Copied) -> tuple[int, int]:
+    """Bytes of memory that travel, and of frame buffers of virtual GPUs."""
+    memory = move.vm.memory_dynamic_max or move.memory
+    travels = memory if move.is_running and not move.stops and not (move.runs_on and not move.moving) else 0
+    kinds = (move.source.VGPU_type.get(gpu.type) for gpu in move.source.vgpus(move.ref))
+    return travels, sum(kind.framebuffer_size for kind in kinds if kind is not None)
 
 
 def _pace(copied: float, writes: float) -> float:
@@ -128,7 +137,7 @@ QUICK_STOP, SLOW_STOP = 10.0, 90.0
 """Seconds for a shutdown and a start of a guest, at best and at worst."""
 
 
-def stop_estimate(move: Move, writes: float | None = None) -> StopEstimate:
+def stop_estimate(move: Copied, writes: float | None = None) -> StopEstimate:
     """How long a VM is down that is moved with a short stop. `writes` is how many bytes a second its guest writes
     (None: not known). What it writes while its disks are copied and compared is copied while it is down; where that is
     much, it is copied in passes before, so that what is left is what is written during the last of them."""

@@ -53,7 +53,7 @@ def evacuation(site: Site, pool: PoolId, host: HostRef) -> Draft:
     return draft.each_disk()
 
 
-def following(draft: Draft, inventory: Inventory, staying: Collection[VmRef] = ()) -> Draft:
+def following(draft: Draft, inventory: Inventory, staying: Collection[str] = ()) -> Draft:
     """The draft for the VMs that are on the host now: one was shut down meanwhile, another was started, and comes last.
     Those that are left out stay so."""
     assert draft.leaves is not None

@@ -27,14 +27,14 @@ from xsmigui.core.migration.facts import (
     write_rate,
 )
 from xsmigui.core.migration.fixes import ShutDown, ShutDownHere
-from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.migration.moves import Copied, Kind, LooseDisk, Move, Sent
 from xsmigui.core.migration.offers import Offers
 from xsmigui.core.migration.other_programs import copies_of_others
 from xsmigui.core.migration.plan import Plan, make_plan
 from xsmigui.core.migration.rules import BATCH_RULES, RULES, Batch
 from xsmigui.core.migration.rules.storage import flow_of
 from xsmigui.core.problems import Page, Problem, Severity, Subject
-from xsmigui.core.refs import NULL, HostRef, VmRef
+from xsmigui.core.refs import NULL, HostRef, MoverRef, VmRef
 from xsmigui.core.text import in_use
 
 CHOICES: Final = ("R67", "R80")
@@ -57,11 +57,11 @@ class Evaluation:
     questions: tuple[Question, ...]
     ledger: Ledger
     plan: Plan | None
-    verdicts: Mapping[VmRef, Severity | None] = field(default_factory=dict)
+    verdicts: Mapping[MoverRef, Severity | None] = field(default_factory=dict)
     """For each VM its worst problem; None if it has none."""
-    worst: Mapping[VmRef, Problem] = field(default_factory=dict)
+    worst: Mapping[MoverRef, Problem] = field(default_factory=dict)
     """For each VM of which anything is said the worst of it; what only waits for a choice comes after what forbids."""
-    flows: Mapping[VmRef, Flow] = field(default_factory=dict)
+    flows: Mapping[MoverRef, Flow] = field(default_factory=dict)
     """What each move takes and frees at the destination, for the ledger."""
     basis: "Basis | None" = field(default=None, compare=False, repr=False)
     """What does not depend on the servers' answers."""
@@ -77,12 +77,12 @@ class Evaluation:
         return offers
 
     @property
-    def reasons(self) -> Mapping[VmRef, Problem]:
+    def reasons(self) -> Mapping[MoverRef, Problem]:
         """For each VM that cannot go the problem that blocks it."""
         return {ref: problem for ref, problem in self.worst.items() if problem.blocks}
 
     @property
-    def stuck(self) -> tuple[VmRef, ...]:
+    def stuck(self) -> tuple[MoverRef, ...]:
         """The VMs (and disks of no VM) that cannot go, whatever is still chosen."""
         blocked = (move.ref for move in self.resolved.moves if (found := self.worst.get(move.ref)) and found.blocks)
         return tuple(ref for ref in blocked if not to_choose(self.worst[ref]))
@@ -166,8 +166,8 @@ class Basis:
     draft: Draft
     resolved: Resolved
     problems: tuple[Problem, ...]
-    told: Mapping[VmRef, tuple[Problem, ...]]
-    flows: Mapping[VmRef, Flow]
+    told: Mapping[MoverRef, tuple[Problem, ...]]
+    flows: Mapping[MoverRef, Flow]
     ledger: Ledger
     offers: Offers
     language: object
@@ -194,7 +194,7 @@ def _basis(site: Site, asked: Draft) -> Basis:
     moves = resolved.moves
     problems = [*_missing(site, draft), *_unreachable(site, draft), *_homeless(moves)]
     flows = {move.ref: flow_of(move) for move in moves}
-    told: dict[VmRef, tuple[Problem, ...]] = {}
+    told: dict[MoverRef, tuple[Problem, ...]] = {}
     for move in moves:
         told[move.ref] = tuple(problem for rule in RULES if move.kind in rule.kinds for problem in rule.check(move))
         problems += told[move.ref]
@@ -219,17 +219,18 @@ def evaluate(site: Site, draft: Draft, facts: Facts | None = None, before: Evalu
     problems = list(basis.problems)
     target = site.pools.get(draft.destination) if draft.destination is not None else None
     if target is not None:
-        batch = Batch(site, draft, target, moves, basis.ledger, _writes(moves, facts))
+        batch = Batch(site, draft, target, moves, basis.ledger, _writes(basis.resolved.of_vms, facts))
         for batch_rule in BATCH_RULES:
             problems += batch_rule.check(batch)
     problems, questions = _with_facts(moves, problems, facts)
     if draft.leaves is not None:
-        problems = [_mended_by_shutting_down(problem, moves) for problem in problems]
+        problems = [_mended_by_shutting_down(problem, basis.resolved.of_vms) for problem in problems]
     by_uuid: dict[str, list[Problem]] = {}
     for problem in problems:
         if problem.subject.cls == "VM":
             by_uuid.setdefault(problem.subject.uuid, []).append(problem)
-    all_of = {move.ref: (*by_uuid.get(move.vm.uuid, ()), *basis.told[move.ref]) for move in moves}
+    of_vms: dict[MoverRef, list[Problem]] = {move.ref: by_uuid.get(move.vm.uuid, []) for move in basis.resolved.of_vms}
+    all_of = {move.ref: (*of_vms.get(move.ref, ()), *basis.told[move.ref]) for move in moves}
     worst_of = {ref: max(said, key=_weight) for ref, said in all_of.items() if said}
     verdicts = {move.ref: worst_of[move.ref].severity if move.ref in worst_of else None for move in moves}
     pages = flow(draft, moves)
@@ -296,11 +297,11 @@ def _unreachable(site: Site, draft: Draft) -> list[Problem]:
     return problems
 
 
-def _ledger(site: Site, draft: Draft, moves: tuple[Move, ...], flows: Mapping[VmRef, Flow]) -> Ledger:
+def _ledger(site: Site, draft: Draft, moves: tuple[Move, ...], flows: Mapping[MoverRef, Flow]) -> Ledger:
     target = site.pools.get(draft.destination) if draft.destination is not None else None
     if target is None:
         return Ledger({}, {})
-    own = [(move.vm.uuid, frozenset(move.source.VDI[ref].uuid for ref in move.moving)) for move in moves]
+    own = [(_uuid_of_vm(move), frozenset(move.source.VDI[ref].uuid for ref in move.moving)) for move in moves]
     claims = [
         (claim.host, claim.memory, claim.space)
         for claim in site.claims
@@ -312,11 +313,15 @@ def _ledger(site: Site, draft: Draft, moves: tuple[Move, ...], flows: Mapping[Vm
     return ledger(target, flows.values(), claims)
 
 
+def _uuid_of_vm(move: Move) -> str:
+    return "" if isinstance(move, LooseDisk) else move.vm.uuid
+
+
 def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
     """VMs for which no host of the destination passes, with the reason of each host."""
     problems = []
     for move in moves:
-        if move.host is not None or move.kind is Kind.disk or move.draft.destination not in move.site.pools:
+        if not isinstance(move, Sent) or move.host is not None or move.draft.destination not in move.site.pools:
             continue
         if move.ref in move.draft.hosts:
             continue  # the chosen host is gone, which _missing says
@@ -347,7 +352,7 @@ def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
     return problems
 
 
-def _mended_by_shutting_down(problem: Problem, moves: tuple[Move, ...]) -> Problem:
+def _mended_by_shutting_down(problem: Problem, moves: tuple[Sent | Copied, ...]) -> Problem:
     """A host can be emptied of a VM that cannot leave it by shutting that down: where nothing better is offered, and
     the server would let the guest be shut down."""
     if not problem.blocks or not isinstance(problem.remedy, ShutDown | None) or problem.subject.cls != "VM":
@@ -364,7 +369,7 @@ def _mended_by_shutting_down(problem: Problem, moves: tuple[Move, ...]) -> Probl
     return replace(problem, remedy=remedy, advice=hint)
 
 
-def _writes(moves: tuple[Move, ...], facts: Facts) -> dict[VmRef, float]:
+def _writes(moves: tuple[Sent | Copied, ...], facts: Facts) -> dict[VmRef, float]:
     """How fast the VMs write, as far as the servers have told."""
     asked = {move.ref: write_rate(move) for move in moves}
     told = {vm: facts.get(question) for vm, question in asked.items() if question is not None}
@@ -376,7 +381,8 @@ def _with_facts(moves: tuple[Move, ...], problems: list[Problem], facts: Facts) 
     only where nothing blocks."""
     questions: list[Question] = []
     found = list(problems)
-    for move in moves:
+    sent = [move for move in moves if isinstance(move, Sent)]
+    for move in sent:
         gate = gate_question(move)
         vm = move.source.object_id("VM", move.ref)
         if gate is None or any(p.blocks and p.about == vm for p in problems):
@@ -392,9 +398,10 @@ def _with_facts(moves: tuple[Move, ...], problems: list[Problem], facts: Facts) 
             questions.append(right)
     if any(p.blocks for p in found):
         return found, questions
-    for move, question in [(move, asked) for move in moves if (asked := assertion(move)) is not None]:
+    for move, question in [(move, asked) for move in sent if (asked := assertion(move)) is not None]:
         found += finding(move, question, facts.get(question))
         if question not in facts:
             questions.append(question)
-    questions += [rate for move in moves if (rate := write_rate(move)) is not None and rate not in facts]
+    rates = [write_rate(move) for move in moves if not isinstance(move, LooseDisk)]
+    questions += [rate for rate in rates if rate is not None and rate not in facts]
     return found, questions

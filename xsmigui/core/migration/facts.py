@@ -15,7 +15,7 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.messages import listed, m_
 from xsmigui.core.migration import evacuation
 from xsmigui.core.migration.calls import calls, migrate_maps
-from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.migration.moves import Copied, Kind, Move, Sent
 from xsmigui.core.problems import Page, Problem, Severity, Subject
 from xsmigui.core.refs import HostRef, NetworkRef, PoolId, VmRef
 
@@ -116,18 +116,18 @@ class Answer:
 Facts = Mapping[Question, Answer]
 
 
-def gate_question(move: Move) -> OperationValid | None:
+def gate_question(move: Sent) -> OperationValid | None:
     """What to ask where the operation is not in `allowed_operations` (advisory, may be stale: the call decides)."""
-    if move.kind is Kind.disk or move.operation in move.vm.allowed_operations or move.host is None:
+    if move.operation in move.vm.allowed_operations or move.host is None:
         return None
     if set(move.vm.current_operations.values()) == {PASSING}:
         return None  # what it does not allow for a moment
     return OperationValid(move.source.id, move.ref, move.operation)
 
 
-def assertion(move: Move) -> CanBootHere | CanMigrate | None:
+def assertion(move: Sent) -> CanBootHere | CanMigrate | None:
     """What to ask before a move that the local rules accept."""
-    if move.host is None or move.kind is Kind.disk:
+    if move.host is None:
         return None
     if move.kind is Kind.live:
         return CanBootHere(move.source.id, move.ref, move.host)
@@ -146,7 +146,7 @@ def assertion(move: Move) -> CanBootHere | CanMigrate | None:
     )
 
 
-def write_rate(move: Move) -> WriteRate | None:
+def write_rate(move: Sent | Copied) -> WriteRate | None:
     """What to ask of a running VM whose disks move; only for the estimate."""
     if not move.is_running or move.host is None:
         return None
@@ -158,7 +158,7 @@ def rights(moves: Iterable[Move]) -> list[MayCall]:
     """What the sessions must be allowed, pool by pool."""
     methods: dict[PoolId, dict[str, None]] = {}
     for move in moves:
-        for call in calls(move) if move.host is not None or move.kind is Kind.disk else ():
+        for call in calls(move) if not isinstance(move, Sent) or move.host is not None else ():
             wanted = methods.setdefault(call.pool, {})
             if call.method == "VDI.copy":
                 wanted.update(dict.fromkeys(EXCHANGING))
@@ -195,7 +195,7 @@ def denied(question: MayCall, answer: Answer | None, inventory: Inventory) -> It
     yield replace(found, page=Page.destination)
 
 
-def finding(move: Move, question: Question, answer: Answer | None) -> Iterator[Problem]:
+def finding(move: Sent, question: Question, answer: Answer | None) -> Iterator[Problem]:
     """The problem that an answer (or its absence) is."""
     subject = Subject("VM", move.vm.uuid, move.vm.name_label)
     if answer is None:

@@ -8,20 +8,20 @@ from xsmigui.core.migration import evacuation
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.evaluation import Evaluation, evaluate
 from xsmigui.core.problems import Problem, Severity
-from xsmigui.core.refs import HostRef, PoolId, SrRef, VdiRef, VmRef
+from xsmigui.core.refs import HostRef, MoverRef, PoolId, SrRef, VdiRef, VmRef
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
     """A VM that does not go, and why."""
 
-    vm: VmRef
+    vm: MoverRef
     uuid: str
     name: str
     problem: Problem
 
 
-def blocked(evaluation: Evaluation) -> Mapping[VmRef, Problem]:
+def blocked(evaluation: Evaluation) -> Mapping[MoverRef, Problem]:
     """The VMs without which the draft has fewer problems, each with the reasons against it. What blocks a VM by itself
     comes first; where only all together are too many for a host or an SR, those that need most there stay, as few as
     make the others fit. Empty where nothing blocks, or what blocks has nothing to do with single VMs."""
@@ -60,19 +60,19 @@ def _need(flow: Flow, ref: str) -> int:
     return flow.memory.get(HostRef(ref), 0) or flow.space.get(SrRef(ref), 0)
 
 
-def without(draft: Draft, vms: Mapping[VmRef, Problem]) -> Draft:
+def without(draft: Draft, vms: Mapping[MoverRef, Problem]) -> Draft:
     """The draft of the others, disks of no VM among them; their own choices stay."""
     return replace(
         draft,
         vms=tuple(vm for vm in draft.vms if vm not in vms),
-        loose=tuple(disk for disk in draft.loose if VmRef(disk) not in vms),
+        loose=tuple(disk for disk in draft.loose if disk not in vms),
     )
 
 
-def left_out(evaluation: Evaluation, vms: Mapping[VmRef, Problem]) -> tuple[LeftOut, ...]:
+def left_out(evaluation: Evaluation, vms: Mapping[MoverRef, Problem]) -> tuple[LeftOut, ...]:
     """Those VMs, or disks of none, with their names, for a reader."""
     inventory = evaluation.site.pools[evaluation.draft.source]
-    found = ((vm, inventory.VM.get(vm) or inventory.VDI.get(VdiRef(vm)), problem) for vm, problem in vms.items())
+    found = ((vm, inventory.VM.get(VmRef(vm)) or inventory.VDI.get(VdiRef(vm)), p) for vm, p in vms.items())
     return tuple(LeftOut(vm, record.uuid, record.name_label, p) for vm, record, p in found if record is not None)
 
 

@@ -1,15 +1,16 @@
 """From a draft to moves: for each VM where it goes, what happens to each disk, and by which operation.
 
-A `Move` is complete for the rules: what the operator did not choose is filled in by the defaults of
-`core.migration.defaults`. Snapshots' disks follow their disk; suspend images follow the first disk; an inserted CD
-keeps its place inside the pool (xapi 24.10; XenCenter does the same).
+A `Move` is one of three: of a VM that the server moves (`Sent`), of a VM whose disks this program copies (`Copied`), of
+a disk that belongs to no VM (`LooseDisk`). It is complete for the rules: what the operator did not choose is filled in
+by the defaults of `core.migration.defaults`. Snapshots' disks follow their disk; suspend images follow the first disk;
+an inserted CD keeps its place inside the pool (xapi 24.10; XenCenter does the same).
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Final
+from typing import ClassVar, Final
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.draft import Draft, Site
@@ -34,37 +35,20 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True)
-class Move:
-    """One VM under way. `placement` has every disk that must have a place: the VM's own, its snapshots' and its suspend
-    image; None if it has none yet. `cds` maps the CDs that stay in their drives to the SR they are on."""
+class _Moving:
+    """What all moves have. `placement` has every disk that must have a place: the VM's own, its snapshots' and its
+    suspend image; None if it has none yet."""
 
     site: Site
     draft: Draft
-    ref: VmRef
-    vm: VM
     source: Inventory
     target: Inventory
-    host: HostRef | None
     placement: Mapping[VdiRef, SrRef | None]
-    cds: Mapping[VdiRef, SrRef]
-    networks: Mapping[VifRef, NetworkRef | None]
-    storage_network: NetworkRef | None
-    loose: VdiRef | None = None
-    """The disk that moves by itself; `ref` is then the disk's and no VM's, and `vm` stands for nobody."""
-
-    @property
-    def name(self) -> str:
-        """What moves, for a person."""
-        return self.vm.name_label if self.loose is None else self.source.name_of("VDI", self.loose)
 
     @property
     def crosses(self) -> bool:
-        """The VM goes to another pool, and that is known."""
+        """It goes to another pool, and that is known."""
         return self.draft.crosses and self.target is not self.source
-
-    @property
-    def is_running(self) -> bool:
-        return self.vm.power_state in ("Running", "Paused")
 
     @cached_property
     def moving(self) -> dict[VdiRef, SrRef | None]:
@@ -72,26 +56,6 @@ class Move:
         if self.crosses:
             return dict(self.placement)
         return {vdi: sr for vdi, sr in self.placement.items() if sr != self.source.VDI[vdi].SR}
-
-    @cached_property
-    def kind(self) -> Kind:
-        """Live where no disk changes its SR and the pool is the same; else storage motion, or a halted move, or disks
-        that this program copies."""
-        if self.loose is not None or (is_copied(self.draft, self.vm) and self.moving):
-            return Kind.disk
-        if self.vm.power_state == "Halted":
-            return Kind.halted
-        return Kind.storage if self.moving or self.crosses else Kind.live
-
-    @property
-    def operation(self) -> str:
-        """The API's name of the operation that the server's gate is asked for."""
-        return "pool_migrate" if self.kind is Kind.live else "migrate_send"
-
-    @property
-    def stops(self) -> bool:
-        """It runs, and is stopped for a short time while its disks are exchanged."""
-        return self.loose is None and self.kind is Kind.disk and stops(self.draft, self.vm)
 
     @property
     def carries_disks(self) -> bool:
@@ -101,6 +65,27 @@ class Move:
     def formats(self) -> dict[VdiRef, str]:
         """The image formats that were chosen for the disks that move; of the others the destination decides."""
         return dict.fromkeys(self.moving, self.draft.image_format) if self.draft.image_format else {}
+
+
+@dataclass(frozen=True)
+class OfVm(_Moving):
+    """A VM under way, whoever moves it. `cds` maps the CDs that stay in their drives to the SR they are on."""
+
+    ref: VmRef
+    vm: VM
+    host: HostRef | None = None
+    cds: Mapping[VdiRef, SrRef] = field(default_factory=dict)
+    networks: Mapping[VifRef, NetworkRef | None] = field(default_factory=dict)
+    storage_network: NetworkRef | None = None
+
+    @property
+    def name(self) -> str:
+        """What moves, for a person."""
+        return self.vm.name_label
+
+    @property
+    def is_running(self) -> bool:
+        return self.vm.power_state in ("Running", "Paused")
 
     @property
     def memory(self) -> int:
@@ -124,11 +109,6 @@ class Move:
         return not self.crosses and self.host is not None and self.host == self.source.home(self.ref)
 
     @property
-    def memory_network(self) -> NetworkRef | None:
-        """The network over which the memory of a VM travels whose disks stay; None if the server decides."""
-        return self.draft.storage_network if self.kind is Kind.live and self.draft.leaves is not None else None
-
-    @property
     def starts(self) -> bool:
         """The VM is halted and will be started when it has arrived."""
         return self.draft.start_after and self.vm.power_state == "Halted"
@@ -137,6 +117,80 @@ class Move:
     def runs_on(self) -> bool:
         """The VM is running on this very host already, so that it has all it needs there."""
         return self.is_running and self.stays_on_host
+
+
+@dataclass(frozen=True)
+class Sent(OfVm):
+    """A VM that the server moves."""
+
+    stops: ClassVar = False
+
+    @cached_property
+    def kind(self) -> Kind:
+        """Live where no disk changes its SR and the pool is the same; else storage motion, or a halted move."""
+        if self.vm.power_state == "Halted":
+            return Kind.halted
+        return Kind.storage if self.moving or self.crosses else Kind.live
+
+    @property
+    def operation(self) -> str:
+        """The API's name of the operation that the server's gate is asked for."""
+        return "pool_migrate" if self.kind is Kind.live else "migrate_send"
+
+    @property
+    def memory_network(self) -> NetworkRef | None:
+        """The network over which the memory of a VM travels whose disks stay; None if the server decides."""
+        return self.draft.storage_network if self.kind is Kind.live and self.draft.leaves is not None else None
+
+
+@dataclass(frozen=True)
+class Copied(OfVm):
+    """A VM that stays in its pool, and whose disks this program copies and exchanges."""
+
+    kind: ClassVar = Kind.disk
+
+    @property
+    def stops(self) -> bool:
+        """It runs, and is stopped for a short time while its disks are exchanged."""
+        return stops(self.draft, self.vm)
+
+
+@dataclass(frozen=True)
+class LooseDisk(_Moving):
+    """A disk that belongs to no VM, which this program copies."""
+
+    ref: VdiRef
+
+    kind: ClassVar = Kind.disk
+    stops: ClassVar = False
+
+    @property
+    def name(self) -> str:
+        """What moves, for a person."""
+        return self.source.name_of("VDI", self.ref)
+
+
+Move = Sent | Copied | LooseDisk
+
+
+def move_of(
+    site: Site,
+    draft: Draft,
+    source: Inventory,
+    target: Inventory,
+    vm: VmRef,
+    host: HostRef | None,
+    *,
+    placement: Mapping[VdiRef, SrRef | None],
+    cds: Mapping[VdiRef, SrRef],
+    networks: Mapping[VifRef, NetworkRef | None],
+    storage_network: NetworkRef | None,
+) -> Sent | Copied:
+    """The move of a VM: by this program where it copies the disks and any of them moves, else by the server."""
+    sent = Sent(site, draft, source, target, placement, vm, source.VM[vm], host, cds, networks, storage_network)
+    if not (is_copied(draft, sent.vm) and sent.moving):
+        return sent
+    return Copied(site, draft, source, target, placement, vm, sent.vm, host, cds, networks, storage_network)
 
 
 def image_formats(source: Inventory, target: Inventory, sr: SrRef) -> tuple[str, ...]:
@@ -148,10 +202,6 @@ def image_formats(source: Inventory, target: Inventory, sr: SrRef) -> tuple[str,
     driver = target.sm_by_type.get(record.type) if record is not None else None
     known = driver.supported_image_formats if driver is not None else None
     return tuple(known) if known and len(known) > 1 else ()
-
-
-NOBODY: Final = VM()
-"""Stands for the VM of a disk that belongs to none."""
 
 
 def is_copied(draft: Draft, vm: VM) -> bool:

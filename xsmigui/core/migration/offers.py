@@ -14,7 +14,7 @@ from xsmigui.core.migration import candidates
 from xsmigui.core.migration.candidates import Candidate
 from xsmigui.core.migration.defaults import Resolved, can_keep
 from xsmigui.core.migration.draft import Draft, Site
-from xsmigui.core.migration.moves import Move, chosen_vifs, own_disks
+from xsmigui.core.migration.moves import OfVm, chosen_vifs, own_disks
 from xsmigui.core.migration.rules.stopping import why_no_short_stop
 from xsmigui.core.refs import HostRef, NetworkRef, VdiRef, VifRef, VmRef
 from xsmigui.core.text import _
@@ -65,12 +65,12 @@ class Offers:
         return self._draft.source in self._site.pools and self._draft.destination in self._site.pools
 
     @cached_property
-    def _moves(self) -> dict[VmRef, Move]:
-        return {move.ref: move for move in self._resolved.moves}
+    def _moves(self) -> dict[VmRef, OfVm]:
+        return {move.ref: move for move in self._resolved.of_vms}
 
     @cached_property
     def _at(self) -> dict[VmRef, HostRef | None]:
-        return {move.ref: move.host for move in self._resolved.moves}
+        return {move.ref: move.host for move in self._resolved.of_vms}
 
     def prepare(self) -> None:
         """Make what pages show whatever rows are in sight."""
@@ -122,19 +122,19 @@ class Offers:
         return candidates.same_srs(self._site, self._draft, self._at) if self._known else ()
 
     @cached_property
-    def disks(self) -> tuple[tuple[Move, VdiRef], ...]:
+    def disks(self) -> tuple[tuple[OfVm, VdiRef], ...]:
         """The VMs' own disks, for each of which an SR can be chosen."""
-        return tuple((move, ref) for move in self._resolved.moves for ref in own_disks(move.source, move.ref))
+        return tuple((move, ref) for move in self._resolved.of_vms for ref in own_disks(move.source, move.ref))
 
     @cached_property
-    def _mover(self) -> dict[VdiRef, Move]:
+    def _mover(self) -> dict[VdiRef, OfVm]:
         return {ref: move for move, ref in self.disks}
 
     def disk_sr(self, disk: VdiRef) -> Candidate | None:
         """The SR that a disk goes to at present."""
         return self._once(("disk", disk), lambda: self._disk_sr(self._mover[disk], disk))
 
-    def _disk_sr(self, move: Move, disk: VdiRef) -> Candidate | None:
+    def _disk_sr(self, move: OfVm, disk: VdiRef) -> Candidate | None:
         if not self._known:
             return None
         return candidates.disk_sr(self._site, self._draft, move.ref, move.host, disk, move.placement.get(disk))
@@ -143,7 +143,7 @@ class Offers:
         """The SRs for one disk."""
         return self._once(("disks", disk), lambda: self._disk_srs(self._mover[disk], disk))
 
-    def _disk_srs(self, move: Move, disk: VdiRef) -> tuple[Candidate, ...]:
+    def _disk_srs(self, move: OfVm, disk: VdiRef) -> tuple[Candidate, ...]:
         return candidates.disk_srs(self._site, self._draft, move.ref, move.host, disk) if self._known else ()
 
     @cached_property
@@ -154,18 +154,18 @@ class Offers:
     @cached_property
     def why_no_short_stop(self) -> str:
         """Why none of the running VMs can be moved with a short stop; empty if one can."""
-        return why_no_short_stop(m for m in self._resolved.moves if m.is_running and m.loose is None)
+        return why_no_short_stop(m for m in self._resolved.of_vms if m.is_running)
 
     # Networks.
 
     @cached_property
-    def vifs(self) -> tuple[tuple[Move, VifRef], ...]:
+    def vifs(self) -> tuple[tuple[OfVm, VifRef], ...]:
         """The interfaces for which a network is chosen."""
-        moves = self._resolved.moves if self._draft.crosses else ()
+        moves = self._resolved.of_vms if self._draft.crosses else ()
         return tuple((move, ref) for move in moves for ref in chosen_vifs(move.source, move.ref))
 
     @cached_property
-    def _owner(self) -> dict[VifRef, Move]:
+    def _owner(self) -> dict[VifRef, OfVm]:
         return {ref: move for move, ref in self.vifs}
 
     def network(self, vif: VifRef) -> Candidate | None:
@@ -184,7 +184,7 @@ class Offers:
     @cached_property
     def sources(self) -> tuple[Source, ...]:
         """The source networks of the interfaces, in the order in which they come."""
-        groups: dict[NetworkRef, list[tuple[Move, VifRef]]] = {}
+        groups: dict[NetworkRef, list[tuple[OfVm, VifRef]]] = {}
         for move, ref in self.vifs:
             groups.setdefault(move.source.VIF[ref].network, []).append((move, ref))
         found = []

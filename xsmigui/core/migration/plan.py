@@ -4,6 +4,7 @@ A plan names objects by uuid and name beside their references, so that it can be
 and compared with what is there then.
 """
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -13,7 +14,7 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.calls import Call, calls
 from xsmigui.core.migration.draft import KEEP_DAYS, Draft, Site, StorageMode
 from xsmigui.core.migration.fixes import Fix
-from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.migration.moves import Kind, LooseDisk, Move, Sent
 from xsmigui.core.refs import HostRef, NetworkRef, PoolId, SrRef, VdiRef, VifRef, VmRef
 
 FORMAT: Final = 1
@@ -151,22 +152,22 @@ def _host(inventory: Inventory, host: HostRef) -> Thing:
 
 
 def _vm_move(move: Move) -> VmMove:
-    def here(cls: str, ref: str) -> Thing:
-        record = move.source.record(cls, ref)
-        return Thing(record.uuid if record else "", move.source.name_of(cls, ref), ref)
-
-    def there(cls: str, ref: str) -> Thing:
-        record = move.target.record(cls, ref)
-        return Thing(record.uuid if record else "", move.target.name_of(cls, ref), ref)
-
+    if isinstance(move, LooseDisk):
+        nowhere, disks = Thing("", "", ""), _disk_moves(move, {})
+        return VmMove(
+            vm=Thing("", move.name, ""),
+            kind=move.kind,
+            power_state="Halted",
+            source_host=None,
+            host=nowhere,
+            disks=disks,
+            vifs=(),
+            storage_network=None,
+            calls=calls(move),
+        )
+    here, there = _thing(move.source), _thing(move.target)
     positions = {vbd.VDI: vbd.userdevice for _ref, vbd in move.source.vbds(move.ref)}
-    home = move.source.home(move.ref) if move.loose is None else None
-    disks = []
-    for ref, sr in [(ref, sr) for ref, sr in move.placement.items() if sr is not None]:
-        vdi = move.source.VDI[ref]
-        stays = not move.crosses and sr == vdi.SR
-        place, position = here("SR", vdi.SR), positions.get(ref, "")
-        disks.append(DiskMove(here("VDI", ref), position, vdi.virtual_size, place, there("SR", sr), stays))
+    home = move.source.home(move.ref)
     cds = []
     for ref, sr in move.cds.items():
         disk, place = here("VDI", ref), here("SR", sr)
@@ -181,20 +182,44 @@ def _vm_move(move: Move) -> VmMove:
         for ref, network in move.networks.items()
         if network is not None
     ]
-    network = move.memory_network if move.kind is Kind.live else move.storage_network
-    uses_network = move.kind is not Kind.disk and network is not None
+    network = None
+    if isinstance(move, Sent):
+        network = move.memory_network if move.kind is Kind.live else move.storage_network
     return VmMove(
-        vm=here("VM", move.ref) if move.loose is None else Thing("", move.name, ""),
+        vm=here("VM", move.ref),
         kind=move.kind,
         power_state=move.vm.power_state,
         source_host=here("host", home) if home is not None else None,
         host=there("host", move.host or ""),
-        disks=tuple(disks),
+        disks=_disk_moves(move, positions),
         cds=tuple(cds),
         vifs=tuple(vifs),
-        storage_network=there("network", network or "") if uses_network else None,
+        storage_network=there("network", network) if network is not None else None,
         calls=calls(move),
     )
+
+
+def _thing(inventory: Inventory) -> Callable[[str, str], Thing]:
+    """Names an object of a pool by its class and reference."""
+
+    def thing(cls: str, ref: str) -> Thing:
+        record = inventory.record(cls, ref)
+        return Thing(record.uuid if record else "", inventory.name_of(cls, ref), ref)
+
+    return thing
+
+
+def _disk_moves(move: Move, positions: Mapping[VdiRef, str]) -> tuple[DiskMove, ...]:
+    here, there = _thing(move.source), _thing(move.target)
+    found = []
+    for ref, sr in move.placement.items():
+        if sr is not None:
+            vdi = move.source.VDI[ref]
+            stays = not move.crosses and sr == vdi.SR
+            place = here("SR", vdi.SR)
+            position = positions.get(ref, "")
+            found.append(DiskMove(here("VDI", ref), position, vdi.virtual_size, place, there("SR", sr), stays))
+    return tuple(found)
 
 
 class PlanRefused(ValueError):

@@ -13,7 +13,7 @@ from xsmigui.core.migration.evaluation import Evaluation, to_choose
 from xsmigui.core.migration.moves import following_disks
 from xsmigui.core.migration.summary import VmSummary, amount, beforehand, opening, summarize, verdict, written
 from xsmigui.core.problems import Page, Problem, Severity
-from xsmigui.core.refs import VdiRef, VifRef, VmRef
+from xsmigui.core.refs import MoverRef, VdiRef, VifRef, VmRef
 from xsmigui.core.text import _, n_
 from xsmigui.core.units import size
 
@@ -67,19 +67,19 @@ def _once(evaluation: Evaluation, make: Callable[[Evaluation], T]) -> T:
     return found
 
 
-def possible(evaluation: Evaluation, vm: VmRef) -> str:
+def possible(evaluation: Evaluation, vm: MoverRef) -> str:
     """Whether a VM can go, with its worst problem."""
     worst = evaluation.worst.get(vm)
     said = verdict(evaluation, vm)
     return f"{said} · {worst.message}" if worst is not None and worst.severity is not Severity.info else said
 
 
-def stuck(evaluation: Evaluation) -> Mapping[VmRef, Problem]:
+def stuck(evaluation: Evaluation) -> Mapping[MoverRef, Problem]:
     """The VMs without which the others could go, with the reason against each."""
     return _once(evaluation, _stuck)
 
 
-def _stuck(evaluation: Evaluation) -> Mapping[VmRef, Problem]:
+def _stuck(evaluation: Evaluation) -> Mapping[MoverRef, Problem]:
     found = {vm: evaluation.worst[vm] for vm in evaluation.stuck}
     if not found and not any(to_choose(problem) for problem in evaluation.worst.values()):
         found = dict(leaving_out.blocked(evaluation))
@@ -122,7 +122,7 @@ def host_rows(evaluation: Evaluation) -> Rows:
 
 
 def _host_rows(evaluation: Evaluation) -> Rows:
-    moves = evaluation.resolved.moves
+    moves = evaluation.resolved.of_vms
     return rows_of((m.ref, (m.vm.name_label, size(m.memory), possible(evaluation, m.ref))) for m in moves)
 
 
@@ -148,7 +148,7 @@ def following(evaluation: Evaluation) -> str:
 
 
 def _following(evaluation: Evaluation) -> str:
-    moves = evaluation.resolved.moves
+    moves = evaluation.resolved.of_vms
     disks = [vdi for move in moves for _ref, vdi, _leader in following_disks(move.source, move.ref)]
     if not disks:
         return ""
@@ -227,8 +227,8 @@ def prepare(evaluation: Evaluation, *, asked: Collection[str], lists: bool) -> N
         offers.networks_for(source)
     if Page.home_server not in evaluation.pages:
         return
-    for move in evaluation.resolved.moves:
-        if move.ref in asked and move.loose is None:
+    for move in evaluation.resolved.of_vms:
+        if move.ref in asked:
             offers.host(move.ref)
             if lists:
                 offers.hosts(move.ref)

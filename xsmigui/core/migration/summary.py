@@ -9,11 +9,11 @@ from xsmigui.core.migration.calls import Call
 from xsmigui.core.migration.estimates import proof_seconds
 from xsmigui.core.migration.evaluation import Evaluation, to_choose
 from xsmigui.core.migration.exchange import BLOCKED, JOB, TAG
-from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.migration.moves import Kind, LooseDisk, Move
 from xsmigui.core.migration.plan import DiskMove, Plan, VmMove
 from xsmigui.core.migration.rules.stopping import when_proved
 from xsmigui.core.problems import Page, Problem, Severity
-from xsmigui.core.refs import VmRef
+from xsmigui.core.refs import MoverRef
 from xsmigui.core.text import _, n_
 from xsmigui.core.units import size
 
@@ -98,14 +98,17 @@ def overview(evaluation: Evaluation) -> list[tuple[str, ...]]:
     states = {"Running": _("running"), "Suspended": _("suspended"), "Halted": _("halted"), "Paused": _("paused")}
     rows: list[tuple[str, ...]] = [(_("VM"), _("State"), _("From"), _("To"), _("Disks that move"), _("Possible"))]
     for move in evaluation.resolved.moves:
-        home = move.source.home(move.ref)
+        state, home, host = "–", None, None
+        if not isinstance(move, LooseDisk):
+            state = states.get(move.vm.power_state, move.vm.power_state)
+            home, host = move.source.home(move.ref), move.host
         travelling = sum(move.source.VDI[ref].virtual_size for ref in move.moving)
         rows.append(
             (
-                move.vm.name_label,
-                states.get(move.vm.power_state, move.vm.power_state),
+                move.name,
+                state,
                 move.source.name_of("host", home) if home is not None else "–",
-                move.target.name_of("host", move.host) if move.host is not None else "–",
+                move.target.name_of("host", host) if host is not None else "–",
                 size(travelling) if travelling else "–",
                 verdict(evaluation, move.ref),
             )
@@ -113,7 +116,7 @@ def overview(evaluation: Evaluation) -> list[tuple[str, ...]]:
     return rows
 
 
-def verdict(evaluation: Evaluation, vm: VmRef) -> str:
+def verdict(evaluation: Evaluation, vm: MoverRef) -> str:
     """Whether a VM of the draft can do what is planned, as far as that is known."""
     if vm not in evaluation.verdicts:
         return "…"

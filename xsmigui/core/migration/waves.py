@@ -12,7 +12,7 @@ from xsmigui.core.capacity import MOST_STORAGE_MIGRATIONS
 from xsmigui.core.messages import Text, m_, mn_
 from xsmigui.core.migration.estimates import estimate
 from xsmigui.core.migration.moves import Kind, Move
-from xsmigui.core.refs import VmRef
+from xsmigui.core.refs import MoverRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Turn:
     is the VM whose end makes room, `reason` why it is waited for (empty if it is not). With `after_others` it begins
     after migrations that are no part of the batch, so that its time is not known."""
 
-    vm: VmRef
+    vm: MoverRef
     name: str
     wave: int
     begins: float
@@ -42,7 +42,7 @@ def turns(
     moves: Sequence[Move],
     at_once: int = 0,
     limit: int = MOST_STORAGE_MIGRATIONS,
-    writes: Mapping[VmRef, float] = {},
+    writes: Mapping[MoverRef, float] = {},
     ahead: int = 0,
 ) -> tuple[Turn, ...]:
     """The turns of these moves, in their order.
@@ -99,7 +99,7 @@ def _why(at_once: int, limit: int, is_storage: bool, ended: str) -> Text:
     )
 
 
-def moved(order: Sequence[VmRef], vms: Sequence[VmRef], steps: int) -> tuple[VmRef, ...]:
+def moved(order: Sequence[MoverRef], vms: Sequence[MoverRef], steps: int) -> tuple[MoverRef, ...]:
     """The order with these VMs earlier (negative) or later by so many places, as one block; they stay together."""
     chosen = [vm for vm in order if vm in set(vms)]
     if not chosen:

@@ -24,7 +24,7 @@ from xsmigui.core.migration.moves import is_copied
 from xsmigui.core.migration.sheets import disk_targets, prepare_disks, rows_of
 from xsmigui.core.migration.summary import total
 from xsmigui.core.problems import Page, Severity
-from xsmigui.core.refs import NetworkRef, SrRef, VdiRef, VmRef
+from xsmigui.core.refs import MoverRef, NetworkRef, SrRef, VdiRef, VmRef
 from xsmigui.core.text import _, n_, printable
 from xsmigui.core.units import size
 from xsmigui.services.desk import Desk
@@ -232,8 +232,7 @@ class MoveDiskDialog(QDialog):
         self.copying.show_evaluation(evaluation)
         self.schedule.show_evaluation(evaluation)
         self.stopping.show_evaluation(evaluation)
-        moves = evaluation.resolved.moves
-        carried = any(move.loose is None and not is_copied(draft, move.vm) for move in moves)
+        carried = any(not is_copied(draft, move.vm) for move in evaluation.resolved.of_vms)
         self._form.setRowVisible(self.network, carried)
         blocks = [p for p in evaluation.problems if p.blocks]
         if not self._has_chosen:
@@ -290,7 +289,7 @@ class MoveDiskDialog(QDialog):
         self.staying.setPlainText("\n".join(printable(line) for line in (count, *self._left)))
         self.staying.setVisible(bool(self._left))
 
-    def _stuck(self, evaluation: Evaluation) -> set[VmRef]:
+    def _stuck(self, evaluation: Evaluation) -> set[MoverRef]:
         """The VMs against which something stands, and the disks of no VM."""
         return {vm for vm, worst in evaluation.verdicts.items() if worst is Severity.block}
 

@@ -18,7 +18,7 @@ from xsmigui.core.migration.candidates import Candidate
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.fixes import Fix
 from xsmigui.core.migration.leaving_out import LeftOut
-from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.migration.moves import Copied, Kind, Sent
 from xsmigui.core.migration.summary import total
 from xsmigui.core.problems import Page, Problem
 from xsmigui.core.refs import HostRef, NetworkRef, VmRef
@@ -187,7 +187,7 @@ class MaintenanceDialog(QDialog):
         explain(self.enter_button, blocks[0].sentence() if blocks else pending)
         self.total.setText(total(evaluation.plan) if evaluation.plan is not None else "")
 
-        moves, stuck = evaluation.resolved.moves, evaluation.stuck
+        moves, stuck = evaluation.resolved.of_vms, evaluation.stuck
         parts = [_("{can} of {n} can move", can=len(moves) - len(stuck), n=len(moves))] if len(moves) > 1 else []
         if self._left:
             parts.append(n_("{n} is left out", "{n} are left out", len(self._left)))
@@ -203,7 +203,7 @@ class MaintenanceDialog(QDialog):
         self._drafting.choose(lambda draft: leaving_out.without(draft, stuck))
 
     def _show_vms(self, evaluation: Evaluation, inventory: Inventory) -> None:
-        moves = {move.ref: move for move in evaluation.resolved.moves}
+        moves = {move.ref: move for move in evaluation.resolved.of_vms}
         self.table.setVisible(bool(moves))
         rows = []
         for vm, move in moves.items():
@@ -235,7 +235,7 @@ class MaintenanceDialog(QDialog):
 
     def _show_manner(self, evaluation: Evaluation, inventory: Inventory) -> None:
         said = [_("No VM will be started on the host until maintenance mode is left.")]
-        moves = evaluation.resolved.moves
+        moves = evaluation.resolved.of_vms
         if not moves:
             said.append(_("No VM runs on it."))
         if any(_takes_disks(move) for move in moves):
@@ -273,5 +273,5 @@ class MaintenanceDialog(QDialog):
         super().done(result)
 
 
-def _takes_disks(move: Move) -> bool:
+def _takes_disks(move: Sent | Copied) -> bool:
     return move.kind is Kind.storage

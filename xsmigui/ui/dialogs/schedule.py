@@ -13,7 +13,7 @@ from xsmigui.core.messages import render
 from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.waves import Turn, moved, turns
-from xsmigui.core.refs import VmRef
+from xsmigui.core.refs import MoverRef
 from xsmigui.core.text import _
 from xsmigui.core.units import duration, moment, size
 from xsmigui.services.jobs import Jobs
@@ -215,7 +215,7 @@ class ScheduleDialog(Sheet):
 
     # What the operator does.
 
-    def selected(self) -> list[VmRef]:
+    def selected(self) -> list[MoverRef]:
         """The VMs whose rows are selected."""
         return [self.rows.row(index.row())[1].vm for index in self.table.selectionModel().selectedRows()]
 
@@ -229,7 +229,7 @@ class ScheduleDialog(Sheet):
         self._choose(lambda draft: draft.ordered(wanted))
         self._select(vms)
 
-    def _select(self, vms: Sequence[VmRef]) -> None:
+    def _select(self, vms: Sequence[MoverRef]) -> None:
         model = self.table.selectionModel()
         model.clearSelection()
         flags = QItemSelectionModel.SelectionFlag.Select | QItemSelectionModel.SelectionFlag.Rows

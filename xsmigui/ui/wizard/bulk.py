@@ -79,7 +79,7 @@ def row_of(problem: Problem, evaluation: Evaluation | None) -> str:
     """The VM that a problem is about, as the key of a row; empty where there is none."""
     if problem.about is not None and problem.about.cls == "VM":
         return problem.about.ref
-    for move in evaluation.resolved.moves if evaluation is not None else ():
+    for move in evaluation.resolved.of_vms if evaluation is not None else ():
         if problem.subject.cls == "VM" and problem.subject.uuid == move.vm.uuid:
             return move.ref
     return ""

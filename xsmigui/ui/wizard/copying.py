@@ -5,6 +5,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.estimates import proof_seconds
 from xsmigui.core.migration.evaluation import Evaluation
+from xsmigui.core.migration.moves import LooseDisk
 from xsmigui.core.text import _
 from xsmigui.core.units import duration
 from xsmigui.ui.fields import Check, Spin
@@ -52,14 +53,18 @@ class CopyChoice(QWidget):
         lines.addLayout(line)
 
     def show_evaluation(self, evaluation: Evaluation) -> None:
-        draft, moves = evaluation.draft, evaluation.resolved.moves
+        draft, resolved = evaluation.draft, evaluation.resolved
         self._draft = draft
-        halted = any(move.loose is None and move.vm.power_state == "Halted" and not move.crosses for move in moves)
-        copied = bool(draft.loose) or (halted and draft.copies) or any(move.stops for move in moves)
+        halted = any(move.vm.power_state == "Halted" and not move.crosses for move in resolved.of_vms)
+        copied = bool(draft.loose) or (halted and draft.copies) or any(move.stops for move in resolved.of_vms)
         self.check.setVisible(halted and not draft.copy)
         for widget in (self._label, self.days):
             widget.setVisible(copied)
-        proved = [move for move in moves if move.carries_disks and (move.loose or move.vm.power_state == "Halted")]
+        proved = [
+            move
+            for move in resolved.moves
+            if move.carries_disks and (isinstance(move, LooseDisk) or move.vm.power_state == "Halted")
+        ]
         self.prove.setVisible(bool(proved))
         self.prove.setChecked(draft.proves)
         self.prove.setEnabled(draft.prove or not draft.proves)

@@ -146,7 +146,7 @@ class HomeServerPage(WizardPage):
 
     def show_evaluation(self, evaluation: Evaluation) -> None:
         self.evaluation = evaluation
-        offers, moves = evaluation.offers, evaluation.resolved.moves
+        offers, moves = evaluation.offers, evaluation.resolved.of_vms
         self.table.show_rows(sheets.host_rows(evaluation))
         names = {move.ref: move.vm.name_label for move in moves}
 

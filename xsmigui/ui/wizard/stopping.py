@@ -40,7 +40,7 @@ class StopChoice(QWidget):
 
     def show_evaluation(self, evaluation: Evaluation) -> None:
         draft = self._draft = evaluation.draft
-        moves = [m for m in evaluation.resolved.moves if m.is_running and m.loose is None]
+        moves = [m for m in evaluation.resolved.of_vms if m.is_running]
         stays = evaluation.resolved.mode is StorageMode.keep
         self.setVisible(bool(moves) and not stays and not draft.crosses and not draft.copy)
         chosen = bool(draft.short_stop)

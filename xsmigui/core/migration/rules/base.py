@@ -7,7 +7,7 @@ check greys out a target on a page and refuses a draft that chose it.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final, TypeVar
 
 from msgspec.structs import replace
 
@@ -16,7 +16,7 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.messages import Text
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.fixes import Fix, ShutDown
-from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.migration.moves import Copied, Kind, LooseDisk, Move, OfVm, Sent
 from xsmigui.core.problems import Page, Problem, Severity, Subject
 from xsmigui.core.refs import VmRef
 
@@ -35,6 +35,11 @@ class Batch:
     writes: Mapping[VmRef, float] = field(default_factory=dict)
     """Bytes a second that the VMs write, where that is known."""
 
+    @property
+    def of_vms(self) -> tuple[Sent | Copied, ...]:
+        """The moves of VMs, without disks that belong to none."""
+        return tuple(move for move in self.moves if not isinstance(move, LooseDisk))
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -44,7 +49,7 @@ class Rule:
     title: str
     kinds: frozenset[Kind]
     page: Page
-    check: Callable[[Move], Problems]
+    check: Callable[[Any], Problems]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +62,13 @@ class BatchRule:
 
 EVERY: Final = "LSH"
 
-Check = Callable[[Move], Problems]
+M = TypeVar("M", bound=Move)
+Check = Callable[[M], Problems]
 BatchCheck = Callable[[Batch], Problems]
 
 
-def rule(id: str, title: str, kinds: str = EVERY, page: Page = Page.summary) -> Callable[[Check], Rule]:
-    """Make a rule of a check of one move."""
+def rule(id: str, title: str, kinds: str = EVERY, page: Page = Page.summary) -> Callable[[Check[M]], Rule]:
+    """Make a rule of a check of one move, of the type that `kinds` are of."""
     return lambda check: Rule(id, title, frozenset(Kind(k) for k in kinds), page, check)
 
 
@@ -97,7 +103,7 @@ def found(
     )
 
 
-def offer_shut_down(move: Move, problem: Problem) -> Problem:
+def offer_shut_down(move: OfVm, problem: Problem) -> Problem:
     """With the fix “shut down and move”, where the server would let the guest be shut down."""
     if "clean_shutdown" not in move.vm.allowed_operations:
         return problem

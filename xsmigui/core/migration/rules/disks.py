@@ -7,7 +7,7 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.messages import Message, Size, Text, listed, m_, mn_
 from xsmigui.core.migration.fixes import DeleteSnapshots
 from xsmigui.core.migration.holders import Hold, Holder, holders, other_holders
-from xsmigui.core.migration.moves import Kind, Move, own_disks
+from xsmigui.core.migration.moves import Kind, LooseDisk, Move, OfVm, Sent, own_disks
 from xsmigui.core.migration.rules.base import Problems, found, rule
 from xsmigui.core.migration.rules.networks import host_attaches, pinned_elsewhere
 from xsmigui.core.problems import Page, Severity
@@ -54,7 +54,7 @@ def _moving(move: Move) -> Iterator[tuple[VdiRef, VDI]]:
 
 
 def _name(move: Move, vdi: VDI) -> Text:
-    return vdi.name_label or m_("a disk of {vm}", vm=move.vm.name_label)
+    return vdi.name_label or m_("a disk of {vm}", vm=move.name)
 
 
 @rule("R61", "kind of disk", "SHD", STORAGE)
@@ -70,11 +70,11 @@ def kind_of_disk(move: Move) -> Problems:
             reason = m_("a snapshot")
         if reason:
             message = m_("{disk} cannot be moved: it is {reason}.", disk=_name(move, vdi), reason=reason)
-            hint = m_("Leave it where it is, or detach it from {vm} first.", vm=move.vm.name_label)
-            if move.loose is not None:
+            hint = m_("Leave it where it is, or detach it from {vm} first.", vm=move.name)
+            if isinstance(move, LooseDisk):
                 hint = m_("Leave it where it is.")
             if vdi.missing:
-                hint = m_("Rescan its SR, or detach it from {vm} first.", vm=move.vm.name_label)
+                hint = m_("Rescan its SR, or detach it from {vm} first.", vm=move.name)
             yield found("R61", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
 
 
@@ -82,7 +82,7 @@ def _losing(move: Move, disk: VdiRef) -> Iterator[Holder]:
     """Who would lose a disk of this move. A copy to another pool leaves it with everybody, and is spoiled only by one
     who may write meanwhile. Of a control domain that uses it at this moment R06 speaks. Snapshots keep what they have
     where this program copies the disks itself."""
-    if move.loose is not None:
+    if isinstance(move, LooseDisk):
         others = tuple(h for h in holders(move.source, disk) if h.hold not in (Hold.memory, Hold.job))
     else:
         others = other_holders(move.source, disk, move.ref, with_snapshots=move.kind is not Kind.disk)
@@ -134,7 +134,7 @@ def _loss(move: Move, disk: Text, hold: Hold, holder: Text) -> tuple[Text, Text]
     return message, hint
 
 
-def _needed_srs(move: Move) -> set[SrRef]:
+def _needed_srs(move: OfVm) -> set[SrRef]:
     """The SRs that a host needs to hold the VM as it is: of its disks, its CDs and its suspend image."""
     needed = {vdi.SR for _vbd, _ref, vdi in move.source.disks(move.ref)}
     needed |= {vdi.SR for _ref, _vbd, vdi in move.source.cds(move.ref)}
@@ -142,7 +142,7 @@ def _needed_srs(move: Move) -> set[SrRef]:
     return needed | ({image.SR} if image else set())
 
 
-def _lacks(move: Move, host: HostRef) -> tuple[list[Message], int]:
+def _lacks(move: OfVm, host: HostRef) -> tuple[list[Message], int]:
     """What a host lacks to start the VM where it is now, and the bytes of memory that are missing (xapi_vm_helpers.ml,
     assert_can_boot_here without the processor's features)."""
     record, source = move.source.host[host], move.source
@@ -175,7 +175,7 @@ def _lacks(move: Move, host: HostRef) -> tuple[list[Message], int]:
 
 
 @rule("R05", "a host can send", "SH", STORAGE)
-def sender(move: Move) -> Problems:
+def sender(move: Sent) -> Problems:
     """A VM that does not run is sent by a host of its pool that could start it now; no assertion tells
     (NO_HOSTS_AVAILABLE). To another pool one that only sees its disks, its CDs and its suspend image does since 26.14
     (message_forwarding.ml, migrate_send)."""
@@ -213,7 +213,7 @@ def sender(move: Move) -> Problems:
 
 
 @rule("R58", "local disk comes along", "LS", STORAGE)
-def local_disk(move: Move) -> Problems:
+def local_disk(move: Sent) -> Problems:
     """The host cannot see a disk's SR, so that the disk moves too instead of stopping the migration."""
     if move.crosses or not move.is_running or move.host is None or move.stays_on_host:
         return
@@ -230,7 +230,7 @@ def local_disk(move: Move) -> Problems:
 
 
 @rule("R59", "shared storage ends at the pool", "SH", STORAGE)
-def shared_storage(move: Move) -> Problems:
+def shared_storage(move: Sent) -> Problems:
     """Why disks on shared storage are copied all the same."""
     shared = dict.fromkeys(
         vdi.SR for _ref, vdi in _moving(move) if getattr(move.source.SR.get(vdi.SR), "shared", False)
@@ -278,7 +278,7 @@ def lock_left(move: Move) -> Problems:
                 disk=_name(move, vdi),
             )
             hint = m_("Start {vm} and shut it down again, or free the disk on the host.", vm=move.name)
-            if move.loose is not None:
+            if isinstance(move, LooseDisk):
                 hint = m_("Free the disk on the host.")
             yield found("R69", Severity.warn, move.source, "VDI", ref, message, hint, page=STORAGE)
 
@@ -289,7 +289,7 @@ LONG: Final = 25
 
 
 @rule("R65", "chain of snapshots", "S", STORAGE)
-def chain(move: Move) -> Problems:
+def chain(move: Sent) -> Problems:
     """The move makes a snapshot of its own, for which a chain near the limit has no room."""
     own = own_disks(move.source, move.ref)
     for ref, vdi in _moving(move):
@@ -312,7 +312,7 @@ BACKUPS: Final = ("xo:backup", "xo:copy_of", "xo:base_delta", "nakivo", "veeam",
 """How the marks of backup programs begin."""
 
 
-def _backup_signs(move: Move) -> Iterator[str]:
+def _backup_signs(move: OfVm) -> Iterator[str]:
     snapshots = [move.source.VM[ref] for ref in move.source.snapshots(move.ref)]
     disks = own_disks(move.source, move.ref).values()
     marks = [key for vm in (move.vm, *snapshots) for key in (*vm.other_config, *vm.tags)]
@@ -323,6 +323,8 @@ def _backup_signs(move: Move) -> Iterator[str]:
 @rule("R66", "backups", "SHD", STORAGE)
 def backups(move: Move) -> Problems:
     """A disk that moves gets another uuid, so that the next backup of it is a full one or fails."""
+    if isinstance(move, LooseDisk):
+        return
     signs = sorted(set(_backup_signs(move))) if move.moving and not move.draft.copy else []
     if signs:
         message = m_(

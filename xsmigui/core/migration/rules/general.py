@@ -5,7 +5,7 @@ from typing import Final
 from xsmigui.core.messages import Text, m_
 from xsmigui.core.migration import arriving
 from xsmigui.core.migration.fixes import Unblock
-from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.migration.moves import Kind, LooseDisk, Move, Sent
 from xsmigui.core.migration.rules.base import Problems, found, rule
 from xsmigui.core.problems import Page, Severity
 
@@ -38,7 +38,7 @@ CONFLICTING: Final = frozenset(
 
 
 @rule("R05", "the VM's host answers", page=DESTINATION)
-def source_host(move: Move) -> Problems:
+def source_host(move: Sent) -> Problems:
     """A VM still counts as running on a host that is down; nothing but `host_metrics.live` tells (recorded of
     24.10.0)."""
     host = move.vm.resident_on
@@ -56,7 +56,7 @@ def source_host(move: Move) -> Problems:
 
 
 @rule("R05", "copies go to another pool", page=DESTINATION)
-def copied_inside(move: Move) -> Problems:
+def copied_inside(move: Sent) -> Problems:
     """The server refuses `copy` inside a pool (xapi_vm_migrate.ml, migrate_send')."""
     if move.draft.copy and move.draft.destination == move.draft.source:
         message = m_(
@@ -67,7 +67,7 @@ def copied_inside(move: Move) -> Problems:
 
 
 @rule("R07", "operation blocked", page=DESTINATION)
-def blocked(move: Move) -> Problems:
+def blocked(move: Sent) -> Problems:
     reason = move.vm.blocked_operations.get(move.operation)
     if reason is not None:
         message = m_(
@@ -94,7 +94,7 @@ def blocked(move: Move) -> Problems:
 
 
 @rule("R10", "power state", page=DESTINATION)
-def power(move: Move) -> Problems:
+def power(move: Sent) -> Problems:
     """Paused VMs never migrate; a live migration needs a running VM (xapi_vm_lifecycle.ml,
     allowed_power_states: VM_BAD_POWER_STATE)."""
     name = move.vm.name_label
@@ -117,6 +117,8 @@ def power(move: Move) -> Problems:
 def template(move: Move) -> Problems:
     """Snapshots never move by themselves, default templates never, custom ones only to another pool
     (xapi_vm_lifecycle.ml, check_template and check_snapshot)."""
+    if isinstance(move, LooseDisk):
+        return
     name = move.vm.name_label
     if move.vm.is_control_domain:
         message = m_("{vm} is a control domain, which belongs to its host.", vm=name)
@@ -132,9 +134,9 @@ def template(move: Move) -> Problems:
 
 @rule("R06", "arriving", "LSHD", DESTINATION)
 def arrives(move: Move) -> Problems:
-    source = arriving.coming_from(move.site, move.source.id, move.ref) if move.loose is None else ""
+    source = "" if isinstance(move, LooseDisk) else arriving.coming_from(move.site, move.source.id, move.ref)
     if source:
-        message = m_("{vm} is just arriving from {pool}.", vm=move.vm.name_label, pool=source)
+        message = m_("{vm} is just arriving from {pool}.", vm=move.name, pool=source)
         hint = m_("Wait until it is here.")
         yield found("R06", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION)
 
@@ -144,9 +146,9 @@ def busy(move: Move) -> Problems:
     """A conflicting operation would make the server wait silently, for up to two hours (helpers.ml,
     retry)."""
     inventory = move.source
-    for task, operation in move.vm.current_operations.items():
+    for task, operation in () if isinstance(move, LooseDisk) else move.vm.current_operations.items():
         if operation in CONFLICTING:
-            message = m_("{vm} is busy: {operation} is running.", vm=move.vm.name_label, operation=operation)
+            message = m_("{vm} is busy: {operation} is running.", vm=move.name, operation=operation)
             hint = m_("Wait until it has ended.")
             if task in inventory.tables["task"]:
                 hint = m_("Wait until “{task}” has ended.", task=inventory.name_of("task", task))
@@ -154,7 +156,7 @@ def busy(move: Move) -> Problems:
     for vdi_ref in move.moving:
         vdi = inventory.VDI[vdi_ref]
         for operation in sorted(set(vdi.current_operations.values())):
-            names = {"disk": vdi.name_label, "vm": move.vm.name_label, "operation": operation}
+            names = {"disk": vdi.name_label, "vm": move.name, "operation": operation}
             message = m_("{disk} of {vm} is busy: {operation} is running.", **names)
             hint = m_("Wait until it has ended.")
             yield found("R06", Severity.block, inventory, "VDI", vdi_ref, message, hint, page=Page.storage)
@@ -165,15 +167,13 @@ def busy(move: Move) -> Problems:
         ]
         backups = [v for v in holders if v in inventory.VM and inventory.VM[v].is_control_domain]
         if backups:
-            message = m_(
-                "{disk} of {vm} is attached to the control domain.", disk=vdi.name_label, vm=move.vm.name_label
-            )
+            message = m_("{disk} of {vm} is attached to the control domain.", disk=vdi.name_label, vm=move.name)
             hint = m_("This is what a running backup or import does; wait until it has ended.")
             yield found("R06", Severity.block, inventory, "VDI", vdi_ref, message, hint, page=Page.storage)
 
 
 @rule("R12", "nothing would move")
-def same_place(move: Move) -> Problems:
+def same_place(move: Sent) -> Problems:
     """Host, SRs and pool are all the present ones."""
     if move.crosses or move.host is None or move.moving:
         return
@@ -202,7 +202,7 @@ def upgrading(move: Move) -> Problems:
 
 
 @rule("R15", "high availability", page=DESTINATION)
-def protection(move: Move) -> Problems:
+def protection(move: Sent) -> Problems:
     if move.crosses and not move.draft.copy and (move.vm.ha_always_run or move.vm.ha_restart_priority):
         if move.target.pool.ha_enabled:
             return
@@ -217,7 +217,7 @@ def protection(move: Move) -> Problems:
 
 
 @rule("R15", "the plan of high availability", "LS", DESTINATION)
-def failover_plan(move: Move) -> Problems:
+def failover_plan(move: Sent) -> Problems:
     """The server refuses a live migration after which the protected VMs could no longer all be restarted
     (xapi_ha_vm_failover.ml, assert_vm_placement_preserves_ha_plan);
     only it can tell."""
@@ -232,7 +232,7 @@ def failover_plan(move: Move) -> Problems:
         yield found("R15", Severity.info, move.target, "pool", move.target.pool_ref, message, hint, page=DESTINATION)
 
 
-def _may(move: Move, restriction: str, what: Text) -> Problems:
+def _may(move: Sent, restriction: str, what: Text) -> Problems:
     for inventory in dict.fromkeys((move.source, move.target)):
         if inventory.pool.restrictions.get(restriction) == "true":
             message = m_("The licence of {pool} does not include {what}.", pool=inventory.name, what=what)
@@ -241,7 +241,7 @@ def _may(move: Move, restriction: str, what: Text) -> Problems:
 
 
 @rule("R09", "licence", page=DESTINATION)
-def licence(move: Move) -> Problems:
+def licence(move: Sent) -> Problems:
     """`restrict_xen_motion` for moves in memory, `restrict_storage_xen_motion` for disks (xapi_vm_migrate.ml,
     pool_migrate and assert_licensed_storage_motion)."""
     if move.kind is Kind.live:

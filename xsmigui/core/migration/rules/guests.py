@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from xsmigui.core.messages import Size, listed, m_
-from xsmigui.core.migration.moves import Kind, Move, own_disks
+from xsmigui.core.migration.moves import Copied, Kind, LooseDisk, Move, OfVm, Sent, own_disks
 from xsmigui.core.migration.rules.base import Problems, found, offer_shut_down, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VGPU
@@ -14,12 +14,12 @@ from xsmigui.core.releases import Since, pool_knows, version_of
 DESTINATION: Final = Page.destination
 
 
-def _implementation(move: Move, gpu: VGPU) -> str:
+def _implementation(move: OfVm, gpu: VGPU) -> str:
     kind = move.source.VGPU_type.get(gpu.type)
     return kind.implementation if kind else "passthrough"
 
 
-def _virtual_functions(move: Move) -> Iterator[NetworkRef]:
+def _virtual_functions(move: OfVm) -> Iterator[NetworkRef]:
     """The SR-IOV networks that the VM is on."""
     for network in dict.fromkeys(vif.network for _ref, vif in move.source.vifs(move.ref)):
         pifs = [move.source.PIF.get(p) for p in getattr(move.source.network.get(network), "PIFs", ())]
@@ -28,7 +28,7 @@ def _virtual_functions(move: Move) -> Iterator[NetworkRef]:
 
 
 @rule("R02", "VM Tools", "LS", DESTINATION)
-def tools(move: Move) -> Problems:
+def tools(move: Sent) -> Problems:
     """A running HVM guest must say that it can be suspended, or have had its drivers seen; from 25.24 until 25.27
     drivers alone prove nothing (xapi_vm_lifecycle.ml, check_op_for_feature: VM_LACKS_FEATURE)."""
     metrics = move.source.VM_metrics.get(move.vm.metrics)
@@ -53,7 +53,7 @@ def tools(move: Move) -> Problems:
 
 
 @rule("R03", "age of VM Tools", "LS", DESTINATION)
-def tools_age(move: Move) -> Problems:
+def tools_age(move: Sent) -> Problems:
     guest = move.source.VM_guest_metrics.get(move.vm.guest_metrics)
     if move.is_running and guest and guest.PV_drivers_version and not guest.PV_drivers_up_to_date:
         message = m_("VM Tools in {vm} are not up to date.", vm=move.vm.name_label)
@@ -62,7 +62,7 @@ def tools_age(move: Move) -> Problems:
 
 
 @rule("R76", "the guest cannot be suspended", "LSH", DESTINATION)
-def cannot_suspend(move: Move) -> Problems:
+def cannot_suspend(move: Sent) -> Problems:
     """Refused since 25.24 (VM_NON_SUSPENDABLE), from 25.27 until 26.13 also of a VM that does not run. Older servers
     begin all the same, and the guest stops the migration at its end."""
     guest = move.source.VM_guest_metrics.get(move.vm.guest_metrics)
@@ -83,7 +83,7 @@ def cannot_suspend(move: Move) -> Problems:
 
 
 @rule("R70", "PCI devices", "LS", DESTINATION)
-def pci(move: Move) -> Problems:
+def pci(move: Sent) -> Problems:
     """Passed through, or a virtual function of a network (SR-IOV); those of NVIDIA's virtual GPUs move
     (xapi_vm_lifecycle.ml, check_operation_error: VM_HAS_PCI_ATTACHED)."""
     own = {gpu.PCI for gpu in move.source.vgpus(move.ref) if _implementation(move, gpu) == "nvidia_sriov"}
@@ -103,7 +103,7 @@ def pci(move: Move) -> Problems:
 
 
 @rule("R71", "USB devices", page=DESTINATION)
-def usb(move: Move) -> Problems:
+def usb(move: Sent) -> Problems:
     if move.vm.VUSBs:
         message = m_("{vm} has a USB device of its host attached.", vm=move.vm.name_label)
         hint = m_("Detach it in the VM's USB settings; the guest loses it until it is attached again.")
@@ -111,7 +111,7 @@ def usb(move: Move) -> Problems:
 
 
 @rule("R73", "immobile", "LS", DESTINATION)
-def immobile(move: Move) -> Problems:
+def immobile(move: Sent) -> Problems:
     """`nomigrate` or nested virtualisation, which suspended VMs keep (xapi_vm_lifecycle.ml, is_mobile:
     VM_IS_IMMOBILE)."""
     metrics = move.source.VM_metrics.get(move.vm.metrics)
@@ -129,7 +129,7 @@ def immobile(move: Move) -> Problems:
         )
 
 
-def _moves(move: Move, gpu: VGPU) -> bool:
+def _moves(move: OfVm, gpu: VGPU) -> bool:
     """NVIDIA's virtual GPUs move where the host knows what they are compatible with
     (xapi_vm_lifecycle.ml, check_vgpu)."""
     on = move.source.PGPU.get(gpu.resident_on)
@@ -139,7 +139,7 @@ def _moves(move: Move, gpu: VGPU) -> bool:
 
 
 @rule("R72", "virtual GPUs", page=DESTINATION)
-def virtual_gpus(move: Move) -> Problems:
+def virtual_gpus(move: Sent) -> Problems:
     """Those that cannot move stop the move of a running or suspended VM (VM_HAS_VGPU); the state of the others is sent
     while the VM pauses. Whether the destination has room for them the server tells."""
     if not move.vm.VGPUs:
@@ -176,7 +176,7 @@ VTPM_FROM: Final = "3.3.0"
 
 
 @rule("R74", "virtual TPM", "SH", DESTINATION)
-def virtual_tpm(move: Move) -> Problems:
+def virtual_tpm(move: Sent) -> Problems:
     """It is exported with its contents and destroyed at the source
     (xapi_vm_migrate.ml, migrate_send')."""
     if not move.vm.VTPMs or not move.crosses:
@@ -198,8 +198,14 @@ def virtual_tpm(move: Move) -> Problems:
 @rule("R75", "IPv6 and old kernels", "SD", DESTINATION)
 def ipv6_kernel(move: Move) -> Problems:
     """A Linux guest with IPv6 and a kernel before 3.0 may lose its addresses when it moves on the same host."""
-    guest = move.source.VM_guest_metrics.get(move.vm.guest_metrics)
-    if guest is None or not move.is_running or move.stops or (move.kind is Kind.storage and not move.stays_on_host):
+    guest = None if isinstance(move, LooseDisk) else move.source.VM_guest_metrics.get(move.vm.guest_metrics)
+    if (
+        isinstance(move, LooseDisk)
+        or guest is None
+        or not move.is_running
+        or move.stops
+        or (move.kind is Kind.storage and not move.stays_on_host)
+    ):
         return
     distribution = guest.os_version.get("distro", "")
     ipv6 = any("/ipv6/" in key for key in guest.networks)
@@ -228,6 +234,8 @@ GUESSES: Final = ("xendesktop", "citrix-vda", "mcs", "machine creation", "pvs")
 def desktop(move: Move) -> Problems:
     """Machines of Citrix Virtual Apps and Desktops belong to a catalog that knows their SR; Machine Creation Services
     marks its own, other signs are guesses."""
+    if isinstance(move, LooseDisk):
+        return
     disks = own_disks(move.source, move.ref).values()
     holders = [(move.vm.name_label, move.vm.other_config, move.vm.tags)]
     holders += [(disk.name_label, disk.other_config, disk.tags) for disk in disks]

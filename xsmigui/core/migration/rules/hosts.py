@@ -5,7 +5,7 @@ from typing import Final
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.messages import listed, m_
-from xsmigui.core.migration.moves import Move
+from xsmigui.core.migration.moves import Sent
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.refs import HostRef
@@ -28,7 +28,7 @@ def older(host: dict[str, str], than: dict[str, str]) -> str:
 
 
 @rule("R01", "destination older than source", page=HOME)
-def version(move: Move) -> Problems:
+def version(move: Sent) -> Problems:
     """Compared with the host on which the VM runs, else with the coordinator, as the server does
     (xapi_vm_migrate.ml, assert_can_migrate)."""
     if move.host is None:
@@ -58,7 +58,7 @@ RESTART_FROM, RESTART_TO = "7.1.2", "8.2.1"
 
 
 @rule("R16", "restart after the upgrade", "SH", HOME)
-def restart(move: Move) -> Problems:
+def restart(move: Sent) -> Problems:
     """The vendor asks for it from XenServer 7.1 CU2 to Citrix Hypervisor 8.2 CU1."""
     home = move.source.home(move.ref) or move.source.pool.master
     source = move.source.host.get(home)
@@ -82,7 +82,7 @@ HOTFIX: Final = "XS82ECU1033"
 
 
 @rule("R17", "port 80 of the destination", "SH", HOME)
-def port_80(move: Move) -> Problems:
+def port_80(move: Sent) -> Problems:
     """Servers whose xapi is older than 22.32 send disks over port 80, whatever their brand and version, until 8.2 CU1
     has its hotfix; a host with `https_only` has it closed. Whether XCP-ng 8.2 has what the hotfix brings nobody tells.
     """
@@ -128,7 +128,7 @@ def _may_be_patched(software: Mapping[str, str]) -> bool:
 
 
 @rule("R05", "the host is to be emptied", "LSH", HOME)
-def leaves(move: Move) -> Problems:
+def leaves(move: Sent) -> Problems:
     """It is no target of the VMs that leave it."""
     if move.host is None or move.host != move.draft.leaves:
         return
@@ -149,7 +149,7 @@ def may_leave(batch: Batch) -> Problems:
 
 
 @rule("R05", "the host takes VMs", page=HOME)
-def available(move: Move) -> Problems:
+def available(move: Sent) -> Problems:
     """Live and enabled (HOST_NOT_LIVE, HOST_DISABLED). Of VMs that stay on it disks may move since 1.301
     (xapi_vm_helpers.ml, assert_can_boot_here)."""
     if move.host is None:
@@ -181,7 +181,7 @@ def available(move: Move) -> Problems:
 
 
 @rule("R06", "the host is busy", page=HOME)
-def leaving(move: Move) -> Problems:
+def leaving(move: Sent) -> Problems:
     """A host that is being emptied, shut down or restarted takes no VMs (xapi_host_helpers.ml,
     valid_operations)."""
     host = move.target.host.get(move.host) if move.host is not None else None

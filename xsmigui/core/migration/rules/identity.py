@@ -3,7 +3,7 @@
 from typing import Final
 
 from xsmigui.core.messages import listed, m_
-from xsmigui.core.migration.moves import Move
+from xsmigui.core.migration.moves import Copied, Sent
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.refs import HostRef, NetworkRef, VifRef, VmRef, is_null
@@ -12,7 +12,7 @@ DESTINATION: Final = Page.destination
 
 
 @rule("R13", "a VM of the same identity at the destination", page=DESTINATION)
-def duplicate(move: Move) -> Problems:
+def duplicate(move: Sent) -> Problems:
     """The import there refuses a VM with a uuid that is in use, or with the mac_seed of another VM; a halted VM with
     the same uuid and a lower `version` is replaced (import.ml)."""
     if not move.crosses or move.draft.copy:
@@ -43,8 +43,8 @@ def duplicate(move: Move) -> Problems:
 def twins(batch: Batch) -> Problems:
     """The import refuses the second of two VMs that make their MACs from one seed (import.ml, DUPLICATE_MAC_SEED),
     which no assertion tells while neither is there."""
-    seeds: dict[str, list[Move]] = {}
-    for move in batch.moves:
+    seeds: dict[str, list[Sent | Copied]] = {}
+    for move in batch.of_vms:
         seed = move.vm.other_config.get("mac_seed", "")
         if move.crosses and not batch.draft.copy and seed:
             seeds.setdefault(seed, []).append(move)
@@ -60,7 +60,7 @@ def twins(batch: Batch) -> Problems:
 
 
 @rule("R21", "left behind", page=DESTINATION)
-def left_behind(move: Move) -> Problems:
+def left_behind(move: Sent) -> Problems:
     """vApps, snapshot schedules and groups belong to a pool (import.ml sets them to null); the VM arrives without."""
     if not move.crosses:
         return
@@ -92,7 +92,7 @@ def kept_apart(batch: Batch) -> Problems:
     refuses nothing."""
     coming: dict[VmRef, HostRef] = {
         move.ref: move.host
-        for move in batch.moves
+        for move in batch.of_vms
         if move.host is not None and not move.crosses and (move.is_running or move.starts)
     }
     for group in batch.target.VM_group.values():
@@ -118,7 +118,7 @@ def kept_apart(batch: Batch) -> Problems:
 
 
 @rule("R85", "MAC address in use", "SH", Page.networks)
-def address_in_use(move: Move) -> Problems:
+def address_in_use(move: Sent) -> Problems:
     """The VM keeps its addresses when it moves; two on one network disturb each other. A copy gets new ones."""
     if not move.crosses or move.draft.copy:
         return
@@ -149,8 +149,8 @@ def addresses_meet(batch: Batch) -> Problems:
     lay on two networks before."""
     if batch.draft.copy:
         return
-    met: dict[tuple[NetworkRef, str], tuple[Move, VifRef]] = {}
-    for move in batch.moves:
+    met: dict[tuple[NetworkRef, str], tuple[Sent | Copied, VifRef]] = {}
+    for move in batch.of_vms:
         for ref, vif in move.source.vifs(move.ref) if move.crosses else ():
             network = move.networks.get(ref)
             if network is None:

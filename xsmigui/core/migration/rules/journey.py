@@ -15,7 +15,7 @@ from xsmigui.core.releases import Since, pool_knows
 def queue(batch: Batch) -> Problems:
     """The vendor allows three storage migrations out of a pool, and a host refuses more; those of our jobs and of other
     clients count."""
-    ours = [move for move in batch.moves if move.kind is not Kind.live and move.host is not None]
+    ours = [move for move in batch.of_vms if move.kind is not Kind.live and move.host is not None]
     if not ours:
         return
     source = ours[0].source
@@ -46,7 +46,7 @@ def queue(batch: Batch) -> Problems:
 def how_long(batch: Batch) -> Problems:
     """An estimate from disk sizes, memory, the speed of the link and how fast the guests write; a running VM is slower
     meanwhile and pauses at the end."""
-    moves = [move for move in batch.moves if move.host is not None]
+    moves = [move for move in batch.of_vms if move.host is not None]
     whole = total(estimate(move, batch.writes.get(move.ref, 0.0)) for move in moves)
     if not whole.disks and not whole.memory:
         return
@@ -86,7 +86,7 @@ CAREFUL_HOURS: Final = 20
 def too_long(batch: Batch) -> Problems:
     """The session that the destination gives to a migration ends after 24 hours without a call; senders refresh it
     since 26.6. An estimate may be wrong by some hours."""
-    for move in batch.moves:
+    for move in batch.of_vms:
         if move.host is None or move.kind not in (Kind.storage, Kind.halted):
             continue
         high = estimate(move, batch.writes.get(move.ref, 0.0)).high
@@ -106,7 +106,7 @@ def may_stop(batch: Batch) -> Problems:
     """A live migration that fails (the network breaks) can leave the VM halted on the source."""
     if any(
         move.is_running and not move.stops and move.host is not None and (move.moving or not move.runs_on)
-        for move in batch.moves
+        for move in batch.of_vms
     ):
         message = m_(
             "A live migration that fails, for example because the network breaks, can leave the VM halted at "

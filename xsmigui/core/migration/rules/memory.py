@@ -4,7 +4,7 @@ from typing import Final
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.messages import Size, listed, m_, mn_
-from xsmigui.core.migration.moves import Kind, Move
+from xsmigui.core.migration.moves import Kind, OfVm, Sent
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
 from xsmigui.core.migration.rules.stopping import or_short_stop
 from xsmigui.core.problems import Page, Severity
@@ -29,7 +29,7 @@ def lacks_memory(target: Inventory, host: HostRef, vm_name: str, need: int, free
 
 
 @rule("R40", "memory", page=HOME)
-def memory(move: Move) -> Problems:
+def memory(move: Sent) -> Problems:
     """One VM against what is free now; R42 looks at VMs that stay on their host. Inside a pool the server asks for the
     memory of VMs that do not run too (xapi_vm_migrate.ml, assert_can_migrate); a suspended one that goes to another
     pool could not be resumed there. Servers from 26.3 on count more for each vCPU than older ones."""
@@ -50,7 +50,7 @@ def memory(move: Move) -> Problems:
         yield found("R40", Severity.warn, move.target, "host", move.host, message, hint, page=HOME)
 
 
-def _held(move: Move) -> int:
+def _held(move: OfVm) -> int:
     """Bytes that the VM holds at present beyond what the server counts for it (`memory_dynamic_min`)."""
     metrics = move.source.VM_metrics.get(move.vm.metrics)
     actual = min(metrics.memory_actual, move.vm.memory_dynamic_max) if metrics else 0
@@ -58,7 +58,7 @@ def _held(move: Move) -> int:
 
 
 @rule("R42", "memory twice", "S", HOME)
-def memory_twice(move: Move) -> Problems:
+def memory_twice(move: Sent) -> Problems:
     """Disks that move while the VM runs and stays on its host: a second domain is built beside the first. Before 25.18
     the guest gave memory back for that, down to its dynamic minimum; since then it keeps what it has (xenops_server.ml,
     localhost_migration), which the server's own check does not count."""
@@ -84,7 +84,7 @@ def memory_twice(move: Move) -> Problems:
 
 
 @rule("R41", "room at the source", "S", HOME)
-def room_at_the_source(move: Move) -> Problems:
+def room_at_the_source(move: Sent) -> Problems:
     """If the VM stops meanwhile it has to be started at the source again."""
     if not move.is_running or move.host is None or not move.moving:
         return
@@ -104,7 +104,7 @@ def room_at_the_source(move: Move) -> Problems:
 
 
 @rule("R43", "dynamic memory", "LS", HOME)
-def dynamic_memory(move: Move) -> Problems:
+def dynamic_memory(move: Sent) -> Problems:
     """Without its licence the destination wants a fixed size (`restrict_dmc`)."""
     fixed = move.vm.memory_dynamic_min == move.vm.memory_dynamic_max == move.vm.memory_static_max
     if move.host is None or fixed or move.target.pool.restrictions.get("restrict_dmc") != "true":
@@ -124,7 +124,7 @@ def dynamic_memory(move: Move) -> Problems:
 def memory_of_batch(batch: Batch) -> Problems:
     """Several VMs that each fit alone, and not together."""
     for host, account in batch.ledger.memory.items():
-        coming = [m for m in batch.moves if m.host == host and (m.is_running or m.starts) and not m.runs_on]
+        coming = [m for m in batch.of_vms if m.host == host and (m.is_running or m.starts) and not m.runs_on]
         name = {
             "host": batch.target.name_of("host", host),
             "free": Size(account.free),

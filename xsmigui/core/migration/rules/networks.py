@@ -4,7 +4,7 @@ from typing import Final
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.messages import listed, m_
-from xsmigui.core.migration.moves import Move
+from xsmigui.core.migration.moves import OfVm, Sent
 from xsmigui.core.migration.rules.base import Problems, found, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import PIF
@@ -34,7 +34,7 @@ def pinned_elsewhere(inventory: Inventory, host: HostRef, network: NetworkRef) -
 
 
 @rule("R80", "VIFs have networks", "SH", NETWORKS)
-def mapped(move: Move) -> Problems:
+def mapped(move: Sent) -> Problems:
     """The server accepts networks that do not exist at the destination (seen on xapi 24.10), so we look ourselves."""
     if not move.crosses:
         return
@@ -76,7 +76,7 @@ def mapped(move: Move) -> Problems:
 
 
 @rule("R81", "the host is on the VM's networks", "LSH", Page.home_server)
-def reachable(move: Move) -> Problems:
+def reachable(move: Sent) -> Problems:
     """Inside a pool the VIFs stay on their networks (xapi_vm_helpers.ml,
     assert_can_see_networks: VM_REQUIRES_NETWORK)."""
     if move.crosses or move.host is None or move.stays_on_host:
@@ -133,7 +133,7 @@ def carries(inventory: Inventory, host: HostRef, network: NetworkRef) -> Problem
 
 
 @rule("R82", "storage network", "SH", CARRIER)
-def storage_network(move: Move) -> Problems:
+def storage_network(move: Sent) -> Problems:
     if move.host is None or not (move.crosses or move.carries_disks):
         return
     if move.storage_network is None:
@@ -148,7 +148,7 @@ def storage_network(move: Move) -> Problems:
 
 
 @rule("R82", "network of the memory", "L", CARRIER)
-def memory_network(move: Move) -> Problems:
+def memory_network(move: Sent) -> Problems:
     """A network for `VM.pool_migrate` is the operator's choice, when a host is emptied
     (xapi_vm_migrate.ml, pool_migrate)."""
     if move.host is not None and move.memory_network is not None:
@@ -156,7 +156,7 @@ def memory_network(move: Move) -> Problems:
 
 
 @rule("R83", "management network", "SH", CARRIER)
-def management(move: Move) -> Problems:
+def management(move: Sent) -> Problems:
     network = move.storage_network
     if network is None or not (move.crosses or move.carries_disks):
         return
@@ -169,7 +169,7 @@ def management(move: Move) -> Problems:
         yield found("R83", Severity.warn, move.target, "network", network, message, hint, page=CARRIER)
 
 
-def _sending_network(move: Move, network: NetworkRef) -> NetworkRef | None:
+def _sending_network(move: OfVm, network: NetworkRef) -> NetworkRef | None:
     """The network of the source by which the disks probably leave: inside a pool the same, else the one of the same
     name, else the management network."""
     if not move.crosses:
@@ -180,7 +180,7 @@ def _sending_network(move: Move, network: NetworkRef) -> NetworkRef | None:
 
 
 @rule("R86", "packets of another size", "SH", CARRIER)
-def packet_size(move: Move) -> Problems:
+def packet_size(move: Sent) -> Problems:
     """Where one side sends larger packets than the other takes, a transfer stands still after its first bytes."""
     network = move.storage_network
     if move.host is None or network is None or not (move.crosses or move.carries_disks):
@@ -203,7 +203,7 @@ def packet_size(move: Move) -> Problems:
 
 
 @rule("R86", "interfaces locked to addresses", "SH", NETWORKS)
-def locked_addresses(move: Move) -> Problems:
+def locked_addresses(move: Sent) -> Problems:
     """A VIF with the locking mode `locked` lets only its addresses pass, which belong to the network that it leaves."""
     if not move.crosses:
         return
@@ -222,7 +222,7 @@ def locked_addresses(move: Move) -> Problems:
 
 
 @rule("R84", "routes", "SH")
-def routes(move: Move) -> Problems:
+def routes(move: Sent) -> Problems:
     """Cannot be checked from a client, so it is said."""
     if move.crosses and move.host is not None:
         message = m_(

@@ -5,7 +5,7 @@ from typing import Final
 from xsmigui.core.features import comparable, missing
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.messages import listed, m_, mn_
-from xsmigui.core.migration.moves import Move
+from xsmigui.core.migration.moves import Sent
 from xsmigui.core.migration.rules.base import Problems, found, offer_shut_down, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VM, Host
@@ -18,7 +18,7 @@ TOLD: Final = 12
 
 
 @rule("R30", "processor vendor", "LS", HOME)
-def vendor(move: Move) -> Problems:
+def vendor(move: Sent) -> Problems:
     host = move.target.host.get(move.host) if move.host is not None else None
     if host is None or move.host is None or move.runs_on:
         return
@@ -59,7 +59,7 @@ def _lacking(inventory: Inventory, vm: VM, host: Host) -> list[str]:
 
 
 @rule("R31", "processor of snapshots with memory", "SH", HOME)
-def snapshots_with_memory(move: Move) -> Problems:
+def snapshots_with_memory(move: Sent) -> Problems:
     """Since 24.40 the destination checks them when it imports a VM that is not halted (xapi import.ml, precheck).
     Before, and for halted VMs, nobody does, and the memory cannot be resumed there."""
     host = move.target.host.get(move.host) if move.host is not None else None
@@ -87,7 +87,7 @@ def snapshots_with_memory(move: Move) -> Problems:
 
 
 @rule("R31", "processor features", "LS", HOME)
-def features(move: Move) -> Problems:
+def features(move: Sent) -> Problems:
     """Each feature that the VM was started with must be among the host's, word by word (cpuid_helpers.ml,
     assert_vm_is_compatible:
     VM_INCOMPATIBLE_WITH_THIS_HOST). What cannot be compared is said."""
@@ -119,7 +119,7 @@ def features(move: Move) -> Problems:
 
 
 @rule("R32", "processors of a pool differ", "L", HOME)
-def levelled(move: Move) -> Problems:
+def levelled(move: Sent) -> Problems:
     """The pool offers VMs only what all its hosts have (create_misc.ml, create_pool_cpuinfo)."""
     if move.host is not None and not move.runs_on and len(move.target.feature_sets) > 1:
         message = m_(
@@ -130,7 +130,7 @@ def levelled(move: Move) -> Problems:
 
 
 @rule("R33", "more vCPUs than the host has", page=HOME)
-def pcpus(move: Move) -> Problems:
+def pcpus(move: Sent) -> Problems:
     host = move.target.host.get(move.host) if move.host is not None else None
     if host is None or move.host is None or move.vm.platform.get("vcpu-unrestricted") == "true":
         return
@@ -160,7 +160,7 @@ def pcpus(move: Move) -> Problems:
 
 
 @rule("R34", "virtual hardware platform", page=HOME)
-def hardware_platform(move: Move) -> Problems:
+def hardware_platform(move: Sent) -> Problems:
     host = move.target.host.get(move.host) if move.host is not None else None
     offered = host.virtual_hardware_platform_versions if host else []
     if host and move.host is not None and offered and move.vm.hardware_platform_version not in offered:

@@ -3,7 +3,7 @@
 from typing import Final
 
 from xsmigui.core.messages import Size, m_, mn_
-from xsmigui.core.migration.moves import Move, following_disks
+from xsmigui.core.migration.moves import Copied, LooseDisk, following_disks
 from xsmigui.core.migration.rules.base import Problems, found, rule
 from xsmigui.core.migration.rules.general import OUR_BLOCK
 from xsmigui.core.migration.rules.repositories import sr_creates
@@ -13,8 +13,10 @@ STORAGE: Final = Page.storage
 
 
 @rule("R07", "another job works on the disks", "D", STORAGE)
-def other_job(move: Move) -> Problems:
+def other_job(move: Copied | LooseDisk) -> Problems:
     """Two jobs at the same disks would exchange each other's copies."""
+    if isinstance(move, LooseDisk):
+        return
     ours = [reason for reason in move.vm.blocked_operations.values() if reason.startswith(OUR_BLOCK)]
     if ours:
         message = m_("{vm} is blocked by another job of this program: “{reason}”.", vm=move.name, reason=ours[0])
@@ -23,15 +25,15 @@ def other_job(move: Move) -> Problems:
 
 
 @rule("R12", "the disk is there already", "D", STORAGE)
-def there_already(move: Move) -> Problems:
-    if move.loose is not None and not move.moving:
+def there_already(move: Copied | LooseDisk) -> Problems:
+    if isinstance(move, LooseDisk) and not move.moving:
         message = m_("{disk} is already on that SR.", disk=move.name)
         hint = m_("Choose another SR.")
-        yield found("R12", Severity.block, move.source, "VDI", move.loose, message, hint, page=STORAGE)
+        yield found("R12", Severity.block, move.source, "VDI", move.ref, message, hint, page=STORAGE)
 
 
 @rule("R52", "SR takes new disks", "D", STORAGE)
-def takes_disks(move: Move) -> Problems:
+def takes_disks(move: Copied | LooseDisk) -> Problems:
     """A copy needs no more than VDI_CREATE of its SR; the source, unless it is kept, VDI_DELETE of its own."""
     for sr in dict.fromkeys(sr for sr in move.moving.values() if sr is not None):
         yield from sr_creates(move.target, sr)
@@ -43,7 +45,7 @@ def takes_disks(move: Move) -> Problems:
 
 
 @rule("R53", "changed block tracking ends", "D", STORAGE)
-def tracking(move: Move) -> Problems:
+def tracking(move: Copied | LooseDisk) -> Problems:
     for ref in move.moving:
         vdi = move.source.VDI[ref]
         if vdi.cbt_enabled:
@@ -53,7 +55,7 @@ def tracking(move: Move) -> Problems:
 
 
 @rule("R54", "a disk that resets cannot be copied", "D", STORAGE)
-def resets(move: Move) -> Problems:
+def resets(move: Copied | LooseDisk) -> Problems:
     """The server refuses it (xapi_vdi.ml, check_operation_error: VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION)."""
     for ref in move.moving:
         vdi = move.source.VDI[ref]
@@ -64,7 +66,7 @@ def resets(move: Move) -> Problems:
 
 
 @rule("R56", "a host sees both SRs", "D", STORAGE)
-def copier(move: Move) -> Problems:
+def copier(move: Copied | LooseDisk) -> Problems:
     """The server copies on a host that sees both SRs (message_forwarding.ml, VDI.copy)."""
     seen = {host: move.source.visible_srs.get(host, frozenset()) for host in move.source.host}
     seen = {host: srs for host, srs in seen.items() if move.source.is_live(host)}
@@ -78,9 +80,9 @@ def copier(move: Move) -> Problems:
 
 
 @rule("R56", "the home server sees the disks", "D", STORAGE)
-def home(move: Move) -> Problems:
+def home(move: Copied | LooseDisk) -> Problems:
     """A halted VM whose home server does not see its disks starts on another host."""
-    if move.host is None:
+    if isinstance(move, LooseDisk) or move.host is None:
         return
     for sr in dict.fromkeys(sr for sr in move.moving.values() if sr is not None):
         if sr in move.target.SR and move.target.sr_hosts.get(sr) and not move.target.sees(move.host, sr):
@@ -91,10 +93,9 @@ def home(move: Move) -> Problems:
 
 
 @rule("R60", "snapshots stay behind", "D", STORAGE)
-def staying(move: Move) -> Problems:
-    if move.loose is not None:
-        sources = {move.loose}
-        behind = [v for v in move.source.VDI.values() if v.is_a_snapshot and v.snapshot_of in sources and v.managed]
+def staying(move: Copied | LooseDisk) -> Problems:
+    if isinstance(move, LooseDisk):
+        behind = [v for v in move.source.VDI.values() if v.is_a_snapshot and v.snapshot_of == move.ref and v.managed]
     else:
         behind = [vdi for _ref, vdi, leader in following_disks(move.source, move.ref) if leader in move.moving]
     for sr in dict.fromkeys(vdi.SR for vdi in behind):
@@ -111,8 +112,8 @@ def staying(move: Move) -> Problems:
 
 
 @rule("R61", "memory of a suspended VM", "D", STORAGE)
-def image(move: Move) -> Problems:
-    if move.loose is not None and move.source.VDI[move.loose].type == "suspend":
+def image(move: Copied | LooseDisk) -> Problems:
+    if isinstance(move, LooseDisk) and move.source.VDI[move.ref].type == "suspend":
         message = m_("{disk} holds the memory of a suspended VM.", disk=move.name)
         hint = m_("Resume the VM first, or move the whole VM.")
-        yield found("R61", Severity.block, move.source, "VDI", move.loose, message, hint, page=STORAGE)
+        yield found("R61", Severity.block, move.source, "VDI", move.ref, message, hint, page=STORAGE)

@@ -6,7 +6,7 @@ from typing import Final
 from xsmigui.core.messages import Duration, Message, Size, Text, m_, mn_, sentences
 from xsmigui.core.migration.difference import why_no_difference, why_no_target
 from xsmigui.core.migration.estimates import stop_estimate
-from xsmigui.core.migration.moves import Move
+from xsmigui.core.migration.moves import Copied, LooseDisk, OfVm, Sent
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.refs import SrRef, VdiRef
@@ -19,13 +19,13 @@ LEAST: Final = 64 * MiB
 
 
 @rule("R77", "short stop", "D", STORAGE)
-def short_stop(move: Move) -> Problems:
-    if move.stops:
+def short_stop(move: Copied | LooseDisk) -> Problems:
+    if isinstance(move, Copied) and move.stops:
         yield from obstacles(move)
         yield from _devices(move)
 
 
-def obstacles(move: Move) -> Problems:
+def obstacles(move: OfVm) -> Problems:
     """The reasons against moving this running VM with a short stop, whether or not the operator has chosen that."""
     yield from _images(move)
     for message, hint in _why_not_stopped(move):
@@ -33,7 +33,7 @@ def obstacles(move: Move) -> Problems:
     yield from _unseen(move)
 
 
-def or_short_stop(move: Move, hint: Text) -> Text:
+def or_short_stop(move: OfVm, hint: Text) -> Text:
     """A hint, with the short stop as the other way where there is one."""
     is_possible = move.is_running and move.moving and not move.crosses and not move.draft.copy
     if not is_possible or any(obstacles(move)):
@@ -41,7 +41,7 @@ def or_short_stop(move: Move, hint: Text) -> Text:
     return sentences(hint, m_("Or move {vm} with a short stop.", vm=move.name))
 
 
-def why_no_short_stop(moves: Iterable[Move]) -> str:
+def why_no_short_stop(moves: Iterable[OfVm]) -> str:
     """Why none of these running VMs can be moved with a short stop, of the first of them; empty where one can."""
     first = ""
     for move in moves:
@@ -52,7 +52,7 @@ def why_no_short_stop(moves: Iterable[Move]) -> str:
     return first
 
 
-def _images(move: Move) -> Problems:
+def _images(move: OfVm) -> Problems:
     """Only between images in VHD does the server copy a difference (`core.migration.difference`)."""
     hint = m_("Shut {vm} down and move it, or choose another SR.", vm=move.name)
     for ref, sr in move.moving.items():
@@ -70,7 +70,7 @@ def _images(move: Move) -> Problems:
             yield found("R77", Severity.block, move.target, "SR", sr, message, hint, page=STORAGE)
 
 
-def _why_not_stopped(move: Move) -> Iterator[tuple[Message, Message]]:
+def _why_not_stopped(move: OfVm) -> Iterator[tuple[Message, Message]]:
     """Why the VM cannot be stopped for a short time, whatever its disks are, and what to do."""
     vm, name = move.vm, move.name
     for operation in ("clean_shutdown", "snapshot", "start", "start_on"):
@@ -99,7 +99,7 @@ def _why_not_stopped(move: Move) -> Iterator[tuple[Message, Message]]:
         yield message, m_("Leave it on its host, and migrate it before or afterwards.")
 
 
-def _devices(move: Move) -> Problems:
+def _devices(move: OfVm) -> Problems:
     """Devices of the host are free while the VM is down, and it starts on that host only with them. A vTPM is its own:
     snapshots carry it along (xapi 24.10, xapi_vm_snapshot.ml)."""
     if move.vm.VGPUs or move.vm.attached_PCIs:
@@ -111,7 +111,7 @@ def _devices(move: Move) -> Problems:
         yield found("R77", Severity.warn, move.source, "VM", move.ref, message, hint, page=STORAGE)
 
 
-def _unseen(move: Move) -> Problems:
+def _unseen(move: OfVm) -> Problems:
     host = move.vm.resident_on
     for sr in dict.fromkeys(sr for sr in move.moving.values() if sr is not None):
         if sr in move.target.SR and move.target.sr_hosts.get(sr) and not move.target.sees(host, sr):
@@ -121,9 +121,9 @@ def _unseen(move: Move) -> Problems:
 
 
 @rule("R51", "short stop: space at the source", "D", STORAGE)
-def space(move: Move) -> Problems:
+def space(move: Copied | LooseDisk) -> Problems:
     """The snapshot of each of the VM's disks, also of those that stay, grows while the VM writes."""
-    if not move.stops:
+    if isinstance(move, LooseDisk) or not move.stops:
         return
     by_sr: dict[SrRef, list[VdiRef]] = {}
     for _vbd, ref, vdi in move.source.disks(move.ref):
@@ -148,8 +148,8 @@ def space(move: Move) -> Problems:
 @batch_rule("R77", "how long the stop is")
 def how_long(batch: Batch) -> Problems:
     """An estimate: what the guest writes while its disks are copied is copied while it is down."""
-    for move in batch.moves:
-        if not move.stops:
+    for move in batch.of_vms:
+        if isinstance(move, Sent) or not move.stops:
             continue
         stop = stop_estimate(move, batch.writes.get(move.ref))
         allowed = batch.draft.short_stop

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from xsmigui.core.capacity import Flow, load, written
 from xsmigui.core.messages import Size, Text, listed, m_, mn_
 from xsmigui.core.migration.fixes import DisableCbt, EjectCd, SetDefaultSr
-from xsmigui.core.migration.moves import Kind, Move, following_disks, own_disks
+from xsmigui.core.migration.moves import Kind, LooseDisk, Move, Sent, following_disks, own_disks
 from xsmigui.core.migration.rules.base import Batch, Problems, batch_rule, found, rule
 from xsmigui.core.migration.rules.repositories import (
     SNAPSHOT_OVERHEAD_BYTES,
@@ -37,7 +37,7 @@ def _moving(move: Move) -> Iterator[tuple[VdiRef, VDI, SrRef]]:
 
 def _disk(move: Move, vdi: VDI) -> Text:
     """A disk in a sentence: its own name, else its VM's."""
-    return vdi.name_label or m_("a disk of {vm}", vm=move.vm.name_label)
+    return vdi.name_label or m_("a disk of {vm}", vm=move.name)
 
 
 @batch_rule("R50", "space at the destination", STORAGE)
@@ -50,8 +50,8 @@ def space(batch: Batch) -> Problems:
 @batch_rule("R50", "disks of other clients", STORAGE)
 def space_of_others(batch: Batch) -> Problems:
     """How much the migrations of other clients will still write no record tells."""
-    known = {claim.vm for claim in batch.site.claims} | {move.vm.uuid for move in batch.moves}
-    pools = dict.fromkeys([batch.target, *(move.source for move in batch.moves)])
+    known = {claim.vm for claim in batch.site.claims} | {move.vm.uuid for move in batch.of_vms}
+    pools = dict.fromkeys([batch.target, *(move.source for move in batch.of_vms)])
     others = [
         vm
         for pool in pools
@@ -59,7 +59,7 @@ def space_of_others(batch: Batch) -> Problems:
         if vm.current_operations and "migrate_send" in vm.current_operations.values() and vm.uuid not in known
     ]
     names = sorted((vm.name_label for vm in others), key=natural)
-    if names and any(move.moving for move in batch.moves):
+    if names and any(move.moving for move in batch.of_vms):
         message = m_(
             "Other clients are moving {vms} with their disks; the space that those will still use is not counted.",
             vms=listed(names),
@@ -68,7 +68,7 @@ def space_of_others(batch: Batch) -> Problems:
 
 
 @rule("R51", "space at the source", "SH", STORAGE)
-def source_space(move: Move) -> Problems:
+def source_space(move: Sent) -> Problems:
     """A temporary snapshot of each disk grows while the VM writes, in the worst case to the disk's size; the server
     finds out only when it is full. Disks of VMs that do not run are mirrored too (xapi_vm_migrate.ml,
     vdi_copy_fun)."""
@@ -97,7 +97,7 @@ def source_space(move: Move) -> Problems:
 
 
 @rule("R52", "SR can migrate", "SH", STORAGE)
-def can_migrate(move: Move) -> Problems:
+def can_migrate(move: Sent) -> Problems:
     sources = dict.fromkeys(vdi.SR for _ref, vdi, _sr in _moving(move))
     targets = dict.fromkeys(sr for _ref, _vdi, sr in _moving(move))
     sends = (problem for sr in sources for problem in sr_sends(move.source, sr))
@@ -107,7 +107,7 @@ def can_migrate(move: Move) -> Problems:
 
 
 @rule("R53", "changed block tracking", "SH", STORAGE)
-def cbt(move: Move) -> Problems:
+def cbt(move: Sent) -> Problems:
     """On every disk that really moves, its snapshots' included; before 25.15 on the VM's disks that stay, too
     (xapi_vm_migrate.ml, assert_can_migrate: VDI_CBT_ENABLED)."""
     disks = {ref: vdi for ref, vdi, _sr in _moving(move)}
@@ -128,7 +128,7 @@ def cbt(move: Move) -> Problems:
 
 
 @rule("R54", "disk resets at boot", "SH", STORAGE)
-def on_boot(move: Move) -> Problems:
+def on_boot(move: Sent) -> Problems:
     """On any disk of the VM, also one that would stay (xapi_vm_migrate.ml, migrate_send')."""
     disks = {ref: vdi for ref, vdi, _sr in _moving(move)} | own_disks(move.source, move.ref)
     for ref, vdi in disks.items():
@@ -149,7 +149,7 @@ def encrypted(move: Move) -> Problems:
 
 
 @rule("R56", "the host sees the storage", page=STORAGE)
-def visible(move: Move) -> Problems:
+def visible(move: Sent) -> Problems:
     """Every SR that the VM's disks will lie on (xapi_vm_helpers.ml, assert_can_see_SRs:
     VM_REQUIRES_SR; R63 looks at the CDs)."""
     if move.host is None:
@@ -164,7 +164,7 @@ def stranded(move: Move) -> Problems:
     """After the move of a halted VM inside a pool of several hosts. Where this program copies the disks no host must
     see them, and the VM could no longer start if none did; else R56 sees to it that there is one."""
     places = {sr for sr in move.placement.values() if sr is not None}
-    if move.crosses or not move.moving or not places or len(move.target.host) < 2 or move.loose is not None:
+    if isinstance(move, LooseDisk) or move.crosses or not move.moving or not places or len(move.target.host) < 2:
         return
     seeing = [host for host in move.target.host if places <= move.target.visible_srs.get(host, frozenset())]
     if not seeing and move.kind is Kind.disk:
@@ -182,7 +182,7 @@ def stranded(move: Move) -> Problems:
 
 
 @rule("R60", "snapshots come along", "SH", STORAGE)
-def snapshots(move: Move) -> Problems:
+def snapshots(move: Sent) -> Problems:
     following = [(ref, vdi) for ref, vdi, _leader in following_disks(move.source, move.ref) if ref in move.moving]
     if following:
         total = Size(sum(vdi.virtual_size for _ref, vdi in following))
@@ -206,7 +206,7 @@ def size_limit(move: Move) -> Problems:
 
 
 @rule("R63", "inserted CDs", page=STORAGE)
-def cds(move: Move) -> Problems:
+def cds(move: Sent) -> Problems:
     """A CD on an SR that the host does not see stops a plain migration; storage motion ejects what is not mapped."""
     if move.host is None:
         return
@@ -228,11 +228,13 @@ def cds(move: Move) -> Problems:
 
 @rule("R67", "every disk has a place", "LSHD", STORAGE)
 def placed(move: Move) -> Problems:
-    own = own_disks(move.source, move.ref)
+    loose = isinstance(move, LooseDisk)
+    host = None if isinstance(move, LooseDisk) else move.host
+    own = {} if isinstance(move, LooseDisk) else own_disks(move.source, move.ref)
     for ref, sr in move.placement.items():
-        if sr is None and (move.host is not None or move.loose is not None):
-            name = {"disk": _disk(move, move.source.VDI[ref]), "vm": move.vm.name_label}
-            if move.loose is not None:
+        if sr is None and (host is not None or loose):
+            name = {"disk": _disk(move, move.source.VDI[ref]), "vm": move.name}
+            if loose:
                 message = m_("No SR has been chosen for {disk} yet.", **name)
             elif ref in own:
                 message = m_("No SR has been chosen for {disk} of {vm} yet.", **name)
@@ -241,7 +243,7 @@ def placed(move: Move) -> Problems:
             hint = m_("Choose an SR for it.")
             yield found("R67", Severity.block, move.source, "VDI", ref, message, hint, page=STORAGE)
     homeless = any(sr is None for sr in move.placement.values())
-    if homeless and move.host is not None and move.target.pool.default_SR not in move.target.SR:
+    if homeless and host is not None and move.target.pool.default_SR not in move.target.SR:
         message = m_("{pool} has no default SR.", pool=move.target.name)
         hint = m_("Set one: suspend images and snapshot disks go there unless another SR is chosen.")
         able = [sr for sr in move.target.srs_by_space if move.target.SR[sr].shared]
@@ -266,23 +268,23 @@ def health(move: Move) -> Problems:
 
 def flow_of(move: Move) -> Flow:
     """What a move takes and frees at its destination's pool, for the ledger."""
-    if move.host is None and move.kind is not Kind.disk:
+    if isinstance(move, Sent) and move.host is None:
         return Flow()
     by_sr: dict[SrRef, dict[VdiRef, VDI]] = {}
     leaving: dict[SrRef, int] = {}
     passing: dict[SrRef, int] = {}
-    own = own_disks(move.source, move.ref)
+    own = own_disks(move.source, move.ref) if isinstance(move, Sent) else {}
     for ref, vdi, sr in _moving(move):
         if sr in move.target.SR:
             by_sr.setdefault(sr, {})[ref] = vdi
         if not move.crosses and vdi.SR in move.target.SR:
             thin = move.source.is_thin(vdi.SR)
             leaving[vdi.SR] = leaving.get(vdi.SR, 0) + (written(vdi) if thin else vdi.virtual_size)
-            if ref in own and move.kind is not Kind.disk:
+            if ref in own:
                 passing[vdi.SR] = passing.get(vdi.SR, 0) + SNAPSHOT_OVERHEAD_BYTES
     memory, twice, freed = {}, {}, {}
     stays = move.kind is Kind.disk and move.draft.keep_days > 0
-    if move.host is None:
+    if isinstance(move, LooseDisk) or move.host is None:
         pass
     elif move.is_running and move.runs_on:
         twice = {move.host: move.memory} if move.moving and not move.stops else {}
