@@ -11,8 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from xsmigui.core.capacity import Flow, Ledger, ledger
-from xsmigui.core.messages import Text, m_, mn_, sentences
-from xsmigui.core.migration.candidates import bare_move, host_problems
+from xsmigui.core.messages import Text, m_
 from xsmigui.core.migration.defaults import Resolved, default_destination, resolve
 from xsmigui.core.migration.draft import Draft, Site, StorageMode
 from xsmigui.core.migration.facts import (
@@ -26,7 +25,7 @@ from xsmigui.core.migration.facts import (
     rights,
     write_rate,
 )
-from xsmigui.core.migration.fixes import ShutDown, ShutDownHere
+from xsmigui.core.migration.homeless import homeless, or_shut_down
 from xsmigui.core.migration.moves import Copied, Kind, LooseDisk, Move, Sent
 from xsmigui.core.migration.offers import Offers
 from xsmigui.core.migration.other_programs import copies_of_others
@@ -39,9 +38,6 @@ from xsmigui.core.text import in_use
 
 CHOICES: Final = ("R67", "R80")
 """The rules of disks without an SR and interfaces without a network."""
-
-MOST: Final = 4
-"""Hosts whose reasons are shown if none can take a VM."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +188,7 @@ def _basis(site: Site, asked: Draft) -> Basis:
         draft = draft.to(chosen) if chosen is not None else draft
     resolved = resolve(site, draft)
     moves = resolved.moves
-    problems = [*_missing(site, draft), *_unreachable(site, draft), *_homeless(moves)]
+    problems = [*_missing(site, draft), *_unreachable(site, draft), *homeless(moves)]
     flows = {move.ref: flow_of(move) for move in moves}
     told: dict[MoverRef, tuple[Problem, ...]] = {}
     for move in moves:
@@ -224,7 +220,7 @@ def evaluate(site: Site, draft: Draft, facts: Facts | None = None, before: Evalu
             problems += batch_rule.check(batch)
     problems, questions = _with_facts(moves, problems, facts)
     if draft.leaves is not None:
-        problems = [_mended_by_shutting_down(problem, basis.resolved.of_vms) for problem in problems]
+        problems = [or_shut_down(problem, basis.resolved.of_vms) for problem in problems]
     by_uuid: dict[str, list[Problem]] = {}
     for problem in problems:
         if problem.subject.cls == "VM":
@@ -315,58 +311,6 @@ def _ledger(site: Site, draft: Draft, moves: tuple[Move, ...], flows: Mapping[Mo
 
 def _uuid_of_vm(move: Move) -> str:
     return "" if isinstance(move, LooseDisk) else move.vm.uuid
-
-
-def _homeless(moves: tuple[Move, ...]) -> list[Problem]:
-    """VMs for which no host of the destination passes, with the reason of each host."""
-    problems = []
-    for move in moves:
-        if not isinstance(move, Sent) or move.host is not None or move.draft.destination not in move.site.pools:
-            continue
-        if move.ref in move.draft.hosts:
-            continue  # the chosen host is gone, which _missing says
-        message = m_("No host of {pool} can take {vm}.", pool=move.target.name, vm=move.vm.name_label)
-        told: list[Problem] = []
-        others = [host for host in move.target.hosts_in_order if host != move.draft.leaves]
-        for host in others[:MOST]:
-            trial = bare_move(move.site, move.draft, move.source, move.target, move.ref, host)
-            told += [p for p in host_problems(trial) if p.blocks][:1]
-        reasons = list(dict.fromkeys(p.finding for p in told))
-        rest = len(others) - MOST
-        if rest > 0:
-            reasons.append(mn_("{n} more host cannot either.", "{n} more hosts cannot either.", rest))
-        subject = Subject("VM", move.vm.uuid, move.vm.name_label)
-        rule = told[0].rule if told else "R05"
-        remedy = next((p.remedy for p in told if p.remedy is not None), None)
-        problems.append(
-            Problem(
-                rule=rule,
-                severity=Severity.block,
-                subject=subject,
-                finding=sentences(message, *reasons),
-                advice=m_("Choose another destination."),
-                page=Page.home_server,
-                remedy=remedy,
-            )
-        )
-    return problems
-
-
-def _mended_by_shutting_down(problem: Problem, moves: tuple[Sent | Copied, ...]) -> Problem:
-    """A host can be emptied of a VM that cannot leave it by shutting that down: where nothing better is offered, and
-    the server would let the guest be shut down."""
-    if not problem.blocks or not isinstance(problem.remedy, ShutDown | None) or problem.subject.cls != "VM":
-        return problem
-    move = next((move for move in moves if move.vm.uuid == problem.subject.uuid), None)
-    if move is None or "clean_shutdown" not in move.vm.allowed_operations:
-        return problem
-    hint: Text = m_("Fix that, or shut {vm} down so that the host can be emptied.", vm=move.vm.name_label)
-    if problem.remedy is not None or problem.page is not Page.home_server:
-        hint = problem.advice
-    host = move.draft.leaves
-    assert host is not None
-    remedy = ShutDownHere(pool=move.source.id, host=host, vm=move.ref, vm_name=move.vm.name_label)
-    return replace(problem, remedy=remedy, advice=hint)
 
 
 def _writes(moves: tuple[Sent | Copied, ...], facts: Facts) -> dict[VmRef, float]:

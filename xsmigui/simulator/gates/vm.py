@@ -12,82 +12,25 @@ from typing import Final
 
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates.busy import other_operation, vm_operation
+from xsmigui.simulator.gates.vm_tables import (
+    ANY,
+    BOOT_RECORD,
+    CONTROL_DOMAIN,
+    DURING_UPGRADE,
+    FEATURES,
+    LISTED,
+    LONG_COPIES,
+    MOBILE,
+    NEVER_LISTED,
+    POWER_STATES,
+    RESETS,
+    RUNNING_TOO,
+    SNAPSHOT,
+    SNAPSHOTS,
+    TEMPLATE,
+)
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.tables import Row
-
-ANY: Final = ("halted", "paused", "suspended", "running")
-_RUNNING: Final = ("running",)
-_HALTED: Final = ("halted",)
-_SUSPENDED: Final = ("suspended",)
-_WITH_MEMORY: Final = ("paused", "suspended", "running")
-_WITHOUT_DOMAIN: Final = ("halted", "suspended")
-
-# allowed_power_states, in the order in which a refusal lists them; operations that are not here take any
-POWER_STATES: Final[dict[str, tuple[str, ...]]] = {
-    "import": (),
-    **dict.fromkeys(
-        ("changing_VCPUs", "changing_static_range", "changing_memory_limits", "changing_shadow_memory",
-         "changing_NVRAM", "make_into_template", "provision", "start", "start_on", "clone", "copy", "create_vtpm"),
-        _HALTED,
-    ),
-    "unpause": ("paused",), "csvm": _SUSPENDED, "resume": _SUSPENDED, "resume_on": _SUSPENDED,
-    **dict.fromkeys(
-        ("awaiting_memory_live", "call_plugin", "clean_reboot", "clean_shutdown", "changing_memory_live",
-         "changing_shadow_memory_live", "changing_VCPUs_live", "data_source_op", "pause", "pool_migrate", "send_sysrq",
-         "send_trigger", "snapshot_with_quiesce", "sysprep", "suspend"),
-        _RUNNING,
-    ),
-    "changing_dynamic_range": ("halted", "running"),
-    "create_template": _WITHOUT_DOMAIN, "destroy": _WITHOUT_DOMAIN, "export": _WITHOUT_DOMAIN,
-    "hard_reboot": ("paused", "running"),
-    "checkpoint": _WITH_MEMORY, "get_boot_record": _WITH_MEMORY, "shutdown": _WITH_MEMORY,
-    "hard_shutdown": _WITH_MEMORY, "migrate_send": ("halted", "suspended", "running"),
-}  # fmt: skip
-_RUNNING_TOO: Final = frozenset({"changing_VCPUs", "changing_static_range", "changing_memory_limits"})
-
-# What allowed_operations may list: until 24.13 this, since 24.14 all operations but these (allowable_ops, ignored_ops)
-_LISTED: Final = (
-    "create_vtpm", "changing_NVRAM", "changing_dynamic_range", "changing_shadow_memory", "changing_static_range",
-    "make_into_template", "migrate_send", "pool_migrate", "changing_VCPUs_live", "provision", "destroy", "export",
-    "resume_on", "resume", "suspend", "hard_reboot", "hard_shutdown", "clean_reboot", "clean_shutdown", "unpause",
-    "pause", "start_on", "start", "snapshot_with_quiesce", "checkpoint", "revert", "clone", "copy", "snapshot",
-)  # fmt: skip
-_NEVER_LISTED: Final = frozenset({
-    "create_template", "power_state_reset", "csvm", "get_boot_record", "send_sysrq", "send_trigger", "query_services",
-    "shutdown", "call_plugin", "changing_memory_live", "awaiting_memory_live", "changing_memory_limits",
-    "changing_shadow_memory_live", "changing_VCPUs", "assert_operation_valid", "data_source_op",
-    "update_allowed_operations", "import", "reverting",
-})  # fmt: skip
-
-_TEMPLATE: Final = frozenset({
-    "changing_dynamic_range", "changing_static_range", "changing_memory_limits", "changing_shadow_memory",
-    "changing_VCPUs", "changing_NVRAM", "clone", "copy", "export", "metadata_export", "provision",
-})  # fmt: skip
-_SNAPSHOT: Final = frozenset({
-    "revert", "clone", "copy", "export", "destroy", "hard_shutdown", "metadata_export",
-})  # fmt: skip
-_CONTROL_DOMAIN: Final = frozenset({
-    "data_source_op", "changing_memory_live", "awaiting_memory_live", "metadata_export", "changing_dynamic_range",
-    "changing_memory_limits", "changing_static_range", "start", "start_on", "changing_VCPUs", "destroy",
-})  # fmt: skip
-_MOBILE: Final = frozenset({"suspend", "checkpoint", "pool_migrate", "migrate_send"})
-# Guests that say one of these can be asked to
-_FEATURES: Final = {
-    "clean_shutdown": ("feature-shutdown", "feature-poweroff"), "clean_reboot": ("feature-shutdown", "feature-reboot"),
-    "changing_VCPUs_live": ("feature-vcpu-hotplug",), **dict.fromkeys(_MOBILE, ("feature-suspend",)),
-}  # fmt: skip
-_RESETS: Final = frozenset({"checkpoint", "snapshot", "suspend", "snapshot_with_quiesce"})
-_LONG_COPIES: Final = frozenset({"clone", "copy", "export"})
-_SNAPSHOTS: Final = frozenset({"snapshot", "checkpoint"})
-_BOOT_RECORD: Final = frozenset({"get_boot_record"})
-# xapi_globs.ml, rpu_allowed_vm_operations
-DURING_UPGRADE: Final = frozenset({
-    "assert_operation_valid", "changing_memory_live", "changing_shadow_memory_live", "changing_VCPUs_live",
-    "clean_reboot", "clean_shutdown", "clone", "copy", "csvm", "destroy", "export", "get_boot_record", "hard_reboot",
-    "hard_shutdown", "import", "make_into_template", "migrate_send", "pause", "pool_migrate", "power_state_reset",
-    "provision", "resume", "resume_on", "send_sysrq", "send_trigger", "start", "start_on", "suspend", "unpause",
-    "update_allowed_operations",
-})  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -156,7 +99,7 @@ Check = Callable[[Subject, str, bool], Failure | None]
 def power_states(vm: Subject, op: str) -> tuple[str, ...]:
     """The states that an operation takes (allowed_power_states)."""
     wanted = POWER_STATES.get(op, ANY)
-    if op in _RUNNING_TOO and vm.row["is_control_domain"]:
+    if op in RUNNING_TOO and vm.row["is_control_domain"]:
         return ("halted", "running")
     if op in {"clone", "copy"}:
         suspended_too = vm.pool.row["other_config"].get("allow_clone_suspended_vm") == "true"
@@ -179,7 +122,7 @@ def allowed_concurrently(op: str, current: list[str]) -> bool:
     """What may run beside what (is_allowed_concurrently)."""
     if not current:
         return True
-    for family in (_LONG_COPIES, _SNAPSHOTS, _BOOT_RECORD):
+    for family in (LONG_COPIES, SNAPSHOTS, BOOT_RECORD):
         if op in family and set(current) <= family:
             return True
     if op == "hard_shutdown":
@@ -201,7 +144,7 @@ def _busy(vm: Subject, op: str, strict: bool) -> Failure | None:
 def _template(vm: Subject, op: str, strict: bool) -> Failure | None:
     """Templates that are no snapshots; default ones are neither destroyed nor sent elsewhere (check_template)."""
     row = vm.row
-    if not row["is_a_template"] or row["is_a_snapshot"] or op in _TEMPLATE:
+    if not row["is_a_template"] or row["is_a_snapshot"] or op in TEMPLATE:
         return None
     default = row["is_default_template"] or _yes(row["other_config"].get("default_template", ""))
     if op in {"destroy", "migrate_send"} and not default:
@@ -210,7 +153,7 @@ def _template(vm: Subject, op: str, strict: bool) -> Failure | None:
 
 
 def _snapshot(vm: Subject, op: str, strict: bool) -> Failure | None:
-    if not vm.row["is_a_snapshot"] or op in _SNAPSHOT:
+    if not vm.row["is_a_snapshot"] or op in SNAPSHOT:
         return None
     return Failure("VM_IS_SNAPSHOT", vm.ref, vm_operation(vm.pool.profile, op))
 
@@ -227,7 +170,7 @@ def _immobile(vm: Subject, op: str, strict: bool) -> Failure | None:
     """nomigrate or nested virtualisation; not asked where force made the gate lenient."""
     if not strict:
         return None
-    if op in _MOBILE and (vm.says("nomigrate", "nomigrate") or vm.says("nested_virt", "nested-virt")):
+    if op in MOBILE and (vm.says("nomigrate", "nomigrate") or vm.says("nested_virt", "nested-virt")):
         return Failure("VM_IS_IMMOBILE", vm.ref)
     if op == "changing_dynamic_range" and vm.says("nested_virt", "nested-virt"):
         return Failure("VM_IS_USING_NESTED_VIRT", vm.ref)
@@ -240,7 +183,7 @@ def _control_domain(vm: Subject, op: str, strict: bool) -> Failure | None:
     host = vm.pool.db.find("host", vm.row["resident_on"])
     if op in {"changing_VCPUs", "destroy"} and host is not None and host["control_domain"] == vm.ref:
         return Failure("OPERATION_NOT_ALLOWED", "This operation is not allowed on dom0")
-    if op in _CONTROL_DOMAIN:
+    if op in CONTROL_DOMAIN:
         return None
     return Failure("OPERATION_NOT_ALLOWED", "This operation is not allowed on a control domain")
 
@@ -250,16 +193,16 @@ def _feature(vm: Subject, op: str, strict: bool) -> Failure | None:
     not help), or a feature that a live HVM guest lacks."""
     profile = vm.pool.profile
     asked = vm.live if profile.tools_matter_only_live else vm.state == "running"
-    if op in _MOBILE and profile.knows_cant_suspend and vm.guest is not None:
+    if op in MOBILE and profile.knows_cant_suspend and vm.guest is not None:
         relevant = vm.live if profile.tools_matter_only_live else profile.drivers_imply_features or vm.needs_features
         reason = vm.guest["other"].get("data-cant-suspend-reason")
         if relevant and reason is not None:
             return Failure("VM_NON_SUSPENDABLE", vm.ref, reason)
-    if op not in _FEATURES or not asked or vm.implicitly_able:
+    if op not in FEATURES or not asked or vm.implicitly_able:
         return None
     if not strict and op != "changing_VCPUs_live":
         return None
-    if any(vm.feature(name) for name in _FEATURES[op]):
+    if any(vm.feature(name) for name in FEATURES[op]):
         return None
     return Failure("VM_LACKS_FEATURE", vm.ref)
 
@@ -273,18 +216,18 @@ def _quiesce(vm: Subject, op: str, strict: bool) -> Failure | None:
 
 def _on_boot(vm: Subject, op: str, strict: bool) -> Failure | None:
     """Disks that reset at boot, read from sm_config; moving minds only those that are cached as well."""
-    if op not in _RESETS and op != "pool_migrate":
+    if op not in RESETS and op != "pool_migrate":
         return None
     for vdi in disks(vm.pool, vm.row, cds=True):
         config = vdi["sm_config"]
-        if config.get("on_boot") == "reset" and (op in _RESETS or _yes(config.get("caching", ""))):
+        if config.get("on_boot") == "reset" and (op in RESETS or _yes(config.get("caching", ""))):
             return Failure("VDI_ON_BOOT_MODE_INCOMPATIBLE_WITH_OPERATION")
     return None
 
 
 def _pci(vm: Subject, op: str, strict: bool) -> Failure | None:
     """PCI devices in the domain, other than those of NVIDIA SR-IOV vGPUs."""
-    if op not in _MOBILE or not vm.row["attached_PCIs"]:
+    if op not in MOBILE or not vm.row["attached_PCIs"]:
         return None
     own = {g["PCI"] for g in _vgpus(vm) if _nvidia(vm, g) == "nvidia_sriov"}
     return Failure("VM_HAS_PCI_ATTACHED", vm.ref) if set(vm.row["attached_PCIs"]) - own else None
@@ -292,7 +235,7 @@ def _pci(vm: Subject, op: str, strict: bool) -> Failure | None:
 
 def _vgpu(vm: Subject, op: str, strict: bool) -> Failure | None:
     """NVIDIA's vGPUs move where their metadata is known; any do in a halted VM (check_vgpu)."""
-    if op not in _MOBILE or not vm.row["VGPUs"]:
+    if op not in MOBILE or not vm.row["VGPUs"]:
         return None
     if (op, vm.state) in {("migrate_send", "halted"), ("checkpoint", "suspended")}:
         return None
@@ -315,7 +258,7 @@ def _has_metadata(vm: Subject, vgpu: Row) -> bool:
 
 
 def _vusb(vm: Subject, op: str, strict: bool) -> Failure | None:
-    return Failure("VM_HAS_VUSBS", vm.ref) if op in _MOBILE | {"snapshot"} and vm.row["VUSBs"] else None
+    return Failure("VM_HAS_VUSBS", vm.ref) if op in MOBILE | {"snapshot"} and vm.row["VUSBs"] else None
 
 
 def _bound(vm: Subject, op: str, strict: bool) -> Failure | None:
@@ -379,8 +322,8 @@ def listed(pool: Pool) -> list[str]:
     """What allowed_operations of this release may name."""
     words = pool.schema.enums["vm_operations"]
     if not pool.profile.at_least("24.14.0"):
-        return [op for op in _LISTED if op in words]
-    return [op for op in words if op not in _NEVER_LISTED]
+        return [op for op in LISTED if op in words]
+    return [op for op in words if op not in NEVER_LISTED]
 
 
 def allowed(pool: Pool, ref: str) -> list[str]:

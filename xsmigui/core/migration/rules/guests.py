@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from xsmigui.core.messages import Size, listed, m_
-from xsmigui.core.migration.moves import Copied, Kind, LooseDisk, Move, OfVm, Sent, own_disks
+from xsmigui.core.migration.moves import Kind, LooseDisk, Move, OfVm, Sent, own_disks
 from xsmigui.core.migration.rules.base import Problems, found, offer_shut_down, rule
 from xsmigui.core.problems import Page, Severity
 from xsmigui.core.records import VGPU
