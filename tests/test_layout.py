@@ -22,10 +22,8 @@ LONGER = {
     "core/errors/exceptions.py": "a table",
     "core/inventory.py": "one class of look-ups; parts of it would be half-classes that only make sense together",
     "services/carrier.py": "one loop: its steps share what the last look has shown",
-    "services/connections.py": "the life of a connection: every part changes the same few tables",
     "services/jobs.py": "the queue: every part changes the same few tables",
     "services/sending.py": "one motion from its checks to its end",
-    "simulator/gates/vm.py": "half of it a table",
 }
 """Files that may be longer than the others, and why."""
 

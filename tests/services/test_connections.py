@@ -11,8 +11,9 @@ from tests.simulated import Simulated
 from xsmigui.core.failures import CertificateChanged, CertificateUnknown, ServerFailure, Unreachable
 from xsmigui.core.outline_nodes import Link
 from xsmigui.core.ports import Address
-from xsmigui.services.connections import MEMBERS_REFRESH_S, RETRY_DELAYS_S
+from xsmigui.services.connections import MEMBERS_REFRESH_S
 from xsmigui.services.login import HEAD_START_S
+from xsmigui.services.retrying import RETRY_DELAYS_S
 from xsmigui.services.server_states import AlreadyConnected, Declined, Server
 
 

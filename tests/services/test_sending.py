@@ -358,7 +358,7 @@ async def test_cut_in_the_middle_and_back_again(two: Engine, to: str, sides: tup
 async def test_cancelled_while_the_connection_is_lost(two: Engine) -> None:
     hold, job = await started(two, await two.plan("web-01", to="Lisboa"), 5)
     two.proxies["Madrid"].down()
-    await until(lambda: two.connections._awaited)  # the job has been looked at, and waits for the server
+    await until(lambda: two.connections._reach._awaited)  # the job has been looked at, and waits for the server
     two.jobs.cancel(job.id)
     await until(lambda: two.vm(job).cancelling)
     two.proxies["Madrid"].up()

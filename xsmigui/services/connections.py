@@ -10,23 +10,22 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import timedelta
+from typing import Final
 
 from xsmigui.core.catalogue import sentence
 from xsmigui.core.changes import Event
-from xsmigui.core.failures import (
-    WIRE_ERRORS,
-    SessionLost,
-    Unreachable,
-)
+from xsmigui.core.failures import WIRE_ERRORS, SessionLost, Unreachable
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.outline_nodes import Link, ServerView
 from xsmigui.core.ports import Address, Clock, Gateway, SecretStore, TrustStore, Wire
 from xsmigui.core.refs import PoolId
 from xsmigui.core.text import _
+from xsmigui.services.feeding import Announcing, Follower
 from xsmigui.services.login import Login
 from xsmigui.services.members import Members, addresses, learn
+from xsmigui.services.reach import Reach
+from xsmigui.services.retrying import count_down
 from xsmigui.services.server_states import (
     AlreadyConnected,
     Decisions,
@@ -41,9 +40,6 @@ from xsmigui.services.store import Store
 log = logging.getLogger(__name__)
 
 
-RETRY_DELAYS_S: Final = (1, 2, 4, 8, 15, 30)
-
-
 STEADY_AFTER: Final = timedelta(seconds=10)
 """A connection that held so long ends the growth of the delays: one that breaks as soon as all is loaded is no reason
 to load everything again each second."""
@@ -55,26 +51,6 @@ MEMBERS_REFRESH_S: Final = 3600.0
 
 Finder = Callable[[], Awaitable[Members]]
 """Looks for the hosts of a server's pool."""
-
-
-class _Follower:
-    """Hears the feed of one server and puts it into the store."""
-
-    def __init__(self, connections: "Connections", url: str) -> None:
-        self._connections = connections
-        self.url = url
-        self.pool: PoolId | None = None
-
-    def loaded(self, inventory: Inventory, gateway: Gateway) -> None:
-        self._connections._expect_alone(self.url, inventory, gateway)
-        self.pool = inventory.id  # first: whoever hears of it may fail, and then it is taken away again
-        self._connections._loaded(self.url, inventory, gateway)
-
-    def changed(self, events: list[Event]) -> None:
-        if self.pool is not None:
-            self._connections._store.apply(self.pool, events)
-            if any(event.cls == "host" for event in events):
-                self._connections._look_for_members(self.url, self.pool)
 
 
 class Connections:
@@ -98,14 +74,11 @@ class Connections:
         )
         self._clock = clock
         self._servers: dict[str, Server] = {}
-        self._gateways: dict[PoolId, Gateway] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._hurry: dict[str, asyncio.Event] = {}
         self._listeners: list[Callable[[Server], None]] = []
-        self._awaited: dict[PoolId, list[asyncio.Future[Gateway]]] = {}
         self._learning: dict[str, asyncio.Task[None]] = {}
-        self._lost_since: dict[PoolId, datetime] = {}
-        self._reasons: dict[PoolId, tuple[str, Exception]] = {}
+        self._reach = Reach(clock)
         self._finders: dict[str, Finder] = {}
 
     # What others see.
@@ -129,30 +102,18 @@ class Connections:
 
     def gateway(self, pool: PoolId) -> Gateway | None:
         """The way to a pool; None while it is not connected."""
-        return self._gateways.get(pool)
+        return self._reach.gateway(pool)
 
     def server_of(self, pool: PoolId) -> Server | None:
         return next((s for s in self._servers.values() if s.pool == pool), None)
 
     def trouble(self, pool: PoolId) -> Trouble | None:
         """Why a pool is not connected at present; None if it is, or was never."""
-        if pool not in self._lost_since or pool in self._gateways:
-            return None
-        server = self.server_of(pool)
-        given_up = server is None or server.link in (Link.failed, Link.closed)
-        seconds = (self._clock.now() - self._lost_since[pool]).total_seconds()
-        members = server.members if server is not None else {}
-        hosts = {url: shown for url, shown in members.items() if server is None or url != server.address.url}
-        reason, failure = self._reasons.get(pool, ("", None))
-        return Trouble(reason, seconds, given_up, hosts, failure)
+        return self._reach.trouble(pool, self.server_of(pool))
 
     async def wait_for_gateway(self, pool: PoolId) -> Gateway:
         """The way to a pool, once it is connected (again)."""
-        if pool in self._gateways:
-            return self._gateways[pool]
-        future: asyncio.Future[Gateway] = asyncio.get_running_loop().create_future()
-        self._awaited.setdefault(pool, []).append(future)
-        return await future
+        return await self._reach.wait_for(pool)
 
     # What the operator does.
 
@@ -272,7 +233,7 @@ class Connections:
         attempt = 0
         url = address.url
         while True:
-            follower = _Follower(self, url)
+            follower = Follower(self, url)
             begun = self._clock.now()
             try:
                 if gateway is None:
@@ -310,7 +271,7 @@ class Connections:
 
     def _look_for_members(self, url: str, pool: PoolId) -> None:
         """Ask the pool for its hosts, unless that is being done or they are known."""
-        gateway, inventory, server = self._gateways.get(pool), self._store.inventory(pool), self._servers.get(url)
+        gateway, inventory, server = self.gateway(pool), self._store.inventory(pool), self._servers.get(url)
         if gateway is None or inventory is None or server is None:
             return
         if url in self._learning and not self._learning[url].done():
@@ -321,7 +282,7 @@ class Connections:
 
     async def _learn(self, url: str, pool: PoolId, gateway: Gateway) -> None:
         """Keep what the pool says of its hosts; again from time to time, since certificates are renewed."""
-        while self._gateways.get(pool) is gateway and (inventory := self._store.inventory(pool)) is not None:
+        while self.gateway(pool) is gateway and (inventory := self._store.inventory(pool)) is not None:
             try:
                 members = await learn(gateway, inventory)
             except WIRE_ERRORS as failure:
@@ -334,11 +295,11 @@ class Connections:
                     self._set(replace(server, members=known))
             await self._clock.sleep(MEMBERS_REFRESH_S)
 
-    async def _follow(self, gateway: Gateway, follower: _Follower, ready: "asyncio.Future[None] | None") -> None:
+    async def _follow(self, gateway: Gateway, follower: Follower, ready: "asyncio.Future[None] | None") -> None:
         """Follow until it breaks. The session is ended only where the server can still hear it."""
         try:
             self._set_link(follower.url, Link.loading)
-            await gateway.follow(_Announcing(follower, self, gateway, ready))
+            await gateway.follow(Announcing(follower, gateway, ready))
         except (Unreachable, SessionLost) as error:
             try:
                 self._lost(follower)
@@ -352,57 +313,54 @@ class Connections:
                 await gateway.logout()
             raise
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
         """Whoever waited for a pool goes on."""
-        for pool in [pool for pool in self._awaited if pool in self._gateways]:
-            for future in self._awaited.pop(pool):
-                if not future.done():
-                    future.set_result(self._gateways[pool])
+        self._reach.wake()
 
-    def _lost(self, follower: _Follower) -> None:
+    def _lost(self, follower: Follower) -> None:
         if follower.pool is not None:
-            self._gateways.pop(follower.pool, None)
+            self._reach.lost(follower.pool)
             if follower.url in self._learning:
                 self._learning[follower.url].cancel()
-            self._lost_since.setdefault(follower.pool, self._clock.now())
             self._store.disconnected(follower.pool)
 
     def _because(self, url: str, reason: str, failure: Exception) -> None:
         server = self._servers.get(url)
         if server is not None and server.pool is not None:
-            self._reasons[server.pool] = reason, failure
+            self._reach.because(server.pool, reason, failure)
 
     async def _pause(self, url: str, why: str, attempt: int) -> None:
         """Count down to the next attempt; `open` cuts it short."""
         hurry = self._hurry[url] = asyncio.Event()
+
+        def show(left: int) -> None:
+            self._set_link(url, Link.waiting, _("trying again in {n} s", n=left), why, _("retry {n} s", n=left))
+
         try:
-            for left in range(RETRY_DELAYS_S[min(attempt, len(RETRY_DELAYS_S) - 1)], 0, -1):
-                detail, short = _("trying again in {n} s", n=left), _("retry {n} s", n=left)
-                self._set_link(url, Link.waiting, detail, why, short)
-                waiting = asyncio.ensure_future(hurry.wait())
-                clock = asyncio.ensure_future(self._clock.sleep(1.0))
-                await _first_of(waiting, clock)
-                if hurry.is_set():
-                    return
+            await count_down(self._clock, hurry, attempt, show)
         finally:
             del self._hurry[url]
 
-    def _expect_alone(self, url: str, inventory: Inventory, gateway: Gateway) -> None:
+    def expect_alone(self, url: str, inventory: Inventory, gateway: Gateway) -> None:
         other = self.server_of(inventory.id)
         if other is not None and other.address.url != url:
             raise AlreadyConnected(other.name)
         if gateway.url != url and self._servers[url].pool not in (None, inventory.id):
             raise OtherPool(gateway.url, _("another pool answers at this address"), via=url)
 
-    def _loaded(self, url: str, inventory: Inventory, gateway: Gateway) -> None:
+    def loaded(self, url: str, inventory: Inventory, gateway: Gateway) -> None:
         pool, server = inventory.id, self._servers[url]
-        self._gateways[pool] = gateway
-        self._lost_since.pop(pool, None)
-        self._reasons.pop(pool, None)
+        self._reach.opened(pool, gateway)
         old, members = gateway.is_old, server.members
         self._set(Server(server.address, inventory.name, Link.connected, "", pool, old, members=members))
         self._store.put(inventory.over_old_encryption() if old else inventory)
         self._look_for_members(url, pool)
+
+    def changed(self, url: str, pool: PoolId, events: list[Event]) -> None:
+        """What a server's events tell of its pool."""
+        self._store.apply(pool, events)
+        if any(event.cls == "host" for event in events):
+            self._look_for_members(url, pool)
 
     def _set_link(self, url: str, link: Link, detail: str = "", why: str = "", short: str = "") -> None:
         server = self._servers.get(url)
@@ -437,38 +395,3 @@ class Connections:
         self._set_link(url, Link.failed, text)
         if ready is not None and not ready.done():
             ready.set_exception(error)
-
-
-class _Announcing:
-    """Passes the feed on and tells, at the first load, that the server can be used."""
-
-    def __init__(
-        self,
-        follower: _Follower,
-        connections: Connections,
-        gateway: Gateway,
-        ready: "asyncio.Future[None] | None",
-    ) -> None:
-        self._follower = follower
-        self._connections = connections
-        self._gateway = gateway
-        self._ready = ready
-
-    def loaded(self, inventory: Inventory) -> None:
-        self._follower.loaded(inventory, self._gateway)
-        if self._ready is not None and not self._ready.done():
-            self._ready.set_result(None)
-        self._connections._wake()
-
-    def changed(self, events: list[Event]) -> None:
-        self._follower.changed(events)
-
-
-async def _first_of(*futures: "asyncio.Future[Any]") -> None:
-    """Wait for one of them and cancel the others."""
-    try:
-        await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for future in futures:
-            future.cancel()
-        await asyncio.gather(*futures, return_exceptions=True)
