@@ -1,3 +1,4 @@
+import json
 import re
 from pathlib import Path
 
@@ -143,6 +144,17 @@ def test_the_roles_are_found_in_the_server_s_words() -> None:
 
 def test_handles_of_objects_that_nobody_knows_are_not_shown() -> None:
     assert sentence(ServerFailure("SR_NOT_ATTACHED", ("OpaqueRef:1",)))[0] == "an unknown object is not attached."
+
+
+OF_DRIVERS = ("SR_BACKEND_FAILURE_44",)
+"""Codes that storage drivers make, of a prefix that xapi knows."""
+
+
+def test_every_entry_is_of_a_code_that_servers_have() -> None:
+    """As xapi 24.10 and 26.17 spell them (xapi-consts/api_errors.ml): a misspelt one would never be shown."""
+    codes = set(json.loads((Path(__file__).parent / "api_errors.json").read_bytes()))
+    assert len(codes) > 600
+    assert sorted(set(ENTRIES) - codes - set(OF_DRIVERS)) == []
 
 
 SHEET = Path(__file__).parents[3] / "shared" / "research" / "xapi.md"

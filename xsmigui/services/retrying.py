@@ -10,7 +10,7 @@ RETRY_DELAYS_S: Final = (1, 2, 4, 8, 15, 30)
 
 
 async def count_down(clock: Clock, hurry: asyncio.Event, attempt: int, show: Callable[[int], None]) -> None:
-    """Wait until it is time for the next attempt, or `hurry` is set; `show` is called with the seconds that are left."""
+    """Wait until it is time for the next attempt, or `hurry` is set; `show` gets the seconds that are left."""
     for left in range(RETRY_DELAYS_S[min(attempt, len(RETRY_DELAYS_S) - 1)], 0, -1):
         show(left)
         await _first_of(asyncio.ensure_future(hurry.wait()), asyncio.ensure_future(clock.sleep(1.0)))
