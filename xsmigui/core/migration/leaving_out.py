@@ -46,7 +46,7 @@ def _excess(ledger: Ledger, ref: str) -> int:
     return account.incoming - account.room if account is not None else 0
 
 
-def _too_many(needs: Mapping[VmRef, int], excess: int) -> Iterator[VmRef]:
+def _too_many(needs: Mapping[MoverRef, int], excess: int) -> Iterator[MoverRef]:
     """Those that need most, until what is too much is gone; one at least, but never the last one of them."""
     for vm in sorted(needs, key=lambda vm: (needs[vm], vm), reverse=True)[:-1]:
         yield vm
