@@ -17,7 +17,7 @@ from xsmigui.core.migration.fixes import (
     ShutDownHere,
     Unblock,
 )
-from xsmigui.core.migration.fixing import fix_plan, left_alone, looked_at, next_step, outcome
+from xsmigui.core.migration.fixing import fix_plan, left_alone, looked_at, next_step, noted, outcome
 from xsmigui.core.migration.holders import Hold, Holder
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.rules.general import OUR_BLOCK
@@ -164,3 +164,12 @@ def test_the_plan_of_a_fix_is_about_what_it_is_done_to() -> None:
     assert (move.kind, move.fix, move.calls) == (Kind.fix, fix, ())
     assert (move.vm.ref, move.vm.uuid, move.vm.name) == (site.web, inventory.VM[site.web].uuid, "web")
     assert not plan.crosses
+
+
+@pytest.mark.parametrize("is_a_snapshot", [True, False])
+def test_a_disk_that_is_to_go_is_noted_as_it_is(is_a_snapshot: bool) -> None:
+    """One that is no snapshot is the image of a snapshot's memory."""
+    record = DISK | {"is_a_snapshot": is_a_snapshot, "physical_utilisation": "7"}
+    found = noted(VdiRef("s0"), record)
+    assert (found.ref, found.uuid, found.name) == ("s0", "uuid of s0", "web 0")
+    assert (found.is_memory, found.used) == (not is_a_snapshot, 7)

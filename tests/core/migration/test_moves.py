@@ -3,8 +3,19 @@ import pytest
 from tests.core.migration.helpers import away, inside
 from tests.core.site import PoolBuilder, TwoPools
 from xsmigui.core.migration.defaults import resolve
-from xsmigui.core.migration.draft import Draft
-from xsmigui.core.migration.moves import Kind, Move, chosen_vifs, following_disks, own_disks, travelling_vifs
+from xsmigui.core.migration.diskdraft import draft_of_disks
+from xsmigui.core.migration.draft import Draft, Site
+from xsmigui.core.migration.moves import (
+    Copied,
+    Kind,
+    LooseDisk,
+    Move,
+    Sent,
+    chosen_vifs,
+    following_disks,
+    own_disks,
+    travelling_vifs,
+)
 from xsmigui.core.refs import VdiRef
 
 
@@ -24,6 +35,29 @@ def test_kinds() -> None:
     assert move(site, away(site, site.files)).kind is Kind.halted
     diskless = site.madrid.vm("diskless", on=site.m1)
     assert move(site, away(site, diskless)).kind is Kind.storage
+
+
+def test_who_moves_what() -> None:
+    """The server a VM, this program a VM's disks, or a disk that belongs to none."""
+    site = TwoPools()
+    assert type(move(site, inside(site, site.web))) is Sent
+    files = inside(site, site.files).on_same_sr(site.m_iscsi)
+    assert type(move(site, files)) is Sent
+    assert type(move(site, files.copying(True))) is Copied
+    assert type(move(site, inside(site, site.files).copying(True).keeping_disks())) is Sent  # none of them moves
+    disk = site.madrid.disk(site.m_nfs, name="archive")
+    found = move(site, draft_of_disks(site.site, site.madrid.id, (disk,), site.m_iscsi))
+    assert isinstance(found, LooseDisk)
+    assert (found.ref, found.name, found.kind, found.stops) == (disk, "archive", Kind.disk, False)
+
+
+def test_what_goes_to_a_pool_that_is_not_known_does_not_cross_yet() -> None:
+    site = TwoPools()
+    alone = Site({site.madrid.id: site.madrid.inventory()}, frozenset({site.madrid.id}))
+    (found,) = resolve(alone, away(site, site.web)).moves
+    assert found.draft.crosses
+    assert not found.crosses
+    assert move(site, away(site, site.web)).crosses
 
 
 def test_where_a_vm_is() -> None:
