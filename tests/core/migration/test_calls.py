@@ -127,3 +127,12 @@ def test_only_accepted_moves_have_calls(site: TwoPools) -> None:
     (move,) = resolve(site.site, site.madrid.move(site.web)).moves
     with pytest.raises(ValueError, match="without a host"):
         calls(move)
+
+
+def test_disks_of_a_vm_that_no_host_can_take_are_copied_all_the_same() -> None:
+    """Nothing is set on its home server then, and it is not started."""
+    site = TwoPools()
+    draft = inside(site, site.files).on_same_sr(site.m_iscsi).copying(True)
+    (move,) = resolve(site.site, replace(draft, start_after=True)).moves
+    assert [call.method for call in calls(move)] == ["VDI.copy", "VM.set_affinity", "VM.start_on"]
+    assert [call.method for call in calls(replace(move, host=None))] == ["VDI.copy"]
