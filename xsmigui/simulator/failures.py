@@ -22,6 +22,12 @@ class Failure(Exception):
         return [self.code, *self.params]
 
 
+def float_text(value: float) -> str:
+    """A float as xapi writes it into a parameter (OCaml's string_of_float): 1.5, 10., 1e+20"""
+    text = f"{value:.12g}"
+    return text if any(c in text for c in ".ein") else f"{text}."
+
+
 def internal(text: str) -> Failure:
     """Whatever xapi did not foresee ends as INTERNAL_ERROR with the printed exception (xapi exnHelper)."""
     return Failure("INTERNAL_ERROR", text)

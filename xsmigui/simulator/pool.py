@@ -28,6 +28,7 @@ class Pool:
         self.scheduled: set[str] = set()  # VMs that are on their way to a host
         self.tools: dict[str, Row] = {}  # what a guest's tools will say once it runs again, by the VM's uuid
         self.hidden_devices: dict[str, str] = {}  # PCI devices that were taken from the control domain, or given back
+        self.plugin_calls: dict[str, float] = {}  # when the guest's agent of a VM was asked last
         self.last_schedule: dict[str, str] = {}  # of a VMSS, before a key was taken from it
         self.unknown_interfaces: dict[str, dict[str, str]] = {}  # by host: devices without a PIF, with their MAC
         self.revocations: dict[str, str] = {}  # lists of certificates called back, by name

@@ -7,16 +7,19 @@ from typing import Final
 from xsmigui.simulator.dispatch import METHODS
 from xsmigui.simulator.implicit import is_implicit
 from xsmigui.simulator.methods.host_settings import license_add, upload_report
+from xsmigui.simulator.methods.joining import join
 from xsmigui.simulator.methods.pool_settings import enable_external_users
 from xsmigui.simulator.methods.reading import of_a_host
 from xsmigui.simulator.methods.recovery import recover, recover_appliance
+from xsmigui.simulator.methods.updates import apply, apply_patch, apply_patch_everywhere, upload
 from xsmigui.simulator.profiles import PROFILES
 from xsmigui.simulator.schema import schema
 
 BEGIN: Final = "<!-- calls that answer NOT_IMPLEMENTED, by unsimulated_document() -->"
 END: Final = "<!-- end of these calls -->"
 _ONLY_CHECKED: Final = (
-    of_a_host, recover, recover_appliance, license_add, upload_report, enable_external_users,
+    of_a_host, recover, recover_appliance, license_add, upload_report, enable_external_users, join, apply, apply_patch,
+    apply_patch_everywhere, upload,
 )  # fmt: skip
 """These check what xapi checks, and then do nothing."""
 

@@ -135,6 +135,11 @@ def _destroyable(pool: Pool, ref: str, vdi: Row) -> Failure | None:
         return Failure("SR_OPERATION_NOT_SUPPORTED", vdi["SR"])
     if vdi["type"] == "rrd":
         return Failure("VDI_HAS_RRDS", ref)
+    if vdi["type"] in _HA and not pool.row["ha_enabled"]:
+        begun = set(pool.row["current_operations"].values())
+        for op in ("ha_enable", "ha_disable"):
+            if op in begun:
+                return Failure(f"{op.upper()}_IN_PROGRESS")
     return Failure("HA_IS_ENABLED") if _kept_by_ha(pool, vdi) else None
 
 

@@ -16,6 +16,7 @@ from xsmigui.simulator.methods import (
     host_settings,
     hosts,
     interfaces,
+    joining,
     lifecycle,
     limits,
     migration,
@@ -34,12 +35,15 @@ from xsmigui.simulator.methods import (
     srs,
     storage,
     system,
+    templates,
+    updates,
     values,
 )
 
 __all__ = [
     "appliances", "availability", "belongings", "bonds", "callers", "certificates", "clusters", "copies",
-    "disk_motion", "drives", "evacuation", "guests", "host_settings", "hosts", "interfaces", "lifecycle",
+    "disk_motion", "drives", "evacuation", "guests", "host_settings", "hosts", "interfaces", "joining", "lifecycle",
     "limits", "migration", "networks", "observers", "passthrough", "pifs", "pool_settings", "pools", "reading",
-    "recovery", "roles", "runtime", "settings", "snapshots", "srs", "storage", "system", "values",
+    "recovery", "roles", "runtime", "settings", "snapshots", "srs", "storage", "system", "templates", "updates",
+    "values",
 ]  # fmt: skip

@@ -7,7 +7,7 @@ from typing import Final
 
 from xsmigui.simulator import features
 from xsmigui.simulator.dispatch import Call, child, method
-from xsmigui.simulator.failures import Failure, internal
+from xsmigui.simulator.failures import Failure, float_text, internal
 from xsmigui.simulator.gates import pool as gate
 from xsmigui.simulator.methods.locking import operation
 
@@ -21,7 +21,7 @@ def _assert_timeouts(timeout: float, coefficient: float) -> None:
         ("token_timeout", timeout, SHORTEST_TIMEOUT), ("token_timeout_coefficient", coefficient, LEAST_COEFFICIENT),
     ):  # fmt: skip
         if value < least:
-            raise Failure("INVALID_VALUE", name, f"{value:g}{'.' if value == int(value) else ''}")
+            raise Failure("INVALID_VALUE", name, float_text(value))
 
 
 def _assert_interface(call: Call, pif: str) -> None:

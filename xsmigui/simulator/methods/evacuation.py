@@ -18,6 +18,7 @@ from xsmigui.simulator.methods.guests import gate, suspend_image
 from xsmigui.simulator.methods.lifecycle import schedule
 from xsmigui.simulator.methods.locking import enter, leave, operation
 from xsmigui.simulator.methods.motion_checks import assert_gpu_fits
+from xsmigui.simulator.methods.notices import leave_migrated
 from xsmigui.simulator.pool import Pool
 
 NETWORK_SPEED: Final = 118e6  # bytes a second on a gigabit link
@@ -72,7 +73,7 @@ async def pool_migrate(call: Call, vm: str, host: str, options: dict[str, str]) 
         finally:
             pool.faults.moving.discard(moving)
             leave(call, "host", host)
-    pool.message("VM_MIGRATED", 5, "VM", db.get("VM", vm, "uuid"), "VM migrated")
+    leave_migrated(call, vm, source, host)
 
 
 def assert_network(call: Call, network: str, host: str) -> None:

@@ -59,13 +59,6 @@ def assert_agile(call: Call, vm: str) -> None:
 # -- beginning and end -------------------------------------------------------------------------------------------------
 
 
-@method("VM.provision")
-async def provision(call: Call, vm: str) -> None:
-    async with operation(call, "VM", vm, "provision", lambda: gate(call, vm, "provision")):
-        await call.pause(2)
-        call.db.set("VM", vm, is_a_template=False)
-
-
 @method("VM.destroy")
 async def destroy(call: Call, vm: str) -> None:
     async with operation(call, "VM", vm, "destroy", lambda: gate(call, vm, "destroy")):

@@ -113,6 +113,24 @@ def clear_guidance(call: Call) -> None:
     call.db.set("host", call.host, pending_guidances=[])
 
 
+@method("host.emergency_disable_tls_verification")
+def disable_tls(call: Call) -> None:
+    """Of the host that is asked, whatever the pool says."""
+    call.db.set("host", call.host, tls_verification_enabled=False)
+
+
+@method("host.emergency_reenable_tls_verification")
+def reenable_tls(call: Call) -> None:
+    if not call.pool.row["tls_verification_enabled"]:
+        raise Failure("TLS_VERIFICATION_NOT_ENABLED_IN_POOL")
+    call.db.set("host", call.host, tls_verification_enabled=True)
+
+
+@method("host.emergency_reset_server_certificate")
+def reset_certificate(call: Call) -> None:
+    """The simulated hosts go on showing theirs."""
+
+
 # -- access by SSH, consoles -------------------------------------------------------------------------------------------
 
 LONGEST_ACCESS: Final = 172800  # seconds

@@ -7,10 +7,11 @@ from typing import Final
 from xsmigui.simulator import features, guests
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import NULL, Failure
-from xsmigui.simulator.gates import devices
+from xsmigui.simulator.gates import devices, platform
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.methods.guests import DISK_SPEED, gate, suspend_image
 from xsmigui.simulator.methods.locking import operation
+from xsmigui.simulator.methods.notices import leave_message, on_host
 
 BOOT = 3.0  # seconds
 
@@ -20,7 +21,8 @@ async def start(call: Call, vm: str, paused: bool, force: bool) -> None:
     features.assert_enabled(call.pool, "VM_start")
     devices.assert_known_types(call.pool, call.db.row("VM", vm))
     async with operation(call, "VM", vm, "start", lambda: gate(call, vm, "start")):
-        await _boot(call, vm, host_gate.choose(call.pool, vm), paused)
+        await _start(call, vm, host_gate.choose(call.pool, vm), paused, force)
+    leave_message(call, "VM_STARTED", vm, f"started {on_host(call, vm)}")
 
 
 @method("VM.start_on")
@@ -29,11 +31,25 @@ async def start_on(call: Call, vm: str, host: str, paused: bool, force: bool) ->
     features.assert_enabled(call.pool, "VM_start")
     row = call.db.row("VM", vm)
     host_gate.assert_affinity(row, host)
+    if "evacuate" in call.db.get("host", host, "current_operations").values():
+        raise Failure("HOST_EVACUATE_IN_PROGRESS", host)
     devices.assert_known_types(call.pool, row)
-    call.db.row("host", host)
     async with operation(call, "VM", vm, "start_on", lambda: gate(call, vm, "start_on")):
         host_gate.assert_can_boot_here(call.pool, vm, host)
-        await _boot(call, vm, host, paused)
+        await _start(call, vm, host, paused, force)
+    leave_message(call, "VM_STARTED", vm, f"started {on_host(call, vm)}")
+
+
+async def _start(call: Call, vm: str, host: str, paused: bool, force: bool) -> None:
+    _protect(call, vm)
+    platform.assert_startable(call.pool, call.db.row("VM", vm), force=force)
+    await _boot(call, vm, host, paused)
+
+
+def _protect(call: Call, vm: str) -> None:
+    """Who is started or resumed is kept running from then on, where that was wished for."""
+    if call.db.get("VM", vm, "ha_restart_priority") == "restart":
+        call.db.set("VM", vm, ha_always_run=True)
 
 
 def _assert_upgraded(call: Call, host: str) -> None:
@@ -68,6 +84,7 @@ async def pause(call: Call, vm: str) -> None:
     async with operation(call, "VM", vm, "pause", lambda: gate(call, vm, "pause")):
         _reach(call, vm)
         call.db.set("VM", vm, power_state="Paused")
+    leave_message(call, "VM_PAUSED", vm, "paused")
 
 
 @method("VM.unpause")
@@ -75,6 +92,7 @@ async def unpause(call: Call, vm: str) -> None:
     async with operation(call, "VM", vm, "unpause", lambda: gate(call, vm, "unpause")):
         _reach(call, vm)
         call.db.set("VM", vm, power_state="Running")
+    leave_message(call, "VM_UNPAUSED", vm, "unpaused")
 
 
 def _reach(call: Call, vm: str) -> None:
@@ -118,8 +136,10 @@ async def _stop(call: Call, vm: str, op: str, seconds: float) -> None:
         if call.db.get("VM", vm, "power_state") == "Suspended":
             _assert_image_in_sight(call, vm)
         _reach(call, vm)
+        call.db.set("VM", vm, ha_always_run=False)
         await call.pause(seconds)
         guests.halt(call.pool, vm)
+    leave_message(call, "VM_SHUTDOWN", vm, "shutdown forcibly" if op == "hard_shutdown" else "shutdown")
 
 
 def _assert_image_in_sight(call: Call, vm: str) -> None:
@@ -147,12 +167,21 @@ async def _reboot(call: Call, vm: str, op: str, seconds: float) -> None:
         host = call.db.get("VM", vm, "resident_on")
         await call.pause(seconds)
         guests.boot(call.pool, vm, host)
+    leave_message(call, "VM_REBOOTED", vm, f"rebooted {'forcibly' if op == 'hard_reboot' else 'cleanly'}")
 
 
 @method("VM.power_state_reset")
 def power_state_reset(call: Call, vm: str) -> None:
-    if call.db.get("VM", vm, "is_control_domain"):
-        raise Failure("OPERATION_NOT_ALLOWED", "This operation is not allowed on a control domain")
+    """For what ran on a host that is dead: where the guest still runs, or its host can say whether it does, it is
+    refused."""
+    row = call.db.row("VM", vm)
+    if row["is_control_domain"]:
+        raise Failure("CANNOT_RESET_CONTROL_DOMAIN", vm)
+    state, host = row["power_state"], row["resident_on"]
+    if host == call.pool.master and state == "Running":
+        raise Failure("DOMAIN_EXISTS", vm)
+    if host != call.pool.master and state in {"Running", "Paused"} and call.pool.live(host):
+        raise Failure("HOST_IS_LIVE", host)
     call.db.set("VM", vm, current_operations={})
     guests.halt(call.pool, vm)
 
@@ -161,6 +190,7 @@ def power_state_reset(call: Call, vm: str) -> None:
 async def suspend(call: Call, vm: str) -> None:
     async with operation(call, "VM", vm, "suspend", lambda: gate(call, vm, "suspend")):
         _reach(call, vm)
+        call.db.set("VM", vm, ha_always_run=False)
         if vm in call.pool.faults.unresponsive:
             await call.pause(60)
             raise Failure("VM_FAILED_SUSPEND_ACKNOWLEDGMENT", vm)
@@ -171,6 +201,7 @@ async def suspend(call: Call, vm: str) -> None:
             call.progress((step + 1) / 10)
         call.db.set("VM", vm, suspend_VDI=guests.add_vdi(call.pool, image))
         guests.halt(call.pool, vm, "Suspended")
+    leave_message(call, "VM_SUSPENDED", vm, "suspended")
 
 
 @method("VM.resume")
@@ -178,6 +209,7 @@ async def resume(call: Call, vm: str, paused: bool, force: bool) -> None:
     devices.assert_known_types(call.pool, call.db.row("VM", vm))
     async with operation(call, "VM", vm, "resume", lambda: gate(call, vm, "resume")):
         await _resume(call, vm, host_gate.choose(call.pool, vm), paused)
+    leave_message(call, "VM_RESUMED", vm, f"resumed {on_host(call, vm)}")
 
 
 @method("VM.resume_on")
@@ -187,9 +219,11 @@ async def resume_on(call: Call, vm: str, host: str, paused: bool, force: bool) -
     async with operation(call, "VM", vm, "resume_on", lambda: gate(call, vm, "resume_on")):
         host_gate.assert_can_boot_here(call.pool, vm, host)
         await _resume(call, vm, host, paused)
+    leave_message(call, "VM_RESUMED", vm, f"resumed {on_host(call, vm)}")
 
 
 async def _resume(call: Call, vm: str, host: str, paused: bool) -> None:
+    _protect(call, vm)
     seconds = call.db.get("VM", vm, "memory_target") / DISK_SPEED
     image = call.db.get("VM", vm, "suspend_VDI")
     await _boot(call, vm, host, paused, fresh=False, seconds=seconds)

@@ -7,7 +7,7 @@ from typing import Final
 
 from xsmigui.simulator import features
 from xsmigui.simulator.dispatch import Call, method
-from xsmigui.simulator.failures import Failure, internal
+from xsmigui.simulator.failures import Failure, float_text, internal
 from xsmigui.simulator.gates.memory import free_memory, maximise, memory_overhead
 from xsmigui.simulator.gates.vm import Subject
 from xsmigui.simulator.methods.guests import gate
@@ -160,7 +160,7 @@ async def set_shadow_live(call: Call, vm: str, value: float) -> None:
 
 def _assert_multiplier(value: float) -> None:
     if value < 1.0:
-        raise Failure("INVALID_VALUE", "multiplier", f"{value:g}{'.' if value == int(value) else ''}")
+        raise Failure("INVALID_VALUE", "multiplier", float_text(value))
 
 
 # -- processors --------------------------------------------------------------------------------------------------------

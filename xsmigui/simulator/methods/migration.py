@@ -20,6 +20,7 @@ from xsmigui.simulator.methods.guests import bury, gate
 from xsmigui.simulator.methods.lifecycle import schedule
 from xsmigui.simulator.methods.locking import enter, leave, operation
 from xsmigui.simulator.methods.motion_checks import Destination, Map, Options
+from xsmigui.simulator.methods.notices import leave_migrated
 from xsmigui.simulator.methods.transfer import Transfer, complete_map, family
 from xsmigui.simulator.tables import Row
 from xsmigui.simulator.tasks import Work
@@ -294,8 +295,8 @@ class Motion:
             db.set("VM", self.vm, suspend_SR=NULL)
         transfer.drop_sources()
         await self._tidy()
-        if arrived:
-            pool.message("VM_MIGRATED", 5, "VM", row["uuid"], "VM migrated")
+        if live:
+            leave_migrated(call, self.vm, self.sender, self.target.host)
 
     # -- to another pool -------------------------------------------------------------------------------------------
 

@@ -60,9 +60,6 @@ def timezones(call: Call, host: str) -> list[str]:
 
 
 @method("host.get_system_status_capabilities")
-@method("host.query_data_source")
-@method("host.record_data_source")
-@method("host.forget_data_source_archives")
 @method("host.call_extension")
 @method("host.license_remove")
 def of_a_host(call: Call, host: str, *rest: object) -> None:

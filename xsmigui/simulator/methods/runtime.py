@@ -6,10 +6,12 @@ import math
 from typing import Final
 
 from xsmigui.simulator.dispatch import Call, child, method
-from xsmigui.simulator.failures import Failure, internal
+from xsmigui.simulator.failures import Failure, float_text, internal
+from xsmigui.simulator.gates.platform import boots_uefi
 from xsmigui.simulator.gates.vdi import reach_sr
 from xsmigui.simulator.methods.guests import gate
 from xsmigui.simulator.methods.locking import operation
+from xsmigui.simulator.permissions import at_least
 from xsmigui.simulator.tables import Row
 
 
@@ -33,7 +35,7 @@ async def boot_record(call: Call, vm: str) -> Row:
 def secureboot_readiness(call: Call, vm: str) -> str:
     """Of guests that start with UEFI (xapi_vm.ml, since 24.17)."""
     row = call.db.row("VM", vm)
-    if row["HVM_boot_params"].get("firmware", "bios") != "uefi":
+    if not boots_uefi(row):
         return "not_supported"
     if row["platform"].get("secureboot", "").lower() not in {"true", "1"}:
         return "disabled"
@@ -61,6 +63,10 @@ def reach_home(call: Call, vm: str) -> None:
 
 AGENT: Final = "guest-agent-operation"
 _KNOWN: Final = frozenset({"request-rdp-on", "request-rdp-off", "run-script"})
+_OF_A_SCRIPT: Final = ("username", "password", "script")
+LONGEST_SCRIPT: Final = 1024  # bytes
+PLUGIN_INTERVAL_S: Final = 10.0
+"""Between two calls for one VM (xapi_globs.ml, vm_call_plugin_interval)."""
 
 
 @method("VM.call_plugin")
@@ -71,11 +77,39 @@ async def vm_plugin(call: Call, vm: str, plugin: str, function: str, args: dict[
     reach_home(call, vm)
     if plugin != AGENT:
         raise Failure("XENAPI_MISSING_PLUGIN", plugin)
+    _throttle(call, vm)
     if function not in _KNOWN:
         text = f'The requested fn "{function}" could not be found in plugin "{plugin}".'
         raise Failure("XENAPI_PLUGIN_FAILURE", "failed to find fn", text, text)
+    if function == "run-script":
+        _assert_script(call, args)
     text = f'The requested fn "{function}" of plugin "{plugin}" could not be executed for lack of guest agent '
     raise Failure("XENAPI_PLUGIN_FAILURE", "failed to execute fn", text + "control feature.", text + "control feature.")
+
+
+def _throttle(call: Call, vm: str) -> None:
+    """One call in a while, answered or not (xapi_vm.ml, record_call_plugin_latest)."""
+    latest, now = call.pool.plugin_calls, call.pool.clock.now()
+    left = latest[vm] + PLUGIN_INTERVAL_S - now if vm in latest else 0.0
+    if left > 0:
+        raise Failure("VM_CALL_PLUGIN_RATE_LIMIT", vm, float_text(PLUGIN_INTERVAL_S), float_text(left))
+    latest[vm] = now
+
+
+def _assert_script(call: Call, args: dict[str, str]) -> None:
+    """Only where the pool allows it, and by an administrator of VMs (xapi_vm.ml, run_script)."""
+    if call.pool.row["other_config"].get("allow_guest_agent_run_script") != "true":
+        raise Failure("FEATURE_RESTRICTED")
+    for name in _OF_A_SCRIPT:
+        if name not in args:
+            raise Failure("XENAPI_PLUGIN_FAILURE", "missing argument", "", f"Argument {name} is required.")
+    live = call.live
+    if live is not None and not (live.superuser or live.roles & set(at_least("vm-power-admin"))):
+        text = "No permission to run script, must have VM power admin role or higher."
+        raise Failure("RBAC_PERMISSION_DENIED", "vm.call_plugin", text)
+    if len(args["script"].encode()) > LONGEST_SCRIPT:
+        text = f"The script length must not exceed {LONGEST_SCRIPT} bytes"
+        raise Failure("XENAPI_PLUGIN_FAILURE", "length restriction", "", text)
 
 
 @method("VM.call_host_plugin")
@@ -128,7 +162,7 @@ def sysprep(call: Call, vm: str, unattend: str, timeout: float = 180.0) -> None:
     gate(call, vm, "sysprep")
     reach_home(call, vm)
     if timeout < 0:
-        raise Failure("INVALID_VALUE", "timeout", f"{timeout:g}{'.' if timeout == int(timeout) else ''}")
+        raise Failure("INVALID_VALUE", "timeout", float_text(timeout))
     row = call.db.row("VM", vm)
     reason = "VM driver does not support sysprep"
     if row["domid"] <= 0:
@@ -185,8 +219,27 @@ async def data_source(call: Call, vm: str, name: str) -> None:
 @method("SR.get_data_sources")
 def data_sources(call: Call, ref: str) -> list[Row]:
     """Nothing is measured."""
+    _reach_measured(call, ref)
+    return []
+
+
+@method("host.query_data_source")
+@method("SR.query_data_source")
+def query_nothing(call: Call, ref: str, name: str) -> float:
+    _reach_measured(call, ref)
+    raise internal(f'Rrd.Invalid_data_source("{name}")')
+
+
+@method("host.record_data_source")
+@method("host.forget_data_source_archives")
+@method("SR.record_data_source")
+@method("SR.forget_data_source_archives")
+def keep_nothing(call: Call, ref: str, name: str) -> None:
+    _reach_measured(call, ref)
+
+
+def _reach_measured(call: Call, ref: str) -> None:
     if call.message.cls == "host":
         call.pool.reach(ref)
     else:
         reach_sr(call.pool, ref)
-    return []

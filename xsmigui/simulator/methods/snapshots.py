@@ -14,6 +14,7 @@ from xsmigui.simulator.guests import add_vdi, halt, remove_vdi, room, space_for
 from xsmigui.simulator.methods.guests import DISK_SPEED, EPOCH, gate, suspend_image
 from xsmigui.simulator.methods.interfaces import generated_mac
 from xsmigui.simulator.methods.locking import operation
+from xsmigui.simulator.methods.notices import leave_message
 from xsmigui.simulator.pool import Pool
 from xsmigui.simulator.tables import Row
 
@@ -186,7 +187,8 @@ async def snapshot(call: Call, vm: str, name: str, ignore_vdis: list[str] | None
         for ref in call.db.get("VM", new, "VBDs"):
             if call.db.get("VBD", ref, "VDI") in left_out:
                 call.db.delete("VBD", ref)
-        return new
+    leave_message(call, "VM_SNAPSHOTTED", vm, f"snapshotted, snapshot name: {name}")
+    return new
 
 
 @method("VM.checkpoint")
@@ -198,7 +200,9 @@ async def checkpoint(call: Call, vm: str, name: str) -> str:
         await call.pause(row["memory_target"] / DISK_SPEED if running else 1)
         disks = vm_gate.disk_refs(call.pool, row)
         image = add_vdi(call.pool, suspend_image(call.pool, vm)) if running else _image_of(call.pool, row)
-        return fork(call.pool, vm, name, {d: snapshot_vdi(call.pool, d) for d in disks}, "checkpoint", image)
+        new = fork(call.pool, vm, name, {d: snapshot_vdi(call.pool, d) for d in disks}, "checkpoint", image)
+    leave_message(call, "VM_CHECKPOINTED", vm, f"checkpointed, snapshot name: {name}")
+    return new
 
 
 @method("VM.clone")
@@ -220,7 +224,10 @@ async def clone_suspended(call: Call, vm: str) -> str:
     async with operation(call, "VM", vm, "csvm", lambda: gate(call, vm, "csvm")):
         row = call.db.row("VM", vm)
         disks = {d: duplicate(call.pool, d, call.db.get("VDI", d, "SR")) for d in vm_gate.disk_refs(call.pool, row)}
-        return fork(call.pool, vm, f"{row['name_label']}-cloned-suspended", disks, "clone", _image_of(call.pool, row))
+        name = f"{row['name_label']}-cloned-suspended"
+        new = fork(call.pool, vm, name, disks, "clone", _image_of(call.pool, row))
+    leave_message(call, "VM_CLONED", vm, f"cloned (new uuid: {call.db.get('VM', new, 'uuid')})")
+    return new
 
 
 @method("VM.copy")
@@ -251,7 +258,11 @@ async def copy(call: Call, vm: str, name: str, sr: str) -> str:
             for disk in made.values():
                 remove_vdi(pool, disk)
             raise
-        return fork(pool, vm, name, made, "copy", _image_of(pool, row))
+        new = fork(pool, vm, name, made, "copy", _image_of(pool, row))
+        if row["is_a_snapshot"] and db.get("VM", new, "power_state") != "Halted":
+            halt(pool, new)
+            leave_message(call, "VM_SHUTDOWN", new, "shutdown forcibly")
+        return new
 
 
 # -- back to a snapshot ------------------------------------------------------------------------------------------------
@@ -271,8 +282,11 @@ async def revert(call: Call, snap: str) -> None:
         _assert_image_in_sight(call, snap)
         if call.db.get("VM", vm, "power_state") != "Halted":
             gate(call, vm, "hard_shutdown")
+            leave_message(call, "VM_SHUTDOWN", vm, "shutdown forcibly")
         await call.pause(2, cancellable=False)
         _revert(call.pool, vm, snap)
+    row = call.db.row("VM", snap)
+    leave_message(call, "VM_SNAPSHOT_REVERTED", vm, f"reverted to snapshot: {row['name_label']} (uuid {row['uuid']})")
 
 
 def _assert_image_in_sight(call: Call, snap: str) -> None:

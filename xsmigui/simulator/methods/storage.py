@@ -234,11 +234,12 @@ def nbd_info(call: Call, vdi: str) -> list[Row]:
 
 @method("VDI.revert")
 async def vdi_revert(call: Call, snapshot: str) -> None:
-    """The disk becomes what it was at the snapshot (since 26.16)."""
-    async with operation(call, "VDI", snapshot, "revert_to", lambda: check(call, snapshot, "revert_to")):
-        leaf = call.db.get("VDI", snapshot, "snapshot_of")
-        if not call.db.has("VDI", leaf):
-            raise Failure("REVERT_ONLY_ALLOWED_ON_SNAPSHOT")
-        async with operation(call, "VDI", leaf, "revert_from", lambda: check(call, leaf, "revert_from")):
-            await call.pause(1)
-            call.pool.contents.set(call.pool, leaf, call.pool.contents.read(call.pool, snapshot))
+    """The disk becomes what it was at the snapshot (since 26.16), where the SR's plug-in can do that."""
+    leaf = call.db.get("VDI", snapshot, "snapshot_of")
+    async with (
+        on_disk(call, snapshot, "revert_to", "vdi_revert"),
+        operation(call, "VDI", leaf, "revert_from", lambda: check(call, leaf, "revert_from")),
+    ):
+        _assert_managed(call, snapshot)
+        await call.pause(1)
+        call.pool.contents.set(call.pool, leaf, call.pool.contents.read(call.pool, snapshot))

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from tests.core.migration.helpers import away, blocks, inside, rules
 from tests.core.migration.rules.test_releases import DISK, run, severity
 from tests.core.site import TwoPools
+from xsmigui.core.migration.candidates import formats
 from xsmigui.core.migration.evaluation import evaluate
 from xsmigui.core.problems import Severity
 from xsmigui.core.releases import Since, version_of
@@ -88,11 +89,38 @@ def _counts_vcpus(site: TwoPools) -> bool:
     return move.memory_there > move.memory
 
 
+def _keeps_memory_at_home(site: TwoPools) -> bool:
+    """The disks move, the VM stays on its host, where there is room for what it must have but not for what it holds."""
+    host, pool = site.madrid.get(site.web).resident_on, site.madrid
+    pool.set(site.web, memory_dynamic_min=GiB, memory_dynamic_max=8 * GiB)
+    pool.set(pool.get(site.web).metrics, memory_actual=8 * GiB)
+    draft = pool.move(site.web, destination=pool.id).on(site.web, host).on_same_sr(pool.sr("other", "nfs"))
+    (move,) = evaluate(site.site, draft).resolved.moves
+    metrics = pool.get(host).metrics
+    surplus = pool.inventory().free_memory(host) - move.memory - GiB
+    pool.set(metrics, memory_total=pool.get(metrics).memory_total - surplus)
+    return severity(evaluate(site.site, draft), "R42") is Severity.warn
+
+
+def _offers_formats(site: TwoPools) -> bool:
+    (driver,) = {sm for sm, row in site.lisboa.tables["SM"].items() if row.type == "lvmoiscsi"} or {""}
+    site.lisboa.set(driver, supported_image_formats=["vhd", "qcow2"])
+    return formats(evaluate(site.site, away(site, site.web)).resolved.moves) != ()
+
+
+def _needs_no_port_80(site: TwoPools) -> bool:
+    for host in site.lisboa.hosts:
+        site.lisboa.set(host, https_only=True)
+    return "R17" not in blocks(evaluate(site.site, away(site, site.web)))
+
+
 _SIDES: list[tuple[Since, Effect, str, str]] = [
+    (Since.HTTPS_DISKS, _needs_no_port_80, "22.31.0", "source"),
     (Since.MOVES_DISKS_WHILE_DISABLED, _moves_while_disabled, "1.300.0", "source"),
     (Since.IMPORT_CHECKS_PROCESSOR, _compares_snapshots, "24.39.0", "both"),
     (Since.MIRRORS_INTO_NEWER_DRIVERS, _receives, "25.2.0", "source"),
     (Since.CBT_ONLY_WHERE_MOVING, _tracked_may_stay, "25.14.0", "source"),
+    (Since.NO_BALLOONING_AT_HOME, _keeps_memory_at_home, "25.17.0", "source"),
     (Since.MIRRORS_FROM_NEWER_DRIVERS, _sends, "25.19.0", "source"),
     (Since.REASONS_OF_GUESTS, _guest_refuses, "25.23.0", "source"),
     (Since.DRIVERS_COUNT_AGAIN, _driver_is_enough, "25.26.0", "source"),
@@ -100,6 +128,7 @@ _SIDES: list[tuple[Since, Effect, str, str]] = [
     (Since.REFRESHED_SESSIONS, _stays_logged_in, "26.5.0", "source"),
     (Since.GUESTS_MATTER_LIVE, _only_live, "26.12.0", "source"),
     (Since.SENDS_WITHOUT_ROOM, _any_host_sends, "26.13.0", "source"),
+    (Since.CHOOSES_FORMATS, _offers_formats, "26.14.0", "both"),
 ]
 _DECIDES = {
     "source": lambda source, _target: source,
