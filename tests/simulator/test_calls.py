@@ -34,7 +34,8 @@ async def test_the_life_of_a_vm() -> None:
     await one("VM.clean_shutdown", vm)
     assert await one("VM.get_guest_metrics", vm) == NULL
     await one("VM.start_on", vm, host, False, False)
-    await one("VM.power_state_reset", vm)
+    assert await one.refused("VM.power_state_reset", vm) == ["HOST_IS_LIVE", host]
+    await one("VM.hard_shutdown", vm)
     assert await state() == "Halted"
     assert await one("VM.get_possible_hosts", vm) == list(one.pool.db.table("host"))
     await one("VM.set_affinity", vm, host)

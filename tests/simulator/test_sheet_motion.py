@@ -14,6 +14,7 @@ from tests.simulator.inside import Client, clients, migration, until
 from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import host as host_gate
 from xsmigui.simulator.gates.memory import needed_memory
+from xsmigui.simulator.guests import halt
 from xsmigui.simulator.profiles import PROFILES
 from xsmigui.simulator.scenarios.builder import GIB
 
@@ -291,7 +292,7 @@ async def test_evacuate_5_2_6_a_vm_that_was_shut_down_is_no_failure() -> None:
     task = await one("Async.host.evacuate", host)
     await until(lambda: any(one.pool.db.get("VM", v, "current_operations") for v in vms), one.pool)
     victim = next(v for v in vms if one.pool.db.get("VM", v, "current_operations"))
-    await one("VM.power_state_reset", victim)
+    halt(one.pool, victim)
     assert (await one.finished(task))["status"] == "success"
 
 

@@ -35,7 +35,7 @@ def _pool_at(call: Call, address: str) -> XapiPool:
     assert call.pool.site is not None
     for pool in call.pool.site.pools:
         served = pool.endpoints.get(pool.master, "").partition("://")[2]
-        if address in {served, pool.db.get("host", pool.master, "address")}:
+        if address and address in {served, pool.db.get("host", pool.master, "address")}:
             return pool
     raise Failure("JOINING_HOST_CONNECTION_FAILED")
 
