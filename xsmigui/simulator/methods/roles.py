@@ -18,19 +18,14 @@ from xsmigui.simulator.permissions import ROLES, permissions_of
 from xsmigui.simulator.schema import Release, schema
 from xsmigui.simulator.tables import Row
 
-# What the roles' records say of them: part of the server's answer (datamodel_roles.ml)
 _ABOUT: Final = {
-    "pool-admin": "The Pool Administrator role has full access to all features and settings, including accessing Dom0 "
-    "and managing subjects, roles and external authentication",
-    "pool-operator": "The Pool Operator role manages host- and pool-wide resources, including setting up storage, "
-    "creating resource pools and managing patches, high availability (HA) and workload balancing (WLB)",
-    "vm-power-admin": "The VM Power Administrator role has full access to VM and template management and can choose "
-    "where to start VMs and use the dynamic memory control and VM snapshot features",
-    "vm-admin": "The VM Administrator role can manage VMs and templates",
-    "vm-operator": "The VM Operator role can use VMs and interact with VM consoles",
-    "client-cert": "The Client Certificate role has access to functionality granted to those who authenticate using "
-    "a client certificate",
-    "read-only": "The Read-Only role can log in with basic read-only access",
+    "pool-admin": "Everything, the control domain and the users included",
+    "pool-operator": "Hosts, storage, networks and the pool itself",
+    "vm-power-admin": "All of VMs and templates, where they run and how much memory they get",
+    "vm-admin": "VMs and templates",
+    "vm-operator": "Consoles, power and removable media of VMs",
+    "client-cert": "What programs do that show a certificate",
+    "read-only": "Looking",
 }
 
 
