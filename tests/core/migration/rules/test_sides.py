@@ -103,7 +103,7 @@ def _keeps_memory_at_home(site: TwoPools) -> bool:
 
 
 def _offers_formats(site: TwoPools) -> bool:
-    (driver,) = {sm for sm, row in site.lisboa.tables["SM"].items() if row.type == "lvmoiscsi"} or {""}
+    driver, *_rest = site.lisboa.get_all("SM", type="nfs")
     site.lisboa.set(driver, supported_image_formats=["vhd", "qcow2"])
     return formats(evaluate(site.site, away(site, site.web)).resolved.moves) != ()
 
