@@ -93,7 +93,7 @@ def _up_to_date(here: XapiPool, there: XapiPool) -> Failure | None:
 
 
 def _product(row: Row) -> str | None:
-    version = row["software_version"]
+    version: dict[str, str] = row["software_version"]
     return version.get("product_brand") or version.get("platform_name")
 
 
