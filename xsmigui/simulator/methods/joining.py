@@ -1,5 +1,5 @@
 """pool.join: what a standalone host must be to become a member of a pool (xapi 24.10 and 26.17: xapi_pool.ml,
-pre_join_checks). The joining itself is not simulated: a host that passes all of them is told NOT_IMPLEMENTED."""
+pre_join_checks). The joining itself is not simulated: a host that passes all of them gets NOT_IMPLEMENTED."""
 
 from __future__ import annotations
 
