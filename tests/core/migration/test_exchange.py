@@ -462,6 +462,14 @@ def test_only_what_a_lost_answer_has_left_is_removed(
     assert ("stray" in destroyed) is removed
 
 
+def test_what_somebody_holds_is_not_removed_as_an_empty_copy() -> None:
+    """The memory of a VM, say: it is connected to nothing then."""
+    found = with_stray(state(vdis={"old": state().vdis["old"]}))
+    spec = replace(SPEC, rolling_back=True)
+    assert asks(next_step(spec, found), "VDI.destroy")
+    assert not asks(next_step(spec, replace(found, held={"stray": ("somebody",)})), "VDI.destroy")
+
+
 def after(found: ExchangeState, step: Request) -> ExchangeState:
     """What the server shows when a mark was taken away."""
     ref = step.params[0]

@@ -294,6 +294,7 @@ class Motion:
         if db.has("SR", row["suspend_SR"]) and not host_gate.sees(pool, self.target.host, row["suspend_SR"]):
             db.set("VM", self.vm, suspend_SR=NULL)
         transfer.drop_sources()
+        transfer.made.clear()  # they are the VM's: whatever breaks the clean-up off takes none of them back
         await self._tidy()
         if live:
             leave_migrated(call, self.vm, self.sender, self.target.host)
@@ -340,6 +341,7 @@ class Motion:
             there.db.set("VM", new, ha_always_run=True)
         if not copy:
             self._leave_source(transfer)
+        transfer.made.clear()  # they are the VM's: whatever breaks the clean-up off takes none of them back
         await self._tidy()
         return new
 
