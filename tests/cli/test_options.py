@@ -86,7 +86,7 @@ def test_examples_can_be_typed() -> None:
         (["migrate"], "these options are missing: --server", "faltan estas opciones: --server"),
         (["--lang"], "--lang: a value is missing", "--lang: falta un valor"),
         (["simulate", "--vms", "x"], "--vms: 'x' is not a number", "--vms: 'x' no es un número"),
-        (["inventory", "--server", "x", "--sideways"], "not recognised: --sideways", "esto no se entiende: "),
+        (["inventory", "--server", "x", "--sideways"], "not recognised: --sideways", "argumentos no reconocidos: "),
         (
             ["inventory", "--server", "x", "--fingerprint", "a", "--trust-on-first-use"],
             "it cannot be combined with",

@@ -247,6 +247,8 @@ class SendingCarrier(Carrier):
         there, in_place = None, False
         if self._plan.crosses:
             there = await find_vm(await self._way(self._target), self._move.vm.uuid)
+            if here is None and there is not None and self._has_missed_it:
+                self._is_answered = await self._is_reported(source, there[0])
         elif here is not None and not set(here[1]["current_operations"].values()) - {PASSING}:
             vm = VmRef(self._move.vm.ref)
             in_place = (await read_back(self._plan, self._move, self.job.portrait, source, source, vm)).is_in_place
@@ -365,9 +367,19 @@ class SendingCarrier(Carrier):
             fields |= {"problems": (*self.job.problems, self._unknown_start())}
         if "arrived" in fields:
             fields |= {"pending": None, "task": ""}
-            if self._plan.crosses and not self._is_answered and self._sent_under != self._watched():
+            if self._plan.crosses and self._has_missed_it:
                 fields |= {"items": (unknown(What.identity, "", m_("Its server's answer was lost meanwhile.")),)}
         return replace(self.job, **fields)
+
+    @property
+    def _has_missed_it(self) -> bool:
+        """The VM may have arrived while nobody watched, and nothing says so but its uuid."""
+        return not self._is_answered and self._sent_under != self._watched()
+
+    async def _is_reported(self, source: Gateway, arrived: VmRef) -> bool:
+        """A task of the source that was not followed names the VM at its destination: the server has sent it there."""
+        tasks = await source.call("task.get_all_records")
+        return any(task["status"] == "success" and arrived in task["result"] for task in tasks.values())
 
     def _watched(self) -> tuple[str, str]:
         """Names the time in which nothing of both pools was missed. A VM that is found at its destination by its uuid,
