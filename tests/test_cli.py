@@ -554,14 +554,14 @@ def test_an_unfinished_job_is_given_up(site: Simulated, run: Run, home: Path) ->
         started.stdin.close()
         started.stdin = None
         assert stopped.wait(PATIENCE)
-        eventually(lambda: [t for t in jobs_of(run) if t["vms"][0]["state"] == "running"])
+        eventually(lambda: [t for t in jobs_of(run) if {vm["state"] for vm in t["vms"]} == {"running"}])
         started.kill()
         started.communicate(timeout=PATIENCE)
     (job,) = jobs_of(run)
     asked = site.run(lambda: site["Madrid"].pool.faults.add("task.cancel", nth=1_000_000))
 
     def release_when_asked() -> None:
-        eventually(lambda: asked.seen)
+        eventually(lambda: asked.seen >= len(job["vms"]))
         release()
 
     releasing = threading.Thread(target=release_when_asked)

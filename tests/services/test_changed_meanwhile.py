@@ -17,6 +17,7 @@ from tests.services.motions import MOTIONS, Motion, end, wrong
 from tests.services.test_short_stop import Gate
 from tests.simulated import Simulated
 from xsmigui.core.jobs import State, VmJob
+from xsmigui.core.refs import VdiRef
 from xsmigui.core.verified import Outcome, What
 from xsmigui.simulator.failures import Failure
 
@@ -177,14 +178,14 @@ async def test_what_the_server_moves_and_somebody_extends_is_found_too_small(sit
         await hold.until_held()
         meddler = Meddler(site, motion)
         size = meddler.other.call("VDI.get_virtual_size", meddler.disk)
-        growing = asyncio.ensure_future(asyncio.to_thread(meddler.extend))
-        await asyncio.wait([growing], timeout=1.0)
+        pool, disk = site["Madrid"].pool, VdiRef(meddler.disk)
+        site.run(lambda: pool.db.set("VDI", disk, virtual_size=int(size) + GIB))  # simulated time stands still
+        await until(lambda: made.inventory("Madrid").VDI[disk].virtual_size > int(size))
         hold.release()
-        await growing
         (vm,) = await end(made, job)
         there = Somebody.at(site, motion.pools[-1])
-        disk = sorted(there.disks(there.vm(motion.vm)).items())[0][1]
-        assert there.call("VDI.get_virtual_size", disk) == size
+        arrived = sorted(there.disks(there.vm(motion.vm)).items())[0][1]
+        assert there.call("VDI.get_virtual_size", arrived) == size
         assert (vm.state, vm.verified) == (State.failed, False), vm.message
         assert any(item.what is What.size and item.outcome is Outcome.differs for item in vm.items)
     site.lets_go_of(motion.vm)
