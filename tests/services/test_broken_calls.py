@@ -1,7 +1,8 @@
 """Every call and every look of every motion, broken in every way: nothing is lost, and nothing is said that is not so.
 
 The calls are those that a run makes in which all goes well. The ordinary run takes a sample of them; `XSMIGUI_SHARE=1`
-takes all (hours), `XSMIGUI_SHARE=0.1` a tenth, `XSMIGUI_MOTION` only those of one motion.
+takes all (hours), `XSMIGUI_SHARE=0.1` a tenth, `XSMIGUI_MOTION` only those of one motion, `XSMIGUI_PART=2/3` the second
+third of them, for several processes beside each other. Calls that change something come first.
 """
 
 import asyncio
@@ -31,6 +32,7 @@ WAYS = ("refused once", "refused for good", "lost", "late")
 
 SHARE = float(os.environ.get("XSMIGUI_SHARE", "0"))
 CHOSEN = os.environ.get("XSMIGUI_MOTION", "")
+PART, PARTS = map(int, os.environ.get("XSMIGUI_PART", "1/1").split("/"))
 
 SAMPLE = 28
 """How many runs the ordinary run makes."""
@@ -77,6 +79,7 @@ if SHARE:
     async def test_all(tmp_path: Path, name: str) -> None:
         found = [(called, how) for called in await calls_of(name) for how in WAYS]
         chosen = random.Random(1).sample(found, max(1, int(len(found) * SHARE)))
+        chosen = sorted(chosen, key=lambda each: not changes(each[0][1]))[PART - 1 :: PARTS]
         failed = []
         for number, (called, how) in enumerate(chosen):
             home = tmp_path / str(number)
@@ -87,6 +90,7 @@ if SHARE:
             except Exception as error:
                 failed.append(f"{called}, {how}: {type(error).__name__} {error}"[:600])
                 print(name, failed[-1], flush=True)
+            print(f"{name}: {number + 1} of {len(chosen)}, {len(failed)} failed", flush=True)
         assert failed == []
 
 
