@@ -14,12 +14,22 @@ from xsmigui.simulator.faults import Cut, Dropped
 from xsmigui.simulator.hidden import refusal
 from xsmigui.simulator.implicit import implicit
 from xsmigui.simulator.records import Records
-from xsmigui.simulator.schema import Message
+from xsmigui.simulator.schema import Message, Release
 from xsmigui.simulator.sessions import Live
 from xsmigui.simulator.site import XapiPool
 from xsmigui.simulator.tables import Database
 from xsmigui.simulator.tasks import Work
-from xsmigui.simulator.types import NoText, Type, TypeMismatch, Value, Void, parse_type, text_of
+from xsmigui.simulator.types import (
+    NoDate,
+    NoText,
+    Type,
+    TypeMismatch,
+    Value,
+    Void,
+    parse_type,
+    text_of,
+    undecoded,
+)
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +143,7 @@ async def _dispatch(pool: XapiPool, method_name: str, params: list[Value], host:
             pool.sessions.check(params[0])
         raise Failure("MESSAGE_METHOD_UNKNOWN", name)
     session, arguments = _split(message, params)
-    decoded = [] if message.removed else _decode(message, arguments)
+    decoded = [] if message.removed else _decode(message, arguments, pool.schema.release)
     if host != pool.master and not pool.live(pool.master):
         raise Failure("HOST_STILL_BOOTING")  # emergency mode: the coordinator is gone
     if host != pool.master and message.full in _NO_SESSION_HOST_CHECK:
@@ -194,13 +204,11 @@ def _split(message: Message, params: list[Value]) -> tuple[str, list[Value]]:
     return session, params[: len(message.params)]
 
 
-def _decode(message: Message, params: list[Value]) -> list[Value]:
+def _decode(message: Message, params: list[Value], release: Release) -> list[Value]:
     try:
         decoded = [p.type.decode(v) for p, v in zip(message.params, params, strict=False)]
-    except TypeMismatch as mismatch:
-        raise internal(f'Failure("{mismatch}")') from None
-    except NoText as error:
-        raise no_text(error) from None
+    except (TypeMismatch, NoText, NoDate) as error:
+        raise undecoded(error, release) from None
     return decoded + [p.default for p in message.params[len(params) :]]
 
 
@@ -260,7 +268,7 @@ async def child(call: Call, name: str, params: list[Value]) -> Value:
     inner = Call(call.pool, call.host, call.session, call.live, message)
     inner.work = call.pool.tasks.create(f"Async.{name}", call.session, parent=call.task)
     try:
-        value = await _perform(inner, _decode(message, params))
+        value = await _perform(inner, _decode(message, params, call.pool.schema.release))
     except Failure as failure:
         call.pool.tasks.fail(inner.work.ref, failure)
         raise

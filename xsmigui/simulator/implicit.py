@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import copy
 
-from xsmigui.simulator.failures import Failure, internal, no_text
+from xsmigui.simulator.failures import Failure, internal
 from xsmigui.simulator.query import matches, parse_query
 from xsmigui.simulator.records import Records
 from xsmigui.simulator.schema import Message, Schema
 from xsmigui.simulator.tables import Database, Row
-from xsmigui.simulator.types import NoText, TypeMismatch, Value
+from xsmigui.simulator.types import NoDate, NoText, TypeMismatch, Value, undecoded
 
 
 def implicit(db: Database, message: Message, params: list[Value]) -> Value:
@@ -51,10 +51,7 @@ def _map_field(db: Database, message: Message, field: str, write: Callable[..., 
 
 
 def _set_field(db: Database, cls: str, field: str, verb: str, params: list[Value]) -> None:
-    ref, item = params
-    present = db.get(cls, ref, field)
-    rest = [v for v in present if v != item]
-    db.set(cls, ref, **{field: [*rest, item] if verb == "add" else rest})
+    (db.add_member if verb == "add" else db.remove_member)(cls, params[0], field, params[1])
 
 
 def _get_all(db: Database, cls: str, params: list[Value]) -> Value:
@@ -104,10 +101,8 @@ def constructor_values(db: Database, cls: str, struct: Row) -> Row:
         if name in struct:
             try:
                 values[name] = field.type.decode(struct[name])
-            except TypeMismatch as mismatch:
-                raise internal(f'Failure("{mismatch}")') from None
-            except NoText as error:
-                raise no_text(error) from None
+            except (TypeMismatch, NoText, NoDate) as error:
+                raise undecoded(error, db.schema.release) from None
         elif field.mandatory:
             raise internal(f'Server_helpers.Dispatcher_FieldNotFound("{name}")')
     return values

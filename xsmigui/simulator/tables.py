@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-from xsmigui.simulator.failures import NULL, Failure, handle_invalid
+from xsmigui.simulator.failures import NULL, Failure, handle_invalid, internal
 from xsmigui.simulator.schema import MANY_TO_MANY, ONE_TO_MANY, Schema
 from xsmigui.simulator.types import Value
 
@@ -129,6 +130,7 @@ class Database:
             else:
                 default = field.default
                 row[name] = default.copy() if isinstance(default, list | dict) else default
+        row = {name: as_stored(value) for name, value in row.items()}
         self._insert(cls, ref, row)
         for name in self._relations[cls]:
             self._link(cls, ref, name, row[name])
@@ -149,11 +151,16 @@ class Database:
         self.dirty.add((cls, ref))
 
     def set(self, cls: str, ref: str, **fields: Value) -> None:
-        """Writes fields one by one; writing what is there already changes nothing and sends no event."""
+        """Writes fields one by one; writing what is there already changes nothing and sends no event.
+
+        A text that XML cannot hold is an INTERNAL_ERROR, in sets and maps since 25.31 (db_cache_impl.ml, write_field).
+        """
         row = self.row(cls, ref)
         for name, value in fields.items():
             if row[name] == value and type(row[name]) is type(value):
                 continue
+            if (isinstance(value, str) or self.schema.release >= (25, 31)) and as_stored(value) != value:
+                raise internal("Xapi_database.Db_exn.Invalid_value")
             old = row[name]
             row[name] = value
             self.touch(cls, ref)
@@ -177,14 +184,28 @@ class Database:
         self._wake()
 
     def add_to(self, cls: str, ref: str, field: str, key: str, value: Value) -> None:
+        """A text that XML cannot hold ends before its first such character (process_structured_field)."""
         mapping = self.get(cls, ref, field)
+        key, value = storable(key), as_stored(value)
+        if not key:
+            raise internal("Xapi_database.Db_exn.Empty_key_in_map")
         if key in mapping:
             raise Failure("MAP_DUPLICATE_KEY", cls, field, ref, key)
         self.set(cls, ref, **{field: {**mapping, key: value}})
 
     def remove_from(self, cls: str, ref: str, field: str, key: str) -> None:
-        mapping = self.get(cls, ref, field)
+        mapping, key = self.get(cls, ref, field), storable(key)
         self.set(cls, ref, **{field: {k: v for k, v in mapping.items() if k != key}})
+
+    def add_member(self, cls: str, ref: str, field: str, item: Value) -> None:
+        """To a set, at its head; one that is in it stays where it is (db_cache_types.ml, add_to_set)."""
+        present, item = self.get(cls, ref, field), as_stored(item)
+        if item not in present:
+            self.set(cls, ref, **{field: [item, *present]})
+
+    def remove_member(self, cls: str, ref: str, field: str, item: Value) -> None:
+        present, item = self.get(cls, ref, field), as_stored(item)
+        self.set(cls, ref, **{field: [other for other in present if other != item]})
 
     def delete(self, cls: str, ref: str) -> None:
         """Removes a row and its mark on the other side of its relations.
@@ -281,6 +302,28 @@ class Database:
     def poke(self) -> None:
         """Wakes everyone who waits, without a change (a session has ended, a token has been asked for)."""
         self._wake()
+
+
+_NOT_IN_XML: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
+
+
+def storable(text: str) -> str:
+    """The text up to its first character that XML cannot hold (utf8.ml, longest_valid_prefix)."""
+    if text.isprintable():
+        return text
+    found = _NOT_IN_XML.search(text)
+    return text[: found.start()] if found else text
+
+
+def as_stored(value: Value) -> Value:
+    """A value with its texts as they can be kept, those in sets and maps too."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, list):
+        return [as_stored(item) for item in value]
+    if isinstance(value, dict):
+        return {as_stored(k): as_stored(v) for k, v in value.items()}
+    return value
 
 
 def _known(schema: Schema, cls: str, field: str) -> bool:

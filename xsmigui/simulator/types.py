@@ -10,13 +10,14 @@ import functools
 import math
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
-from xsmigui.simulator.failures import EPOCH, NULL
+from xsmigui.simulator.failures import EPOCH, NULL, Failure, internal, no_text
 from xsmigui.simulator.sexpr import pairs, parse_list
 
 Value = Any
-_DATE = re.compile(r"^(\d{4})-?(\d\d)-?(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.\d*)?(Z|[+-]\d\d:?\d\d)?$")
+_DATE = re.compile(r"(\d{4})-?(\d\d)-?(\d\d)T(\d\d:\d\d:\d\d)(?:\.\d+)?(Z|[+-]\d\d:\d\d|)")
 
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -24,6 +25,10 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 
 class TypeMismatch(ValueError):
     """A parameter of the wrong type; its text is what rpclib's Failure says."""
+
+
+class NoDate(ValueError):
+    """A date that cannot be read; its text is the date."""
 
 
 class NoText(ValueError):
@@ -35,6 +40,16 @@ def text_of(value: str) -> str:
     if not value.isascii() and _SURROGATE.search(value):
         raise NoText(readable(value))
     return value
+
+
+def undecoded(error: ValueError, release: tuple[int, ...]) -> Failure:
+    """What is answered to a parameter that cannot be decoded (exnHelper.ml); for dates the function is named."""
+    if isinstance(error, NoText):
+        return no_text(error)
+    if isinstance(error, NoDate):
+        function = "Clock__Date" if release >= (24, 30) else "Xapi_stdext_date__Date"
+        return internal(f"Invalid argument: {function}.of_iso8601: {error}")
+    return internal(f'Failure("{error}")')
 
 
 def readable(text: str) -> str:
@@ -121,7 +136,7 @@ class Int(Type):
         if isinstance(value, bool) or not isinstance(value, int | str):
             raise TypeMismatch(f"Expected int64, got '{shown(value)}'")
         try:
-            return int(value)
+            return int64(value) if isinstance(value, str) else value
         except ValueError:
             raise TypeMismatch("Int64.of_string") from None
 
@@ -160,10 +175,17 @@ class Date(Type):
     default = EPOCH
 
     def decode(self, value: Value) -> Value:
+        """Kept without dashes and fractions, with the offset that it came with (xapi date.ml, to_rfc3339)."""
         text = super().decode(value)
-        if not _DATE.match(text):
-            raise TypeMismatch(f"date.ml:of_iso8601: {text}")
-        return text
+        match = _DATE.fullmatch(text)
+        if match is None:
+            raise NoDate(text)
+        year, month, day, time, offset = match.groups()
+        try:
+            datetime.fromisoformat(f"{year}-{month}-{day}T{time}")
+        except ValueError:
+            raise NoDate(text) from None
+        return f"{year}{month}{day}T{time}{'Z' if offset in {'+00:00', '-00:00'} else offset}"
 
     def parse(self, text: str) -> Value:
         return text or EPOCH

@@ -37,7 +37,6 @@ def create_caller(call: Call, struct: Row) -> str:
 
 @method("Caller.add_group")
 def add_group(call: Call, caller: str, group: str) -> None:
-    present = call.db.get("Caller", caller, "groups")
     reason = ""
     if not group:
         reason = "empty group name"
@@ -47,13 +46,12 @@ def add_group(call: Call, caller: str, group: str) -> None:
         reason = "group name may only contain alphanumerics and '_', '-' or '.' characters"
     if reason:
         raise Failure("INVALID_VALUE", "group", reason)
-    if group not in present:
-        call.db.set("Caller", caller, groups=[*present, group])
+    call.db.add_member("Caller", caller, "groups", group)
 
 
 @method("Caller.remove_group")
 def remove_group(call: Call, caller: str, group: str) -> None:
-    call.db.set("Caller", caller, groups=[g for g in call.db.get("Caller", caller, "groups") if g != group])
+    call.db.remove_member("Caller", caller, "groups", group)
 
 
 @method("Caller.query_token_usage")
@@ -99,6 +97,7 @@ def set_rate(call: Call, limit: str, value: float) -> None:
 
 @method("Rate_limit.add_caller")
 def add_caller(call: Call, limit: str, caller: str) -> None:
+    """Whether there is such a limit is not looked at."""
     call.db.set("Caller", caller, rate_limit=limit)
 
 

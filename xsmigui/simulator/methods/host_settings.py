@@ -50,7 +50,7 @@ def set_power_on_mode(call: Call, host: str, mode: str, config: dict[str, str]) 
 
 @method("host.set_ssl_legacy")
 def set_ssl_legacy(call: Call, host: str, value: bool) -> None:
-    call.db.row("host", host)
+    """Whatever host it is about."""
     if value:
         raise Failure("VALUE_NOT_SUPPORTED", "value", "true", "Legacy SSL support has been removed")
 
@@ -95,6 +95,7 @@ def set_max_cstate(call: Call, host: str, value: str) -> None:
 
 
 LONGEST_NAME: Final = 255
+_DOM0: Final = "Control domain on host: "
 _NAME: Final = re.compile(r"(?![-])[A-Za-z0-9.-]*(?<![-])")
 
 
@@ -105,6 +106,9 @@ def set_hostname(call: Call, host: str, name: str) -> None:
     if reason or not _NAME.fullmatch(name):
         raise Failure("HOST_NAME_INVALID", reason or "hostname contains invalid characters")
     call.db.set("host", host, hostname=name)
+    dom0 = call.db.find("VM", call.db.get("host", host, "control_domain"))
+    if dom0 is not None and dom0["name_label"].startswith(_DOM0):
+        call.db.set("VM", call.db.get("host", host, "control_domain"), name_label=_DOM0 + name)
 
 
 @method("host.emergency_clear_mandatory_guidance")

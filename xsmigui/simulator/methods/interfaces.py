@@ -148,17 +148,16 @@ def set_allowed(call: Call, vif: str, value: list[str]) -> None:
 @method("VIF.add_ipv6_allowed")
 def add_allowed(call: Call, vif: str, value: str) -> None:
     field = call.message.name.removeprefix("add_")
-    present = call.db.get("VIF", vif, field)
+    call.db.row("VIF", vif)
     features.assert_enabled(call.pool, "VIF_locking")
     _assert_allowed(field, value)
-    call.db.set("VIF", vif, **{field: [*(a for a in present if a != value), value]})
+    call.db.add_member("VIF", vif, field, value)
 
 
 @method("VIF.remove_ipv4_allowed")
 @method("VIF.remove_ipv6_allowed")
 def remove_allowed(call: Call, vif: str, value: str) -> None:
-    field = call.message.name.removeprefix("remove_")
-    call.db.set("VIF", vif, **{field: [a for a in call.db.get("VIF", vif, field) if a != value]})
+    call.db.remove_member("VIF", vif, call.message.name.removeprefix("remove_"), value)
 
 
 def _assert_allowed(field: str, address: str) -> None:

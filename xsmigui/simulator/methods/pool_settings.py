@@ -139,10 +139,17 @@ def _assert_single(call: Call, repositories: list[str]) -> None:
 
 
 def _set_repositories(call: Call, pool: str, repositories: list[str]) -> None:
-    changed = set(repositories) != set(call.db.get("pool", pool, "repositories"))
+    """When a repository is added, or none is left, the pool counts as never synchronised."""
+    present = call.db.get("pool", pool, "repositories")
+    added = [ref for ref in repositories if ref not in present]
+    for ref in added:
+        call.db.set("Repository", ref, hash="")
     call.db.set("pool", pool, repositories=repositories)
-    if changed:
+    if added or not repositories:
         call.db.set("pool", pool, last_update_sync=EPOCH)
+    if not repositories:
+        for host in call.db.table("host"):
+            call.db.set("host", host, latest_synced_updates_applied="unknown")
     if _origins(call, repositories) - {"remote"}:
         call.db.set("pool", pool, update_sync_enabled=False)
 
@@ -160,13 +167,15 @@ async def add_repository(call: Call, pool: str, ref: str) -> None:
         present = call.db.get("pool", pool, "repositories")
         if ref not in present:
             _assert_single(call, [ref, *present])
-            _set_repositories(call, pool, [*present, ref])
+            _set_repositories(call, pool, [ref, *present])
 
 
 @method("pool.remove_repository")
 async def remove_repository(call: Call, pool: str, ref: str) -> None:
     async with on_pool(call, "configure_repositories"):
-        _set_repositories(call, pool, [r for r in call.db.get("pool", pool, "repositories") if r != ref])
+        call.db.remove_member("pool", pool, "repositories", ref)
+        if not call.db.get("pool", pool, "repositories"):
+            call.db.set("pool", pool, last_update_sync=EPOCH)
 
 
 @method("pool.set_update_sync_enabled")

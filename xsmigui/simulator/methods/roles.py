@@ -12,6 +12,7 @@ import hashlib
 import uuid
 from typing import Final
 
+from xsmigui.simulator import features
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import Failure, handle_invalid
 from xsmigui.simulator.permissions import ROLES, permissions_of
@@ -164,6 +165,7 @@ def get_by_permission_name(call: Call, name: str) -> list[str]:
 
 @method("subject.add_to_roles")
 def add_role(call: Call, subject: str, role: str) -> None:
+    features.assert_enabled(call.pool, "RBAC")
     present = call.db.get("subject", subject, "roles")
     if role not in _all(call):
         raise Failure("ROLE_NOT_FOUND")
@@ -174,6 +176,7 @@ def add_role(call: Call, subject: str, role: str) -> None:
 
 @method("subject.remove_from_roles")
 def remove_role(call: Call, subject: str, role: str) -> None:
+    features.assert_enabled(call.pool, "RBAC")
     present = call.db.get("subject", subject, "roles")
     if role not in present:
         raise Failure("ROLE_NOT_FOUND")

@@ -145,18 +145,23 @@ def copy_bios_strings(call: Call, vm: str, host: str) -> None:
 @method("VM.set_snapshot_schedule")
 def set_snapshot_schedule(call: Call, vm: str, value: str) -> None:
     features.assert_enabled(call.pool, "VMSS")
-    row = call.db.row("VM", vm)
-    if not call.db.has("VMSS", value):
-        if value not in {NULL, ""}:
-            raise Failure("INVALID_VALUE", value)
-    elif row["is_control_domain"]:
+    known = call.db.has("VMSS", value)
+    if not known and value not in {NULL, ""}:
         raise Failure("INVALID_VALUE", value)
-    elif row["is_a_template"]:
+    row = call.db.row("VM", vm)
+    if known:
+        _assert_scheduled(call, vm, row, value)
+    call.db.set("VM", vm, snapshot_schedule=value)
+
+
+def _assert_scheduled(call: Call, vm: str, row: Row, schedule: str) -> None:
+    if row["is_control_domain"]:
+        raise Failure("INVALID_VALUE", schedule)
+    if row["is_a_template"]:
         raise Failure("VM_IS_TEMPLATE", vm)
-    elif call.db.get("VMSS", value, "type") == "snapshot_with_quiesce":
+    if call.db.get("VMSS", schedule, "type") == "snapshot_with_quiesce":
         features.assert_enabled(call.pool, "VSS")
         assert_quiesces(call, vm)
-    call.db.set("VM", vm, snapshot_schedule=value)
 
 
 def _assert_ordinary(row: Row, refusal: str) -> None:
