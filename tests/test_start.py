@@ -233,3 +233,18 @@ def test_a_screen_that_comes_in_a_moment_is_waited_for(monkeypatch: pytest.Monke
     assert screen.why_no_window() == ""
     answers[:] = [1, 1, 1]
     assert ":4711" in screen.why_no_window()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import sys; from xsmigui.__main__ import main; sys.argv[1:] = ['jobs']; main()",
+        "import sys; from xsmigui.__main__ import main; sys.argv[1:] = ['--self-test']; main()",
+        "gc.disable(); from xsmigui import app; app.run(app.Options(self_test=True))",
+    ],
+    ids=["a command", "the self-test", "the window"],
+)
+def test_rubbish_is_collected_after_the_start_alone(code: str, environment: dict[str, str]) -> None:
+    code = f"import gc; {code}; assert gc.isenabled() and gc.get_freeze_count() > 10_000, gc.get_freeze_count()"
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr

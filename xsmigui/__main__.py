@@ -4,6 +4,7 @@ What takes time is imported when it is needed, so that Ctrl+C ends the program q
 """
 
 import argparse
+import gc
 import os
 import sys
 from pathlib import Path
@@ -22,6 +23,7 @@ INTERRUPTED = 130
 
 def main() -> int:
     """The exit status of docs/architecture.md, "Command line"."""
+    gc.disable()  # until `memory.collect`: imports leave no rubbish, and looking for it takes a quarter of their time
     try:
         from xsmigui.local import streams
 
@@ -65,13 +67,17 @@ def _start(arguments: list[str]) -> int:
 
 
 def _carry_out(options: argparse.Namespace) -> int:
+    from xsmigui.local import memory
+
     if options.command is not None:
         from xsmigui import cli
 
+        memory.collect()
         return cli.carry_out(options)
     if options.self_test:
         from xsmigui import selftest
 
+        memory.collect()
         return selftest.run(options.lang)
     if options.support_bundle:
         return _write_bundle(Path(options.support_bundle), options.lang)
@@ -85,9 +91,10 @@ def _write_bundle(file: Path, language: str) -> int:
     from xsmigui import selftest
     from xsmigui.console import BAD_ARGUMENTS, DONE, say
     from xsmigui.core.text import _
-    from xsmigui.local import paths, support
+    from xsmigui.local import memory, paths, support
     from xsmigui.local.clock import SystemClock
 
+    memory.collect()
     home = paths.home()
     report = selftest.Report(home)
     try:

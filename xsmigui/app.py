@@ -27,7 +27,7 @@ from xsmigui.core.ports import Address, Gateway, Trusted, Wire
 from xsmigui.core.preferences import Settings
 from xsmigui.core.proxies import Proxy, ProxyOf
 from xsmigui.core.text import _, use, use_zone
-from xsmigui.local import desktop, languages, logs, paths, processes, support
+from xsmigui.local import desktop, languages, logs, memory, paths, processes, support
 from xsmigui.local.clock import SystemClock
 from xsmigui.local.demo import DemoSite, NoKeyring
 from xsmigui.local.journal import JournalFile
@@ -313,6 +313,7 @@ def run(options: Options) -> int:
             loop.set_exception_handler(lambda _loop, context: _unforeseen(program, context))
             _end_by_signal(program)
             program.window.show()
+            memory.collect()
             log.info("xsmigui %s shows its window (%s)", __version__, app.platformName())
             if options.self_test:
                 QTimer.singleShot(0, program.window.close)
@@ -327,6 +328,7 @@ def run(options: Options) -> int:
 def tell_only(text: str) -> None:
     """Say why there is no window, where there is no console to say it on."""
     app = QApplication.instance() or QApplication(["xsmigui"])
+    memory.collect()
     with _Loop(app) as loop:
         loop.run_until_complete(tell(None, "xsmigui", text))
 

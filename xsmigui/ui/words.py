@@ -11,7 +11,6 @@ from typing import Final
 
 from PySide6.QtCore import QEvent, QSize, Qt
 from PySide6.QtGui import QAction, QPainter, QPaintEvent, QPalette, QResizeEvent
-from PySide6.QtGui import Qt as RichText  # where PySide has this one function of Qt's
 from PySide6.QtWidgets import QLabel, QSizePolicy, QStyle, QWidget
 
 from xsmigui.core.text import middle, printable
@@ -47,7 +46,7 @@ def tip(text: str) -> str:
         half = TIP_LINES // 2
         lines = [*lines[:half], "…", *lines[-half:]]
     plain = "\n".join(lines)
-    if not RichText.mightBeRichText(plain):
+    if "<" not in plain and "&lt;" not in plain:  # Qt takes nothing else for markup (Qt 6, Qt::mightBeRichText)
         return plain
     return f"<p style='white-space:pre'>{escape(plain).replace(chr(10), '<br>')}</p>"
 
