@@ -246,5 +246,6 @@ def test_a_screen_that_comes_in_a_moment_is_waited_for(monkeypatch: pytest.Monke
 )
 def test_rubbish_is_collected_after_the_start_alone(code: str, environment: dict[str, str]) -> None:
     code = f"import gc; {code}; assert gc.isenabled() and gc.get_freeze_count() > 10_000, gc.get_freeze_count()"
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=PATIENCE)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
