@@ -9,7 +9,7 @@ from typing import Final
 from xsmigui.core.jobs import CHANGED, Job, State, VmJob, differs_afterwards
 from xsmigui.core.messages import Text, m_, render, sentences
 from xsmigui.core.migration.draft import Site
-from xsmigui.core.migration.exchange import JOB
+from xsmigui.core.migration.exchange import blocking_job, job_on
 from xsmigui.core.migration.fix_offers import offer
 from xsmigui.core.migration.fixes import Fix
 from xsmigui.core.migration.leftovers import leftovers
@@ -167,14 +167,10 @@ def _is_marked(job: Job, vm: VmJob, site: Site) -> bool:
         record = inventory.VM[VmRef(ref)] if inventory is not None else None
         if record is None:
             continue
-        if record.other_config.get(JOB) == job.id or any(is_of(job.id, r) for r in record.blocked_operations.values()):
+        blocks = record.blocked_operations.values()
+        if job_on(record.other_config, record.uuid) == job.id or any(blocking_job(why) == job.id for why in blocks):
             return True
     return False
-
-
-def is_of(job: str, reason: str) -> bool:
-    """A block that this job has set, by its reason."""
-    return reason.startswith("xsmigui") and reason.endswith(f"(job {job})")
 
 
 # In words.

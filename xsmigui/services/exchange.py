@@ -19,14 +19,14 @@ from xsmigui.core.messages import Text, listed, m_, sentences
 from xsmigui.core.migration.exchange import (
     CHECKSUM,
     COPY,
-    JOB,
-    KEPT,
     ExchangeSpec,
     ExchangeState,
     Replacement,
     ShortStop,
     can_roll_back,
     is_connected_to,
+    is_kept,
+    job_on,
     next_step,
 )
 from xsmigui.core.migration.portrait import Portrait
@@ -128,11 +128,11 @@ class ExchangeCarrier(Carrier):
 
     def _refuse_taken(self, vdi: Mapping[str, Any], *, kept: bool = False) -> None:
         """A disk that another job works on, or has kept since the plan was made, is left alone."""
-        job = vdi["other_config"].get(JOB)
-        if job is not None:
+        job = job_on(vdi["other_config"], vdi["uuid"])
+        if job:
             message = m_("Another job of xsmigui is working on {disk}: {job}.", disk=vdi["name_label"], job=job)
             raise Refused((self._block(message, m_("Wait for that job to end, or revert it first.")),))
-        if KEPT in vdi["other_config"] and not kept and not is_connected_to(vdi):
+        if is_kept(vdi["other_config"], vdi["uuid"]) and not kept and not is_connected_to(vdi):
             message = m_("{disk} is the kept source of a disk that was moved meanwhile.", disk=vdi["name_label"])
             raise Refused((self._block(message, m_("Make a new plan.")),))
 

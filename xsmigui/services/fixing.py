@@ -89,9 +89,12 @@ class FixCarrier(Carrier):
 
     def _refuse_under_way(self, fix: Fix, inventory: Inventory) -> None:
         """The blocks of a job that goes on are not taken away."""
-        if not isinstance(fix, Unblock) or fix.vm not in inventory.VM:
+        if not isinstance(fix, Unblock):
             return
-        if any(claim.vm == inventory.VM[fix.vm].uuid for claim in self._store.booked().claims):
+        vm = inventory.VM.get(fix.vm)
+        disks = {inventory.VDI[ref].uuid for ref, _mark in fix.disks if ref in inventory.VDI}
+        claims = self._store.booked().claims
+        if any((vm is not None and claim.vm == vm.uuid) or not disks.isdisjoint(claim.disks) for claim in claims):
             hint = m_("Wait for that job to end, or revert it.")
             raise Refused((self._block(m_("The job that has set the block is still under way."), hint),))
 

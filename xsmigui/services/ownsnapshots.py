@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.migration.exchange import JOB, ExchangeSpec, OwnSnapshot
+from xsmigui.core.migration.exchange import ExchangeSpec, OwnSnapshot, job_on
 from xsmigui.core.ports import Gateway
 from xsmigui.services.verification import fresh_record
 
@@ -39,7 +39,7 @@ async def read_snapshots(gateway: Gateway, spec: ExchangeSpec) -> dict[str, OwnS
             record = await fresh_record(gateway, "VM", ref)
             if record is None or not record["is_a_snapshot"] or record["snapshot_of"] != spec.vm:
                 continue
-            if record["other_config"].get(JOB) == spec.job:
+            if job_on(record["other_config"], spec.vm_uuid) == spec.job:  # the VM's own mark
                 disks = await _disks(gateway, record)
                 found[ref] = OwnSnapshot(ref, name, disks, seconds_of(record["snapshot_time"]))
     return found

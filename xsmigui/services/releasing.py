@@ -2,9 +2,8 @@
 
 from xsmigui.core.failures import ServerFailure
 from xsmigui.core.jobs import VmJob
-from xsmigui.core.migration.exchange import BLOCK, JOB
+from xsmigui.core.migration.exchange import BLOCK, JOB, blocking_job, job_on
 from xsmigui.core.ports import Gateway
-from xsmigui.core.triage import is_of
 from xsmigui.services.verification import GONE, find_vm
 
 
@@ -18,7 +17,8 @@ async def release(gateway: Gateway, job: str, vm: VmJob) -> bool:
         marked.append(("VM", str(found[0])))
     for cls, ref in marked:
         try:
-            if (await gateway.call(f"{cls}.get_other_config", ref)).get(JOB) == job:
+            config = await gateway.call(f"{cls}.get_other_config", ref)
+            if job_on(config, await gateway.call(f"{cls}.get_uuid", ref)) == job:
                 await gateway.call(f"{cls}.remove_from_other_config", ref, JOB)
                 changed = True
         except ServerFailure as failure:
@@ -26,7 +26,7 @@ async def release(gateway: Gateway, job: str, vm: VmJob) -> bool:
                 raise
     if found is not None:  # what lets it be started comes last
         blocked = dict(found[1]["blocked_operations"])
-        others = {operation: reason for operation, reason in blocked.items() if not is_of(job, reason)}
+        others = {operation: reason for operation, reason in blocked.items() if blocking_job(reason) != job}
         if others != blocked:
             await gateway.call(BLOCK, found[0], others)
             changed = True

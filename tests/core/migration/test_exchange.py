@@ -53,6 +53,7 @@ SPEC = ExchangeSpec(NAME, "vm", "vm-uuid", (COPIED,), True, "2026-01-01", "2026-
 
 def vm(**fields: Any) -> dict[str, Any]:
     record = {
+        "uuid": "vm-uuid",
         "power_state": "Halted",
         "other_config": {JOB: NAME},
         "blocked_operations": dict.fromkeys(BLOCKED, REASON),
@@ -371,7 +372,7 @@ def test_back_a_copy_whose_mark_went_when_all_was_settled_is_still_ours() -> Non
     spec = replace(SPEC, rolling_back=True, settled=True)
     step = next_step(spec, with_disk(swapped(), "new", other_config={}))
     assert isinstance(step, Request)
-    assert (step.method, step.params) == ("VDI.add_to_other_config", ("new", JOB, NAME))
+    assert (step.method, step.params) == ("VDI.add_to_other_config", ("new", JOB, f"{NAME} new"))
 
 
 def test_back_the_disk_is_connected_before_its_copy_is_released() -> None:

@@ -42,12 +42,12 @@ EVERY: tuple[Fix, ...] = (CBT, EJECT, DEFAULT, DELETE, UNBLOCK, DOWN, HERE)
 GOES = Doomed(ref=VdiRef("s0"), uuid="uuid of s0", name="web 0", is_memory=False, used=1)
 """A disk of a snapshot that is deleted."""
 DISK = {"uuid": "uuid of s0", "is_a_snapshot": True, "physical_utilisation": "1", "name_label": "web 0"}
-TAKEN = {"snapshot_of": VM, "is_a_snapshot": True, "name_label": "before", "other_config": {}}
+TAKEN = {"uuid": "s", "snapshot_of": VM, "is_a_snapshot": True, "name_label": "before", "other_config": {}}
 
 IN_DRIVE = {"VM": VM, "VDI": CD, "type": "CD"}
 OURS = {"migrate_send": f"{OUR_BLOCK} job", "start": f"{OUR_BLOCK} job"}
 OTHERS = {"migrate_send": "a backup", "start": f"{OUR_BLOCK} job"}
-RUNS = {"power_state": "Running", "current_operations": {}, "resident_on": "h", "other_config": {}}
+RUNS = {"uuid": "v", "power_state": "Running", "current_operations": {}, "resident_on": "h", "other_config": {}}
 
 
 @pytest.mark.parametrize(

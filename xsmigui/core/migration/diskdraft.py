@@ -14,7 +14,7 @@ from xsmigui.core.capacity import load
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.migration.candidates import Candidate, Load, disk_srs
 from xsmigui.core.migration.draft import Draft, Site
-from xsmigui.core.migration.exchange import KEPT
+from xsmigui.core.migration.exchange import is_kept
 from xsmigui.core.migration.holders import Hold, holders
 from xsmigui.core.migration.moves import following_disks, is_copied, stops
 from xsmigui.core.migration.rules.disks import unmovable
@@ -41,7 +41,7 @@ def owner(inventory: Inventory, disk: VdiRef) -> Owner:
         return Owner(None, _("It is a snapshot: it moves with the disk that it was taken of."))
     if vdi.type == "suspend":
         return Owner(None, _("It holds the memory of a suspended VM: resume the VM first, or move the whole VM."))
-    if KEPT in vdi.other_config:
+    if is_kept(vdi.other_config, vdi.uuid):
         return Owner(None, _("It is the kept source of a disk that was moved: revert the move, or remove it."))
     vm = _only_user(inventory, disk, vdi)
     if vm is not None:

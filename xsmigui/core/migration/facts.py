@@ -86,6 +86,7 @@ EXCHANGING: Final = (
     "VM.remove_from_other_config",
     "VM.set_blocked_operations",
     "VDI.add_to_other_config",
+    "VDI.set_other_config",
     "VDI.remove_from_other_config",
     "VDI.add_tags",
     "VDI.create",

@@ -82,14 +82,21 @@ def offer(fix: Fix) -> Offer:
                 _("Keep them"),
             )
         case Unblock():
+            question = _(
+                "The blocks and marks that a job of this program has left on {vm} will be removed. Do this only if "
+                "that job is no longer running, in another window or on another computer.",
+                vm=fix.vm_name,
+            )
+            if fix.inherited:
+                question = _(
+                    "The blocks and the mark of {vm}, which it has inherited from the VM it was made from, will be "
+                    "removed. Those of the other VM stay.",
+                    vm=fix.vm_name,
+                )
             return Offer(
                 _("Remove block…"),
                 _("Remove the block"),
-                _(
-                    "The block on migrating {vm}, which this program has set, will be removed. Do this only if "
-                    "the operation that set it is no longer running, in another window or on another computer.",
-                    vm=fix.vm_name,
-                ),
+                question,
                 _("Remove block"),
                 _("Leave it"),
             )

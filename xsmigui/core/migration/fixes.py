@@ -58,12 +58,17 @@ class DeleteSnapshots(_Fix, frozen=True, kw_only=True, tag="delete-snapshots"):
 
 class Unblock(_Fix, frozen=True, kw_only=True, tag="clear-block"):
     """Remove the blocks that this program has set on a VM, with the reasons that stood there when this was offered
-    (empty: not noted): another job may have set its own since."""
+    (empty: not noted): another job may have set its own since. With them go the VM's `mark` and those of `disks`
+    (each with its mark), as long as they read as they did. Of a disk of no VM `vm` is null, and `vm_name` its name.
+    `inherited`: the VM was made from another one that a job worked on."""
 
     vm: VmRef
     operations: tuple[str, ...]
     vm_name: str
     reasons: tuple[str, ...] = ()
+    mark: str = ""
+    disks: tuple[tuple[VdiRef, str], ...] = ()
+    inherited: bool = False
 
 
 class ShutDown(_Fix, frozen=True, kw_only=True, tag="shut-down"):

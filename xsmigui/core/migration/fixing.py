@@ -10,7 +10,7 @@ from typing import Any
 
 from xsmigui.core.inventory import Inventory
 from xsmigui.core.messages import Message, Text, listed, m_
-from xsmigui.core.migration.exchange import JOB, OWN_SNAPSHOT
+from xsmigui.core.migration.exchange import JOB, OUR_BLOCK, OWN_SNAPSHOT, job_on
 from xsmigui.core.migration.fixes import (
     DeleteSnapshots,
     DisableCbt,
@@ -33,9 +33,8 @@ from xsmigui.core.migration.holders import Hold, Holder, holders
 from xsmigui.core.migration.host_fixes import back_of_host, next_of_host, next_of_list
 from xsmigui.core.migration.moves import Kind, own_disks
 from xsmigui.core.migration.plan import Plan, Thing, VmMove
-from xsmigui.core.migration.rules.general import OUR_BLOCK
 from xsmigui.core.migration.steps import Done, Request, RollBack, Step, Wait
-from xsmigui.core.refs import VdiRef, VmRef
+from xsmigui.core.refs import VdiRef, VmRef, is_null
 
 Records = Mapping[str, Mapping[str, Any]]
 """Records as the API gives them, by reference; one that is missing is gone."""
@@ -81,6 +80,8 @@ def subject(fix: Fix) -> tuple[str, str, str]:
             return "pool", fix.pool_ref, fix.pool_name
         case EnterMaintenance() | LeaveMaintenance() | StrikeOff():
             return "host", fix.host, fix.host_name
+        case Unblock() if is_null(fix.vm):
+            return "VDI", fix.disks[0][0] if fix.disks else str(fix.vm), fix.vm_name
         case _:
             return "VM", fix.vm, fix.vm_name
 
@@ -92,6 +93,9 @@ def looked_at(fix: Fix, doomed: tuple[Doomed | str, ...] = ()) -> tuple[tuple[st
             return (("VBD", fix.vbd),)
         case ShutDownHere():
             return ("VM", fix.vm), ("host", fix.host)
+        case Unblock():
+            vm = () if is_null(fix.vm) else (("VM", fix.vm),)
+            return (*vm, *(("VDI", ref) for ref, _mark in fix.disks))
         case DeleteSnapshots():
             snapshots = (("VM", ref) for ref in (fix.vm, *fix.snapshots))
             return (*snapshots, *(("VDI", each.ref) for each in doomed if isinstance(each, Doomed)))
@@ -170,7 +174,7 @@ def next_step(
         case DeleteSnapshots():
             return _delete(fix, doomed, records, held or {})
         case Unblock():
-            return _unblock(fix, records.get(fix.vm, {}))
+            return _unblock(fix, records)
         case ShutDownHere():
             noting = None if calls else next_of_list(fix, records.get(fix.host, {}))
             return noting or _shut_down(fix, {} if calls else records.get(fix.vm, {}))
@@ -227,8 +231,13 @@ def _set_default(fix: SetDefaultSr, pool: Mapping[str, Any]) -> Step:
     return Request("pool.set_default_SR", (fix.pool_ref, fix.sr), does)
 
 
-def _unblock(fix: Unblock, vm: Mapping[str, Any]) -> Step:
-    for operation, reason in vm.get("blocked_operations", {}).items():
+def _unblock(fix: Unblock, records: Records) -> Step:
+    """What lets the VM run comes last."""
+    for cls, ref, mark in (*(("VDI", ref, mark) for ref, mark in fix.disks), ("VM", fix.vm, fix.mark)):
+        if mark and records.get(ref, {}).get("other_config", {}).get(JOB) == mark:
+            does = m_("remove the mark “{key}”", key=JOB)
+            return Request(f"{cls}.remove_from_other_config", (ref, JOB), does)
+    for operation, reason in records.get(fix.vm, {}).get("blocked_operations", {}).items():
         is_meant = reason in fix.reasons if fix.reasons else reason.startswith(OUR_BLOCK)
         if operation in fix.operations and is_meant:
             does = m_("remove the block of {operation} from {vm}", operation=operation, vm=fix.vm_name)
@@ -275,9 +284,9 @@ def _is_snapshot(fix: DeleteSnapshots, record: Mapping[str, Any]) -> bool:
 def _job_of(snapshot: Mapping[str, Any], vm: Mapping[str, Any]) -> str:
     """The job under way that has made a snapshot for itself and needs it; empty if there is none. Other snapshots that
     are made meanwhile bear its mark too, which the server copies from the VM."""
-    job = str(vm["other_config"].get(JOB, ""))
-    is_its = snapshot["other_config"].get(JOB) == job and snapshot["name_label"].startswith(f"{OWN_SNAPSHOT} {job} ")
-    return job if job and is_its else ""
+    job = job_on(vm["other_config"], vm["uuid"])
+    is_named = snapshot["name_label"].startswith(f"{OWN_SNAPSHOT} {job} ")
+    return job if job and is_named and job_on(snapshot["other_config"], vm["uuid"]) == job else ""
 
 
 def left_alone(
@@ -311,6 +320,8 @@ def outcome(fix: Fix) -> Message:
             return m_("{sr} is the default SR of {pool}.", sr=fix.sr_name, pool=fix.pool_name)
         case DeleteSnapshots():
             return m_("The snapshots of {vm} are deleted.", vm=fix.vm_name)
+        case Unblock() if fix.mark or fix.disks:
+            return m_("What a job has left on {vm} is removed.", vm=fix.vm_name)
         case Unblock():
             return m_("The block of {vm} is removed.", vm=fix.vm_name)
         case ShutDown() | ShutDownHere():

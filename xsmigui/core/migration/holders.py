@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.migration.exchange import JOB, kept_note
+from xsmigui.core.migration.exchange import job_on, kept_note
 from xsmigui.core.records import VM
 from xsmigui.core.refs import NULL, VbdRef, VdiRef, VmRef
 from xsmigui.core.units import natural
@@ -68,15 +68,16 @@ def holders(inventory: Inventory, disk: VdiRef) -> tuple[Holder, ...]:
         vms = inventory.find("VM", note.vm) if note.vm else []
         vm = VmRef(vms[0]) if vms else NO_VM
         found.append(Holder(Hold.kept, vm, inventory.name_of("VM", vm) if vms else note.name))
-    if vdi is not None and JOB in vdi.other_config:
-        found.append(Holder(Hold.job, name=vdi.other_config[JOB]))
+    job = job_on(vdi.other_config, vdi.uuid) if vdi is not None else ""
+    if job:
+        found.append(Holder(Hold.job, name=job))
     return tuple(sorted(found, key=lambda holder: (natural(holder.name), holder.hold, holder.vbd)))
 
 
 def other_holders(inventory: Inventory, disk: VdiRef, vm: VmRef, *, with_snapshots: bool = True) -> tuple[Holder, ...]:
     """Those that would lose a disk which goes away with a VM: everybody but the VM itself, and its snapshots where they
     go along (`with_snapshots`). A note of a kept source or the mark of a job does not count on a disk that the VM uses:
-    copies of a disk inherit them (xapi: VDI.copy and VDI.snapshot carry `other_config` along)."""
+    those of earlier versions do not name their disk, and copies of a disk inherit them."""
     family = {vm, *(inventory.snapshots(vm) if with_snapshots else ())}
     return tuple(
         holder

@@ -17,7 +17,7 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.jobs import Job, State, VmJob
 from xsmigui.core.migration.calls import MOVING
 from xsmigui.core.migration.draft import Site
-from xsmigui.core.migration.exchange import KEPT
+from xsmigui.core.migration.exchange import is_kept
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import DiskMove, VmMove
 from xsmigui.core.records import VDI
@@ -149,7 +149,7 @@ def _is_copy(vdi: VDI, disk: DiskMove) -> bool:
         and vdi.type in DISKS
         and not vdi.VBDs
         and not vdi.current_operations
-        and KEPT not in vdi.other_config
+        and not is_kept(vdi.other_config, vdi.uuid)
     )
 
 

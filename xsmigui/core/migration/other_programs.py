@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from xsmigui.core.capacity import load, written
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.migration.exchange import INCOMPLETE, JOB
+from xsmigui.core.migration.exchange import INCOMPLETE, job_on
 from xsmigui.core.refs import SrRef
 
 
@@ -16,8 +16,8 @@ def copies_of_others(
     thin, known = {sr for sr in srs if pool.is_thin(sr)}, set(jobs)
     found: list[tuple[tuple[SrRef, int], ...]] = []
     for vdi in pool.VDI.values() if thin else ():
-        job = vdi.other_config.get(JOB) if vdi.SR in thin else None
-        made = INCOMPLETE.search(vdi.name_label) if job is not None and job not in known else None
+        job = job_on(vdi.other_config, vdi.uuid) if vdi.SR in thin else ""
+        made = INCOMPLETE.search(vdi.name_label) if job and job not in known else None
         if made is None:
             continue
         sources = ((ref, source) for ref, source in pool.VDI.items() if source.uuid.startswith(made[1]))

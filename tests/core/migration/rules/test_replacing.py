@@ -160,7 +160,7 @@ def test_r61_images_and_kept_sources_are_no_loose_disks(site: TwoPools) -> None:
         disk = site.madrid.disk(site.m_nfs, name="x", **fields)
         with pytest.raises(ValueError, match=r"\w"):
             draft(site, disk=disk)
-    marked = site.madrid.disk(site.m_nfs, name="y", other_config={JOB: "1"})
+    marked = site.madrid.disk(site.m_nfs, name="y", other_config={JOB: "1 another disk"})
     assert judged(site, disk=marked).plan is not None
 
 

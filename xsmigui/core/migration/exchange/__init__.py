@@ -2,25 +2,33 @@
 
 from xsmigui.core.migration.exchange.checks import can_roll_back
 from xsmigui.core.migration.exchange.following import next_step
+from xsmigui.core.migration.exchange.marks import (
+    JOB,
+    KEPT,
+    OUR_BLOCK,
+    TAG,
+    Kept,
+    blocking_job,
+    has_inherited_mark,
+    is_kept,
+    job_on,
+    kept_note,
+    mark_of,
+)
 from xsmigui.core.migration.exchange.values import (
     BLOCK,
     BLOCKED,
     CHECKSUM,
     COPY,
     INCOMPLETE,
-    JOB,
-    KEPT,
     OWN_SNAPSHOT,
-    TAG,
     ExchangeSpec,
     ExchangeState,
-    Kept,
     OwnSnapshot,
     Replacement,
     ShortStop,
     connected,
     is_connected_to,
-    kept_note,
 )
 
 __all__ = [
@@ -31,6 +39,7 @@ __all__ = [
     "INCOMPLETE",
     "JOB",
     "KEPT",
+    "OUR_BLOCK",
     "OWN_SNAPSHOT",
     "TAG",
     "ExchangeSpec",
@@ -39,9 +48,14 @@ __all__ = [
     "OwnSnapshot",
     "Replacement",
     "ShortStop",
+    "blocking_job",
     "can_roll_back",
     "connected",
+    "has_inherited_mark",
     "is_connected_to",
+    "is_kept",
+    "job_on",
     "kept_note",
+    "mark_of",
     "next_step",
 ]

@@ -1,10 +1,11 @@
 """What was true when a job looked first must still be true: whose disks they are, who has them, what is where."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Any
 
 from xsmigui.core.messages import Text, m_, sentences
-from xsmigui.core.migration.exchange.values import JOB, KEPT, ExchangeSpec, ExchangeState, Replacement
+from xsmigui.core.migration.exchange.marks import blocking_job, is_kept_record, job_of_record
+from xsmigui.core.migration.exchange.values import ExchangeSpec, ExchangeState, Replacement
 from xsmigui.core.migration.sameness import difference, is_whole
 from xsmigui.core.migration.steps import Note, RollBack, Step, Stop
 
@@ -41,7 +42,7 @@ def _may_be_written(spec: ExchangeSpec, state: ExchangeState) -> bool:
 def _is_dismissed(state: ExchangeState, it: Replacement) -> bool:
     """The source was kept or removed: what follows only takes away our own marks."""
     old = state.vdis.get(it.old)
-    return old is None or (KEPT in old["other_config"] and JOB not in old["other_config"])
+    return old is None or (is_kept_record(old) and not job_of_record(old))
 
 
 def is_released(spec: ExchangeSpec, state: ExchangeState) -> bool:
@@ -143,15 +144,14 @@ def other_job(spec: ExchangeSpec, state: ExchangeState) -> str:
     marked = [state.vm] if state.vm is not None else []
     marked += [state.vdis[ref] for it in spec.replacements for ref in (it.old, it.new) if ref in state.vdis]
     for record in marked:
-        if record["other_config"].get(JOB, spec.job) != spec.job:
-            return str(record["other_config"][JOB])
+        job = job_of_record(record)
+        if job not in ("", spec.job):
+            return job
     for reason in (state.vm or {"blocked_operations": {}})["blocked_operations"].values():
-        if reason.startswith(_OUR_BLOCK) and reason != spec.reason:
-            return str(reason).rpartition("(job ")[2].rstrip(")")
+        job = blocking_job(reason)
+        if job not in ("", spec.job):
+            return job
     return ""
-
-
-_OUR_BLOCK: Final = "xsmigui: its virtual disks are being moved"
 
 
 def _resumed(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:

@@ -5,17 +5,16 @@ from typing import Any, Final
 
 from xsmigui.core.messages import Text, m_, sentences
 from xsmigui.core.migration.exchange.checks import give_up
+from xsmigui.core.migration.exchange.marks import JOB, kept_note, mark_of
 from xsmigui.core.migration.exchange.placing import is_held, stray_copies, unmark
 from xsmigui.core.migration.exchange.values import (
     CHECKSUM,
     COPY,
     CREATE,
-    JOB,
     ExchangeSpec,
     ExchangeState,
     Replacement,
     is_of_job,
-    kept_note,
 )
 from xsmigui.core.migration.sameness import Record, is_free, is_whole, may_differ
 from xsmigui.core.migration.steps import ANSWER, Note, Pending, Request, Step, Wait
@@ -67,6 +66,7 @@ def copy_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement
         if not it.new:
             does = m_("create a disk for the copy of {disk}", disk=it.name)
             yield Request(CREATE, (blank(spec, it, state.vdis[it.old]),), does, at, then={"new": ANSWER})
+        yield from name_in_mark(spec, state, at, it)
         params = (it.old, NULL, NULL, it.new)
         yield Request(COPY, params, m_("copy {disk}", disk=it.name), at, is_task=True, then={"copied": True})
     if not it.scanned:
@@ -77,6 +77,16 @@ def copy_disk(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement
     if int(copy["virtual_size"]) < int(state.vdis[it.old]["virtual_size"]):
         yield give_up(spec, state, m_("The copy of {disk} is smaller than the disk.", disk=it.name))
     yield Note({"complete": True}, at)
+
+
+def name_in_mark(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    """The mark of the new disk, which nobody could name before it was there, names it before it holds anything: a copy
+    that somebody makes of it from now on is not ours."""
+    new = state.vdis[it.new]
+    mark = mark_of(spec.job, new["uuid"])
+    if is_of_job(spec, new) and new["other_config"][JOB] != mark:
+        does = m_("mark the copy of {disk}", disk=it.name)
+        yield Request("VDI.set_other_config", (it.new, {**new["other_config"], JOB: mark}), does, at)
 
 
 def _thrown_away(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:

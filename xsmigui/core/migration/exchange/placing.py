@@ -8,16 +8,22 @@ import msgspec
 
 from xsmigui.core.messages import m_, sentences
 from xsmigui.core.migration.exchange.checks import account, give_up, is_in_place, is_released
+from xsmigui.core.migration.exchange.marks import (
+    JOB,
+    KEPT,
+    TAG,
+    Kept,
+    has_inherited_mark,
+    is_kept_record,
+    job_of_record,
+    mark_of,
+)
 from xsmigui.core.migration.exchange.values import (
     BLOCK,
     BLOCKED,
     CHECKSUM,
-    JOB,
-    KEPT,
-    TAG,
     ExchangeSpec,
     ExchangeState,
-    Kept,
     Replacement,
     is_of_job,
 )
@@ -40,14 +46,26 @@ _CONNECTION: Final = (
 
 
 def mark(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
-    if state.vm is not None and JOB not in state.vm["other_config"]:
-        yield Request("VM.add_to_other_config", (spec.vm, JOB, spec.job), m_("mark the VM"))
+    if state.vm is not None and not job_of_record(state.vm):
+        if has_inherited_mark(state.vm["other_config"], state.vm["uuid"]):
+            does = m_("remove the mark of another VM, which this one was made from")
+            yield Request("VM.remove_from_other_config", (spec.vm, JOB), does)
+        params = (spec.vm, JOB, mark_of(spec.job, state.vm["uuid"]))
+        yield Request("VM.add_to_other_config", params, m_("mark the VM"))
     for at, it in enumerate(spec.replacements):
         if it.placed:
             continue
         for ref in (it.old, it.new) if it.spare else (it.old,):
-            if JOB not in state.vdis[ref]["other_config"]:
-                yield Request("VDI.add_to_other_config", (ref, JOB, spec.job), m_("mark {disk}", disk=it.name), at)
+            yield from mark_disk(spec, state, at, ref)
+
+
+def mark_disk(spec: ExchangeSpec, state: ExchangeState, at: int, ref: str) -> Iterator[Step]:
+    """A disk gets the job's mark, in the place of one that it has inherited from a disk it was copied of."""
+    vdi = state.vdis[ref]
+    if not job_of_record(vdi):
+        yield from without_mark(state, ref, JOB, at)
+        does = m_("mark {disk}", disk=spec.replacements[at].name)
+        yield Request("VDI.add_to_other_config", (ref, JOB, mark_of(spec.job, vdi["uuid"])), does, at)
 
 
 def block(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
@@ -102,8 +120,9 @@ def _copy_metadata(state: ExchangeState, at: int, it: Replacement) -> Iterator[S
     for name in ("name_label", "name_description"):
         if new[name] != it.vdi[name]:
             yield Request(f"VDI.set_{name}", (it.new, it.vdi[name]), does, at)
-    if sorted(new["tags"]) != sorted(it.vdi["tags"]):
-        yield Request("VDI.set_tags", (it.new, list(it.vdi["tags"])), does, at)
+    tags = [tag for tag in it.vdi["tags"] if tag != TAG]  # a copy of a kept source has inherited it
+    if sorted(new["tags"]) != sorted(tags):
+        yield Request("VDI.set_tags", (it.new, tags), does, at)
     yield from without_mark(state, it.new, KEPT, at)
     for key, value in it.vdi["other_config"].items():
         if key not in (JOB, KEPT) and new["other_config"].get(key) != value:
@@ -166,7 +185,8 @@ def _keep_source(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacem
         yield Request("VDI.set_name_label", (it.old, spec.kept_name(it)), does, at)
     if TAG not in old["tags"]:
         yield Request("VDI.add_tags", (it.old, TAG), does, at)
-    if KEPT not in old["other_config"] and it.new in state.vdis:
+    if not is_kept_record(old) and it.new in state.vdis:
+        yield from without_mark(state, it.old, KEPT, at)
         kept = Kept(
             job=spec.job,
             vm=spec.vm_uuid,

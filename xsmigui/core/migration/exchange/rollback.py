@@ -8,14 +8,20 @@ import msgspec
 from xsmigui.core.messages import m_, sentences
 from xsmigui.core.migration.exchange.checks import account, other_job, why_no_way_back
 from xsmigui.core.migration.exchange.copying import is_in_use
-from xsmigui.core.migration.exchange.placing import connection_of, is_held, stray_copies, unblock, unmark, without_mark
+from xsmigui.core.migration.exchange.marks import JOB, KEPT, TAG, is_kept_record
+from xsmigui.core.migration.exchange.placing import (
+    connection_of,
+    is_held,
+    mark_disk,
+    stray_copies,
+    unblock,
+    unmark,
+    without_mark,
+)
 from xsmigui.core.migration.exchange.snapshots import remove_snapshots
 from xsmigui.core.migration.exchange.stopping import SHUTTING_DOWN, STARTING, has_run_since, start
 from xsmigui.core.migration.exchange.values import (
     COPY,
-    JOB,
-    KEPT,
-    TAG,
     ExchangeSpec,
     ExchangeState,
     Replacement,
@@ -58,8 +64,8 @@ def roll_back(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
 
 def _marked_again(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
     """A copy whose mark was taken away when all was settled is still ours as long as it is the VM's disk."""
-    if state.connection(it.new) and it.is_copied and JOB not in state.vdis[it.new]["other_config"]:
-        yield Request("VDI.add_to_other_config", (it.new, JOB, spec.job), m_("mark {disk}", disk=it.name), at)
+    if state.connection(it.new) and it.is_copied:
+        yield from mark_disk(spec, state, at, it.new)
 
 
 def _the_vm_first(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
@@ -124,7 +130,7 @@ def _restored(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement
         yield Request("VDI.set_name_label", (it.old, it.vdi["name_label"]), does, at)
     if TAG in old["tags"] and TAG not in it.vdi["tags"]:
         yield Request("VDI.remove_tags", (it.old, TAG), does, at)
-    if KEPT not in it.vdi["other_config"]:
+    if is_kept_record(old) and not is_kept_record(it.vdi):
         yield from without_mark(state, it.old, KEPT, at)
 
 
@@ -154,6 +160,6 @@ def _spared(state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
     if sorted(new["tags"]) != sorted(it.spare["tags"]):
         yield Request("VDI.set_tags", (it.new, list(it.spare["tags"])), does, at)
     for key, value in it.spare["other_config"].items():
-        if new["other_config"].get(key) != value:
+        if key != JOB and new["other_config"].get(key) != value:
             yield from without_mark(state, it.new, key, at)
             yield Request("VDI.add_to_other_config", (it.new, key, value), does, at)

@@ -8,7 +8,7 @@ from typing import Final
 from xsmigui.core.messages import Duration, m_, sentences
 from xsmigui.core.migration.difference import why_no_difference, why_no_target
 from xsmigui.core.migration.exchange.checks import check, give_up
-from xsmigui.core.migration.exchange.copying import blank, is_in_use, pending_call, sizes_differ
+from xsmigui.core.migration.exchange.copying import blank, is_in_use, name_in_mark, pending_call, sizes_differ
 from xsmigui.core.migration.exchange.placing import block, mark, stray_copies
 from xsmigui.core.migration.exchange.snapshots import remove_snapshot, take_snapshot
 from xsmigui.core.migration.exchange.values import (
@@ -114,6 +114,7 @@ def _copy_snapshot(
     if it.base != snapshot:
         if it.base and it.base not in state.vdis:
             yield give_up(spec, state, m_("The snapshot of {disk} no longer exists.", disk=it.name))
+        yield from name_in_mark(spec, state, at, it)
         does = m_("copy {disk} while its VM runs", disk=it.name)
         params = (snapshot, NULL, it.base or NULL, it.new)
         yield Request(COPY, params, does, at, is_task=True, then={"base": snapshot, "scanned": False})

@@ -8,22 +8,11 @@ from typing import Any, Final
 import msgspec
 
 from xsmigui.core.messages import Text
+from xsmigui.core.migration.exchange.marks import block_reason, job_of_record
 from xsmigui.core.migration.sameness import OtherConnection, Record, Signs, signs_of
 from xsmigui.core.migration.steps import Pending
 from xsmigui.core.records import Task
 from xsmigui.core.refs import is_null
-
-JOB: Final = "xsmigui-job"
-"""The key of `other_config` by which VMs and disks are marked that a job works on; its value is the job's name. The
-server refuses to add a key that is there already (MAP_DUPLICATE_KEY), so of two jobs one gets it."""
-
-
-KEPT: Final = "xsmigui-kept"
-"""The key of `other_config` of a source that was kept; its value is a `Kept` as JSON."""
-
-
-TAG: Final = "xsmigui: kept source"
-
 
 BLOCKED: Final = (
     "start",
@@ -208,7 +197,7 @@ class ExchangeSpec:
     @property
     def reason(self) -> str:
         """Stands beside every operation that is blocked."""
-        return f"xsmigui: its virtual disks are being moved (job {self.job})"
+        return block_reason(self.job)
 
     def snapshot_name(self, number: int) -> str:
         """The name of a snapshot that the job makes: unique, so that it is found again."""
@@ -220,23 +209,6 @@ class ExchangeSpec:
 
     def kept_name(self, replacement: Replacement) -> str:
         return f"{replacement.name} [moved on {self.on}, kept]"
-
-
-class Kept(msgspec.Struct, frozen=True):
-    """The note on a kept source: which job moved it, out of which place, what took its place, and until when it is to
-    be kept. `vm` is empty if the disk had none. `uuid` is the source's own: copies of a kept source carry its note
-    along, and are none (empty in notes of earlier versions). `sum` is its content's, if it was computed; `used` is what
-    it occupied, in bytes (-1: not noted)."""
-
-    job: str
-    vm: str
-    position: str
-    by: str
-    name: str
-    until: str
-    uuid: str = ""
-    sum: str = ""
-    used: int = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -305,19 +277,9 @@ def _number_of(device: str) -> str:
 _DEVICE: Final = re.compile(r"(?:xvd|hd|sd)([a-z]+)")
 
 
-def kept_note(other_config: Mapping[str, str], uuid: str) -> Kept | None:
-    """The note on a kept source, by its `other_config` and its uuid; None if the disk is none: it has no note, one that
-    somebody has spoiled, or one that a copy of a kept source has carried along (VDI.copy and VDI.snapshot do)."""
-    try:
-        note = msgspec.json.decode(other_config.get(KEPT, ""), type=Kept)
-    except msgspec.MsgspecError:
-        return None
-    return note if note.uuid in ("", uuid) else None
-
-
 def is_of_job(spec: ExchangeSpec, record: Record) -> bool:
     """The VM or the disk bears the mark of this job."""
-    return bool(record["other_config"].get(JOB) == spec.job)
+    return job_of_record(record) == spec.job
 
 
 def connected(vbds: Iterable[tuple[str, Record]]) -> dict[str, Record]:

@@ -4,15 +4,13 @@ from typing import Final
 
 from xsmigui.core.messages import Text, m_
 from xsmigui.core.migration import arriving
-from xsmigui.core.migration.fixes import Unblock
+from xsmigui.core.migration.exchange import OUR_BLOCK
+from xsmigui.core.migration.marked import blocked_text, hint_and_fix, marked
 from xsmigui.core.migration.moves import Kind, LooseDisk, Move, Sent
 from xsmigui.core.migration.rules.base import Problems, found, rule
 from xsmigui.core.problems import Page, Severity
 
 DESTINATION: Final = Page.destination
-
-OUR_BLOCK: Final = "xsmigui"
-"""How the reasons of the blocks begin that this program sets itself."""
 
 CONFLICTING: Final = frozenset(
     {
@@ -70,26 +68,22 @@ def copied_inside(move: Sent) -> Problems:
 def blocked(move: Sent) -> Problems:
     reason = move.vm.blocked_operations.get(move.operation)
     if reason is not None:
-        message = m_(
+        message: Text = m_(
             "Somebody has blocked the migration of {vm}: “{reason}”.", vm=move.vm.name_label, reason=reason or "–"
         )
-        hint = m_(
+        hint: Text = m_(
             "Ask whoever set the block, then remove “{operation}” from the VM's blocked operations.",
             operation=move.operation,
         )
         fix = None
         if reason.startswith(OUR_BLOCK):
+            ours = marked(move)
             message = m_(
                 "This program has blocked the migration of {vm}: “{reason}”.", vm=move.vm.name_label, reason=reason
             )
-            hint = m_("Remove the block if the operation is no longer running.")
-            ours = {op: why for op, why in move.vm.blocked_operations.items() if why.startswith(OUR_BLOCK)}
-            reasons = tuple(dict.fromkeys(ours.values()))
-            fix = Unblock(
-                pool=move.source.id, vm=move.ref, operations=tuple(ours), vm_name=move.vm.name_label, reasons=reasons
-            )
-            if any(claim.vm == move.vm.uuid for claim in move.site.claims):
-                hint, fix = m_("Wait for that job to end, or revert it."), None
+            if ours.inherited:
+                message = blocked_text(move.name, ours)
+            hint, fix = hint_and_fix(move, ours)
         yield found("R07", Severity.block, move.source, "VM", move.ref, message, hint, page=DESTINATION, remedy=fix)
 
 

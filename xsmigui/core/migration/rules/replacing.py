@@ -2,10 +2,10 @@
 
 from typing import Final
 
-from xsmigui.core.messages import Size, m_, mn_
+from xsmigui.core.messages import Size, Text, m_, mn_
+from xsmigui.core.migration.marked import blocked_text, hint_and_fix, marked
 from xsmigui.core.migration.moves import Copied, LooseDisk, following_disks
 from xsmigui.core.migration.rules.base import Problems, found, rule
-from xsmigui.core.migration.rules.general import OUR_BLOCK
 from xsmigui.core.migration.rules.repositories import sr_creates
 from xsmigui.core.problems import Page, Severity
 
@@ -15,13 +15,15 @@ STORAGE: Final = Page.storage
 @rule("R07", "another job works on the disks", "D", STORAGE)
 def other_job(move: Copied | LooseDisk) -> Problems:
     """Two jobs at the same disks would exchange each other's copies."""
-    if isinstance(move, LooseDisk):
+    ours = marked(move)
+    if not (ours.blocks or ours.job):
         return
-    ours = [reason for reason in move.vm.blocked_operations.values() if reason.startswith(OUR_BLOCK)]
-    if ours:
-        message = m_("{vm} is blocked by another job of this program: “{reason}”.", vm=move.name, reason=ours[0])
-        hint = m_("Wait for that job to end, or revert it.")
-        yield found("R07", Severity.block, move.source, "VM", move.ref, message, hint, page=STORAGE)
+    message: Text = blocked_text(move.name, ours)
+    if not ours.blocks:
+        message = m_("Job {job} works on {name}, or has left its mark there.", job=ours.job, name=move.name)
+    hint, fix = hint_and_fix(move, ours)
+    cls = "VDI" if isinstance(move, LooseDisk) else "VM"
+    yield found("R07", Severity.block, move.source, cls, move.ref, message, hint, page=STORAGE, remedy=fix)
 
 
 @rule("R12", "the disk is there already", "D", STORAGE)
