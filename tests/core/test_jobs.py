@@ -1,5 +1,6 @@
 """What jobs under way will still take."""
 
+from dataclasses import replace as replace_draft
 from datetime import UTC, datetime
 
 import pytest
@@ -72,6 +73,26 @@ def test_what_has_ended_or_is_gone_takes_nothing(site: TwoPools) -> None:
     for ref in (site.web, "OpaqueRef:Madrid/VDI/web 0", "OpaqueRef:Madrid/VDI/web 1"):
         site.madrid.remove(ref)
     assert [(c.memory, c.space) for c in taken(site, gone)] == [(0, ())]
+
+
+def test_a_vm_that_is_started_takes_memory_until_it_runs(site: TwoPools) -> None:
+    starting = job(site, replace_draft(away(site, site.files), start_after=True), state=State.running)
+    (claim,) = taken(site, starting)
+    assert claim.memory == site.madrid.inventory().VM[site.files].memory_dynamic_min
+    moving = [replace(vm, step=Step.finishing) for vm in starting.vms]
+    assert taken(site, replace(starting, vms=tuple(moving)))[0].memory == claim.memory
+    assert [c.memory for c in taken(site, job(site, away(site, site.files)))] == [0]
+
+
+def test_a_job_out_of_a_pool_that_is_not_known_here_takes_what_its_plan_says(site: TwoPools) -> None:
+    """Another process moves VMs to the same SR, out of a pool that this one is not connected to."""
+    others = job(site, away(site, site.web))
+    pools = {site.lisboa.id: site.site.pools[site.lisboa.id]}
+    (claim,) = claims([others], pools.get)
+    size = sum(disk.size for disk in others.plan.moves[0].disks)
+    assert (claim.pool, claim.space) == (site.lisboa.id, ((site.l_nfs, size),))
+    half = replace(others, vms=tuple(replace(vm, step=Step.disks, progress=0.5) for vm in others.vms))
+    assert claims([half], pools.get)[0].space == ((site.l_nfs, size // 2),)
 
 
 def test_what_closing_the_program_means(site: TwoPools) -> None:

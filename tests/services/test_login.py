@@ -29,8 +29,8 @@ class Session:
 
 
 class Hosts:
-    """A `Wire` to hosts that answer as told: with an exception, with a session, or, as long as nothing is told, not at
-    all."""
+    """A `Wire` to hosts that answer what the test has set: an exception, or a session; as long as nothing is set,
+    they do not answer at all."""
 
     def __init__(self, **answers: object) -> None:
         self.answers: dict[str, list[object]] = {}

@@ -3,16 +3,21 @@ held and taken up."""
 
 import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.holding import PATIENCE, Hold, until
 from tests.services.engine import Engine, engine
+from tests.services.test_exchange import settled
 from tests.services.test_jobs import disk_of, plan_for, room_for
 from tests.simulated import Simulated
+from tests.test_cli import at, only, process
 from xsmigui.core.capacity import full
 from xsmigui.core.jobs import Job, State
+from xsmigui.core.migration.diskdraft import draft_of_disks
 from xsmigui.core.migration.plan import Plan
+from xsmigui.core.refs import VmRef
 from xsmigui.core.units import GiB
 
 
@@ -77,6 +82,50 @@ async def test_a_migration_that_was_taken_up_has_its_room(site: Simulated, tmp_p
         hold.release()
         assert (await done(second, one)).vms[0].state is State.done
         assert (await done(second, two)).vms[0].state is State.failed
+
+
+async def test_a_check_on_the_command_line_counts_other_processes(site: Simulated, home: Path) -> None:
+    """Of the same journal, as the check before the run does."""
+    async with engine(site, home=home) as first:
+        plan = await away(first, "web-01")
+        await room_at_lisboa(first, "web-01")
+        ask = ["preflight", *at(*site.pools), "--vm", "web-02", "--to", "Lisboa", "--sr", "iSCSI Lisboa", "--json"]
+
+        def checked() -> dict[str, Any]:
+            with process(home, *ask) as started:
+                document: dict[str, Any] = only(started.communicate(b"secret\n", timeout=PATIENCE)[0].decode())
+            return document
+
+        hold = Hold(site, 0)
+        assert (await asyncio.to_thread(checked))["possible"]
+        one = first.jobs.start(plan)
+        await until(lambda: first.vm(one).task)
+        found = await asyncio.to_thread(checked)
+        assert not found["possible"]
+        (problem,) = [p for p in found["problems"] if p["rule"] == "R50"]
+        assert "of which running jobs will use" in problem["message"]
+        hold.release()
+        assert (await done(first, one)).vms[0].state is State.done
+
+
+async def test_jobs_out_of_several_pools_share_one_sr(site: Simulated, tmp_path: Path) -> None:
+    """The other process moves a VM out of a pool that this one is not connected to."""
+    async with engine(site, home=tmp_path) as first, engine(site, "Lisboa", home=tmp_path) as second:
+        plan = await away(first, "web-01")
+        await room_at_lisboa(first, "web-01")
+        vm = VmRef(site.vm(site["Lisboa"], "dns-lx"))
+        sr = next(ref for ref, record in second.inventory("Lisboa").SR.items() if record.name_label == "iSCSI Lisboa")
+        disks = [ref for _vbd, ref, _vdi in second.inventory("Lisboa").disks(vm)]
+        draft = draft_of_disks(second.store.site(), second.pool("Lisboa"), disks, sr)
+        second_plan = await settled(second, draft)
+        hold = Hold(site, 0)
+        one = first.jobs.start(plan)
+        await until(lambda: first.vm(one).task)
+        late = second.jobs.start(second_plan)
+        await is_not_begun(second, late)
+        hold.release()
+        assert (await done(first, one)).vms[0].state is State.done
+        await done(second, late)
 
 
 async def test_a_copy_and_a_migration_share_one_sr(two: Engine) -> None:

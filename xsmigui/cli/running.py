@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 
 from xsmigui.cli.aftermath import look_after
 from xsmigui.cli.answering import answer, refused
@@ -34,6 +35,8 @@ from xsmigui.services.jobs import Jobs
 from xsmigui.services.members import Members
 from xsmigui.services.server_states import Server
 from xsmigui.services.store import Store
+
+log = logging.getLogger(__name__)
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -69,6 +72,7 @@ async def run(options: argparse.Namespace) -> int:
                     print_document(document, False)
                 return DONE
             case "preflight":
+                await _see_others(jobs, journal)
                 return _report_preflight(options, *await _evaluate(options, store, asker, desk))
             case "jobs" if options.retry or options.leftovers or options.allow_start:
                 return await look_after(options, jobs, store, desk)
@@ -88,6 +92,14 @@ async def run(options: argparse.Namespace) -> int:
         await jobs.shut_down()
         await journal.close()
         await connections.shut_down()
+
+
+async def _see_others(jobs: Jobs, journal: JournalFile) -> None:
+    """What other processes carry out counts in what is free, as it does in the check before a run."""
+    try:
+        jobs.show_elsewhere({each.job.id: each for each in await journal.elsewhere() or []})
+    except OSError as error:  # nothing is started, so that no journal is needed
+        log.warning("%s", error)
 
 
 async def _known_jobs(options: argparse.Namespace, journal: JournalFile) -> list[Job]:
