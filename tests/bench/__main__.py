@@ -8,7 +8,7 @@ something else meanwhile.
 import argparse
 import contextlib
 
-from tests.bench import batches, day, growth, measuring, stalls, start
+from tests.bench import batches, clients, day, growth, measuring, stalls, start
 
 
 def main() -> None:
@@ -37,6 +37,8 @@ def main() -> None:
         print("Start")
         figures = [start.figures(tree, 2 * rounds + 1) for tree in trees]
         show([{name: [value] for name, value in each.items()} for each in figures], {})
+        print("Loading, beside other clients")
+        show([clients.figures(500 if options.quick else 5000, rounds)], clients.GOALS)
         print("Growth")
         sizes = growth.SIZES[:2] if options.quick else growth.SIZES
         for name, values in growth.figures(sizes).items():

@@ -137,7 +137,7 @@ def table(found: Sequence[dict[str, list[float]]], goals: dict[str, Any]) -> Ite
     now, *others = found
     for name, values in now.items():
         middle = statistics.median(values)
-        line = f"  {name:58} {middle:10.1f}  ({min(values):.1f}–{max(values):.1f})"
+        line = f"  {name:58} {middle:10.2f}  ({min(values):.2f}–{max(values):.2f})"
         for other in others:
             if name in other:
                 was = statistics.median(other[name])
