@@ -27,9 +27,10 @@ from xsmigui.core.ports import Address, Gateway, Trusted, Wire
 from xsmigui.core.preferences import Settings
 from xsmigui.core.proxies import Proxy, ProxyOf
 from xsmigui.core.text import _, use, use_zone
-from xsmigui.local import desktop, languages, logs, memory, paths, processes, support
+from xsmigui.local import languages, logs, memory, paths, processes, support
 from xsmigui.local.clock import SystemClock
 from xsmigui.local.demo import DemoSite, NoKeyring
+from xsmigui.local.desktop import Desktop
 from xsmigui.local.journal import JournalFile
 from xsmigui.local.keyring import Keyring
 from xsmigui.local.proxies import proxies
@@ -126,6 +127,7 @@ class Program:
         self.following = Following(self.jobs, self._journal, clock)
         self.history = History(self.jobs, self._journal)
         self._successor: Successor | None = None
+        self._desktop = Desktop(lambda job: self.window.notices.come(job))
         self._demo = DemoSite() if options.demo else None
         self._ended = asyncio.Event()
         self._services = Services(
@@ -145,7 +147,7 @@ class Program:
             lambda: support.about(clock.now()),
             self.following,
             self.history,
-            desktop.notify,
+            self._desktop.notify,
             None if options.demo else lambda: self._succeed(self._language),
         )
         self._icons = Icons(resources / "icons")
@@ -207,6 +209,7 @@ class Program:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await self.window.stop()
+            await self._desktop.close()
             await self._leave_jobs()
             await self._journal.close()
             await self.connections.shut_down()

@@ -22,7 +22,7 @@ ATSPI = "org.a11y.atspi"
 ROOT = "/org/a11y/atspi/accessible/root"
 PATIENCE = 30.0
 MANY = 30
-ACTIVE, SELECTED, ENABLED, SHOWING, CHECKED = 1, 23, 8, 25, 4
+ACTIVE, SELECTED, ENABLED, SHOWING, CHECKED, FOCUSED = 1, 23, 8, 25, 4, 12
 """Numbers of states in AT-SPI's bit field."""
 
 

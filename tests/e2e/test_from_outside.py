@@ -20,7 +20,7 @@ from tests.e2e.serving import Pool, Simulator
 if reason := accessibility.missing():
     pytest.skip(reason, allow_module_level=True)
 
-from jeepney import HeaderFields, MatchRule, MessageType, message_bus, new_method_return
+from jeepney import DBusAddress, HeaderFields, MatchRule, MessageType, message_bus, new_method_return, new_signal
 from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
 from tests.e2e.accessibility import (
@@ -29,6 +29,7 @@ from tests.e2e.accessibility import (
     DOWN,
     ENABLED,
     END,
+    FOCUSED,
     SELECTED,
     SHIFT,
     Outside,
@@ -297,6 +298,11 @@ class Desktop(threading.Thread):
             assert message.header.message_type is MessageType.method_call
             self._bus.send(new_method_return(message, "u", (len(self.shown),)))
 
+    def click(self, number: int) -> None:
+        """The operator clicks on a notification, counted from 1."""
+        place = DBusAddress("/org/freedesktop/Notifications", interface="org.freedesktop.Notifications")
+        self._bus.send(new_signal(place, "ActionInvoked", "us", (number, "default")))
+
     def close(self) -> None:
         self._ends.set()
         self.join()
@@ -333,6 +339,12 @@ def test_a_job_that_ends_while_another_window_is_in_front(program: Outside) -> N
             program.gone("migrateWizard")
             wait_for(lambda: desktop.shown, patience=4 * accessibility.PATIENCE, what="the notification")
             assert desktop.shown == [("The job is done", "web-01: done")]
+            assert not window.has(ACTIVE)
+            desktop.click(1)
+            wait_for(lambda: window.has(ACTIVE), what="the window in front")
+            jobs = program.find("activityTree")
+            wait_for(lambda: any(t.has(FOCUSED) for t in jobs.walk()), what="the keyboard at the job")
+            assert any(name.startswith("web-01") for name in chosen(jobs))
             in_front.terminate()
             quit_(program)
     finally:

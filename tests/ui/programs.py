@@ -106,6 +106,16 @@ def vm_key(program: Program, name: str) -> ObjectId:
     raise AssertionError(name)
 
 
+def names_of(program: Program) -> set[str]:
+    """How the servers call what they have."""
+    found = set()
+    for pool in program.store.site().pools.values():
+        for table in pool.tables.values():
+            for record in table.values():
+                found |= {str(getattr(record, field, "")) for field in ("name_label", "name_description", "hostname")}
+    return found
+
+
 async def select(program: Program, key: ObjectId) -> None:
     """Select an object in the tree, once it is there."""
     await until(lambda: program.window.tree.select(key))

@@ -115,7 +115,7 @@ async def everything(program: Program, check: Check) -> AsyncIterator[None]:
     kept.reject()
     questions: dict[str, Any] = {
         "messageDialog": tell(window, EVIL, EVIL, EVIL),
-        "questionDialog": ask(window, EVIL, EVIL, "Go", "Leave"),
+        "questionDialog": ask(window, EVIL, EVIL, "Aye", "Nay"),
         "certificateDialog": ask_trust(window, CertificateUnknown("https://madrid", ":".join(["00"] * 32))),
         "passwordDialog": ask_password(window, Address("https://madrid"), EVIL),
     }

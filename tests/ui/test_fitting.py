@@ -27,9 +27,10 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from tests.english import english_in
 from tests.simulated import Simulated
 from tests.ui.driving import driven
-from tests.ui.programs import connected, running
+from tests.ui.programs import connected, names_of, running
 from tests.ui.test_every_window import everything
 from xsmigui.app import Options
 from xsmigui.core.text import use
@@ -123,10 +124,14 @@ def _scrolled(widget: QWidget) -> bool:
 async def test_every_window_fits(qapp: QApplication, home: Path, language: str) -> None:
     clashing: set[str] = set()
     narrow: dict[str, str] = {}
+    foreign: set[str] = set()
+    names: set[str] = set()
     usual = QFont(qapp.font())
 
     def look(top: QWidget) -> None:
         clashing.update(clashes(top))
+        if language == "es":
+            foreign.update(english_in(top, names))
         for scale in SCALES:
             font = QFont(usual)
             font.setPointSizeF(usual.pointSizeF() * scale)
@@ -154,10 +159,12 @@ async def test_every_window_fits(qapp: QApplication, home: Path, language: str) 
         with Simulated.start("two-pools") as site:
             async with running(qapp, home, Options(language=language)) as program:
                 await connected(program, site)
+                names.update(names_of(program))
                 async with everything(program, check):
                     pass
     finally:
         qapp.setFont(usual)
         use(NullTranslations())
     assert not clashing
+    assert not foreign, "\n".join(sorted(foreign))
     assert not narrow, "\n".join(narrow.values())

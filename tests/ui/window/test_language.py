@@ -5,19 +5,24 @@ from __future__ import annotations
 from gettext import NullTranslations
 from pathlib import Path
 
-from PySide6.QtWidgets import QApplication, QMainWindow, QPushButton
+from PySide6.QtWidgets import QApplication, QDialog, QMainWindow, QPushButton, QWidget
 
+from tests.english import english_in
 from tests.holding import until
 from tests.simulated import Simulated
 from tests.ui.driving import child, dialog, driven, windows
-from tests.ui.programs import connected, next_page, ready, running, vm_key
+from tests.ui.programs import connected, names_of, next_page, ready, running, vm_key
+from tests.ui.test_every_window import named as named_object
+from tests.ui.test_every_window import planned
 from xsmigui.app import Program
 from xsmigui.core.problems import Page
-from xsmigui.core.refs import HostRef
+from xsmigui.core.refs import HostRef, ObjectId, SrRef
 from xsmigui.core.text import use
 from xsmigui.ui.dialogs.disks import MoveDiskDialog
 from xsmigui.ui.dialogs.evacuation import MaintenanceDialog
 from xsmigui.ui.dialogs.guide import GuideDialog
+from xsmigui.ui.dialogs.kept import KeptSourcesDialog
+from xsmigui.ui.dialogs.leftovers import LeftoversDialog
 from xsmigui.ui.fields import Combo
 from xsmigui.ui.wizard.wizard import MigrateWizard
 
@@ -32,6 +37,10 @@ async def speak(program: Program, language: str) -> None:
     child(sheet, QPushButton, "savePreferencesButton").click()
     await until(lambda: program.window is not before)
     await until(lambda: len(windows(QMainWindow)) == 1)
+
+
+def sr_key(program: Program, name: str) -> ObjectId:
+    return named_object(program, "SR", name)
 
 
 @driven
@@ -85,6 +94,9 @@ async def test_open_dialogs_go_on_where_they_were(qapp: QApplication, home: Path
             keys = [vm_key(program, name) for name in names]
             pool, inventory = keys[0].pool, program.store.site().pools[keys[0].pool]
             await until(lambda: window.tree.select(keys[0]))
+            job = program.jobs.start(await planned(program))
+            program.jobs.cancel(job.id)
+            await until(lambda: program.jobs.get(job.id).has_ended)
             chosen = window.tree.selectionModel()
             for key in keys[1:]:
                 chosen.select(window.tree.resources.index_of(key), chosen.SelectionFlag.Select)
@@ -105,6 +117,15 @@ async def test_open_dialogs_go_on_where_they_were(qapp: QApplication, home: Path
             moving = window.planner.open_disks(pool, (disk,))
             sr = next(row.ref for row in map(moving.rows.row, range(moving.rows.rowCount())) if row.usable)
             moving.choose(sr)
+            await until(lambda: window.tree.select(sr_key(program, "NFS Madrid")))
+            emptied_sr = window.disks.empty_sr()
+            assert emptied_sr is not None
+            emptied_sr.choose(SrRef(sr_key(program, "iSCSI Madrid").ref))
+            await until(lambda: not emptied_sr.is_busy and emptied_sr.leave_out.isVisible())
+            emptied_sr.leave_out.click()
+            await until(lambda: not emptied_sr.is_busy)
+            window.disks.kept_sources()
+            window.disks.leftovers()
             window.help.guide("kept-sources")
             await until(lambda: windows(GuideDialog))
             try:
@@ -118,7 +139,11 @@ async def test_open_dialogs_go_on_where_they_were(qapp: QApplication, home: Path
                 assert emptied._drafting.draft.vms == left_out.vms
                 assert emptied.at_once.value() == 4
                 assert "locked-by-backup" in emptied.manner.text()
-                (disks,) = windows(MoveDiskDialog)
+                disks, draining = sorted(windows(MoveDiskDialog), key=lambda shown: len(shown._disks))
+                stays = draining.staying.toPlainText()
+                assert "Imagen" in stays or "Suspend image (1,0 GiB): Contiene la memoria" in stays, stays
+                assert "Backup is running" in stays
+                await until(lambda: windows(LeftoversDialog) and windows(KeptSourcesDialog))
                 assert disks._chosen == sr
                 assert disks._drafting.draft.disks == {disk: sr}
                 await until(lambda: [g for g in windows(GuideDialog) if g.parent() is program.window])
@@ -126,7 +151,11 @@ async def test_open_dialogs_go_on_where_they_were(qapp: QApplication, home: Path
                 assert guide.shown == "kept-sources"
                 assert "Originales" in guide.view.toPlainText()
                 await ready(again)
-                for each in (again, emptied, disks, guide):
+                await until(lambda: not (emptied.is_busy or disks.is_busy or draining.is_busy))
+                names = names_of(program)
+                for top in windows(QWidget):
+                    assert not english_in(top, names)
+                for each in windows(QDialog):
                     each.reject()
             finally:
                 use(NullTranslations())

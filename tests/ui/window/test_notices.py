@@ -42,14 +42,15 @@ async def test_a_job_that_has_ended_is_told_once(
     window = QWidget()
     alerts: list[Any] = []
     monkeypatch.setattr(QApplication, "alert", lambda *what: alerts.append(what))
-    told: list[tuple[str, str]] = []
+    told: list[tuple[str, ...]] = []
 
-    def notify(*what: str) -> bool:
-        told.append(what)  # type: ignore[arg-type]
+    async def notify(*what: str) -> bool:
+        told.append(what)
         return True
 
     scope = Scope(window, lambda error: pytest.fail(repr(error)))
-    notices = Notices(window, Icons(resources() / "icons"), scope, notify)
+    shown: list[str] = []
+    notices = Notices(window, Icons(resources() / "icons"), scope, notify, shown.append)
     monkeypatch.setattr(notices, "_is_behind", lambda: behind)
     running = at(job("web"), state=State.running)
     done = replace(running, vms=tuple(replace(vm, state=State.done) for vm in running.vms))
@@ -57,7 +58,11 @@ async def test_a_job_that_has_ended_is_told_once(
         notices.job_changed(one)
     await scope.finished()
     assert len(alerts) == (1 if behind else 0)
-    assert told == ([("The job is done", "web: done")] if behind else [])
+    assert told == ([("The job is done", "web: done", done.id)] if behind else [])
+    window.showMinimized()
+    notices.come(done.id)
+    assert shown == [done.id]
+    assert not window.isMinimized()
     assert notices._tray is None
     window.deleteLater()
 
@@ -66,7 +71,11 @@ async def test_a_job_that_has_ended_is_told_once(
 async def test_without_a_desktop_and_a_tray_there_is_no_icon(qapp: QApplication) -> None:
     window = QWidget()
     scope = Scope(window, lambda error: pytest.fail(repr(error)))
-    notices = Notices(window, Icons(resources() / "icons"), scope, lambda *_what: False)
-    await notices._notify("title", "text")
+
+    async def nobody(*_what: str) -> bool:
+        return False
+
+    notices = Notices(window, Icons(resources() / "icons"), scope, nobody, lambda _job: None)
+    await notices._notify("title", "text", "job")
     assert notices._tray is None
     window.deleteLater()

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Final
 
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.messages import render
 from xsmigui.core.migration.diskdraft import owner
 from xsmigui.core.migration.draft import Site
 from xsmigui.core.refs import PoolId, VdiRef
@@ -48,4 +49,4 @@ def _reason(inventory: Inventory, disk: VdiRef) -> str:
     if disk not in inventory.VDI:
         return _("A selected disk no longer exists.")
     found = owner(inventory, disk)
-    return f"{inventory.VDI[disk].name_label}: {found.reason}" if found.vm is None and found.reason else ""
+    return f"{inventory.VDI[disk].name_label}: {render(found.reason)}" if found.vm is None and found.reason else ""

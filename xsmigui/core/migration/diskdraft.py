@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from xsmigui.core.capacity import load
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.messages import Text, listed, m_, render
 from xsmigui.core.migration.candidates import Candidate, Load, disk_srs
 from xsmigui.core.migration.draft import Draft, Site
 from xsmigui.core.migration.exchange import is_kept
@@ -31,33 +32,46 @@ class Owner:
     itself."""
 
     vm: VmRef | None
-    reason: str = ""
+    reason: Text = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Staying:
+    """A disk that does not move off its SR with the others, its size in bytes, and why. Its text is a line for a reader
+    of the moment."""
+
+    name: str
+    size: int
+    reason: Text
+
+    def __str__(self) -> str:
+        return f"{self.name} ({size(self.size)}): {render(self.reason)}"
 
 
 def owner(inventory: Inventory, disk: VdiRef) -> Owner:
     """Which VM carries a disk: the one to which it is connected, and no other; none for a disk of no VM."""
     vdi = inventory.VDI[disk]
     if vdi.is_a_snapshot:
-        return Owner(None, _("It is a snapshot: it moves with the disk that it was taken of."))
+        return Owner(None, m_("It is a snapshot: it moves with the disk that it was taken of."))
     if vdi.type == "suspend":
-        return Owner(None, _("It holds the memory of a suspended VM: resume the VM first, or move the whole VM."))
+        return Owner(None, m_("It holds the memory of a suspended VM: resume the VM first, or move the whole VM."))
     if is_kept(vdi.other_config, vdi.uuid):
-        return Owner(None, _("It is the kept source of a disk that was moved: revert the move, or remove it."))
+        return Owner(None, m_("It is the kept source of a disk that was moved: revert the move, or remove it."))
     vm = _only_user(inventory, disk, vdi)
     if vm is not None:
         return Owner(vm)
     holding = holders(inventory, disk)
     if any(holder.hold is Hold.control_domain for holder in holding):
-        return Owner(None, _("The server itself is using it, for a backup or a copy."))
+        return Owner(None, m_("The server itself is using it, for a backup or a copy."))
     own = list(dict.fromkeys(h.vm for h in holding if h.hold is Hold.vm and not h.is_cd))
     if len(own) > 1:
-        names = joined([inventory.VM[vm].name_label for vm in own])
-        return Owner(None, _("It belongs to several VMs: {names}.", names=names))
+        names = listed([inventory.VM[vm].name_label for vm in own])
+        return Owner(None, m_("It belongs to several VMs: {names}.", names=names))
     if not own:
         if holds_no_disks(inventory, vdi.SR):
-            return Owner(None, _("It is a CD of an ISO library, not a virtual disk."))
+            return Owner(None, m_("It is a CD of an ISO library, not a virtual disk."))
         what = unmovable(inventory, vdi)
-        return Owner(None, _("It cannot be moved: it is {reason}.", reason=what) if what else "")
+        return Owner(None, m_("It cannot be moved: it is {reason}.", reason=what) if what else "")
     return Owner(own[0])
 
 
@@ -125,7 +139,7 @@ def has_movable_disks(inventory: Inventory, sr: SrRef) -> bool:
     )
 
 
-def movable_disks(inventory: Inventory, sr: SrRef) -> tuple[tuple[VdiRef, ...], tuple[str, ...]]:
+def movable_disks(inventory: Inventory, sr: SrRef) -> tuple[tuple[VdiRef, ...], tuple[Staying, ...]]:
     """The disks that can be moved off an SR, and what stays behind, each with its reason. Snapshots follow their disk;
     one whose disk is elsewhere or gone stays."""
     found = {
@@ -142,9 +156,9 @@ def movable_disks(inventory: Inventory, sr: SrRef) -> tuple[tuple[VdiRef, ...], 
     for ref, its in found.items():
         if ref not in moving:
             vdi = inventory.VDI[ref]
-            reason = _("It is a snapshot of a disk that does not move.") if vdi.is_a_snapshot else its.reason
-            staying.append(f"{vdi.name_label or vdi.uuid} ({size(vdi.virtual_size)}): {reason}")
-    return tuple(going), tuple(sorted(staying, key=natural))
+            reason = m_("It is a snapshot of a disk that does not move.") if vdi.is_a_snapshot else its.reason
+            staying.append(Staying(vdi.name_label or vdi.uuid, vdi.virtual_size, reason))
+    return tuple(going), tuple(sorted(staying, key=lambda disk: natural(disk.name)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ def emptying_from(site: Site, name: str, sr: str) -> tuple[Draft, tuple[str, ...
     going, staying = movable_disks(site.pools[hit.pool], SrRef(hit.ref))
     if not going:
         raise SelectionRefused(_("There is no virtual disk on {sr} that could move.", sr=name))
-    return draft_of_disks(site, hit.pool, going, place), staying
+    return draft_of_disks(site, hit.pool, going, place), tuple(map(str, staying))
 
 
 def _with_disks(draft: Draft, site: Site, here: Inventory, target: PoolId, asked: Asked) -> Draft:

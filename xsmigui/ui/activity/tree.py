@@ -11,7 +11,7 @@ from xsmigui.core.text import _
 from xsmigui.core.units import percent, size
 from xsmigui.ui.activity.acts import TIPS, WORDS, Act, acts
 from xsmigui.ui.activity.drawing import CHART, ProgressBars, ThroughputCharts
-from xsmigui.ui.activity.lines import Group, Key, Line
+from xsmigui.ui.activity.lines import Group, Key, Kind, Line
 from xsmigui.ui.columns import Columns
 from xsmigui.ui.icons import Icons
 from xsmigui.ui.models.groups import GroupsModel
@@ -94,18 +94,33 @@ class JobsTree(QTreeView):
                 if not self.isExpanded(index):
                     self.setExpanded(index, True)
         if groups and not self.currentIndex().isValid():
-            flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
-            self.selectionModel().setCurrentIndex(self.rows.index(0, 0), flags)
+            self._select(self.rows.index(0, 0))
         wanted = self.rows.index_of(self._wanted) if self._wanted is not None else QModelIndex()
         if wanted.isValid():
             self._wanted = None
-            flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
-            self.selectionModel().setCurrentIndex(wanted, flags)
+            self._select(wanted)
         self._flows = any(group.line.speed for group in groups)
         self._show(RESULT, any(group.line.message or any(line.message for line in group.below) for group in groups))
         self._show(PROGRESS, any(group.line.progress is not None for group in groups))
         self._show_charts()
         self.chosen.emit()
+
+    def reveal(self, job: str) -> None:
+        """Select the line of a job; where some of its VMs failed, that of the first one."""
+        for row in range(self.rows.rowCount()):
+            group = self.rows.index(row, 0)
+            if (line := group.data(Qt.ItemDataRole.UserRole)).key[0] != job:
+                continue
+            below = [self.rows.index(place, 0, group) for place in range(self.rows.rowCount(group))]
+            failed = (each for each in below if each.data(Qt.ItemDataRole.UserRole).kind is Kind.failed)
+            self._select(group if line.kind is not Kind.failed else next(failed, group))
+            self.setFocus()
+            return
+
+    def _select(self, index: QModelIndex) -> None:
+        flags = QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+        self.selectionModel().setCurrentIndex(index, flags)
+        self.scrollTo(index)
 
     def take_over(self, other: "JobsTree") -> None:
         """Open what is open in another tree, and select what is selected there, once it is shown."""

@@ -157,6 +157,13 @@ class ActivityView(QWidget):
         else:
             self._tick.stop()
 
+    def reveal(self, job: str) -> None:
+        """Select a job, or the first of its VMs that did not succeed, whatever was listed before."""
+        self.filter.setCurrentIndex(0)
+        self.servers.setCurrentIndex(0)
+        self.refresh()
+        self.tree.reveal(job)
+
     def line(self) -> Line | None:
         """The line that is selected."""
         return self.tree.line()

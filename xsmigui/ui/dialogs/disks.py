@@ -17,7 +17,8 @@ from PySide6.QtWidgets import (
 )
 
 from xsmigui.core.inventory import Inventory
-from xsmigui.core.migration.diskdraft import SrTarget, draft_of_disks, how_moved, owner, places, way
+from xsmigui.core.messages import m_
+from xsmigui.core.migration.diskdraft import SrTarget, Staying, draft_of_disks, how_moved, owner, places, way
 from xsmigui.core.migration.evaluation import Evaluation
 from xsmigui.core.migration.fixes import Fix
 from xsmigui.core.migration.moves import is_copied
@@ -86,7 +87,7 @@ class MoveDiskDialog(QDialog):
         desk: Desk,
         icons: Icons,
         present: Presenter,
-        left: tuple[str, ...] = (),
+        left: tuple[Staying, ...] = (),
     ) -> None:
         """`left` says what of an SR that is being emptied cannot come along."""
         super().__init__(parent)
@@ -286,7 +287,7 @@ class MoveDiskDialog(QDialog):
 
     def _tell_staying(self) -> None:
         count = n_("{n} virtual disk stays behind:", "{n} virtual disks stay behind:", len(self._left))
-        self.staying.setPlainText("\n".join(printable(line) for line in (count, *self._left)))
+        self.staying.setPlainText("\n".join(printable(str(line)) for line in (count, *self._left)))
         self.staying.setVisible(bool(self._left))
 
     def _stuck(self, evaluation: Evaluation) -> set[MoverRef]:
@@ -321,11 +322,11 @@ class MoveDiskDialog(QDialog):
         inventory, stuck = site.pools[pool], self._stuck(evaluation)
         carriers = {d: owner(inventory, d).vm for d in self._disks if d in inventory.VDI}
         staying = [d for d, vm in carriers.items() if (vm or VmRef(d)) in stuck]
-        reasons = {p.about.ref: p.message for p in reversed(evaluation.problems) if p.blocks and p.about is not None}
+        reasons = {p.about.ref: p.finding for p in reversed(evaluation.problems) if p.blocks and p.about is not None}
         for disk in staying:
             vdi = inventory.VDI[disk]
-            reason = reasons.get(disk) or reasons.get(carriers[disk] or "") or _("There is a problem with its VM.")
-            self._left = (*self._left, f"{vdi.name_label} ({size(vdi.virtual_size)}): {reason}")
+            reason = reasons.get(disk) or reasons.get(carriers[disk] or "") or m_("There is a problem with its VM.")
+            self._left = (*self._left, Staying(vdi.name_label, vdi.virtual_size, reason))
         self._disks = tuple(d for d in carriers if d not in staying)
         self._entitle()
         self._tell_staying()

@@ -1,6 +1,7 @@
 """What may be done with virtual disks and SRs from the window."""
 
 from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QWidget
 
 from xsmigui.core.migration.disk_reasons import DiskReasons
 from xsmigui.core.migration.diskdraft import has_movable_disks, movable_disks
@@ -106,6 +107,15 @@ class DiskCommands:
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.show()
         return dialog
+
+    def take_over(self, other: QWidget) -> None:
+        """Open here the lists that are open in another window, and close them there: they follow the servers."""
+        for kind, again in ((KeptSourcesDialog, self.kept_sources), (LeftoversDialog, self.leftovers)):
+            dialogs = [dialog for dialog in other.findChildren(kind) if dialog.isVisible()]
+            for dialog in dialogs:
+                dialog.close()
+            if dialogs:
+                again()
 
     def leftovers(self) -> None:
         self._planner.scope.spawn(self._show_leftovers(), "leftovers")

@@ -141,7 +141,7 @@ class MainWindow(QMainWindow):
         self.activity = ActivityView(self._icons, self.work.source(), self._services.jobs.limit)
         self.activity.advanced.connect(TitleProgress(self).show)
         self.activity.refreshed.connect(self.object.activity.show_groups)
-        self._notices = Notices(self, self._icons, self._scope, self._services.notify)
+        self.notices = Notices(self, self._icons, self._scope, self._services.notify, self.activity.reveal)
         self.right = right = QSplitter(Qt.Orientation.Vertical)
         right.addWidget(self.object)
         right.addWidget(self.activity)
@@ -212,7 +212,7 @@ class MainWindow(QMainWindow):
     def _job_changed(self, job: Job) -> None:
         """Show it; where the selected VM has just arrived in another pool, it is selected there."""
         self.activity.refresh_soon()
-        self._notices.job_changed(job)
+        self.notices.job_changed(job)
         for old, new in arrivals(job):
             self._follow(old, new)
 
@@ -392,6 +392,7 @@ class MainWindow(QMainWindow):
         self.bridge.stop()
         successor.planner.take_over(self.planner, successor.pools.empty)
         successor.help.take_over(self.help)
+        successor.disks.take_over(self)
         self.close()
         await self.stop()
         self.deleteLater()

@@ -1,11 +1,10 @@
 """A word about a job that has ended while the operator works in another window."""
 
-import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final
 
-from PySide6.QtCore import QObject
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QApplication, QSystemTrayIcon, QWidget
 
 from xsmigui.core.job_texts import job_text
@@ -37,16 +36,26 @@ def notice(job: Job) -> tuple[str, str]:
 
 
 class Notices(QObject):
-    """Calls the operator: the task bar's alert, and the desktop's notification where it has a place for one."""
+    """Calls the operator: the task bar's alert, and the desktop's notification where it has a place for one. A click
+    on that brings the window to the front, at the job."""
 
-    def __init__(self, window: QWidget, icons: Icons, scope: Scope, notify: Callable[[str, str], bool]) -> None:
-        """`notify` shows a notification of the desktop without a tray, and blocks meanwhile."""
+    def __init__(
+        self,
+        window: QWidget,
+        icons: Icons,
+        scope: Scope,
+        notify: Callable[[str, str, str], Awaitable[bool]],
+        reveal: Callable[[str], object],
+    ) -> None:
+        """`notify` shows a notification of the desktop without a tray; `reveal` shows a job in the window."""
         super().__init__(window)
         self._window = window
         self._icons = icons
         self._scope = scope
         self._on_desktop = notify
+        self._reveal = reveal
         self._tray: QSystemTrayIcon | None = None
+        self._last = ""
         self._told: set[str] = set()
 
     def job_changed(self, job: Job) -> None:
@@ -60,22 +69,27 @@ class Notices(QObject):
         if not self._is_behind():
             return
         QApplication.alert(self._window)
-        self._scope.spawn(self._notify(*notice(job)))
+        self._scope.spawn(self._notify(*notice(job), job.id))
 
     def _is_behind(self) -> bool:
         return QApplication.activeWindow() is None
 
-    async def _notify(self, title: str, text: str) -> None:
-        if await asyncio.to_thread(self._on_desktop, title, text):
+    async def _notify(self, title: str, text: str, job: str) -> None:
+        if await self._on_desktop(title, text, job):
             return
         if not QSystemTrayIcon.isSystemTrayAvailable() or not QSystemTrayIcon.supportsMessages():
             return
         if self._tray is None:
             self._tray = QSystemTrayIcon(self._icons("pool"), self)
-            self._tray.messageClicked.connect(self._come)
+            self._tray.messageClicked.connect(lambda: self.come(self._last))
+        self._last = job
         self._tray.show()  # a message needs a place in the tray
         self._tray.showMessage(title, text, self._icons("pool"))
 
-    def _come(self) -> None:
+    def come(self, job: str) -> None:
+        """Bring the window to the front, at this job."""
+        self._window.setWindowState(self._window.windowState() & ~Qt.WindowState.WindowMinimized)
+        self._window.show()
         self._window.raise_()
         self._window.activateWindow()
+        self._reveal(job)

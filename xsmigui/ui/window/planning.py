@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from PySide6.QtWidgets import QWidget
 
-from xsmigui.core.migration.diskdraft import draft_of_disks
+from xsmigui.core.migration.diskdraft import Staying, draft_of_disks
 from xsmigui.core.migration.draft import Draft
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.refs import HostRef, PoolId, VdiRef
@@ -67,14 +67,14 @@ class Planner:
         return wizard
 
     def open_disks(
-        self, pool: PoolId, disks: tuple[VdiRef, ...], left: tuple[str, ...] = (), copies: bool = True
+        self, pool: PoolId, disks: tuple[VdiRef, ...], left: tuple[Staying, ...] = (), copies: bool = True
     ) -> MoveDiskDialog:
         """Whoever empties an SR wants the snapshots to leave it too, which only the server's own move does."""
         now = self.services.preferences.now
         draft = draft_of_disks(self.services.store.site(), pool, disks, None).copying(copies, now.days_kept)
         return self._open_disks(draft.proving(now.prove), disks, left)
 
-    def _open_disks(self, draft: Draft, disks: tuple[VdiRef, ...], left: tuple[str, ...]) -> MoveDiskDialog:
+    def _open_disks(self, draft: Draft, disks: tuple[VdiRef, ...], left: tuple[Staying, ...]) -> MoveDiskDialog:
         services = self.services
         drafting = self.drafting(draft)
         moving = MoveDiskDialog(

@@ -43,8 +43,9 @@ class Services:
     """The jobs that other processes carry out."""
     history: History
     """What ended before this run of the program."""
-    notify: Callable[[str, str], bool]
-    """Shows a notification of the desktop, of a title and a text; False where nobody shows it. Blocks meanwhile."""
+    notify: Callable[[str, str, str], Awaitable[bool]]
+    """Shows a notification of the desktop, of a title, a text and the job that a click on it leads to; False where
+    nobody shows it."""
     succeed: Callable[[], Awaitable[str]] | None = None
     """Starts the process that goes on with the jobs without a window, once this one has ended; returns why it cannot,
     empty if it is ready. None if nothing can go on: the demo's servers end with the window."""
