@@ -39,6 +39,10 @@ pytestmark = pytest.mark.usefixtures("quiet")
 SIGNS: Final[dict[tuple[str, str], str]] = {
     # Copies and their sources (core.migration.exchange).
     ("exchange/copying", "VDI.destroy"): "void copy: our mark on it, held by nobody, connected to nothing",
+    (
+        "exchange/copying",
+        "VDI.set_other_config",
+    ): "the new disk, before it holds anything; its keys of the same look stay",
     ("exchange/copying", "VBD.destroy"): "void copy: the VM's own connection to it, while the disk itself is connected",
     (
         "exchange/placing",
@@ -52,8 +56,8 @@ SIGNS: Final[dict[tuple[str, str], str]] = {
         "exchange/placing",
         "VDI.set_{}",
     ): "the new disk, before it is in place; what it is called is read in the same look",
-    ("exchange/placing", "VDI.remove_from_other_config"): "the mark's value is this job",
-    ("exchange/placing", "VM.remove_from_other_config"): "the mark's value is this job",
+    ("exchange/placing", "VDI.remove_from_other_config"): "the mark is this job's, or names another disk",
+    ("exchange/placing", "VM.remove_from_other_config"): "the mark is this job's, or names another VM",
     ("exchange/values", "VM.set_blocked_operations"): "what others block is read in the same look and kept",
     ("exchange/rollback", "VDI.destroy"): "copy: our mark on it, held by nobody, connected to nothing",
     ("exchange/rollback", "VBD.destroy"): "the new disk, when the source is connected again",
@@ -75,6 +79,7 @@ SIGNS: Final[dict[tuple[str, str], str]] = {
     ("fixing", "VBD.eject"): "the same CD in the same drive of the same VM",
     ("fixing", "VDI.disable_cbt"): "the disk; nothing is lost by it but a backup's increment",
     ("fixing", "VM.remove_from_blocked_operations"): "the reason is the one that was shown",
+    ("fixing", "{}.remove_from_other_config"): "the mark is the one that was shown",
     ("fixing", "pool.set_default_SR"): "the default is what it was when this was offered",
     ("fixing", "pool.set_migration_compression"): "the pool that was named, set otherwise",
     ("fixing", "VM.clean_shutdown"): "not halted; for maintenance: still on that host",

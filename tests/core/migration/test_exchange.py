@@ -375,6 +375,12 @@ def test_back_a_copy_whose_mark_went_when_all_was_settled_is_still_ours() -> Non
     assert (step.method, step.params) == ("VDI.add_to_other_config", ("new", JOB, f"{NAME} new"))
 
 
+def test_back_where_the_copy_is_gone_and_its_connection_is_not() -> None:
+    """Somebody has forgotten the destination's SR: the disk is connected again all the same."""
+    gone = swapped(vdis={"old": vdi("old", **MARKED)})
+    assert asks(next_step(replace(SPEC, rolling_back=True), gone), "VBD.set_userdevice")
+
+
 def test_back_the_disk_is_connected_before_its_copy_is_released() -> None:
     spec = replace(SPEC, rolling_back=True)
     assert asks(next_step(spec, swapped()), "VBD.set_userdevice")

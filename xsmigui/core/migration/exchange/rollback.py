@@ -64,7 +64,7 @@ def roll_back(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
 
 def _marked_again(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
     """A copy whose mark was taken away when all was settled is still ours as long as it is the VM's disk."""
-    if state.connection(it.new) and it.is_copied:
+    if state.connection(it.new) and it.is_copied and it.new in state.vdis:
         yield from mark_disk(spec, state, at, it.new)
 
 
