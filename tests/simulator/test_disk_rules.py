@@ -165,3 +165,75 @@ async def test_data_sources_of_hosts_and_srs(cls: str) -> None:
     due = ["HOST_OFFLINE", STALE] if cls == "host" else ["HANDLE_INVALID", "SR", STALE]
     for name, *params in (("get_data_sources",), ("query_data_source", "x"), ("record_data_source", "x")):
         assert await told(one, f"{cls}.{name}", STALE, *params) == due
+
+
+# -- SRs and their PBDs ------------------------------------------------------------------------------------------------
+
+
+async def test_passwords_of_storage_are_secrets() -> None:
+    """Of each PBD its own, and they go with it (xapi_secret.ml)."""
+    one, _ = await clients()
+    db, host = one.pool.db, one.pool.master
+    before = dict(db.table("secret"))
+    config = {"server": "10.0.0.1", "chappassword": "hush", "username": "ana"}
+    sr = await one("SR.create", host, config, 0, "n", "", "nfs", "", True, {})
+    pbds = await one("SR.get_PBDs", sr)
+    uuids = set()
+    for pbd in pbds:
+        kept = await one("PBD.get_device_config", pbd)
+        assert {key: kept[key] for key in ("server", "username")} == {"server": "10.0.0.1", "username": "ana"}
+        assert set(kept) == {"server", "username", "chappassword_secret"}
+        secret = await one("secret.get_by_uuid", kept["chappassword_secret"])
+        assert await one("secret.get_value", secret) == "hush"
+        uuids.add(kept["chappassword_secret"])
+    assert len(uuids) == len(pbds) > 1
+    first = pbds[0]
+    struct = {"SR": sr, "host": await one("PBD.get_host", first), "device_config": dict(kept), "other_config": {}}
+    assert await one.refused("PBD.create", struct) == ["PBD_EXISTS", sr, struct["host"], first]
+    await one("PBD.unplug", first)
+    own = (await one("PBD.get_device_config", first))["chappassword_secret"]
+    await one("PBD.destroy", first)
+    assert await one.refused("secret.get_by_uuid", own) == ["UUID_INVALID", "secret", own]
+    wrong = {**struct, "device_config": {"password_secret": "no such"}}
+    assert await one.refused("PBD.create", wrong) == ["UUID_INVALID", "secret", "no such"]
+    master = {**struct, "device_config": {"SRmaster": "true"}}
+    internal = ["VALUE_NOT_SUPPORTED", "SRmaster", "true", "This key is for internal use only"]
+    assert await one.refused("PBD.create", master) == internal
+    for pbd in pbds[1:]:
+        await one("PBD.unplug", pbd)
+    await one("SR.forget", sr)
+    left = {row["uuid"] for row in db.table("secret").values()} - {row["uuid"] for row in before.values()}
+    assert not left & uuids
+
+
+async def test_which_disks_a_pbd_waits_for() -> None:
+    """Those of an SR that its coordinator is in charge of: a shared one, or its own (helpers.ml, get_srmaster); of a
+    local one with several PBDs nobody is."""
+    one, _ = await clients()
+    watching.clear()
+    one.pool.lock_timeout_s = 0.0
+    db = one.pool.db
+    host = next(h for h in db.table("host") if h != one.pool.master)
+    for sr, waits in ((await one.named("SR", "NFS Madrid"), True), (_local(one, host), False), (_local(one), True)):
+        pbd = db.get("SR", sr, "PBDs")[0]
+        disk = db.create("VDI", {"SR": sr, "current_operations": {"OpaqueRef:t": "clone"}, "managed": True})
+        answer = await told(one, "PBD.unplug", pbd)
+        assert (answer[:1] == ["OTHER_OPERATION_IN_PROGRESS"]) is waits, answer
+        db.delete("VDI", disk)
+    local = _local(one)
+    db.create("PBD", {"SR": local, "host": host, "currently_attached": False})
+    pbds = [db.get("PBD", p, "uuid") for p in db.get("SR", local, "PBDs")]
+    assert await one.refused("PBD.unplug", db.get("SR", local, "PBDs")[0]) == ["SR_HAS_MULTIPLE_PBDS", *pbds]
+
+
+def _local(one: Client, host: str = "") -> str:
+    db = one.pool.db
+    pbds = [row for row in db.table("PBD").values() if row["host"] == (host or one.pool.master)]
+    return str(next(r["SR"] for r in pbds if not db.get("SR", r["SR"], "shared") and
+                    db.get("SR", r["SR"], "type") in {"ext", "lvm"}))  # fmt: skip
+
+
+async def test_a_uuid_is_one_objects_alone() -> None:
+    one, _ = await clients()
+    for taken in (await one("SR.get_uuid", _local(one)), await one("host.get_uuid", one.pool.master)):
+        assert await one.refused("SR.introduce", taken, "n", "", "nfs", "", False, {}) == ["SR_UUID_EXISTS", taken]

@@ -10,6 +10,7 @@ from typing import Final
 
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import EPOCH, NULL, Failure
+from xsmigui.simulator.methods.secrets import clean_out
 from xsmigui.simulator.tables import Row
 
 
@@ -41,11 +42,9 @@ def set_multipathing(call: Call, host: str, value: bool) -> None:
 def set_power_on_mode(call: Call, host: str, mode: str, config: dict[str, str]) -> None:
     """Passwords of the former configuration go."""
     row = call.db.row("host", host)
-    for key, uuid in row["power_on_config"].items():
-        if key.endswith("password_secret"):
-            for ref in [ref for ref, secret in call.db.table("secret").items() if secret["uuid"] == uuid]:
-                call.db.delete("secret", ref)
+    former = row["power_on_config"]
     call.db.set("host", host, power_on_mode=mode, power_on_config=config)
+    clean_out(call, former)
 
 
 @method("host.set_ssl_legacy")

@@ -14,6 +14,7 @@ from xsmigui.simulator.guests import thick
 from xsmigui.simulator.implicit import constructor_values
 from xsmigui.simulator.methods.clusters import assert_in_cluster
 from xsmigui.simulator.methods.locking import operation
+from xsmigui.simulator.methods.secrets import clean_out, duplicated, moved_to_secrets
 from xsmigui.simulator.tables import Row
 
 
@@ -58,23 +59,35 @@ async def sr_forget(call: Call, sr: str) -> None:
 
 def _forget(call: Call, sr: str) -> None:
     row = call.db.row("SR", sr)
-    for cls, refs in (("PBD", list(row["PBDs"])), ("VDI", list(row["VDIs"]))):
-        for ref in refs:
-            call.db.delete(cls, ref)
+    for pbd in list(row["PBDs"]):
+        _forget_pbd(call, pbd)
+    for vdi in list(row["VDIs"]):
+        call.db.delete("VDI", vdi)
     call.db.delete("SR", sr)
+
+
+def _forget_pbd(call: Call, pbd: str) -> None:
+    config = call.db.get("PBD", pbd, "device_config")
+    call.db.delete("PBD", pbd)
+    clean_out(call, config)
 
 
 @method("PBD.create")
 async def pbd_create(call: Call, struct: Row) -> str:
     values = constructor_values(call.db, "PBD", struct)
+    config = moved_to_secrets(call, values.get("device_config", {}))
     async with on_sr(call, values["SR"], "pbd_create"):
         for ref in call.db.get("SR", values["SR"], "PBDs"):
             if call.db.get("PBD", ref, "host") == values["host"]:
                 raise Failure("PBD_EXISTS", values["SR"], values["host"], ref)
-        config = values.get("device_config", {})
-        if "SRmaster" in config:
-            raise Failure("VALUE_NOT_SUPPORTED", "SRmaster", config["SRmaster"], "This key is for internal use only")
-        return call.db.create("PBD", {**values, "currently_attached": False, "other_config": {}})
+        _assert_no_master_key(config)
+        own = {"device_config": duplicated(call, config), "currently_attached": False, "other_config": {}}
+        return call.db.create("PBD", {**values, **own})
+
+
+def _assert_no_master_key(config: dict[str, str]) -> None:
+    if "SRmaster" in config:
+        raise Failure("VALUE_NOT_SUPPORTED", "SRmaster", config["SRmaster"], "This key is for internal use only")
 
 
 @method("PBD.destroy")
@@ -82,7 +95,7 @@ async def pbd_destroy(call: Call, pbd: str) -> None:
     async with on_sr(call, call.db.get("PBD", pbd, "SR"), "pbd_destroy"):
         if call.db.get("PBD", pbd, "currently_attached"):
             raise Failure("OPERATION_NOT_ALLOWED", "PBD is currently attached")
-        call.db.delete("PBD", pbd)
+        _forget_pbd(call, pbd)
 
 
 def _assert_alone(call: Call, pbd: Row) -> None:
@@ -127,7 +140,12 @@ async def pbd_unplug(call: Call, pbd: str) -> None:
     """Not while running VMs of the host use disks on it (xapi_pbd.ml, get_active_vdis_by_pbd)."""
     db = call.db
     row = db.row("PBD", pbd)
-    for vdi in db.get("SR", row["SR"], "VDIs"):
+    sr = db.row("SR", row["SR"])
+    if (
+        not sr["shared"] and len(sr["PBDs"]) > 1
+    ):  # nobody knows which host is in charge of it (helpers.ml, get_srmaster)
+        raise Failure("SR_HAS_MULTIPLE_PBDS", *(db.get("PBD", other, "uuid") for other in sr["PBDs"]))
+    for vdi in sr["VDIs"] if sr["shared"] or row["host"] == call.pool.master else ():
         busy = db.get("VDI", vdi, "current_operations")
         if busy:
             raise other_operation(call.pool.profile, "VDI", vdi, busy)
@@ -165,9 +183,8 @@ async def sr_create(
     assert_in_cluster(call, host, kind)
     if call.pool.rolling_upgrade():
         raise Failure("NOT_SUPPORTED_DURING_UPGRADE")
-    if "SRmaster" in device_config:
-        master = device_config["SRmaster"]
-        raise Failure("VALUE_NOT_SUPPORTED", "SRmaster", master, "This key is for internal use only")
+    _assert_no_master_key(device_config)
+    config = moved_to_secrets(call, device_config)
     if kind not in call.pool.plugins():
         raise Failure("SR_UNKNOWN_DRIVER", kind)
     await call.pause(2)
@@ -177,7 +194,8 @@ async def sr_create(
         "sm_config": {**(sm_config or {}), **({"allocation": "thick", "use_vhd": "true"} if thick(kind) else {})},
     })  # fmt: skip
     for one in db.table("host") if shared else [host]:
-        db.create("PBD", {"host": one, "SR": sr, "device_config": device_config, "currently_attached": True})
+        own = duplicated(call, config)
+        db.create("PBD", {"host": one, "SR": sr, "device_config": own, "currently_attached": True})
     return sr
 
 
@@ -186,8 +204,9 @@ def sr_introduce(
     call: Call, uuid: str, name: str, description: str, kind: str, content: str, shared: bool,
     sm_config: dict[str, str] | None = None,
 ) -> str:  # fmt: skip
-    """Only a row: nobody looks whether there is such a plug-in (xapi_sr.ml, introduce)."""
-    if any(row["uuid"] == uuid for row in call.db.table("SR").values()):
+    """Only a row: nobody looks whether there is such a plug-in (xapi_sr.ml, introduce). A UUID is one object's alone,
+    whatever its class (db_cache_types.ml, KeyMap)."""
+    if any(row.get("uuid") == uuid for cls in call.db.tables for row in call.db.table(cls).values()):
         raise Failure("SR_UUID_EXISTS", uuid)
     return call.db.create("SR", {
         "uuid": uuid or call.db.new_uuid(), "name_label": name, "name_description": description, "type": kind.lower(),
