@@ -8,6 +8,7 @@ import pytest
 from tests.holding import until
 from tests.services.engine import Person, Pins, QuickClock, Secrets
 from xsmigui.core.failures import CertificateUnknown, NotSpeaking, ServerFailure, Unreachable
+from xsmigui.core.messages import Text, render
 from xsmigui.core.outline_nodes import Link
 from xsmigui.core.ports import Address, Gateway, Trusted
 from xsmigui.services.login import Login
@@ -67,7 +68,7 @@ class Case:
 
     def __init__(self, *members: str, found: tuple[str, ...] = ()) -> None:
         self.hosts, self.person, self.pins, self.secrets = Hosts(), Person(), Pins(), Secrets()
-        self.shown: list[tuple[Link, str]] = []
+        self.shown: list[tuple[Link, Text]] = []
         self.looked_for = 0
 
         async def find(url: str) -> dict[str, str]:
@@ -106,7 +107,7 @@ async def test_beside_a_silent_server_the_others_are_asked_all_at_once() -> None
     assert cast("object", await attempt) is session
     assert sorted(case.hosts.given_up) == [KNOWN, SECOND]
     assert not session.has_ended
-    assert case.shown == [(Link.connecting, f"{KNOWN} has not answered yet.")]
+    assert [(link, render(told)) for link, told in case.shown] == [(Link.connecting, f"{KNOWN} has not answered yet.")]
     assert all(KNOWN in case.hosts.dead[url] for url in (SECOND, THIRD))
     assert case.login.passwords[KNOWN] == "secret"
 

@@ -9,6 +9,7 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import QApplication, QTableView, QTabWidget, QWidget
 
+from tests.holding import until
 from tests.simulated import Simulated
 from tests.ui.driving import driven, settled
 from tests.ui.programs import connected, ready, running, select
@@ -18,8 +19,8 @@ from xsmigui.local.settings import SettingsFile
 from xsmigui.ui import style
 from xsmigui.ui.columns import Columns, remember_tables, shared_out
 from xsmigui.ui.models.table import Column, RowsModel
+from xsmigui.ui.style import PADDING, plain_table
 from xsmigui.ui.style import named as with_name
-from xsmigui.ui.style import plain_table
 from xsmigui.ui.wizard.grid import Table
 
 
@@ -94,6 +95,39 @@ async def test_every_table_fits_its_content(qapp: QApplication, home: Path) -> N
                 pass
     assert not wrong, "\n".join(wrong[:20])
     assert seen >= {"diskTable", "networkTable", "evacuationTable", "diskPlacementTable", "homeServerTable", "srTable"}
+
+
+@driven
+async def test_titles_of_narrow_columns_can_be_read(qapp: QApplication, home: Path) -> None:
+    """A column of numbers of one digit has room for the beginning of its title, which is whole in the tooltip; one in
+    which no row has anything to tell is not there."""
+    with Simulated.start("two-pools") as site:
+        async with running(qapp, home) as program:
+            await connected(program, site)
+            window, lists = program.window, program.window.object.lists
+            window.resize(1024, 640)
+            for cls, name, tab in (
+                ("VM", "db-postgres", lists.snapshots),
+                ("SR", "NFS Madrid", lists.users),
+                ("SR", "Local storage on madrid-01", lists.users),
+                ("pool", "Madrid", lists.hosts),
+            ):
+                await select(program, named(program, cls, name))
+                window.object.tabs.setCurrentWidget(tab)
+                await until(lambda: not lists.is_busy)
+                table, header = tab.table, tab.table.horizontalHeader()
+                for columns in table.findChildren(Columns):
+                    columns.fit()
+                letter = table.fontMetrics().averageCharWidth()
+                for column in range(tab.rows.columnCount()):
+                    title = str(tab.rows.headerData(column, Qt.Orientation.Horizontal))
+                    assert tab.rows.headerData(column, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole) == title
+                    idle = title in ("Memory", "Disks of snapshots") and not any(
+                        str(tab.rows.index(row, column).data()) != "–" for row in range(tab.rows.rowCount())
+                    )
+                    assert table.isColumnHidden(column) is idle, title
+                    needed = min(table.fontMetrics().horizontalAdvance(title), 6 * letter)
+                    assert idle or header.sectionSize(column) >= needed + PADDING, title
 
 
 @driven

@@ -13,10 +13,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 
-from xsmigui.core.catalogue import sentence
+from xsmigui.core.catalogue import stated
 from xsmigui.core.changes import Event
 from xsmigui.core.failures import WIRE_ERRORS, SessionLost, Unreachable
 from xsmigui.core.inventory import Inventory
+from xsmigui.core.messages import Text, m_, render, sentences
 from xsmigui.core.outline_nodes import Link, ServerView
 from xsmigui.core.ports import Address, Clock, Gateway, SecretStore, TrustStore, Wire
 from xsmigui.core.refs import PoolId
@@ -34,6 +35,7 @@ from xsmigui.services.server_states import (
     Server,
     Trouble,
     short_text,
+    told_together,
 )
 from xsmigui.services.store import Store
 
@@ -242,12 +244,11 @@ class Connections:
                 await self._follow(gateway, follower, ready)
                 return
             except AlreadyConnected as refusal:
-                self._fail(url, ready, refusal, _("already connected"))
+                self._fail(url, ready, refusal, m_("already connected"))
                 return
             except Declined as refusal:
-                why = "" if refusal.failure is None else " ".join(part for part in sentence(refusal.failure) if part)
-                text = " · ".join(part for part in (_("not connected"), why) if part)
-                self._fail(url, ready, refusal, text, refusal.failure)
+                why = "" if refusal.failure is None else sentences(*stated(refusal.failure))
+                self._fail(url, ready, refusal, told_together(m_("not connected"), why), refusal.failure)
                 return
             except Exception as error:
                 text = self._reason(url, error)
@@ -261,13 +262,13 @@ class Connections:
                 attempt += 1
             gateway, ready = None, None
 
-    def _reason(self, url: str, error: Exception) -> str:
+    def _reason(self, url: str, error: Exception) -> Text:
         """Why a connection ended. What nobody foresaw ends it like a broken socket: it is opened again."""
         if isinstance(error, WIRE_ERRORS):
             log.warning("%s: %s", url, error)
-            return sentence(error)[0]
+            return stated(error)[0]
         log.exception("%s", url)
-        return _("internal error: {error}", error=type(error).__name__)
+        return m_("internal error: {error}", error=type(error).__name__)
 
     def _look_for_members(self, url: str, pool: PoolId) -> None:
         """Ask the pool for its hosts, unless that is being done or they are known."""
@@ -324,17 +325,18 @@ class Connections:
                 self._learning[follower.url].cancel()
             self._store.disconnected(follower.pool)
 
-    def _because(self, url: str, reason: str, failure: Exception) -> None:
+    def _because(self, url: str, reason: Text, failure: Exception) -> None:
         server = self._servers.get(url)
         if server is not None and server.pool is not None:
-            self._reach.because(server.pool, reason, failure)
+            self._reach.because(server.pool, render(reason), failure)
 
-    async def _pause(self, url: str, why: str, attempt: int) -> None:
+    async def _pause(self, url: str, why: Text, attempt: int) -> None:
         """Count down to the next attempt; `open` cuts it short."""
         hurry = self._hurry[url] = asyncio.Event()
 
         def show(left: int) -> None:
-            self._set_link(url, Link.waiting, _("trying again in {n} s", n=left), why, _("retry {n} s", n=left))
+            told = told_together(m_("trying again in {n} s", n=left), why)
+            self._set_link(url, Link.waiting, told, m_("retry {n} s", n=left))
 
         try:
             await count_down(self._clock, hurry, attempt, show)
@@ -362,11 +364,10 @@ class Connections:
         if any(event.cls == "host" for event in events):
             self._look_for_members(url, pool)
 
-    def _set_link(self, url: str, link: Link, detail: str = "", why: str = "", short: str = "") -> None:
+    def _set_link(self, url: str, link: Link, told: Text = "", brief: Text = "") -> None:
         server = self._servers.get(url)
         if server is not None:
-            text = " · ".join(part for part in (detail, why) if part)
-            self._set(replace(server, link=link, detail=text, short=short or short_text(link)))
+            self._set(replace(server, link=link, told=told, brief=brief or short_text(link)))
 
     def _set(self, server: Server) -> None:
         if self._servers.get(server.address.url) != server:
@@ -386,7 +387,7 @@ class Connections:
         url: str,
         ready: "asyncio.Future[None] | None",
         error: Exception,
-        text: str,
+        text: Text,
         failure: Exception | None = None,
     ) -> None:
         """Nobody tries any more. `failure` is what stands behind the error."""

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final
 
-from xsmigui.core.catalogue import sentence
+from xsmigui.core.catalogue import sentence, stated
 from xsmigui.core.failures import (
     WIRE_ERRORS,
     CertificateChanged,
@@ -14,6 +14,7 @@ from xsmigui.core.failures import (
     ServerFailure,
     Unreachable,
 )
+from xsmigui.core.messages import Text, m_
 from xsmigui.core.outline_nodes import Link
 from xsmigui.core.ports import Address, Clock, Gateway, SecretStore, Trusted, TrustStore, Wire
 from xsmigui.core.text import _
@@ -48,7 +49,7 @@ class Login:
         members: Callable[[str], Members],
         find_members: Callable[[str], Awaitable[Members]],
         is_new: Callable[[str], bool],
-        show: Callable[[str, Link, str], None],
+        show: Callable[[str, Link, Text], None],
     ) -> None:
         self._wire = wire
         self._trust = trust
@@ -103,8 +104,8 @@ class Login:
         urls = [url for url in members if url not in dead]
         if urls:
             failure = own.exception() if own.done() else None
-            silence = _("{url} has not answered yet.", url=address.url)
-            text = sentence(failure)[0] if isinstance(failure, WIRE_ERRORS) else silence
+            silence = m_("{url} has not answered yet.", url=address.url)
+            text = stated(failure)[0] if isinstance(failure, WIRE_ERRORS) else silence
             self._show(address.url, Link.connecting, text)
         trusted = self._trusted(address.url)
         logins = {url: self._wire.login(Address(url, address.user), password, trusted, dead) for url in urls}
@@ -153,7 +154,7 @@ class Login:
         rejected: ServerFailure | None = None
         while True:
             if password is None:
-                self._show(address.url, Link.asking, _("waiting for the password"))
+                self._show(address.url, Link.asking, m_("waiting for the password"))
                 password = await self._decisions.password(address, reason)
                 if password is None:
                     raise Declined(rejected)
@@ -169,7 +170,7 @@ class Login:
                         raise
                 return gateway
             except (CertificateUnknown, CertificateChanged) as question:
-                self._show(address.url, Link.asking, _("waiting for a decision about its certificate"))
+                self._show(address.url, Link.asking, m_("waiting for a decision about its certificate"))
                 if not await self._decisions.trust(question):
                     raise Declined(question) from None
                 self._trust.trust(question.url, question.fingerprint)

@@ -9,10 +9,10 @@ from xsmigui.core.failures import (
     ServerFailure,
     Unreachable,
 )
+from xsmigui.core.messages import Text, listed, m_, render
 from xsmigui.core.outline_nodes import Link
 from xsmigui.core.ports import Address
 from xsmigui.core.refs import PoolId
-from xsmigui.core.text import _
 from xsmigui.services.members import Members
 
 REJECTED: Final = "SESSION_AUTHENTICATION_FAILED"
@@ -56,14 +56,23 @@ class Server:
     address: Address
     name: str
     link: Link
-    detail: str = ""
+    told: Text = ""
     pool: PoolId | None = None
     is_old: bool = False
     """It allows old encryption only."""
-    short: str = ""
-    """How it stands in a word or two."""
+    brief: Text = ""
     members: Members = field(default_factory=dict, hash=False)
     """The pool's hosts, once they are known."""
+
+    @property
+    def detail(self) -> str:
+        """How it stands, in the reader's language of this moment."""
+        return render(self.told)
+
+    @property
+    def short(self) -> str:
+        """The same in a word or two."""
+        return render(self.brief)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +87,15 @@ class Trouble:
     failure: Exception | None = None
 
 
-def short_text(link: Link) -> str:
+def short_text(link: Link) -> Text:
     return {
-        Link.connecting: _("connecting…"),
-        Link.loading: _("loading…"),
-        Link.asking: _("waiting for your decision"),
-        Link.failed: _("not connected"),
+        Link.connecting: m_("connecting…"),
+        Link.loading: m_("loading…"),
+        Link.asking: m_("waiting for your decision"),
+        Link.failed: m_("not connected"),
     }.get(link, "")
+
+
+def told_together(*parts: Text) -> Text:
+    """``trying again in 7 s · https://host does not answer``"""
+    return listed([part for part in parts if part], mark=" · ")

@@ -24,6 +24,9 @@ NARROW: Final = 12
 """The same for a table that is rather to be seen whole; of its first column, which names things, half as many again.
 Its numbers, dates and states are never cut at all, only their titles are."""
 
+TITLE: Final = 6
+"""Letters of the titles of numbers, dates and states that are not cut, while anything else can give way."""
+
 REST: Final = 20
 """Letters for which the column that takes the rest keeps room there."""
 
@@ -153,6 +156,7 @@ class Columns(QObject):
             if self._found is None:
                 self._found = self._measured(count)
             found, contents, before_text = self._found
+            titles = self._short_titles(letter)
             before = self._wanted or found
             self._wanted = [max(one, other) for one, other in zip(found, before, strict=True)]
             bound = BOUND * letter + 2 * PADDING
@@ -167,7 +171,7 @@ class Columns(QObject):
             ]
             bounds = [
                 max(
-                    contents[n] if is_narrow and self._is_uncut(n) else min(width, least[n]),
+                    max(contents[n], titles[n]) if is_narrow and self._is_uncut(n) else min(width, least[n]),
                     self._least.get(n, 0) * 3 // 5,
                 )
                 for n, width in enumerate(others)
@@ -178,7 +182,10 @@ class Columns(QObject):
                 floor = min(floor, max(short, min(contents[self._stretching], self._whole * letter + 2 * PADDING)))
                 widths = shared_out(widths, room, self._stretching, floor, bounds)
                 least = [short + taken for taken in before_text]
-                bounds = [bound if self._is_uncut(n) else min(bound, least[n]) for n, bound in enumerate(bounds)]
+                bounds = [
+                    min(bound, max(contents[n], self._least.get(n, 0) * 3 // 5) if self._is_uncut(n) else least[n])
+                    for n, bound in enumerate(bounds)
+                ]
                 widths = shared_out(widths, room, self._stretching, floor, bounds)
         self._busy = True
         try:
@@ -187,6 +194,13 @@ class Columns(QObject):
                     self._header.resizeSection(column, width)
         finally:
             self._busy = False
+
+    def _short_titles(self, letter: int) -> list[int]:
+        """The pixels in which the beginning of each title can be read; none for a column that is not there."""
+        model, metrics, hidden = self._view.model(), self._view.fontMetrics(), self._header.isSectionHidden
+        titles = (str(model.headerData(n, Qt.Orientation.Horizontal) or "") for n in range(model.columnCount()))
+        widths = [min(metrics.horizontalAdvance(title), TITLE * letter) + 2 * PADDING + 2 for title in titles]
+        return [0 if hidden(column) else width for column, width in enumerate(widths)]
 
     def _is_uncut(self, column: int) -> bool:
         return bool(self._view.model().headerData(column, Qt.Orientation.Horizontal, UNCUT))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from gettext import NullTranslations
 from pathlib import Path
 
 from PySide6.QtWidgets import QApplication, QDialog
 
 from tests.e2e.serving import Simulator
+from tests.english import is_english
 from tests.holding import until
 from tests.ui.driving import driven
 from tests.ui.programs import add_by_hand, by_name, next_page, ready, running, vm_key, wizard_on
 from xsmigui.core.outline_nodes import Link
 from xsmigui.core.problems import Page
 from xsmigui.core.refs import HostRef, VdiRef
+from xsmigui.core.text import use
+from xsmigui.local.languages import catalogue
+from xsmigui.local.paths import resources
 from xsmigui.ui.window.lost import LostPools
 
 
@@ -60,6 +65,13 @@ async def test_dialogs_wait_for_a_lost_pool(qapp: QApplication, home: Path, expe
             assert "Lisboa" not in notice(moving).words.text()
             assert wizard.page is Page.summary
             assert "lost" in wizard.finish.toolTip()
+            use(catalogue("es", resources()))  # what is kept of a connection is in no language
+            try:
+                for server in program.connections.servers():
+                    assert not is_english(server.detail), server.detail
+                    assert server.short.startswith("reintento"), server.short
+            finally:
+                use(NullTranslations())
 
             site.start()
             notice(wizard).button.click()

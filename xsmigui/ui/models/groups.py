@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from PySide6.QtCore import QAbstractItemModel, QModelIndex, QObject, QPersistentModelIndex, Qt
 
 from xsmigui.core.text import printable
-from xsmigui.ui.models.table import LEFT, RIGHT, SENTENCE, UNCUT, Column
+from xsmigui.ui.models.table import LEFT, RIGHT, SENTENCE, TITLE_ROLES, UNCUT, Column
 from xsmigui.ui.models.tree import ranges
 from xsmigui.ui.words import tip
 
@@ -184,7 +184,7 @@ class GroupsModel(QAbstractItemModel, Generic[Row]):
         return None
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation is Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+        if orientation is Qt.Orientation.Horizontal and role in TITLE_ROLES:
             return self._columns[section].title
         if orientation is Qt.Orientation.Horizontal and role == UNCUT:
             return self._columns[section].right or self._columns[section].uncut

@@ -28,6 +28,9 @@ UNCUT: Final = Qt.ItemDataRole.UserRole + 3
 SENTENCE: Final = Qt.ItemDataRole.UserRole + 4
 """Of a column's title: its texts are sentences, whose beginning says most."""
 
+TITLE_ROLES: Final = (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.ToolTipRole)
+"""A column's title may be cut: its tooltip has it whole."""
+
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 
@@ -37,7 +40,7 @@ class Column(Generic[Row]):
     """A column: its title, a row's text, and what it is sorted by (the text in natural order if nothing else). `share`
     adds a bar, `link` an object to go to. Texts of an `uncut` column (dates, states) lose their sense with a part of
     them; numbers, at the `right`, do in any case. What is too long of a `sentence` is cut off at its end; names lose
-    their middle."""
+    their middle. A `spare` column is there only while a row has something to tell in it."""
 
     title: str
     text: Callable[[Row], str]
@@ -49,6 +52,7 @@ class Column(Generic[Row]):
     link: Callable[[Row], ObjectId | None] | None = None
     uncut: bool = False
     sentence: bool = False
+    spare: bool = False
 
     def key(self, row: Row) -> Any:
         return self.sort(row) if self.sort is not None else natural(self.text(row))
@@ -176,7 +180,7 @@ class RowsModel(QAbstractTableModel, Generic[Row]):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation is not Qt.Orientation.Horizontal:
             return None
-        if role == Qt.ItemDataRole.DisplayRole:
+        if role in TITLE_ROLES:
             return self._columns[section].title
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return RIGHT if self._columns[section].right else LEFT

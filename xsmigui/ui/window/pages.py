@@ -312,7 +312,11 @@ def users_tab(icons: Icons) -> RowsTab:
         Column(_("Disks"), lambda r: str(r.disks), lambda r: r.disks, right=True),
         Column(_("Size"), lambda r: size(r.size), lambda r: r.size, right=True),
         Column(
-            _("Disks of snapshots"), lambda r: str(r.snapshots) if r.snapshots else "–", lambda r: r.snapshots, True
+            _("Disks of snapshots"),
+            lambda r: str(r.snapshots) if r.snapshots else "–",
+            lambda r: r.snapshots,
+            right=True,
+            spare=True,
         ),
         Column(_("Occupied"), lambda r: size(r.used), lambda r: r.used, right=True),
     ]
@@ -333,7 +337,7 @@ def snapshots_tab(icons: Icons) -> RowsTab:
         Column(_("Disks"), lambda r: str(r.count), lambda r: r.count, right=True, tip=lambda r: r.disks),
         Column(_("Size"), lambda r: size(r.size), lambda r: r.size, right=True, tip=lambda r: r.disks),
         Column(_("Occupied"), lambda r: size(r.used), lambda r: r.used, right=True, tip=lambda r: r.disks),
-        Column(_("Memory"), lambda r: size(r.memory) if r.memory else "–", lambda r: r.memory, right=True),
+        Column(_("Memory"), lambda r: size(r.memory) if r.memory else "–", lambda r: r.memory, right=True, spare=True),
         Column(_("SR"), lambda r: r.srs, tip=lambda r: r.disks),
     ]
     empty = _("It has no snapshots.")

@@ -81,6 +81,7 @@ class RowsTab(QWidget):
         self.table.setSortingEnabled(True)
         self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self._spare = {number: column for number, column in enumerate(columns) if column.spare}
         gauges = [number for number, column in enumerate(columns) if column.share is not None]
         self._links = [number for number, column in enumerate(columns) if column.link is not None]
         if gauges or self._links:
@@ -110,6 +111,10 @@ class RowsTab(QWidget):
 
     def show_rows(self, rows: tuple[Any, ...]) -> None:
         self.rows.show(rows)
+        for number, column in self._spare.items():
+            idle = all(column.text(row) in ("", "–") for row in rows)
+            if self.table.isColumnHidden(number) is not idle:
+                self.table.setColumnHidden(number, idle)
         self.empty.setVisible(not rows)
         self.table.setVisible(bool(rows))
 
