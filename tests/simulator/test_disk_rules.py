@@ -237,3 +237,57 @@ async def test_a_uuid_is_one_objects_alone() -> None:
     one, _ = await clients()
     for taken in (await one("SR.get_uuid", _local(one)), await one("host.get_uuid", one.pool.master)):
         assert await one.refused("SR.introduce", taken, "n", "", "nfs", "", False, {}) == ["SR_UUID_EXISTS", taken]
+
+
+# -- hosts: back into service, and out of the pool ---------------------------------------------------------------------
+
+
+async def test_what_a_host_must_have_before_it_is_enabled_again() -> None:
+    """xapi_host.ml, assert_safe_to_reenable: guidance first, then storage, then networks."""
+    one, _ = await clients()
+    watching.clear()
+    db = one.pool.db
+    vm = await one.named("VM", "web-01")
+    host = next(h for h in db.table("host") if h != db.get("VM", vm, "resident_on"))
+    (disk,) = await one.disks(vm)
+    sr = db.get("VDI", disk, "SR")
+    (pbd,) = [p for p in db.get("host", host, "PBDs") if db.get("PBD", p, "SR") == sr]
+    network = db.get("VIF", db.get("VM", vm, "VIFs")[0], "network")
+    (pif,) = [p for p in db.get("host", host, "PIFs") if db.get("PIF", p, "network") == network]
+    db.set("VM", vm, ha_restart_priority="restart", ha_always_run=True)
+    db.set("host", host, enabled=False, pending_guidances=["reboot_host"])
+    db.set("PBD", pbd, currently_attached=False)
+    db.set("PIF", pif, bond_slave_of=db.create("Bond", {}), physical=True)
+
+    async def refused() -> list[str]:
+        return await told(one, "host.enable", host)
+
+    db.set("pool", one.pool.ref, ha_enabled=True, ha_allow_overcommit=False)
+    assert await refused() == ["HOST_PENDING_MANDATORY_GUIDANCES_NOT_EMPTY", host]
+    db.set("host", host, pending_guidances=[])
+    assert await refused() == ["HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED", sr]
+    db.set("PBD", pbd, currently_attached=True)
+    assert await refused() == ["HA_CONSTRAINT_VIOLATION_NETWORK_NOT_SHARED", network]
+    for change in ({"ha_allow_overcommit": True}, {"ha_enabled": False, "ha_allow_overcommit": False}):
+        db.set("pool", one.pool.ref, **change)
+        assert await refused() == []
+        db.set("host", host, enabled=False)
+
+
+async def test_a_host_leaves_its_pool_with_its_own_domain_alone() -> None:
+    """xapi_pool.ml, eject_self: another control domain counts as a VM while it runs."""
+    one, _ = await clients()
+    watching.clear()
+    db = one.pool.db
+    host = next(h for h in db.table("host") if h != one.pool.master)
+    for vm in list(db.get("host", host, "resident_VMs")):
+        if vm != db.get("host", host, "control_domain"):
+            db.set("VM", vm, power_state="Halted", resident_on=NULL)
+    driver = db.create(
+        "VM", {"name_label": "driver", "is_control_domain": True, "resident_on": host, "power_state": "Running"}
+    )
+    assert await one.refused("pool.eject", host) == ["OPERATION_NOT_ALLOWED", "VM resident on host"]
+    db.set("VM", driver, power_state="Halted")
+    await one("pool.eject", host)
+    assert not db.has("host", host)
+    assert await one.refused("pool.eject", one.pool.master) == ["INTERNAL_ERROR", "Xapi_pool.Cannot_eject_master"]

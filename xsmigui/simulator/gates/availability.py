@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from xsmigui.simulator.failures import NULL, Failure
+from xsmigui.simulator.gates.host import is_protected
 from xsmigui.simulator.gates.memory import free_memory, needed_memory
 from xsmigui.simulator.pool import Pool
+from xsmigui.simulator.tables import Row
 
 _MOST: Final = 2000  # combinations of failing hosts that are tried one by one
 
@@ -27,6 +29,28 @@ def protected(pool: Pool) -> dict[str, str]:
         for ref, vm in pool.db.table("VM").items()
         if vm["ha_restart_priority"] == "restart" and not vm["is_a_template"] and vm["power_state"] == "Running"
     }
+
+
+def _kept_agile(pool: Pool) -> list[Row]:
+    """The VMs that must be able to start anywhere: none unless high availability is on and not overcommitted."""
+    if not pool.row["ha_enabled"] or pool.row["ha_allow_overcommit"]:
+        return []
+    return [vm for vm in pool.db.table("VM").values() if is_protected(vm)]
+
+
+def assert_no_protected_disks(pool: Pool, sr: str) -> None:
+    """No protected VM has a disk there (xapi_pbd.ml, abort_if_storage_attached_to_protected_vms)."""
+    disks = set(pool.db.get("SR", sr, "VDIs"))
+    for vm in _kept_agile(pool):
+        if any(pool.db.get("VBD", vbd, "VDI") in disks for vbd in vm["VBDs"]):
+            raise Failure("HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED", sr)
+
+
+def assert_no_protected_interfaces(pool: Pool, network: str) -> None:
+    """No protected VM is on it (xapi_pif.ml, abort_if_network_attached_to_protected_vms)."""
+    for vm in _kept_agile(pool):
+        if any(pool.db.get("VIF", vif, "network") == network for vif in vm["VIFs"]):
+            raise Failure("HA_CONSTRAINT_VIOLATION_NETWORK_NOT_SHARED", network)
 
 
 def usable(pool: Pool) -> list[str]:

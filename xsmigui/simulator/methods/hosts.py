@@ -9,6 +9,7 @@ from xsmigui.simulator.failures import NULL, Failure
 from xsmigui.simulator.gates import availability
 from xsmigui.simulator.gates import host as gate
 from xsmigui.simulator.methods.locking import operation
+from xsmigui.simulator.tables import Row
 
 REBOOT: int = 60  # seconds
 
@@ -18,10 +19,22 @@ async def enable(call: Call, host: str) -> None:
     row = call.db.row("host", host)
     async with operation(call, "host", host, "enable", lambda: gate.assert_host_operation(call.pool, host, "enable")):
         call.pool.reach(host)
-        if not row["enabled"] and row["pending_guidances"]:
-            raise Failure("HOST_PENDING_MANDATORY_GUIDANCES_NOT_EMPTY", host)
+        if not row["enabled"]:
+            _assert_safe(call, host, row)
         call.pool.disabled_for_good.discard(host)
         call.db.set("host", host, enabled=True)
+
+
+def _assert_safe(call: Call, host: str, row: Row) -> None:
+    """With high availability what is not plugged there must be needed by no protected VM (assert_safe_to_reenable)."""
+    if row["pending_guidances"]:
+        raise Failure("HOST_PENDING_MANDATORY_GUIDANCES_NOT_EMPTY", host)
+    for pbd in (call.db.row("PBD", ref) for ref in row["PBDs"]):
+        if not pbd["currently_attached"]:
+            availability.assert_no_protected_disks(call.pool, pbd["SR"])
+    for pif in (call.db.row("PIF", ref) for ref in row["PIFs"]):
+        if pif["physical"] and pif["bond_slave_of"] != NULL:
+            availability.assert_no_protected_interfaces(call.pool, pif["network"])
 
 
 @method("host.disable")

@@ -88,7 +88,7 @@ def sync_database(call: Call) -> None:
 
 @method("pool.eject")
 async def eject(call: Call, host: str) -> None:
-    """A host leaves: not the one that coordinates, and nothing may run there."""
+    """A host leaves: not the one that coordinates, and nothing may run there beside its own domain."""
     call.db.row("host", host)
     async with on_pool(call, "eject"):
         call.pool.reach(host)
@@ -96,9 +96,9 @@ async def eject(call: Call, host: str) -> None:
             raise Failure("HA_IS_ENABLED")
         if host == call.pool.master:
             raise internal("Xapi_pool.Cannot_eject_master")
+        dom0 = call.db.get("host", host, "control_domain")
         for vm in call.db.get("host", host, "resident_VMs"):
-            row = call.db.row("VM", vm)
-            if not row["is_control_domain"] and row["power_state"] != "Halted":
+            if vm != dom0 and call.db.get("VM", vm, "power_state") != "Halted":
                 raise Failure("OPERATION_NOT_ALLOWED", "VM resident on host")
         remove(call, host)
 

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 from xsmigui.simulator.dispatch import Call, method
 from xsmigui.simulator.failures import Failure
+from xsmigui.simulator.gates import availability
 from xsmigui.simulator.gates import vdi as gate
 from xsmigui.simulator.gates.busy import other_operation
-from xsmigui.simulator.gates.host import is_protected
 from xsmigui.simulator.guests import thick
 from xsmigui.simulator.implicit import constructor_values
 from xsmigui.simulator.methods.clusters import assert_in_cluster
@@ -112,11 +112,8 @@ def _assert_spare(call: Call, pbd: Row) -> None:
     db, pool = call.db, call.pool.row
     if not pool["ha_enabled"]:
         return
-    if db.get("host", pbd["host"], "enabled") and not pool["ha_allow_overcommit"]:
-        disks = set(db.get("SR", pbd["SR"], "VDIs"))
-        for vm in db.table("VM").values():
-            if is_protected(vm) and any(db.get("VBD", vbd, "VDI") in disks for vbd in vm["VBDs"]):
-                raise Failure("HA_CONSTRAINT_VIOLATION_SR_NOT_SHARED", pbd["SR"])
+    if db.get("host", pbd["host"], "enabled"):
+        availability.assert_no_protected_disks(call.pool, pbd["SR"])
     if any(db.has("VDI", vdi) and db.get("VDI", vdi, "SR") == pbd["SR"] for vdi in pool["ha_statefiles"]):
         raise Failure("HA_IS_ENABLED")
 
