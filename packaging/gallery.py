@@ -16,6 +16,7 @@ from xsmigui.core.problems import Page
 from xsmigui.core.refs import ObjectId
 from xsmigui.core.text import _
 from xsmigui.ui import style
+from xsmigui.ui.activity.acts import Act
 from xsmigui.ui.dialogs.base import ask, choose, tell
 from xsmigui.ui.dialogs.certificates import ask_trust
 from xsmigui.ui.dialogs.servers import ask_password
@@ -165,13 +166,55 @@ class Gallery(Photographer):
         await self.keep(self._window, "by-type")
         self._window._actions["actionByType"].trigger()
 
+    async def left_out(self, *vms: str) -> None:
+        """A batch without those that cannot move, and the disks that stay on an SR that is emptied."""
+        await self.select("VM", *vms)
+        wizard = await self.wizard()
+        await until(wizard.leave_out.isVisible)
+        wizard.leave_out.click()
+        await until(lambda: not wizard.is_busy)
+        await self.keep(wizard, "left-out")
+        wizard.reject()
+        await self.select("SR", "NFS Madrid")
+        moving: Any = self._window.disks.empty_sr()
+        usable = next(n for n in range(moving.rows.rowCount()) if moving.rows.row(n).usable)
+        moving.table.selectRow(usable)
+        await until(lambda: not moving.is_busy)
+        if moving.leave_out.isVisible():
+            moving.leave_out.click()
+            await until(lambda: not moving.is_busy)
+        await self.keep(moving, "stays-behind")
+        moving.reject()
+
+    async def details(self) -> None:
+        """What became of a VM whose job did not succeed."""
+        line = next(line for group in self._window.work.groups() for line in group.below if line.details)
+        self._window.work.do(Act.details, line)
+        await until(lambda: bool(self._dialogs()))
+        (dialog,) = self._dialogs()
+        await self.keep(dialog, "details")
+        dialog.reject()
+
     async def lost(self) -> None:
-        """The demo's servers are gone: the last step."""
+        """The demo's servers are gone, with a wizard open and a job under way: the last step."""
+        await self.select("VM", BATCH[0])
+        wizard = await self.wizard()
+        while wizard.next.isVisible():
+            await until(lambda: not wizard.is_busy)
+            wizard.next.click()
+        await until(lambda: not wizard.is_busy)
+        wizard.finish.click()
+        jobs = self._program.jobs
+        await until(lambda: any((vm.progress or 0) > 0.05 for job in jobs.running for vm in job.vms))
         await self.select("VM", VM)
+        wizard = await self.wizard()
         demo: Any = self._program._demo
         await demo.stop()
         await until(self._window.object.header.notice.isVisible)
+        self._window.activity.refresh()
         await self.keep(self._window, "lost")
+        await self.keep(wizard, "lost-wizard")
+        wizard.reject()
 
     def _dialogs(self) -> list[QDialog]:
         return [dialog for dialog in self._window.findChildren(QDialog) if dialog.isVisible()]
@@ -245,10 +288,12 @@ async def _steps(gallery: Gallery) -> AsyncIterator[Callable[[], Awaitable[None]
         for _ref, vm in inventory.user_vms()
     ]
     yield gallery.at_work
+    yield gallery.details
     yield gallery.objects
     yield lambda: gallery.pages("one", VM)
     yield lambda: gallery.pages("many", *many)
     yield lambda: gallery.pages("blocked", BLOCKED)
+    yield lambda: gallery.left_out(*many)
     yield lambda: gallery.order_and_times(*BATCH)
     yield gallery.maintenance
     yield gallery.disk_dialog

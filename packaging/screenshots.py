@@ -1,6 +1,7 @@
 """Takes the pictures of README and docs from the demo: `python packaging/screenshots.py docs/images [--lang es]`;
 `python packaging/screenshots.py guide` takes those of the operators' guide, in every language;
-`python packaging/screenshots.py gallery FOLDER` takes every window and state, in both themes and languages."""
+`python packaging/screenshots.py gallery FOLDER` takes every window and state, in both themes and
+languages, at another size of the text with `--scale 150`."""
 
 import argparse
 import asyncio
@@ -217,11 +218,13 @@ async def take(app: QApplication, folder: Path, language: str, home: Path) -> No
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", nargs="*", help="gallery and a folder, or a folder alone")
-    parser.add_argument("--lang", default="en")
+    parser.add_argument("--lang", default="", help="this language alone")
+    parser.add_argument("--scale", type=int, default=100, help="size of the text in per cent, for the gallery")
     options = parser.parse_args()
     is_gallery, is_guide = options.what[0] == "gallery", options.what[0] == "guide"
     folder = Path("resources/guide/images") if is_guide else Path(options.what[-1])
     folder.mkdir(parents=True, exist_ok=True)
+    os.environ["QT_FONT_DPI"] = str(96 * options.scale // 100)
     app = QApplication(["xsmigui"])
     app.setQuitOnLastWindowClosed(False)
     style.apply(app)
@@ -235,12 +238,12 @@ def main() -> None:
                 loop.run_until_complete(take_guide(app, folder / language, language, Path(home) / language))
             return
         if not is_gallery:
-            loop.run_until_complete(take(app, folder, options.lang, Path(home)))
+            loop.run_until_complete(take(app, folder, options.lang or "en", Path(home)))
             return
         sys.modules["screenshots"] = sys.modules[__name__]
         from gallery import take_gallery
 
-        for language in LANGUAGES:
+        for language in [options.lang] if options.lang else LANGUAGES:
             (Path(home) / language).mkdir()
             loop.run_until_complete(take_gallery(app, folder, language, Path(home) / language))
 

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.spanish import in_spanish
 from xsmigui.core.text import in_use, use, use_zone
-from xsmigui.core.units import GiB, MiB, TiB, count, duration, moment, natural, percent, rate, size
+from xsmigui.core.units import GiB, MiB, TiB, count, day, duration, moment, natural, percent, rate, size
 from xsmigui.local import paths
 from xsmigui.local.languages import catalogue
 
@@ -79,3 +80,9 @@ def test_numbers_and_times_as_each_language_writes_them() -> None:
 @pytest.mark.parametrize("text", ["", "soon", "20261341T02:00:00Z", "00000000T00:00:00Z"])
 def test_what_is_no_time_stays_as_it_is(text: str) -> None:
     assert moment(text) == text
+
+
+def test_days_are_written_as_the_language_has_them() -> None:
+    assert day("2036-01-02") == "2036-01-02"
+    with in_spanish():
+        assert (day("2036-01-02"), day("no day")) == ("02/01/2036", "no day")

@@ -98,6 +98,24 @@ async def test_every_table_fits_its_content(qapp: QApplication, home: Path) -> N
 
 
 @driven
+async def test_the_first_rows_are_not_seen_cut(qapp: QApplication, home: Path) -> None:
+    with Simulated.start("two-pools") as site:
+        async with running(qapp, home) as program:
+            await connected(program, site)
+            window, lists = program.window, program.window.object.lists
+            window.resize(1280, 800)
+            await select(program, named(program, "VM", "db-postgres"))
+            window.object.tabs.setCurrentWidget(lists.moves)
+            await until(lambda: not lists.is_busy)
+            for name in ("web-01", "mail"):
+                await select(program, named(program, "VM", name))
+                await until(lambda: not lists.is_busy)
+                await settled(10)
+                assert lists.moves.rows.rowCount()
+                assert not cut(lists.moves.table)
+
+
+@driven
 async def test_titles_of_narrow_columns_can_be_read(qapp: QApplication, home: Path) -> None:
     """A column of numbers of one digit has room for the beginning of its title, which is whole in the tooltip; one in
     which no row has anything to tell is not there."""

@@ -1,7 +1,7 @@
 """Sizes, durations and names as people read them."""
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Final
 
@@ -81,6 +81,16 @@ def natural(name: str) -> tuple[tuple[int, int, str], ...]:
         for part in _DIGITS.split(name.casefold())
         if part
     )
+
+
+def day(text: str) -> str:
+    """A date as ISO 8601 writes it (``2036-01-02``) in the reader's language: ``02/01/2036`` in Spanish; other texts as
+    they are."""
+    try:
+        at = date.fromisoformat(text)
+    except ValueError:
+        return text
+    return f"{at:%d/%m/%Y}" if language() in SPEAKS_WITH_COMMAS else text
 
 
 def moment(text: str) -> str:

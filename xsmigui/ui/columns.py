@@ -113,7 +113,8 @@ class Columns(QObject):
             if model.headerData(column, Qt.Orientation.Horizontal, SENTENCE):
                 view.setItemDelegateForColumn(column, Sentences(view))
         model.dataChanged.connect(lambda *_where: self._later())
-        for changed in (model.rowsInserted, model.rowsRemoved, model.modelReset):
+        model.rowsInserted.connect(self._rows_came)
+        for changed in (model.rowsRemoved, model.modelReset):
             changed.connect(lambda *_where: self._afresh())
         if isinstance(view, QTreeView):
             view.expanded.connect(lambda _index: self._later())
@@ -138,6 +139,12 @@ class Columns(QObject):
     def _afresh(self) -> None:
         self._wanted = []
         self._later()
+
+    def _rows_came(self, above: QModelIndex, first: int, last: int) -> None:
+        """The first rows of a table are fitted before anybody sees them cut."""
+        self._afresh()
+        if not above.isValid() and last - first + 1 == self._view.model().rowCount():
+            QTimer.singleShot(0, self, self.fit)
 
     def fit(self) -> None:
         """Give each column its width."""

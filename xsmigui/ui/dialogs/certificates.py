@@ -7,6 +7,7 @@ from PySide6.QtWidgets import QDialog, QGridLayout, QWidget
 from xsmigui.core.connecting import old_encryption, place
 from xsmigui.core.failures import Certificate, CertificateChanged, CertificateUnknown
 from xsmigui.core.text import _
+from xsmigui.core.units import day
 from xsmigui.ui.dialogs.base import Sheet, opened
 from xsmigui.ui.style import STEP
 from xsmigui.ui.words import Label, Paragraph
@@ -75,8 +76,8 @@ def _table(fingerprints: dict[str, str], about: Certificate) -> QGridLayout:
     rows = (
         (_("Subject"), about.subject),
         (_("Issued by"), about.issuer if about.issuer != about.subject else about.issuer and _("itself")),
-        (_("Valid from"), about.since),
-        (_("Valid until"), about.until),
+        (_("Valid from"), day(about.since)),
+        (_("Valid until"), day(about.until)),
     )
     for row, (label, value) in enumerate(((label, value) for label, value in rows if value), 2):
         grid.addWidget(Label(label, is_dim=True), row, 0, Qt.AlignmentFlag.AlignTop)

@@ -13,7 +13,7 @@ from xsmigui.services.server_states import AlreadyConnected, Declined
 from xsmigui.ui.dialogs.base import Sheet, opened
 from xsmigui.ui.scope import Scope
 from xsmigui.ui.style import STEP, named
-from xsmigui.ui.words import Paragraph, hint
+from xsmigui.ui.words import Paragraph, explain, hint
 
 Connect = Callable[[Address, str], Awaitable[object]]
 
@@ -27,7 +27,8 @@ class AddServerDialog(Sheet):
         self._scope = Scope(self, self._show_error)
         self.setMinimumWidth(460)
         self.server = QLineEdit(url)
-        self.server.setPlaceholderText(_("Name or address of the pool's coordinator, or of a standalone host"))
+        self.server.setPlaceholderText(_("Name or address of the coordinator"))
+        explain(self.server, _("Name or address of the pool's coordinator, or of a standalone host"))
         named(self.server, "serverEdit", _("Server"))
         self.user = QLineEdit("root")
         named(self.user, "userEdit", _("User name"))
