@@ -324,3 +324,28 @@ async def test_roles_of_subjects_are_for_editions_that_have_them() -> None:
     one.pool.db.set("pool", one.pool.ref, restrictions={"restrict_rbac": "true"})
     for name in ("subject.add_to_roles", "subject.remove_from_roles"):
         assert await one.refused(name, rows["subject"], STALE) == ["LICENCE_RESTRICTION", "RBAC"]
+
+
+async def test_the_order_in_which_a_new_interface_is_looked_at() -> None:
+    """xapi_vif_helpers.ml, create: network, licence, device, address, VM, whether the device is free, and whether the
+    first interface has a provisioning service's proxy."""
+    one, rows = await site()
+    db, restrictions = one.pool.db, {"restrict_vif_locking": "true"}
+    db.set("pool", one.pool.ref, restrictions=restrictions)
+    rest = {"MTU": 1500, "other_config": {}, "qos_algorithm_type": "", "qos_algorithm_params": {}}
+    struct = {**rest, "VM": STALE, "network": STALE, "device": "x", "MAC": "no", "locking_mode": "locked"}
+    db.create("PVS_proxy", {"site": rows["pvs"], "VIF": rows["vif"]})
+    for change, wanted in (
+        ({}, ["HANDLE_INVALID", "network", STALE]),
+        ({"network": rows["network"]}, ["LICENCE_RESTRICTION", "VIF_locking"]),
+        ({"locking_mode": "unlocked"}, ["INVALID_DEVICE", "x"]), ({"device": "9"}, ["MAC_INVALID", "no"]),
+        ({"MAC": "02:00:00:00:00:0a"}, ["HANDLE_INVALID", "VM", STALE]),
+        ({"VM": rows["halted"]}, ["DEVICE_ALREADY_EXISTS", "9"]),
+    ):  # fmt: skip
+        struct |= change
+        assert await one.refused("VIF.create", struct) == wanted
+    for vif in [v for v in db.get("VM", rows["halted"], "VIFs") if v != rows["vif"]]:
+        db.delete("VIF", vif)
+    struct["device"] = "3"
+    assert await one.refused("VIF.create", struct) == ["PVS_PROXY_PRESENT_ON_HIGHER_VIF_DEVICE", "9"]
+    await one("VIF.create", {**struct, "device": "10"})
