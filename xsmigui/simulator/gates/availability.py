@@ -118,7 +118,7 @@ def assert_plan(pool: Pool, places: Mapping[str, str]) -> None:
     row = pool.row
     if not row["ha_enabled"] or row["ha_allow_overcommit"]:
         return
-    failures = row["ha_host_failures_to_tolerate"]
+    failures = row["ha_plan_exists_for"]
     now = protected(pool)
     if plan_exists(pool, failures, now) and not plan_exists(pool, failures, {**now, **places}):
         raise Failure("HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN")
@@ -133,7 +133,7 @@ def assert_plan_with(pool: Pool, vm: str, host: str) -> None:
     state = pool.row
     if not state["ha_enabled"] or state["ha_allow_overcommit"] or row["resident_on"] == host:
         return
-    failures = state["ha_host_failures_to_tolerate"]
+    failures = state["ha_plan_exists_for"]
     hosts, spots = usable(pool), protected(pool)
     if not spots or failures <= 0 or not plan_exists(pool, failures, spots):
         return
@@ -149,7 +149,7 @@ def assert_plan_without(pool: Pool, host: str) -> None:
     row = pool.row
     if not row["ha_enabled"] or row["ha_allow_overcommit"] or not pool.db.get("host", host, "enabled"):
         return
-    failures, spots = row["ha_host_failures_to_tolerate"], protected(pool)
+    failures, spots = row["ha_plan_exists_for"], protected(pool)
     if not plan_exists(pool, failures, spots):
         return
     hosts = [h for h in usable(pool) if h != host]
@@ -159,17 +159,25 @@ def assert_plan_without(pool: Pool, host: str) -> None:
         raise Failure("HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN")
 
 
-def refresh_plan(pool: Pool) -> None:
-    """pool.ha_plan_exists_for and ha_overcommitted."""
+def assert_failures(pool: Pool, failures: int) -> None:
+    """A plan that there is now is not given up for more failures than it can stand."""
     row = pool.row
-    count = most_failures(pool) if row["ha_enabled"] else 0
-    pool.db.set(
-        "pool", pool.ref, ha_plan_exists_for=count,
-        ha_overcommitted=bool(row["ha_enabled"]) and count < row["ha_host_failures_to_tolerate"],
-    )  # fmt: skip
+    if not row["ha_enabled"] or row["ha_allow_overcommit"] or not row["ha_plan_exists_for"]:
+        return
+    if plan_exists(pool, row["ha_plan_exists_for"]) and not plan_exists(pool, failures):
+        raise Failure("HA_OPERATION_WOULD_BREAK_FAILOVER_PLAN")
+
+
+def refresh_plan(pool: Pool) -> None:
+    """pool.ha_plan_exists_for, no more than what is wished for, and ha_overcommitted (update_pool_status)."""
+    row = pool.row
+    wished, enabled = row["ha_host_failures_to_tolerate"], bool(row["ha_enabled"])
+    stands = enabled and plan_exists(pool, wished)
+    count = wished if stands else most_failures(pool) if enabled else 0
+    pool.db.set("pool", pool.ref, ha_plan_exists_for=count, ha_overcommitted=enabled and not stands)
 
 
 __all__ = [
-    "NULL", "assert_plan", "assert_plan_with", "assert_plan_without", "most_failures", "plan_exists", "protected",
-    "refresh_plan",
+    "NULL", "assert_failures", "assert_no_protected_disks", "assert_no_protected_interfaces", "assert_plan",
+    "assert_plan_with", "assert_plan_without", "most_failures", "plan_exists", "protected", "refresh_plan",
 ]  # fmt: skip

@@ -54,9 +54,7 @@ def set_failures(call: Call, pool: str, value: int) -> None:
     call.db.row("pool", pool)
     if value < 0:
         raise Failure("INVALID_VALUE", "ha_host_failures_to_tolerate", value)
-    row = call.pool.row
-    if row["ha_enabled"] and not row["ha_allow_overcommit"] and not plans.plan_exists(call.pool, value):
-        raise Failure("HA_NO_PLAN")
+    plans.assert_failures(call.pool, value)
     call.db.set("pool", pool, ha_host_failures_to_tolerate=value)
     plans.refresh_plan(call.pool)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from xsmigui.simulator.dispatch import Call, method
-from xsmigui.simulator.failures import Failure, internal
+from xsmigui.simulator.failures import EPOCH, Failure, internal
 from xsmigui.simulator.gates import host as gate
 from xsmigui.simulator.gates.memory import free_memory
 from xsmigui.simulator.methods.hosts import remove
@@ -113,6 +113,7 @@ async def designate(call: Call, host: str) -> None:
             return
         if call.pool.row["ha_enabled"]:
             raise Failure("HA_IS_ENABLED")
+        call.db.set("pool", call.pool.ref, last_update_sync=EPOCH)
         await call.pause(1)
     call.pool.designate(host)
 
