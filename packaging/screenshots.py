@@ -1,5 +1,5 @@
 """Takes the pictures of README and docs from the demo: `python packaging/screenshots.py docs/images [--lang es]`;
-`python packaging/screenshots.py guide` takes those of the operators' guide, in every language;
+`python packaging/screenshots.py guide` takes those of the operators' guide, in every language and theme;
 `python packaging/screenshots.py gallery FOLDER` takes every window and state, in both themes and
 languages, at another size of the text with `--scale 150`."""
 
@@ -8,6 +8,7 @@ import asyncio
 import os
 import sys
 import tempfile
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -140,13 +141,18 @@ class Photographer:
 
 
 class GuidePhotographer(Photographer):
-    """Takes the pictures of the guide: smaller windows, in few colours, so that the packages stay small."""
+    """Takes the pictures of the guide: smaller windows, in few colours, so that the packages stay small. What their
+    names end with tells the theme."""
+
+    suffix = ""
 
     async def keep(self, widget: QWidget, name: str) -> None:
         await asyncio.sleep(0.4)  # what is animated comes to rest
         plain = Qt.ImageConversionFlag.ThresholdDither | Qt.ImageConversionFlag.AvoidDither
-        picture = widget.grab().toImage().convertToFormat(QImage.Format.Format_Indexed8, plain)
-        picture.save(str(self._folder / f"{name}.png"), quality=0)
+        whole = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+        colours = [colour for colour, _n in Counter(memoryview(whole.constBits()).cast("I")).most_common(256)]
+        picture = whole.convertToFormat(QImage.Format.Format_Indexed8, colours, plain)
+        picture.save(str(self._folder / f"{name}{self.suffix}.png"), quality=0)
 
     def find(self, cls: str, name: str) -> ObjectId:
         if cls != "pool":
@@ -180,14 +186,15 @@ class GuidePhotographer(Photographer):
         sheet.reject()
 
 
-async def take_guide(app: QApplication, folder: Path, language: str, home: Path) -> None:
-    """The pictures of the guide in one language."""
+async def take_guide(app: QApplication, folder: Path, language: str, home: Path, theme: str) -> None:
+    """The pictures of the guide in one language and theme."""
     program = Program(app, Options(demo=True, language=language), home)
-    style.apply(app, "light")
+    style.apply(app, theme)
     program.window.show()
     running = asyncio.create_task(program.run())
     await until(lambda: len(program.connections.servers()) == 2 and program.is_connected())
     photographer = GuidePhotographer(program, folder)
+    photographer.suffix = "-dark" if theme == "dark" else ""
     for step in (
         photographer.window,
         photographer.dialogs,
@@ -233,9 +240,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as home, loop:
         if is_guide:
             for language in LANGUAGES:
-                (Path(home) / language).mkdir()
                 (folder / language).mkdir(exist_ok=True)
-                loop.run_until_complete(take_guide(app, folder / language, language, Path(home) / language))
+                for theme in ("light", "dark"):
+                    own = Path(home) / language / theme
+                    own.mkdir(parents=True)
+                    loop.run_until_complete(take_guide(app, folder / language, language, own, theme))
             return
         if not is_gallery:
             loop.run_until_complete(take(app, folder, options.lang or "en", Path(home)))

@@ -46,6 +46,10 @@ def test_the_guide_has_the_same_places_in_every_language() -> None:
             assert len(re.findall(r"^#+ ", chapter.text, re.MULTILINE)) == len(chapter.places), chapter.file
             pictures = re.findall(r"!\[.+?\]\((.+?)\)", chapter.text)
             assert all(f"/images/{language}/" in name for name in pictures)
+            for name in pictures:
+                picture = Path(book.folder) / name
+                assert picture.is_file(), name
+                assert picture.with_stem(f"{picture.stem}-dark").is_file(), name
 
 
 def commands(page: Path) -> list[str]:

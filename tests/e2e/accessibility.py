@@ -3,6 +3,7 @@ drives it: by names, roles and actions. Linux only."""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import subprocess
@@ -106,12 +107,12 @@ def _line(read: int) -> str:
 
 
 def wait_for(condition: Callable[[], Any], patience: float = PATIENCE, what: str = "it") -> Any:
-    """Ask until the answer is something; answers it."""
+    """Ask until the answer is something; answers it. What vanishes while it is looked at is asked for again."""
     deadline = time.monotonic() + patience
     while True:
-        found = condition()
-        if found:
-            return found
+        with contextlib.suppress(Gone):
+            if found := condition():
+                return found
         assert time.monotonic() < deadline, f"{what} did not happen within {patience} s"
         time.sleep(0.05)
 

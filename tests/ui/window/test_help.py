@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from PySide6.QtCore import Qt, QUrl
-from PySide6.QtGui import QTextDocument
+from PySide6.QtGui import QPalette, QTextDocument
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QDialog, QLineEdit, QTabWidget
 
@@ -65,6 +65,12 @@ async def test_the_book(qapp: QApplication) -> None:
     assert shown.view.toPlainText().startswith("First steps")
     picture = shown.view.loadResource(QTextDocument.ResourceType.ImageResource.value, QUrl("../images/en/window.png"))
     assert 0 < picture.width() <= WIDEST
+    light = picture.pixelColor(4, 4).lightness()
+    dark = QPalette(shown.view.palette())
+    dark.setColor(QPalette.ColorRole.Base, Qt.GlobalColor.black)
+    shown.view.setPalette(dark)
+    picture = shown.view.loadResource(QTextDocument.ResourceType.ImageResource.value, QUrl("../images/en/window.png"))
+    assert picture.pixelColor(4, 4).lightness() < light - 50
     shown.close()
     shown.deleteLater()
     assert Book((chapter("x.md", "<!-- a -->\n# A"),)).chapters[0].title == "A"

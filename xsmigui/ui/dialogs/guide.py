@@ -10,7 +10,7 @@ from xsmigui.core.guide import Book, Place
 from xsmigui.core.text import _
 from xsmigui.ui.dialogs.base import Sheet
 from xsmigui.ui.screens import sized
-from xsmigui.ui.style import named, primary
+from xsmigui.ui.style import is_dark, named, primary
 
 WIDEST: Final = 620
 """Pixels of a picture in the text."""
@@ -19,10 +19,14 @@ NAME: Final = Qt.ItemDataRole.UserRole
 
 
 class GuideView(QTextBrowser):
-    """The text; pictures that are wider than it is are made smaller."""
+    """The text; pictures that are wider than it is are made smaller, and those of the dark theme on a dark ground."""
 
     def loadResource(self, kind: int, name: QUrl | str) -> Any:
-        found = super().loadResource(kind, name)
+        found = None
+        if kind == QTextDocument.ResourceType.ImageResource.value and is_dark(self.palette()):
+            path = name.toString() if isinstance(name, QUrl) else name
+            found = super().loadResource(kind, QUrl(path.removesuffix(".png") + "-dark.png"))
+        found = found or super().loadResource(kind, name)
         if kind != QTextDocument.ResourceType.ImageResource.value or not found:
             return found
         picture = QImage.fromData(found) if not isinstance(found, QImage) else found
