@@ -145,6 +145,22 @@ async def test_a_job_belongs_to_one_process(tmp_path: Path) -> None:
     assert names(tmp_path) == [LOCK, FILE]
 
 
+async def test_the_jobs_of_living_processes_are_elsewhere_and_those_of_ended_ones_are_not(tmp_path: Path) -> None:
+    ended, living, asks = JournalFile(tmp_path), JournalFile(tmp_path), JournalFile(tmp_path)
+    left, carried, own = a_job("20261126-1"), a_job("20261126-2"), a_job("20261126-3")
+    for journal, job in ((ended, left), (living, carried), (asks, own)):
+        await journal.write(job, 0)
+    assert await asks.others() == [carried, left]
+    await ended.close()
+    assert await asks.others() == [carried]
+    found = await asks.elsewhere()
+    assert found is not None
+    assert [each.job for each in found] == [carried]
+    await living.close()
+    assert await asks.others() == []
+    await asks.close()
+
+
 KILLED = """
 import asyncio, sys
 from pathlib import Path

@@ -157,6 +157,26 @@ def test_the_vm_was_started_meanwhile() -> None:
     assert not can_roll_back(SPEC, swapped(started="today"))
 
 
+@pytest.mark.parametrize("gap", [{"unwatched": True}, {"written": True}])
+def test_a_new_disk_that_nobody_watched_stays(gap: dict[str, bool]) -> None:
+    """The VM may have run on it and been shut down since: nothing that the server shows would be different."""
+    spec = replace(SPEC, replacements=(noted(COPIED, **gap),))
+    assert not can_roll_back(spec, swapped())
+    assert can_roll_back(spec, state())  # the VM has its old disk
+
+
+@pytest.mark.parametrize(("config", "back"), [
+    ({JOB: NAME}, True),
+    ({JOB: NAME, KEPT: "{}"}, True),  # kept, but the mark is still there: so are those of the other disks
+    ({KEPT: "{}"}, False),
+    ({}, True),
+])  # fmt: skip
+def test_a_new_disk_of_no_vm_may_be_used_once_its_source_is_dismissed(config: dict[str, str], back: bool) -> None:
+    loose = replace(SPEC, vm="", settled=True, replacements=(noted(COPIED, vbd={}, placed=True),))
+    disks = {"old": vdi("old", other_config=config), "new": vdi("new", **MARKED)}
+    assert can_roll_back(loose, state(vm=None, vdis=disks, vbds={})) is back
+
+
 def test_the_disk_has_become_larger() -> None:
     assert next_step(SPEC, with_disk(state(), "old", virtual_size=2 * SIZE)) == Note({"void": True}, 0)
 
@@ -199,6 +219,36 @@ def test_a_void_copy_that_somebody_holds_is_left_without_our_mark() -> None:
     after = next_step(spec, with_disk(found, "new", other_config={}))
     assert isinstance(after, Note)
     assert (after.changes["new"], after.changes["copies"]) == ("", 1)
+
+
+@pytest.mark.parametrize("copied", [True, False])
+def test_a_copy_in_the_making_that_is_gone_is_made_anew(copied: bool) -> None:
+    spec = replace(SPEC, replacements=(noted(COPIED, complete=False, scanned=False, copied=copied),))
+    found = next_step(spec, state(vdis={"old": state().vdis["old"]}))
+    assert isinstance(found, Note)
+    assert (found.changes["new"], found.changes["copied"], found.changes["copies"]) == ("", False, 1)
+
+
+@pytest.mark.parametrize(("unprovable", "size"), [("refused", SIZE), ("", SIZE + (4 << 20))])
+@pytest.mark.parametrize("doubt", [{"watch": "2"}, {"used": 1 << 31}])
+def test_a_doubtful_copy_that_cannot_be_compared_is_void(unprovable: str, size: int, doubt: dict[str, Any]) -> None:
+    spec = replace(SPEC, replacements=(noted(COPIED, unprovable=unprovable),))
+    found = with_disk(state(watch=doubt.get("watch", "1")), "new", virtual_size=size)
+    found = with_disk(found, "old", physical_utilisation=doubt.get("used", 1 << 30))
+    assert next_step(spec, found) == Note({"void": True}, 0)
+
+
+def putting_back(**fields: Any) -> ExchangeSpec:
+    """A kept source goes back to its VM: nothing is copied."""
+    it = noted(IT, new="new", spare=vdi("new", SR="new SR", **fields), signs=SIGNS, watch="1")
+    return replace(SPEC, replacements=(it,))
+
+
+@pytest.mark.parametrize(("used", "goes_on"), [(1 << 30, True), (2 << 30, False), (1 << 29, False)])
+def test_a_kept_source_that_is_written_to_while_it_is_put_back(used: int, goes_on: bool) -> None:
+    found = next_step(putting_back(), with_disk(state(), "new", physical_utilisation=used))
+    assert asks(found, "VBD.create") is goes_on
+    assert gives_up(found) is not goes_on
 
 
 @pytest.mark.parametrize(("used", "prove", "method"), [
@@ -255,6 +305,12 @@ def test_exactly_one_connection_is_in_place(position: str) -> None:
     assert gives_up(next_step(SPEC, state(vbds=twice)))
 
 
+def test_a_copy_that_is_connected_twice_is_not_as_the_job_left_it() -> None:
+    once = {"v0": vbd("old"), "v1": vbd("new", "1")}
+    assert asks(next_step(SPEC, state(vbds=once)), "VBD.destroy")
+    assert gives_up(next_step(SPEC, state(vbds={**once, "v2": vbd("new", "2")})))
+
+
 def test_somebody_else_s_disk_at_the_position() -> None:
     assert gives_up(next_step(SPEC, state(vbds={"v9": vbd("foreign")})))
 
@@ -266,6 +322,14 @@ def test_somebody_else_s_disk_at_the_position() -> None:
 def test_a_source_that_somebody_uses_is_not_removed(changed: dict[str, Any], removed: bool) -> None:
     spec = replace(SPEC, keeps=False, settled=True, replacements=(noted(COPIED, placed=True),))
     assert asks(next_step(spec, with_disk(swapped(), "old", **changed)), "VDI.destroy") is removed
+
+
+def test_no_source_is_removed_once_somebody_has_lifted_a_block() -> None:
+    """The VM may be started in the next moment, and the source is what the operator would return to."""
+    spec = replace(removing(), blocks=dict.fromkeys(BLOCKED, REASON))
+    assert asks(next_step(spec, swapped()), "VDI.destroy")
+    lifted = vm(blocked_operations=dict.fromkeys(set(BLOCKED) - {"start"}, REASON))
+    assert next_step(spec, swapped(vm=lifted)) == Note({"keeps": True})
 
 
 @pytest.mark.parametrize("where", ["nowhere", "at another position", "beside another disk"])
@@ -398,6 +462,74 @@ def test_back_a_copy_that_somebody_holds_stays_without_our_mark() -> None:
     assert asks(step, "VDI.remove_from_other_config")
     assert isinstance(step, Request)
     assert step.params == ("new", JOB)
+
+
+THEIRS = {JOB: "20260101-000000-ffff"}
+
+
+@pytest.mark.parametrize(("ours", "goes_back"), [
+    ({}, False),
+    ({"vm": vm(blocked_operations={})}, True),
+    ({"vm": vm(other_config={})}, True),
+    ({"new": MARKED["other_config"]}, True),
+])  # fmt: skip
+def test_back_where_another_job_has_marked_the_disk(ours: dict[str, Any], goes_back: bool) -> None:
+    """What is ours goes; a job that came too late has changed nothing, and calls nothing."""
+    disks = {"old": vdi("old", VBDs=["v0"], other_config=THEIRS), "new": vdi("new", other_config=ours.get("new", {}))}
+    clean = vm(other_config={}, blocked_operations={})
+    found = next_step(replace(SPEC, rolling_back=True), state(vdis=disks, vm=ours.get("vm", clean)))
+    assert (found != Done()) is goes_back
+    assert "old" not in getattr(found, "params", ())
+
+
+def test_back_what_another_job_has_put_in_place_stays_there() -> None:
+    """Two jobs were to put the same kept source back, and this one came too late."""
+    disks = {"old": vdi("old", other_config=THEIRS), "new": vdi("new", VBDs=["v1"], name_label="web")}
+    found = state(vdis=disks, vbds={"v1": vbd("new")}, vm=vm(other_config=THEIRS))
+    spec = replace(putting_back(), rolling_back=True, blocks=None)
+    assert next_step(spec, replace(found, vm=vm(other_config=THEIRS, blocked_operations={"start": "theirs"}))) == Done()
+
+
+def calls_back(spec: ExchangeSpec, found: ExchangeState) -> list[tuple[str, ...]]:
+    """The calls about the marks of disks on the way back."""
+    made: list[tuple[str, ...]] = []
+    while isinstance(step := next_step(replace(spec, rolling_back=True), found), Request) and len(made) < 9:
+        made.append((step.method, *(str(param) for param in step.params)))
+        if step.method == "VDI.remove_from_other_config":
+            found = after(found, step)
+        elif step.method == "VDI.add_to_other_config":
+            ref, key, value = step.params
+            found = with_disk(found, ref, other_config={**found.vdis[ref]["other_config"], key: value})
+        else:
+            break
+    return [call for call in made if call[0].startswith("VDI.") and "other_config" in call[0]]
+
+
+def test_back_a_kept_source_gets_its_note_again_and_no_mark_of_a_job() -> None:
+    """It was the copy of a disk on which an earlier version worked, and has lost that mark when it got ours."""
+    spec = putting_back(other_config={**THEIRS, KEPT: "its note"})
+    assert calls_back(spec, state()) == [
+        ("VDI.add_to_other_config", "new", KEPT, "its note"),
+        ("VDI.remove_from_other_config", "new", JOB),
+        ("VDI.remove_from_other_config", "old", JOB),
+    ]
+
+
+@pytest.mark.parametrize(("at_first", "now", "goes"), [
+    ("", "old", True),
+    ("inherited", "old", True),
+    ("inherited", "inherited", False),  # it came along with a copy
+    ("old", "old", False),  # a kept source that somebody has attached by hand
+])  # fmt: skip
+def test_back_the_note_goes_that_the_job_has_written(at_first: str, now: str, goes: bool) -> None:
+    def note(uuid: str) -> dict[str, str]:
+        fields = {"job": NAME, "vm": "", "position": "0", "by": "x", "name": "data", "until": "2026-01-08"}
+        return {KEPT: json.dumps(fields | {"uuid": uuid})} if uuid else {}
+
+    it = noted(COPIED, vdi=vdi("old", other_config=note(at_first)), new="")
+    disks = {"old": vdi("old", VBDs=["v0"], other_config={**note(now), JOB: NAME})}
+    called = calls_back(replace(SPEC, replacements=(it,)), state(vdis=disks))
+    assert (("VDI.remove_from_other_config", "old", KEPT) in called) is goes
 
 
 def test_back_nothing_is_left_to_do() -> None:

@@ -67,6 +67,19 @@ def test_the_note_of_another_disk_is_none(site: TwoPools) -> None:
     assert kept_sources(site.madrid.inventory()) == ()
 
 
+@pytest.mark.parametrize(("uuid", "found"), [("", 0), ("its own", 2)])
+def test_of_several_disks_with_one_note_none_is_named(site: TwoPools, uuid: str, found: int) -> None:
+    """A note of an earlier version does not name its disk: the other one may be its copy, and be somebody's."""
+    sources = [keep(site, uuid=uuid) if not uuid else keep(site) for _ in range(2)]
+    inventory = site.madrid.inventory()
+    assert len(kept_sources(inventory)) == found
+    if not found:
+        with pytest.raises(DisksRefused, match="not a kept source"):
+            revert_plan(inventory, sources[:1])
+        site.madrid.remove(sources[1])
+        assert [kept.ref for kept in kept_sources(site.madrid.inventory())] == sources[:1]
+
+
 def test_a_source_whose_vm_or_successor_is_gone_stays(site: TwoPools) -> None:
     source = keep(site, vm="gone")
     with pytest.raises(DisksRefused, match="its VM no longer exists"):

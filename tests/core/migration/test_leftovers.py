@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from tests.core.migration.helpers import answered, away, inside
 from tests.core.site import GiB, TwoPools, site_of
 from xsmigui.core.jobs import Job, State, VmJob
-from xsmigui.core.migration.exchange import KEPT
+from xsmigui.core.migration.draft import Site
+from xsmigui.core.migration.exchange import JOB, KEPT
 from xsmigui.core.migration.leftovers import Leftover, leftovers, seen_before
 from xsmigui.core.refs import VdiRef
 
@@ -82,6 +83,8 @@ def test_each_way_to_fail(scene: Scene, state: State) -> None:
 
 CHANGES: dict[str, Callable[[Scene], object]] = {
     "connected to a VM": lambda s: s.site.lisboa.attach(s.site.l_vm, s.left),
+    "the memory of a VM": lambda s: s.site.lisboa.set(s.site.l_vm, suspend_VDI=s.left),
+    "marked by a job": lambda s: s.site.lisboa.set(s.left, other_config={JOB: "another-job"}),
     "another size": lambda s: s.site.lisboa.set(s.left, virtual_size=41 * GiB),
     "another name": lambda s: s.site.lisboa.set(s.left, name_label="mine"),
     "a memory image": lambda s: s.site.lisboa.set(s.left, type="suspend"),
@@ -121,6 +124,28 @@ def test_after_a_retry_that_succeeded_the_first_attempts_disks_are_still_named(s
     assert [left.ref for left in scene.found()] == [scene.left]
     assert scene.found()[0].source == s.lisboa.id
     assert record.name_label == scene.found()[0].name
+
+
+@pytest.mark.parametrize("heard", ["both sides", "disk", "connection"])
+def test_a_disk_of_the_vm_that_has_arrived_is_never_named(heard: str) -> None:
+    """Of a new connection a client may have heard from one side only."""
+    scene = Scene()
+    s = scene.site
+    uuid = s.madrid.uuid(s.web)
+    s.madrid.remove(s.web)
+    arrived = s.lisboa.vm("web", on=s.l1)
+    s.lisboa.set(arrived, uuid=uuid)
+    vbd = s.lisboa.attach(arrived, scene.left, userdevice="1")
+    known = s.lisboa.inventory()
+    if heard == "connection":
+        known = known.with_record("VDI", scene.left, replace(known.VDI[scene.left], VBDs=[]))
+    elif heard == "disk":
+        again = s.lisboa.attach(arrived, s.lisboa.disk(s.l_nfs, name="another"), userdevice="1")
+        known = s.lisboa.inventory()
+        known = known.replaced({"VBD": {ref: record for ref, record in known.VBD.items() if ref != vbd}})
+        assert again in known.VBD
+    pools = {**s.site.pools, s.lisboa.id: known}
+    assert leftovers([scene.job], Site(pools, s.site.connected)) == ()
 
 
 def test_another_vms_disk_of_that_name_may_be_arriving(scene: Scene) -> None:

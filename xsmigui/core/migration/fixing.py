@@ -29,7 +29,7 @@ from xsmigui.core.migration.fixes import (
     StrikeOff,
     Unblock,
 )
-from xsmigui.core.migration.holders import Hold, Holder, holders
+from xsmigui.core.migration.holders import Holder, holders
 from xsmigui.core.migration.host_fixes import back_of_host, next_of_host, next_of_list
 from xsmigui.core.migration.moves import Kind, own_disks
 from xsmigui.core.migration.plan import Plan, Thing, VmMove
@@ -122,8 +122,8 @@ def doomed_disks(fix: Fix, inventory: Inventory) -> tuple[VdiRef, ...]:
 
 
 def _is_alone(inventory: Inventory, disk: VdiRef, vm: VmRef) -> bool:
-    """Nobody but this VM holds the disk; a connection that is not known might be anybody's."""
-    return all(holder.vm == vm and holder.hold is not Hold.unknown for holder in holders(inventory, disk))
+    """Nobody but this VM holds the disk; a connection that is not known, and has no VM, might be anybody's."""
+    return all(holder.vm == vm for holder in holders(inventory, disk))
 
 
 def noted(ref: VdiRef, record: Mapping[str, Any]) -> Doomed:

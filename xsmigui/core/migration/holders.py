@@ -82,7 +82,7 @@ def other_holders(inventory: Inventory, disk: VdiRef, vm: VmRef, *, with_snapsho
     return tuple(
         holder
         for holder in holders(inventory, disk)
-        if holder.hold not in (Hold.kept, Hold.job) and (holder.vm not in family or holder.hold is Hold.unknown)
+        if holder.hold not in (Hold.kept, Hold.job) and holder.vm not in family
     )
 
 

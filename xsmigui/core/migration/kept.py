@@ -52,7 +52,7 @@ def kept_sources(inventory: Inventory) -> tuple[KeptSource, ...]:
             sr = inventory.name_of("SR", vdi.SR)
             found.append(KeptSource(ref, vdi.uuid, note, sr, vm, vdi.virtual_size, max(0, vdi.physical_utilisation)))
     several = Counter(kept.note for kept in found)
-    sure = [kept for kept in found if kept.note.uuid or several[kept.note] == 1]
+    sure = [kept for kept in found if several[kept.note] == 1]
     return tuple(sorted(sure, key=lambda k: (natural(k.vm), natural(k.note.name), k.ref)))
 
 

@@ -3,8 +3,8 @@
 A server that fails or is restarted in the middle may not clear up. What it leaves looks like any other disk; so the
 journal keeps which disks of the same names the destination's SRs held before a migration began, and which when it
 ended. A disk counts as left over if a migration of ours did not succeed, and the disk came in between, has the name and
-the size of one that was to come, and is connected to nothing. Nobody can be sure of more from a client: it is shown
-with this evidence, and removed on request only.
+the size of one that was to come, and is held by nobody (`core.migration.holders`). Nobody can be sure of more from a
+client: it is shown with this evidence, and removed on request only.
 
 What is at the destination may be the only copy unless the VM is seen with a whole disk elsewhere: with the one that was
 to be moved, at its source, or with another one in its position where a later attempt has brought it.
@@ -18,6 +18,7 @@ from xsmigui.core.jobs import Job, State, VmJob
 from xsmigui.core.migration.calls import MOVING
 from xsmigui.core.migration.draft import Site
 from xsmigui.core.migration.exchange import is_kept
+from xsmigui.core.migration.holders import holders
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.plan import DiskMove, VmMove
 from xsmigui.core.records import VDI
@@ -108,7 +109,7 @@ def _left_by(job: Job, vm: VmJob, inventory: Inventory, source: Inventory) -> It
             continue
         pool, like = good
         for ref, vdi in inventory.VDI.items():
-            if vdi.uuid not in came or vdi.uuid == like or not _is_copy(vdi, disk):
+            if vdi.uuid not in came or not _is_copy(vdi, disk) or holders(inventory, ref):
                 continue
             yield Leftover(
                 pool=inventory.id,
@@ -141,13 +142,12 @@ def _good_copy(move: VmMove, disk: DiskMove, source: Inventory, target: Inventor
 
 
 def _is_copy(vdi: VDI, disk: DiskMove) -> bool:
-    """A disk at the destination that looks like this one and is connected to nothing."""
+    """A disk at the destination that looks like this one, and in which nothing is under way."""
     return (
         disk.target.ref == vdi.SR
         and vdi.name_label == disk.disk.name
         and disk.size <= vdi.virtual_size < disk.size + ROUNDED_UP
         and vdi.type in DISKS
-        and not vdi.VBDs
         and not vdi.current_operations
         and not is_kept(vdi.other_config, vdi.uuid)
     )
