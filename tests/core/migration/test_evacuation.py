@@ -38,6 +38,27 @@ def test_what_runs_on_the_host_leaves_it(site: TwoPools) -> None:
     assert evacuation.residents(inventory, site.m3) == ()
 
 
+@pytest.mark.parametrize(("enabled", "config", "ready", "finished"), [
+    (True, {}, False, True),
+    (False, {}, False, False),
+    (True, {MODE: "true"}, False, False),
+    (False, {MODE: "true"}, True, False),
+    (False, {MODE: "false"}, False, False),
+    (True, {MOVED: "a"}, False, False),
+    (True, {HALTED: "a"}, False, False),
+    (True, {SUSPENDED: ""}, False, True),
+])  # fmt: skip
+def test_nothing_is_left_to_do_before_or_after_a_maintenance(
+    site: TwoPools, enabled: bool, config: dict[str, str], ready: bool, finished: bool
+) -> None:
+    site.madrid.set(site.m3, enabled=enabled, other_config=config)  # nobody runs there
+    inventory = site.madrid.inventory()
+    assert evacuation.is_ready(inventory, site.m3) is ready
+    assert evacuation.is_finished(inventory, site.m3) is finished
+    site.madrid.set(site.web, resident_on=site.m3)
+    assert not evacuation.is_ready(site.madrid.inventory(), site.m3)
+
+
 def test_disks_stay_where_the_new_host_sees_them(site: TwoPools) -> None:
     evaluation = leaving(site)
     assert evaluation.plan is not None, [p.sentence() for p in evaluation.problems]

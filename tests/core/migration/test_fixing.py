@@ -1,8 +1,10 @@
 """What comes next in a fix, of what the server shows."""
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.core.site import TwoPools
 from xsmigui.core.migration.exchange import JOB, OWN_SNAPSHOT
@@ -17,7 +19,15 @@ from xsmigui.core.migration.fixes import (
     ShutDownHere,
     Unblock,
 )
-from xsmigui.core.migration.fixing import fix_plan, left_alone, looked_at, next_step, noted, outcome
+from xsmigui.core.migration.fixing import (
+    doomed_disks,
+    fix_plan,
+    left_alone,
+    looked_at,
+    next_step,
+    noted,
+    outcome,
+)
 from xsmigui.core.migration.holders import Hold, Holder
 from xsmigui.core.migration.moves import Kind
 from xsmigui.core.migration.rules.general import OUR_BLOCK
@@ -120,6 +130,50 @@ def test_what_is_left_is_named_with_the_reason() -> None:
         assert told in str(reason)
     (reason,) = left_alone(DELETE, (GOES,), {"vm": RUNS, "snap": TAKEN | {"is_a_snapshot": False}}, {})
     assert str(reason) == "before is no snapshot of web any more."
+    assert left_alone(DELETE, (), {"snap": TAKEN}, {}) == ()  # its VM is gone, of which the job itself speaks
+
+
+SNAPSHOTS: dict[str, tuple[Callable[[TwoPools, VmRef], object], set[str]]] = {
+    "as it was made": (lambda s, snap: None, {"disk", "memory"}),
+    "of another VM": (lambda s, snap: s.madrid.set(snap, snapshot_of=s.db), set()),
+    "gone": (lambda s, snap: s.madrid.remove(snap), set()),
+    "without memory": (lambda s, snap: s.madrid.set(snap, suspend_VDI="OpaqueRef:NULL"), {"disk"}),
+    "its memory is gone": (lambda s, snap: s.madrid.remove(s.madrid.get(snap).suspend_VDI), {"disk"}),
+    "its memory is another's too": (
+        lambda s, snap: s.madrid.set(s.sleeper, suspend_VDI=s.madrid.get(snap).suspend_VDI), {"disk"},
+    ),
+    "its disk is another's too": (lambda s, snap: s.madrid.attach(s.db, disk_of(s, snap)), {"memory"}),
+    "its disk is its VM's own": (lambda s, snap: s.madrid.set(disk_of(s, snap), is_a_snapshot=False), {"memory"}),
+}  # fmt: skip
+
+
+def disk_of(site: TwoPools, vm: VmRef) -> VdiRef:
+    return VdiRef(next(site.madrid.get(vbd).VDI for vbd in site.madrid.get_all("VBD", VM=vm)))
+
+
+@pytest.mark.parametrize("what", SNAPSHOTS)
+def test_the_disks_that_go_with_a_snapshot_are_its_own(what: str) -> None:
+    change, named = SNAPSHOTS[what]
+    site = TwoPools()
+    snap = site.madrid.snapshot(site.files, "before", memory_on=site.m_nfs)
+    refs = {disk_of(site, snap): "disk", site.madrid.get(snap).suspend_VDI: "memory"}
+    change(site, snap)
+    fix = DeleteSnapshots(pool=P, vm=site.files, snapshots=(snap,), vm_name="files")
+    found = doomed_disks(fix, site.madrid.inventory())
+    assert {refs[ref] for ref in found} == named
+    assert doomed_disks(DOWN, site.madrid.inventory()) == ()
+
+
+def test_a_connection_that_is_not_known_might_be_anybody_s() -> None:
+    site = TwoPools()
+    snap = site.madrid.snapshot(site.files, "before")
+    disk = disk_of(site, snap)
+    fix = DeleteSnapshots(pool=P, vm=site.files, snapshots=(snap,), vm_name="files")
+    known = site.madrid.inventory()
+    assert doomed_disks(fix, known) == (disk,)
+    record = known.VDI[disk]
+    more = known.with_record("VDI", disk, replace(record, VBDs=[*record.VBDs, VbdRef("OpaqueRef:not heard of yet")]))
+    assert doomed_disks(fix, more) == ()
 
 
 @pytest.mark.parametrize(
@@ -152,7 +206,11 @@ def test_what_is_gone_needs_no_call(fix: Fix) -> None:
 def test_a_shutdown_is_waited_for_and_asked_for_once() -> None:
     """A VM may be set to start again by itself."""
     assert isinstance(next_step(DOWN, (), {"vm": RUNS | {"current_operations": {"t": "clean_shutdown"}}}), Wait)
-    assert next_step(DOWN, (), {"vm": RUNS}, calls=1) == Done()
+    for fix in (DOWN, HERE):
+        asked = next_step(fix, (), {"vm": RUNS})
+        assert isinstance(asked, Request)
+        assert (asked.is_task, asked.then) == (True, {"followed": 1})  # which `calls` is counted by
+        assert next_step(fix, (), {"vm": RUNS}, calls=1) == Done()
 
 
 def test_the_plan_of_a_fix_is_about_what_it_is_done_to() -> None:

@@ -151,6 +151,18 @@ def test_what_a_host_is_to_hold_is_noted_as_its_server_has_it_now() -> None:
     assert settled(LEAVE, record, inventory) is LEAVE
 
 
+def test_who_is_shut_down_for_the_maintenance_is_noted_with_those_before() -> None:
+    site = TwoPools()
+    inventory = site.madrid.inventory()
+    record = {"enabled": True, "other_config": {HALTED: "earlier"}}
+    fix = ShutDownHere(pool=inventory.id, host=site.m1, vm=site.web, vm_name="web")
+    found = settled(fix, record, inventory)
+    assert isinstance(found, ShutDownHere)
+    assert found.lists[HALTED] == f"earlier,{inventory.VM[site.web].uuid}"
+    gone = ShutDownHere(pool=inventory.id, host=site.m1, vm=VmRef("gone"), vm_name="web")
+    assert settled(gone, record, inventory) is gone
+
+
 def test_several_are_done_one_after_the_other() -> None:
     inventory = TwoPools().madrid.inventory()
     assert fixes_plan((START, THERE), inventory).at_once == 1

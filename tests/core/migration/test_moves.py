@@ -1,3 +1,6 @@
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from tests.core.migration.helpers import away, inside
@@ -10,17 +13,27 @@ from xsmigui.core.migration.moves import (
     Kind,
     LooseDisk,
     Move,
+    OfVm,
     Sent,
     chosen_vifs,
     following_disks,
+    image_formats,
+    is_copied,
     own_disks,
+    stops,
     travelling_vifs,
 )
-from xsmigui.core.refs import VdiRef
+from xsmigui.core.refs import HostRef, PoolId, SrRef, VdiRef
 
 
 def move(site: TwoPools, draft: Draft) -> Move:
     (found,) = resolve(site.site, draft).moves
+    return found
+
+
+def of_vm(site: TwoPools, draft: Draft) -> OfVm:
+    found = move(site, draft)
+    assert isinstance(found, OfVm)
     return found
 
 
@@ -72,10 +85,82 @@ def test_where_a_vm_is() -> None:
     assert not move(site, away(site, site.web)).stays_on_host
 
 
+def test_hosts_of_one_reference_in_two_pools_are_two() -> None:
+    """Two pools that were restored from one backup."""
+    site = TwoPools()
+    assert not replace(of_vm(site, away(site, site.web)), host=site.m1).stays_on_host
+    assert replace(of_vm(site, inside(site, site.web)), host=site.m1).stays_on_host
+
+
+def test_a_vm_that_belongs_to_no_host_stays_on_none() -> None:
+    site = TwoPools()
+    found = of_vm(site, inside(site, site.files))
+    assert site.madrid.inventory().home(site.files) is None
+    assert not replace(found, host=None).stays_on_host
+
+
 def test_memory_is_the_minimum_with_the_overhead() -> None:
     site = TwoPools()
     site.madrid.set(site.web, memory_dynamic_min=5, memory_overhead=2)
-    assert move(site, inside(site, site.web)).memory == 7
+    assert of_vm(site, inside(site, site.web)).memory == 7
+
+
+@pytest.mark.parametrize("host", [None, HostRef("OpaqueRef:gone")])
+def test_of_a_host_that_is_not_known_the_memory_of_the_record_counts(host: HostRef | None) -> None:
+    site = TwoPools()
+    found = replace(of_vm(site, away(site, site.web)), host=host)
+    assert found.memory_there == found.memory
+
+
+def test_only_memory_of_a_vm_that_leaves_its_host_without_disks_has_a_network_of_its_own() -> None:
+    site = TwoPools()
+    leaving = replace(inside(site, site.web), leaves=site.m1, storage_network=site.m_lan)
+    live, storage = move(site, leaving), move(site, leaving.on_same_sr(site.m_iscsi))
+    assert isinstance(live, Sent)
+    assert isinstance(storage, Sent)
+    assert (live.memory_network, storage.memory_network) == (site.m_lan, None)
+    without = move(site, replace(leaving, leaves=None))
+    assert isinstance(without, Sent)
+    assert without.memory_network is None
+
+
+@pytest.mark.parametrize(("draft", "state", "stopped", "copied"), [
+    ({"short_stop": 5}, "Running", True, True),
+    ({"short_stop": 5}, "Paused", False, False),
+    ({"short_stop": 5}, "Halted", False, False),
+    ({"short_stop": 5, "copy": True}, "Running", False, False),
+    ({"short_stop": 5, "destination": PoolId("another")}, "Running", False, False),
+    ({"copies": True}, "Halted", False, True),
+    ({"copies": True}, "Running", False, False),
+    ({"copies": True}, "Suspended", False, False),
+    ({"copies": True, "copy": True}, "Halted", False, False),
+    ({"copies": True, "destination": PoolId("another")}, "Halted", False, False),
+    ({}, "Running", False, False),
+    ({}, "Halted", False, False),
+])  # fmt: skip
+def test_whose_disks_this_program_copies(draft: dict[str, Any], state: str, stopped: bool, copied: bool) -> None:
+    site = TwoPools()
+    site.madrid.set(site.web, power_state=state)
+    vm = site.madrid.inventory().VM[site.web]
+    chosen = replace(Draft(site.madrid.id, (site.web,), site.madrid.id), **draft)
+    assert (stops(chosen, vm), is_copied(chosen, vm)) == (stopped, copied)
+
+
+@pytest.mark.parametrize(("known", "offered"), [
+    (["vhd", "qcow2"], ("vhd", "qcow2")), (["vhd"], ()), ([], ()), (None, ()),
+])  # fmt: skip
+def test_image_formats_are_offered_where_there_is_a_choice(known: list[str] | None, offered: tuple[str, ...]) -> None:
+    site = TwoPools()
+    for pool in (site.madrid, site.lisboa):
+        for host in pool.hosts:
+            pool.set(host, software_version={**pool.get(host).software_version, "xapi_build": "26.15.0"})
+    (driver,) = site.lisboa.get_all("SM", type="nfs")
+    site.lisboa.set(driver, supported_image_formats=known)
+    source, target = site.madrid.inventory(), site.lisboa.inventory()
+    assert image_formats(source, target, site.l_nfs) == offered
+    assert image_formats(source, target, SrRef("OpaqueRef:gone")) == ()
+    site.lisboa.remove(driver)
+    assert image_formats(source, site.lisboa.inventory(), site.l_nfs) == ()
 
 
 @pytest.fixture
