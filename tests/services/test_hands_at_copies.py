@@ -182,6 +182,28 @@ class Hands:
         self.other.call("VM.destroy", self.vm)
         self.site.run(lambda: self.site["Madrid"].pool.db.set("VM", new, uuid=uuid, other_config={}))
 
+    def _detaches(self, disk: str) -> str:
+        """The SR of a disk, which is no longer attached to any host; the VMs that run with it are shut down before."""
+        sr = str(self.other.call("VDI.get_SR", disk))
+        drives = [v for vdi in self.other.call("SR.get_VDIs", sr) for v in self.other.call("VDI.get_VBDs", vdi)]
+        for vm in {self.other.call("VBD.get_VM", drive) for drive in drives}:
+            is_guest = not self.other.call("VM.get_is_control_domain", vm)
+            if is_guest and self.other.call("VM.get_power_state", vm) == "Running":
+                self.other.stop(vm)
+        for pbd in self.other.call("SR.get_PBDs", sr):
+            self.other.call("PBD.unplug", pbd)
+            self.other.call("PBD.destroy", pbd)
+        return sr
+
+    def loses_the_storage_of_the_copy(self) -> None:
+        if self.copy:
+            self._detaches(self.copy)
+
+    def forgets_the_storage_of_the_copy(self) -> None:
+        """With every disk on it: what other VMs had there is gone for them on purpose."""
+        if self.copy:
+            self.other.call("SR.forget", self._detaches(self.copy))
+
 
 HANDS: dict[str, Callable[[Hands], None]] = {
     name: does for name, does in vars(Hands).items() if callable(does) and not name.startswith("_") and name != "borrow"
@@ -197,6 +219,9 @@ OFTEN = list(HANDS).index("makes_it_read_only")
 LEAVES = ("rescues_the_copy", "snapshots_the_disk")
 """What somebody has made there is his, and stays."""
 
+TAKES = ("clones_and_deletes", "gives_the_disk_away", "imports_it_again", "puts_it_elsewhere", "reverts")
+"""The VM has fewer disks, other ones or none then, and somebody wants it so. In all other cases it has as many."""
+
 ALL = "XSMIGUI_SEEDS" in os.environ
 
 CASES = [
@@ -208,6 +233,8 @@ CASES = [
     # What is written by hand before the copy was looked at first is seen by a comparison of the contents alone.
     and (name, moment) != ("writes_to_the_copy_by_hand", "SR.scan")
 ] + [(name, moment, "at once") for name in ("writes_to_the_disk", "writes_to_the_copy") for moment in MOMENTS]
+CASES += [("loses_the_storage_of_the_copy", "VBD.destroy", "late")]  # the copy is all that the VM has by then
+CASES = list(dict.fromkeys(CASES))
 
 
 class Gate:
@@ -267,6 +294,7 @@ async def test_a_hand_between_two_calls(
 
         there = set(other.call("VDI.get_all"))
         await asyncio.to_thread(act)
+        taken_by_hand = there - set(other.call("VDI.get_all"))
         made_by_hand = set(other.call("VDI.get_all")) - there if name in LEAVES else set()
         if told == "at once" and late is not None:  # what came and went is not reported
             late.release()
@@ -281,11 +309,15 @@ async def test_a_hand_between_two_calls(
         (ending,) = await end(made, job)
     site.lets_go_of(motion.vm)  # judged here
     site.lets_go_of(GUEST)
-    assert_nothing_lost(other, ending, disks, newest)
+    assert_nothing_lost(other, ending, disks, newest, taken_by_hand)
+    if name not in TAKES:
+        assert len(other.disks(vm)) >= len(disks), ending.message
     assert made_by_hand <= set(other.call("VDI.get_all")), ending.message
 
 
-def assert_nothing_lost(other: Somebody, vm: VmJob, disks: dict[str, str], newest: dict[str, str]) -> None:
+def assert_nothing_lost(
+    other: Somebody, vm: VmJob, disks: dict[str, str], newest: dict[str, str], taken: set[str]
+) -> None:
     told = f"{vm.state} {vm.verified}: {vm.message}"
     left = other.call("VDI.get_all_records")
     now = [other.disks(ref) for ref in other.call("VM.get_by_name_label", vm.move.vm.name)]
@@ -295,4 +327,4 @@ def assert_nothing_lost(other: Somebody, vm: VmJob, disks: dict[str, str], newes
             assert its == [newest[at]], told
         assert newest[at] in its or (disk in left and other.sum(disk) == newest[at]), told
     for vbd in other.call("VBD.get_all_records").values():
-        assert vbd["empty"] or vbd["VDI"] in left, f"a disk of somebody is gone; {told}"
+        assert vbd["empty"] or vbd["VDI"] in {*left, *taken}, f"a disk of somebody is gone; {told}"

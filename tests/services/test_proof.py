@@ -10,6 +10,7 @@ from tests.simulated import Simulated
 from xsmigui.core.jobs import State, VmJob
 from xsmigui.core.migration.plan import Plan
 from xsmigui.core.verified import Outcome, What
+from xsmigui.simulator.dispatch import METHODS
 from xsmigui.simulator.failures import Failure
 
 __all__ = ["quiet"]
@@ -75,6 +76,24 @@ async def test_a_server_that_makes_no_sums(two: Engine, code: str, keep_days: in
     assert contents(vm) == [Outcome.unknown, Outcome.unknown]
     assert vm.keeps
     assert "Could not read" in vm.message
+
+
+@pytest.mark.parametrize("keep_days", [0, 7])
+async def test_a_server_that_begins_a_sum_and_fails_is_asked_three_times(
+    two: Engine, keep_days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each task is made, and ends with a failure."""
+    asked: list[object] = []
+
+    def fail(_call: object, disk: str) -> str:
+        asked.append(disk)
+        raise Failure("SR_BACKEND_FAILURE_46", "", "The VDI is not available", "")
+
+    monkeypatch.setitem(METHODS, "VDI.checksum", fail)
+    vm = await run(two, replace(await own_plan(two, keep_days), prove=True))
+    assert (vm.state, vm.verified, vm.keeps) == (State.done, False, True), vm.message
+    assert contents(vm) == [Outcome.unknown, Outcome.unknown]
+    assert [asked.count(disk) for disk in dict.fromkeys(asked)] == [3, 3]
 
 
 @pytest.mark.parametrize("copy", [False, True])

@@ -34,6 +34,7 @@ from xsmigui.core.migration.plan import Plan
 from xsmigui.core.refs import VdiRef, VmRef
 from xsmigui.core.triage import Do, triage
 from xsmigui.core.verified import Outcome, What
+from xsmigui.simulator.dispatch import METHODS
 from xsmigui.simulator.failures import Failure
 from xsmigui.simulator.faults import Dropped
 
@@ -322,6 +323,26 @@ async def test_a_guest_that_refuses_to_shut_down(two: Engine) -> None:
     vm = await run(two, plan)
     assert vm.state is State.failed, vm.message
     assert_put_back(two, before, count)
+
+
+@pytest.mark.parametrize(("methods", "state"), [
+    ("VM.snapshot", State.failed), ("VM.clean_shutdown", State.failed), ("VDI.checksum", State.failed),
+    ("VM.start_on", State.done), ("VM.start_on VM.start", State.interrupted),
+])  # fmt: skip
+async def test_a_task_that_fails_whenever_it_is_begun(
+    two: Engine, methods: str, state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, count, plan = disks_of(two, ONE), snapshots(two), await plan_of(two, ONE, 1)
+
+    def fail(*_: object) -> None:
+        raise Failure("SR_BACKEND_FAILURE_46", "", "The VDI is not available", "")
+
+    for method in methods.split():
+        monkeypatch.setitem(METHODS, method, fail)
+    vm = await run(two, plan)
+    assert (vm.state, vm.verified) == (state, state is State.done), vm.message
+    if state is State.failed:
+        assert_put_back(two, before, count)
 
 
 # Somebody else.

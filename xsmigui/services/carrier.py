@@ -9,6 +9,7 @@ never undoes work.
 import asyncio
 import logging
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -85,6 +86,7 @@ class Carrier(Reporting, ABC):
         self._gateways = context.gateways
         self._stirred = asyncio.Event()
         self._refusals = 0
+        self._failed_tasks: Counter[str] = Counter()
         self._is_looking = False
         self._delay = RETRY_DELAY_S
         self._last: tuple[str, tuple[Any, ...]] | None = None
@@ -234,6 +236,7 @@ class Carrier(Reporting, ABC):
             await self._pause(RETRY_DELAY_S)
             return
         self._refusals = 0
+        self._failed_tasks.clear()
         await self._give_up(self._problem(failure))
 
     async def _way(self, pool: PoolId) -> Gateway:
@@ -452,7 +455,9 @@ class Carrier(Reporting, ABC):
             self._progressed(task)
 
     async def _ended_task(self, gateway: Gateway, pending: Pending, record: Task) -> None:
+        what = f"{pending.method} {pending.params}"
         if record.status == "success":
+            self._failed_tasks.pop(what, None)
             await self._answered(pending, result_of(record))
             await self._destroy(gateway, pending.task)
             return
@@ -462,6 +467,8 @@ class Carrier(Reporting, ABC):
         if record.status == "cancelled":
             code, params = "TASK_CANCELLED", [pending.task]
         failure = self._harmless(ServerFailure(code, tuple(params), pending.method))
+        self._refusals = self._failed_tasks[what]  # the server took each of them up before it failed
+        self._failed_tasks[what] += 1
         await self._task_failed(pending, failure)
 
     async def _destroy(self, gateway: Gateway, task: str) -> None:

@@ -414,6 +414,23 @@ def test_a_void_copy_that_no_longer_bears_our_mark_is_somebody_s() -> None:
     assert not asks(next_step(spec, state(held={"new": ("another job",)})), "VDI.destroy")
 
 
+def test_a_void_copy_that_is_all_the_vm_has_gives_the_place_back_first() -> None:
+    """Its content cannot be compared, say, since its SR is no longer attached to any host."""
+    spec = replace(SPEC, replacements=(noted(COPIED, void=True),))
+    found = swapped()
+    step = next_step(spec, found)
+    assert isinstance(step, Request)
+    assert (step.method, step.params) == ("VBD.set_userdevice", ("v1", "1"))
+    aside = {"v1": found.vbds["v1"] | {"userdevice": "1"}}
+    step = next_step(spec, replace(found, vbds=aside))
+    assert isinstance(step, Request)
+    assert (step.method, step.params[0]["VDI"], step.params[0]["userdevice"]) == ("VBD.create", "old", "0")
+    both = replace(found, vbds=aside | {"v0": vbd("old")})
+    assert asks(next_step(spec, both), "VBD.destroy")
+    of_none = replace(spec, vm="", vm_uuid="", replacements=(noted(COPIED, void=True, vbd={}),))
+    assert asks(next_step(of_none, state(vm=None, vbds={})), "VDI.destroy")
+
+
 @pytest.mark.parametrize("field", ["name_label", "name_description"])
 def test_what_people_called_the_disk_meanwhile_its_successor_is_called(field: str) -> None:
     step = next_step(SPEC, with_disk(state(), "old", **{field: "by somebody"}))

@@ -6,7 +6,7 @@ from typing import Any, Final
 from xsmigui.core.messages import Text, m_, sentences
 from xsmigui.core.migration.exchange.checks import give_up
 from xsmigui.core.migration.exchange.marks import JOB, kept_note, mark_of
-from xsmigui.core.migration.exchange.placing import is_held, stray_copies, unmark
+from xsmigui.core.migration.exchange.placing import is_held, reconnected, stray_copies, unmark
 from xsmigui.core.migration.exchange.values import (
     CHECKSUM,
     COPY,
@@ -90,11 +90,11 @@ def name_in_mark(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacem
 
 
 def _thrown_away(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
-    """A void copy goes, and the disk is copied anew. One that no longer bears our mark, or that somebody holds, is
-    theirs."""
-    mine, copy = state.connection(it.new), state.vdis.get(it.new)
-    if mine:
-        yield Request("VBD.destroy", (mine,), m_("release the copy of {disk}", disk=it.name), at)
+    """A void copy goes, and the disk is copied anew. Where it has taken the disk's place already, the disk is connected
+    again first. A copy that no longer bears our mark, or that somebody holds, is theirs."""
+    if it.vbd:
+        yield from reconnected(state, at, it)
+    copy = state.vdis.get(it.new)
     if copy is not None and is_of_job(spec, copy) and not is_held(state, it.new):
         if not is_free(copy):
             yield Wait(m_("The copy of {disk} is still in use.", disk=it.name))

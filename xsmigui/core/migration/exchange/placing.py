@@ -102,6 +102,23 @@ def connection_of(it: Replacement, vdi: str, position: str) -> dict[str, Any]:
     return {field: it.vbd[field] for field in _CONNECTION if field in it.vbd} | {"VDI": vdi, "userdevice": position}
 
 
+def reconnected(state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
+    """The source is connected again before its copy is released. If neither is connected, somebody else has released
+    the disk, and it stays released."""
+    mine, theirs, position = state.connection(it.new), state.connection(it.old), it.vbd["userdevice"]
+    if mine and not theirs:
+        if state.vbds[mine]["userdevice"] == position:
+            if not state.free_position:
+                yield Stop(m_("The VM has no free position for another disk."))
+                return
+            does = m_("move the new disk to a free position")
+            yield Request("VBD.set_userdevice", (mine, state.free_position), does, at)
+        does = m_("attach {disk} again", disk=it.name)
+        yield Request("VBD.create", (connection_of(it, it.old, position),), does, at)
+    if mine:
+        yield Request("VBD.destroy", (mine,), m_("release the new disk"), at)
+
+
 _KNOWN_BY: Final = ("name_label", "name_description", "tags")
 
 

@@ -10,9 +10,9 @@ from xsmigui.core.migration.exchange.checks import account, other_job, why_no_wa
 from xsmigui.core.migration.exchange.copying import is_in_use
 from xsmigui.core.migration.exchange.marks import JOB, KEPT, TAG, is_kept_record
 from xsmigui.core.migration.exchange.placing import (
-    connection_of,
     is_held,
     mark_disk,
+    reconnected,
     stray_copies,
     unblock,
     unmark,
@@ -44,7 +44,7 @@ def roll_back(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
         yield from _restored(spec, state, at, it)
         if it.vbd and state.vm is not None:
             yield from _marked_again(spec, state, at, it)
-            yield from _reconnected(state, at, it)
+            yield from reconnected(state, at, it)
         new = state.vdis.get(it.new)
         if new is not None and it.spare:
             yield from _spared(state, at, it)
@@ -74,7 +74,7 @@ def _the_vm_first(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
         return
     for at, it in reversed(list(enumerate(spec.replacements))):
         yield from _restored(spec, state, at, it)
-        yield from _reconnected(state, at, it)
+        yield from reconnected(state, at, it)
     yield from start(spec, state, spec.stop)
 
 
@@ -132,23 +132,6 @@ def _restored(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement
         yield Request("VDI.remove_tags", (it.old, TAG), does, at)
     if is_kept_record(old) and not is_kept_record(it.vdi):
         yield from without_mark(state, it.old, KEPT, at)
-
-
-def _reconnected(state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
-    """The source is connected again before its copy is released. If neither is connected, somebody else has released
-    the disk, and it stays released."""
-    mine, theirs, position = state.connection(it.new), state.connection(it.old), it.vbd["userdevice"]
-    if mine and not theirs:
-        if state.vbds[mine]["userdevice"] == position:
-            if not state.free_position:
-                yield Stop(m_("The VM has no free position for another disk."))
-                return
-            does = m_("move the new disk to a free position")
-            yield Request("VBD.set_userdevice", (mine, state.free_position), does, at)
-        does = m_("attach {disk} again", disk=it.name)
-        yield Request("VBD.create", (connection_of(it, it.old, position),), does, at)
-    if mine:
-        yield Request("VBD.destroy", (mine,), m_("release the new disk"), at)
 
 
 def _spared(state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
