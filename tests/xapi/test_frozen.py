@@ -1,4 +1,4 @@
-"""What lives while a pool is loaded is out of sight of the cyclic collector, but not for ever."""
+"""What lives while a pool is loaded is out of sight of the cyclic collector, and is freed all the same."""
 
 import gc
 import weakref
