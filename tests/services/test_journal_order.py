@@ -1,5 +1,5 @@
-"""In which order a job looks, writes, calls and tells, whatever it does: its intentions are on disk before a call leaves,
-answers before the next look, and the end before anybody hears of it."""
+"""In which order a job looks, writes, calls and tells: its intentions are on disk before a call leaves, answers before
+the next look, and the end before anybody hears of it."""
 
 from datetime import UTC, datetime
 from typing import Any
