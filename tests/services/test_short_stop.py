@@ -470,3 +470,41 @@ async def big(two: Engine) -> None:
 
     two.site.run(change)
     await until(lambda: any(v.virtual_size == 100 * gib for v in two.inventory("Madrid").VDI.values()))
+
+
+@pytest.mark.parametrize(("step", "lifted"), [
+    ("VDI.copy", False), ("VM.snapshot", False), ("VDI.checksum", False), ("VM.clean_shutdown", False),
+    ("VM.clean_shutdown", True),
+])  # fmt: skip
+async def test_its_host_dies_and_it_is_started_elsewhere(
+    two: Engine, other: Somebody, steps: dict[str, int], step: str, lifted: bool
+) -> None:
+    """As high availability does it, in the middle of what the job has begun; the guest writes on."""
+    vm, master = other.vm(ONE), two.served("Madrid").pool.master
+    host, there = [h for h in other.call("host.get_all") if h != master and other.call("host.get_enabled", h)][:2]
+    await asyncio.to_thread(other.call, "VM.pool_migrate", vm, host, {"live": "true"})
+    await until(lambda: two.inventory("Madrid").VM[VmRef(vm)].resident_on == host)
+    await until(lambda: not two.inventory("Madrid").VM[VmRef(vm)].current_operations)
+    before, plan = disks_of(two, ONE), await plan_of(two, ONE, 1)
+    gate = Gate(two, steps[step])
+    job = two.jobs.start(plan)
+    await until(lambda: gate.is_reached)
+    two.site.fault(two.served("Madrid"), "lose_host", host=host)
+    other.call("VM.power_state_reset", vm)
+    blocks = other.call("VM.get_blocked_operations", vm)
+    other.lift_blocks(vm)
+    await asyncio.to_thread(other.start, vm, there)
+    if not lifted:
+        other.call("VM.set_blocked_operations", vm, blocks)
+    other.write(other.disks(vm)["0"])
+    gate.open()
+    (ending,) = (await ended(two, job)).vms
+    assert power(two) == "Running"
+    assert ending.state is State.failed
+    assert not ending.verified
+    if lifted:
+        assert "lifted the blocks" in ending.message
+        assert {p: d["uuid"] for p, d in disks_of(two, ONE).items()} == {p: d["uuid"] for p, d in before.items()}
+    else:
+        assert "Moved, but not as planned. host:" in ending.message
+        assert_moved(two, before)

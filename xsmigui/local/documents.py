@@ -15,7 +15,7 @@ from xsmigui.core.migration.plan import FORMAT as PLAN_FORMAT
 from xsmigui.core.migration.plan import Plan, VmMove
 from xsmigui.core.text import _
 
-VERSION: Final = 8
+VERSION: Final = 9
 """The version of the form in which plans and parts are written. Any change of `Plan`, `VmJob` and what they consist of
 is a new version, with a sample in `tests/data/journals`: a program that does not know a field would drop it."""
 

@@ -19,7 +19,7 @@ from xsmigui.core.migration.exchange.placing import (
     without_mark,
 )
 from xsmigui.core.migration.exchange.snapshots import remove_snapshots
-from xsmigui.core.migration.exchange.stopping import SHUTTING_DOWN, STARTING, has_run_since, start
+from xsmigui.core.migration.exchange.stopping import SHUTTING_DOWN, STARTING, has_run_since, start, was_shut_down
 from xsmigui.core.migration.exchange.values import (
     COPY,
     ExchangeSpec,
@@ -70,6 +70,8 @@ def _marked_again(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replace
 
 def _the_vm_first(spec: ExchangeSpec, state: ExchangeState) -> Iterator[Step]:
     """A VM that a move with a short stop has shut down runs again on its own disks before anything is tidied up."""
+    if spec.stop is not None:
+        yield from was_shut_down(state, spec.stop)
     if spec.stop is None or not spec.stop.is_under_way or state.vm is None or has_run_since(state, spec.stop):
         return
     for at, it in reversed(list(enumerate(spec.replacements))):

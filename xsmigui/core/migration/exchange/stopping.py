@@ -99,6 +99,7 @@ def _while_it_is_down(spec: ExchangeSpec, state: ExchangeState, stop: ShortStop)
 
 def _shut_down(spec: ExchangeSpec, state: ExchangeState, stop: ShortStop) -> Iterator[Step]:
     """The VM that was running when the stop was decided is asked to shut down, once."""
+    yield from was_shut_down(state, stop)
     vm = state.vm
     if vm is None or vm["power_state"] != "Running" or state.started != stop.was_started:
         return
@@ -109,7 +110,15 @@ def _shut_down(spec: ExchangeSpec, state: ExchangeState, stop: ShortStop) -> Ite
         yield give_up(spec, state, m_("Somebody has lifted the blocks that this job had set on the VM."))
     if state.now - stop.stopping > PROMPT_S:
         yield Note({"stopping": 0.0})
-    yield Request("VM.clean_shutdown", (spec.vm,), m_("shut the VM down"), is_task=True)
+    yield Request("VM.clean_shutdown", (spec.vm,), m_("shut the VM down"), is_task=True, then={"shut": True})
+
+
+def was_shut_down(state: ExchangeState, stop: ShortStop) -> Iterator[Step]:
+    """The first look after our shutdown: it ended whatever start was the last, also one that came between the decision
+    and the shutdown (the guest rebooted, or its host died and another one has started it)."""
+    if stop.shut and state.vm is not None:
+        is_down = state.vm["power_state"] == "Halted"
+        yield Note({"shut": False, "was_started": state.started if is_down else stop.was_started})
 
 
 def _copy_difference(spec: ExchangeSpec, state: ExchangeState, at: int, it: Replacement) -> Iterator[Step]:
@@ -152,6 +161,7 @@ def has_run_since(state: ExchangeState, stop: ShortStop) -> bool:
 
 def start(spec: ExchangeSpec, state: ExchangeState, stop: ShortStop) -> Iterator[Step]:
     """Our blocks go, and the VM starts where it ran; elsewhere if that host cannot take it any more."""
+    yield from was_shut_down(state, stop)
     if state.vm is None or has_run_since(state, stop):
         return
     now = state.vm["blocked_operations"]
