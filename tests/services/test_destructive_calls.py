@@ -43,13 +43,16 @@ SIGNS: Final[dict[tuple[str, str], str]] = {
         "exchange/copying",
         "VDI.set_other_config",
     ): "the new disk, before it holds anything; its keys of the same look stay",
-    ("exchange/copying", "VBD.destroy"): "void copy: the VM's own connection to it, while the disk itself is connected",
     (
         "exchange/placing",
         "VDI.destroy",
     ): "source: its uuid, held by nobody, its copy whole, proven and in its place, and "
     "no write since: watched all the time, or summed once more; stray copy: name, mark, never a snapshot",
-    ("exchange/placing", "VBD.destroy"): "release of the source: all signs stand, and the events have caught up",
+    (
+        "exchange/placing",
+        "VBD.destroy",
+    ): "release of the source: all signs stand, and the events have caught up; "
+    "release of the new disk or of a void copy: the source is connected again, or somebody else has released it",
     ("exchange/placing", "VDI.set_name_label"): "source: its uuid; it was seen replaced",
     ("exchange/placing", "VDI.set_tags"): "the new disk, before it is in place",
     (
@@ -60,7 +63,6 @@ SIGNS: Final[dict[tuple[str, str], str]] = {
     ("exchange/placing", "VM.remove_from_other_config"): "the mark is this job's, or names another VM",
     ("exchange/values", "VM.set_blocked_operations"): "what others block is read in the same look and kept",
     ("exchange/rollback", "VDI.destroy"): "copy: our mark on it, held by nobody, connected to nothing",
-    ("exchange/rollback", "VBD.destroy"): "the new disk, when the source is connected again",
     ("exchange/rollback", "VDI.set_name_label"): "only the name that this job has given",
     ("exchange/rollback", "VDI.set_tags"): "the kept source that was to be put back",
     ("exchange/rollback", "VDI.set_{}"): "the kept source that was to be put back",

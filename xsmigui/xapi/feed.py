@@ -19,7 +19,6 @@ from xsmigui.core.inventory import Inventory
 from xsmigui.core.ports import FeedListener
 from xsmigui.core.records import CLASSES, Record
 from xsmigui.xapi import limits
-from xsmigui.xapi.frozen import frozen
 from xsmigui.xapi.transport import EventBatch, Transport
 
 log = logging.getLogger(__name__)
@@ -133,7 +132,7 @@ class Feed:
 
     async def _load(self) -> Inventory:
         """All classes, one after the other, with the cyclic collector off: it would scan tens of thousands of new
-        records again and again (measured: 1.3 to 2 times the time). What was loaded is then frozen (xapi.frozen)."""
+        records again and again (measured: 1.3 to 2 times the time). What was loaded is then frozen."""
         collecting = gc.isenabled()
         gc.disable()
         try:
@@ -148,10 +147,9 @@ class Feed:
                 self._refs[cls] = set(tables[cls])
             if [bool(row.uuid) for row in tables["pool"].values()] != [True]:
                 raise NotSpeaking(self._transport.url, 200, "pool.get_all_records: not one pool with a uuid")
-            loaded = Inventory(tables)
-            frozen.freeze(loaded.id)
-            return loaded
+            return Inventory(tables)
         finally:
+            gc.freeze()
             if collecting:
                 gc.enable()
 
