@@ -17,7 +17,7 @@ from xsmigui.core.jobs import State
 from xsmigui.core.migration.diskdraft import draft_of_disks
 from xsmigui.core.migration.exchange import JOB, mark_of
 from xsmigui.core.migration.exchange.marks import block_reason
-from xsmigui.core.refs import VdiRef
+from xsmigui.core.refs import VdiRef, VmRef
 
 VM: Final = "erp-test"
 
@@ -96,3 +96,4 @@ async def _is_freed(two: Engine, other: Somebody, clone: str, job: str) -> None:
     assert ended.vms[0].state is State.done, ended.vms[0].message
     assert other.call("VM.get_blocked_operations", clone) == {}
     assert JOB not in other.call("VM.get_other_config", clone)
+    await until(lambda: not two.inventory("Madrid").VM[VmRef(clone)].blocked_operations)
