@@ -312,11 +312,11 @@ def run(options: Options) -> int:
     asyncio.set_event_loop(loop)
     try:
         with loop:
+            memory.collect()  # of windows, which come and go with languages, nothing is to stay
             program = Program(app, options, home)
             loop.set_exception_handler(lambda _loop, context: _unforeseen(program, context))
             _end_by_signal(program)
             program.window.show()
-            memory.collect()
             log.info("xsmigui %s shows its window (%s)", __version__, app.platformName())
             if options.self_test:
                 QTimer.singleShot(0, program.window.close)

@@ -290,7 +290,7 @@ async def test_every_map_that_only_the_database_keeps(one: Client) -> None:
 
 
 async def test_every_set_that_only_the_database_keeps(one: Client) -> None:
-    """At the head; a second time nothing happens, and nothing is told of it (db_cache_types.ml, add_to_set)."""
+    """At the head; a second time nothing changes, and no event is sent (db_cache_types.ml, add_to_set)."""
     seen = 0
     for message in list(setters(one, plain=True)):
         verb, _, field = message.name.partition("_")

@@ -148,7 +148,7 @@ VMS: Final[dict[str, tuple[Callable[[str], str], dict[str, str], str]]] = {
     "imported, and worked on by another": (lambda uuid: mark_of("another", uuid), BLOCKS, "block"),
     "blocked alone": (lambda _uuid: "", BLOCKS, "block"),
 }
-"""The mark of a VM, its blocks, and what is said of it."""
+"""The mark of a VM, its blocks, and what the rule finds."""
 
 
 @pytest.mark.parametrize("copied", [True, False], ids=["this program copies", "the server moves"])

@@ -138,9 +138,7 @@ async def pbd_unplug(call: Call, pbd: str) -> None:
     db = call.db
     row = db.row("PBD", pbd)
     sr = db.row("SR", row["SR"])
-    if (
-        not sr["shared"] and len(sr["PBDs"]) > 1
-    ):  # nobody knows which host is in charge of it (helpers.ml, get_srmaster)
+    if not sr["shared"] and len(sr["PBDs"]) > 1:  # no host is in charge of it (helpers.ml, get_srmaster)
         raise Failure("SR_HAS_MULTIPLE_PBDS", *(db.get("PBD", other, "uuid") for other in sr["PBDs"]))
     for vdi in sr["VDIs"] if sr["shared"] or row["host"] == call.pool.master else ():
         busy = db.get("VDI", vdi, "current_operations")

@@ -133,11 +133,11 @@ class ShortStop(msgspec.Struct, frozen=True, kw_only=True):
     be removed, `taken` when the present one was made, `copied_at` when its copies were complete. `litter` are the disks
     of our snapshots. `pace` is how many bytes a second were copied, `summing` and `proof` when the comparison with the
     first snapshot began and how many seconds it took. `stopping` is when the VM was asked to shut down (0: not yet),
-    `was_started` when it had been started last before that; `shut` says that the server has carried this out and the VM
-    was not looked at since. `proves_after` says whether contents are compared after the
-    VM runs again (None: not decided yet), `after` the snapshot for it, `up` when the VM was seen running again, and
-    `down` for how many seconds it was not. `accepted` says that the operator keeps the new disks though a comparison
-    after the start has shown another content than the sources'.
+    `was_started` when it had been started last before that; `shut` says that the server has carried this out, and that
+    nobody has looked at the VM since. `proves_after` says whether contents are compared after the VM runs again (None:
+    not decided yet), `after` the snapshot for it, `up` when the VM was seen running again, and `down` for how many
+    seconds it was not. `accepted` says that the operator keeps the new disks though a comparison after the start has
+    shown another content than the sources'.
     """
 
     allowed: float
